@@ -1,0 +1,137 @@
+// Package model is what the services of the local cloud share: one lock, one clock, one naming scheme, one way to send events.
+package model
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// World is the state that the modelled services have in common. Its lock guards the whole in-memory model: handlers made
+// with Locked run under it, and so does every function given to After.
+type World struct {
+	sync.Mutex
+	Region string
+	// Speed divides AWS's real durations: 100 turns the two minutes of a load balancer's provisioning into 1.2 s.
+	Speed  float64
+	Delays Delays
+
+	// Publish sends an event to the default event bus of an account; nil drops it. It is called with the lock held and must not block.
+	Publish func(Event)
+	// Notify publishes to an SNS topic on behalf of an AWS service; nil drops it. It is called with the lock held and must not block.
+	Notify func(Notification)
+}
+
+// Event is an event that an AWS service sends to EventBridge.
+type Event struct {
+	Account    string
+	Source     string // aws.rds
+	DetailType string
+	Resources  []string
+	Detail     any
+}
+
+// Notification is a message that an AWS service sends to an SNS topic.
+type Notification struct {
+	TopicARN  string
+	Service   string // vpce.amazonaws.com
+	SourceARN string
+	Account   string // aws:SourceAccount
+	Message   string
+}
+
+// Delays are how long AWS takes, unscaled. Documented gives the documented values.
+type Delays struct {
+	LoadBalancerProvisioning time.Duration // CreateLoadBalancer until active
+	TargetRegistration       time.Duration // RegisterTargets until the first health check
+	TargetDeregistration     time.Duration // DeregisterTargets until new connections stop
+	HealthCheckInterval      time.Duration // caps the target group's own interval; 0 leaves it
+	EndpointService          time.Duration // CreateVpcEndpointServiceConfiguration until Available
+	EndpointAvailable        time.Duration // acceptance until available
+	DatabaseCreation         time.Duration // CreateDBInstance until available, beside the real work
+	DatabaseFailover         time.Duration // RebootDBInstance until the new primary serves
+	FunctionInVPC            time.Duration // a VPC function's Pending
+	Visibility               time.Duration // a describe may miss what is younger
+}
+
+// Documented are AWS's own figures, as its documents or field reports have them.
+var Documented = Delays{
+	LoadBalancerProvisioning: 2 * time.Minute,
+	TargetRegistration:       90 * time.Second,
+	TargetDeregistration:     2 * time.Minute,
+	EndpointService:          20 * time.Second,
+	EndpointAvailable:        2 * time.Minute,
+	DatabaseCreation:         5 * time.Minute,
+	DatabaseFailover:         90 * time.Second,
+	FunctionInVPC:            time.Minute,
+	Visibility:               2 * time.Second,
+}
+
+// Scale is d at the world's speed.
+func (w *World) Scale(d time.Duration) time.Duration {
+	if w.Speed <= 0 {
+		return d
+	}
+	return time.Duration(float64(d) / w.Speed)
+}
+
+// After runs f under the lock when d, scaled, has passed.
+func (w *World) After(d time.Duration, f func()) {
+	time.AfterFunc(w.Scale(d), func() {
+		w.Lock()
+		defer w.Unlock()
+		f()
+	})
+}
+
+// Visible says whether a describe sees what was made at created.
+func (w *World) Visible(created time.Time) bool {
+	return time.Since(created) >= w.Scale(w.Delays.Visibility)
+}
+
+// ID makes an EC2-style identifier: prefix-0123456789abcdef0.
+func ID(prefix string) string { return prefix + "-" + Hex(17) }
+
+// Hex makes n random hex digits.
+func Hex(n int) string {
+	b := make([]byte, (n+1)/2)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)[:n]
+}
+
+// Zone is an Availability Zone as one account sees it: the name is the account's own, the id is the same for all.
+type Zone struct{ Name, ID string }
+
+var zoneIDs = map[string][]string{
+	"eu-central-1": {"euc1-az2", "euc1-az3", "euc1-az1"},
+	"us-east-1":    {"use1-az4", "use1-az6", "use1-az1"},
+}
+
+// Zones are the Availability Zones of account. AWS maps names to ids per account; here the mapping rotates with the
+// account's last digit.
+func (w *World) Zones(account string) []Zone {
+	ids := zoneIDs[w.Region]
+	turn := int(account[len(account)-1]-'0') % len(ids)
+	zones := make([]Zone, len(ids))
+	for i := range ids {
+		zones[i] = Zone{w.Region + string(rune('a'+i)), ids[(i+turn)%len(ids)]}
+	}
+	return zones
+}
+
+// Locked makes every operation of ops run under the world's lock.
+func (w *World) Locked(ops wire.Operations) wire.Operations {
+	locked := make(wire.Operations, len(ops))
+	for name, op := range ops {
+		locked[name] = func(ctx context.Context, decode func(any) error) (any, error) {
+			w.Lock()
+			defer w.Unlock()
+			return op(ctx, decode)
+		}
+	}
+	return locked
+}
