@@ -1,0 +1,93 @@
+# Every command of rdslink. `make` alone prints this list.
+
+# The functions' own build flags hold for everything: Go then compiles the AWS SDK once. Function binaries come out the same
+# for the same source, whoever builds them.
+export GOFLAGS := -trimpath -tags=lambda.norpc -buildvcs=false
+export CGO_ENABLED := 0
+# The Lambda architecture, as Go names it. The default is this machine's: what the local cloud has run is what AWS gets.
+ARCH ?= $(shell go env GOHOSTARCH)
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+phase := @tools/phase
+cdk := build/node_modules/.bin/cdk
+operator := go run ./cmd/rdslink
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench local local-down synth deploy start approve reject functions app tools-run tools-check clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve or reject.'
+	@echo '  INPUT: the whole input as JSON instead (make start).  APPROVE=ask: the demo asks you.'
+
+demo: tools-run functions build/bin/infra build/bin/local build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
+	@build/bin/demo
+
+test: tools-run tools-check functions build/bin/infra build/bin/local ## every test, and lint
+	$(phase) "go vet" go vet ./...
+	$(phase) "lint" $(MAKE) --silent lint
+	$(phase) "go test" go test -timeout 15m ./...
+
+lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
+	build/bin/golangci-lint run ./...
+	rm -rf build/lint && $(cdk) synth --quiet --app "build/bin/infra" --output build/lint
+	build/aws/bin/cfn-lint --non-zero-exit-code warning build/lint/rdslink.template.json
+	for f in statemachine/*.asl.json; do build/node_modules/.bin/asl-validator --json-path "$$f" || exit 1; done
+
+local: tools-run functions build/bin/infra build/bin/local ## start the local cloud with the app deployed, and print the environment for aws and cdk
+	@build/bin/local up
+
+local-down: ## stop the local cloud
+	@build/bin/local down
+
+synth: tools-run ## synthesize the template into cdk.out
+	$(cdk) synth --quiet && ls cdk.out/*.template.json
+
+deploy: tools-run ## deploy to AWS, with your credentials and region (cdk bootstrap once per account and region)
+	$(cdk) deploy
+
+start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
+	@$(operator) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')
+
+approve: ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
+	@$(operator) approve --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+
+reject: ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
+	@$(operator) reject --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+
+clean: ## remove everything that was built
+	rm -rf build cdk.out
+
+# What cdk runs: the functions must be there before the app turns them into assets.
+app: functions build/bin/infra
+	@build/bin/infra
+
+functions:
+	$(phase) "build the functions ($(ARCH))" tools/build-functions $(ARCH)
+
+# Go knows best whether a program is up to date.
+build/bin/infra: FORCE
+	$(phase) "build the CDK app" go build -o $@ ./infra
+build/bin/local: FORCE
+	$(phase) "build the local cloud" go build -o $@ ./local
+build/bin/demo: FORCE
+	$(phase) "build the demo" go build -o $@ ./local/demo
+FORCE:
+
+tools-run: build/.npm build/.ministack
+tools-check: build/.aws build/bin/golangci-lint-v2.15.0
+
+build/.npm: tools/package-lock.json
+	$(phase) "install aws-cdk, asl-validator, PostgreSQL" tools/install-npm
+	@touch $@
+build/.ministack: tools/ministack.txt
+	$(phase) "install MiniStack" tools/install-python build/ministack $<
+	@touch $@
+build/.aws: tools/aws.txt
+	$(phase) "install the AWS CLI, cfn-lint" tools/install-python build/aws $<
+	@touch $@
+build/bin/golangci-lint-v2.15.0:
+	$(phase) "install golangci-lint" env GOBIN=$(CURDIR)/build/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@touch $@

@@ -1,0 +1,9 @@
+// Package statemachine holds the definitions of the state machines, in the Amazon States Language.
+package statemachine
+
+import _ "embed"
+
+// Setup puts a database behind a private link. Each ${Name} in it stands for the ARN of the function of that step.
+//
+//go:embed setup.asl.json
+var Setup string
