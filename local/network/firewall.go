@@ -1,0 +1,210 @@
+package network
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Rule allows TCP connections with a peer on a range of destination ports; 0 to 65535 is all.
+type Rule struct {
+	Peer             netip.Prefix
+	FromPort, ToPort uint16
+}
+
+// Guard is what an address accepts and what it opens.
+type Guard struct{ Inbound, Outbound []Rule }
+
+// Firewall guards the addresses of a VPC. A connection needs the outbound rule of its source and the inbound rule of its
+// destination. An address without an entry neither accepts nor opens any, except with itself and to DNS.
+type Firewall map[netip.Addr]Guard
+
+// apply replaces the ruleset of a network namespace in one batch.
+//
+// The rules themselves never change in number: whom an address accepts and what it opens are two sets of (address, peer, port)
+// ranges, so that a connection costs two look-ups however many rules there are.
+func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) error {
+	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.WithSockOptions(enlarge))
+	if err != nil {
+		return err
+	}
+	table := &nftables.Table{Family: nftables.TableFamilyIPv4, Name: "security-groups"}
+	conn.AddTable(table) // deleting needs one to exist
+	conn.DelTable(table)
+	conn.AddTable(table)
+	inbound, err := addRanges(conn, table, "inbound", f.ranges(addresses, func(g Guard) []Rule { return g.Inbound }))
+	if err != nil {
+		return err
+	}
+	outbound, err := addRanges(conn, table, "outbound", f.ranges(addresses, func(g Guard) []Rule { return g.Outbound }))
+	if err != nil {
+		return err
+	}
+	drop := nftables.ChainPolicyDrop
+	chain := conn.AddChain(&nftables.Chain{
+		Table: table, Name: "input", Policy: &drop,
+		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter,
+	})
+	for _, accept := range [][]expr.Any{
+		notTCP(),
+		notOpening(),
+		toLoopback(),
+		toDNS(dns),
+		append(in(inbound, destinationAddress, sourceAddress), in(outbound, sourceAddress, destinationAddress)...),
+	} {
+		conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(accept, &expr.Verdict{Kind: expr.VerdictAccept})})
+	}
+	return conn.Flush()
+}
+
+// enlarge makes room for a large ruleset: the kernel takes a batch as one message.
+func enlarge(conn *netlink.Conn) error { return conn.SetWriteBuffer(1 << 20) }
+
+const (
+	sourceAddress      = 12 // offset in the IPv4 header
+	destinationAddress = 16
+	firstRegister      = 8 // NFT_REG32_00, the first of sixteen of four bytes
+)
+
+func load(base expr.PayloadBase, offset, length, register uint32) *expr.Payload {
+	return &expr.Payload{Base: base, Offset: offset, Len: length, DestRegister: register}
+}
+
+func compare(op expr.CmpOp, data ...byte) *expr.Cmp {
+	return &expr.Cmp{Op: op, Register: firstRegister, Data: data}
+}
+
+func mask(bits ...byte) *expr.Bitwise {
+	return &expr.Bitwise{SourceRegister: firstRegister, DestRegister: firstRegister, Len: uint32(len(bits)), Mask: bits, Xor: make([]byte, len(bits))}
+}
+
+func notTCP() []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: firstRegister}, compare(expr.CmpOpNeq, unix.IPPROTO_TCP)}
+}
+
+func notOpening() []expr.Any {
+	const flags, syn, ack = 13, 0x02, 0x10
+	return []expr.Any{load(expr.PayloadBaseTransportHeader, flags, 1, firstRegister), mask(syn | ack), compare(expr.CmpOpNeq, syn)}
+}
+
+func toLoopback() []expr.Any {
+	return []expr.Any{load(expr.PayloadBaseNetworkHeader, destinationAddress, 1, firstRegister), compare(expr.CmpOpEq, 127)}
+}
+
+func toDNS(server netip.Addr) []expr.Any {
+	return []expr.Any{
+		load(expr.PayloadBaseNetworkHeader, destinationAddress, 4, firstRegister), compare(expr.CmpOpEq, server.AsSlice()...),
+		load(expr.PayloadBaseTransportHeader, 2, 2, firstRegister), compare(expr.CmpOpEq, 0, 53),
+	}
+}
+
+// in matches when set has the packet's address at offset own, the one at offset peer, and its destination port.
+func in(set *nftables.Set, own, peer uint32) []expr.Any {
+	return []expr.Any{
+		load(expr.PayloadBaseNetworkHeader, own, 4, firstRegister),
+		load(expr.PayloadBaseNetworkHeader, peer, 4, firstRegister+1),
+		load(expr.PayloadBaseTransportHeader, 2, 2, firstRegister+2),
+		&expr.Lookup{SourceRegister: firstRegister, SetName: set.Name, SetID: set.ID},
+	}
+}
+
+// portRange is an address's rule as a set element: the peers and ports of two ranges of one address never overlap, which the
+// kernel demands.
+type portRange struct {
+	own      netip.Addr
+	peer     netip.Prefix
+	from, to uint16
+}
+
+func (r portRange) element() nftables.SetElement {
+	return nftables.SetElement{Key: key(r.own, r.peer.Addr(), r.from), KeyEnd: key(r.own, last(r.peer), r.to)}
+}
+
+// key concatenates the fields, each filling a register of four bytes.
+func key(own, peer netip.Addr, port uint16) []byte {
+	k := append(own.AsSlice(), peer.AsSlice()...)
+	return append(binary.BigEndian.AppendUint16(k, port), 0, 0)
+}
+
+func last(p netip.Prefix) netip.Addr {
+	a := p.Addr().As4()
+	hosts := uint32(1<<(32-p.Bits()) - 1)
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(a[:])|hosts)))
+}
+
+func addRanges(conn *nftables.Conn, table *nftables.Table, name string, ranges []portRange) (*nftables.Set, error) {
+	set := &nftables.Set{
+		Table: table, Name: name, Interval: true, Concatenation: true,
+		KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr, nftables.TypeInetService),
+	}
+	if err := conn.AddSet(set, nil); err != nil {
+		return nil, err
+	}
+	const perMessage = 500 // an attribute ends at 64 KiB
+	for chunk := range slices.Chunk(ranges, perMessage) {
+		elements := make([]nftables.SetElement, len(chunk))
+		for i, r := range chunk {
+			elements[i] = r.element()
+		}
+		if err := conn.SetAddElements(set, elements); err != nil {
+			return nil, err
+		}
+	}
+	return set, nil
+}
+
+// ranges are the rules of all addresses for one direction, and each address's with itself.
+func (f Firewall) ranges(addresses []netip.Addr, direction func(Guard) []Rule) []portRange {
+	var all []portRange
+	for _, own := range addresses {
+		itself := Rule{Peer: netip.PrefixFrom(own, own.BitLen()), ToPort: 65535}
+		all = append(all, disjoint(own, append(slices.Clone(direction(f[own])), itself))...)
+	}
+	return all
+}
+
+// disjoint cuts rules at each other's ports, so that between two cuts the same peers are allowed throughout.
+func disjoint(own netip.Addr, rules []Rule) []portRange {
+	var ranges []portRange
+	cuts := portCuts(rules)
+	for i, from := range cuts[:len(cuts)-1] {
+		to := uint16(cuts[i+1] - 1)
+		for _, peer := range allowed(rules, uint16(from)) {
+			ranges = append(ranges, portRange{own, peer, uint16(from), to})
+		}
+	}
+	return ranges
+}
+
+// portCuts are the ports, in order, at which the peers may change, from 0 to past the last.
+func portCuts(rules []Rule) []int {
+	cuts := []int{0, 65536}
+	for _, r := range rules {
+		cuts = append(cuts, int(r.FromPort), int(r.ToPort)+1)
+	}
+	slices.Sort(cuts)
+	return slices.Compact(cuts)
+}
+
+// allowed are the peers that may use port, without those that lie within another.
+func allowed(rules []Rule, port uint16) []netip.Prefix {
+	var peers []netip.Prefix
+	for _, r := range rules {
+		if r.FromPort <= port && port <= r.ToPort {
+			peers = append(peers, r.Peer.Masked())
+		}
+	}
+	slices.SortFunc(peers, netip.Prefix.Compare) // a network comes before what lies within it
+	outermost := peers[:0]
+	for _, p := range peers {
+		if n := len(outermost); n == 0 || !outermost[n-1].Overlaps(p) {
+			outermost = append(outermost, p)
+		}
+	}
+	return outermost
+}

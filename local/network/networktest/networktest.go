@@ -1,0 +1,59 @@
+// Package networktest lets the tests of any package run inside the namespaces that package network needs.
+package networktest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/rdslink/rdslink/local/network"
+)
+
+const insideVariable = "RDSLINK_NETWORKTEST_INSIDE"
+
+// TestMain is a package's TestMain: it runs the test binary again inside, with the same arguments, and ends with its status.
+func TestMain(m *testing.M) {
+	if os.Getenv(insideVariable) == "" {
+		os.Exit(runInside())
+	}
+	if err := network.Enter(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func runInside() int {
+	if err := network.Check(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	runtime.LockOSThread() // the inner process ends with this thread
+	cmd, err := network.Enclose(os.Args[1:], append(os.Environ(), insideVariable+"=1"), nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// New makes a network that ends with the test. One at a time: a process has one DNS server of the outside.
+func New(t *testing.T) *network.Network {
+	t.Helper()
+	n, err := network.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
