@@ -1,0 +1,215 @@
+// Package securitygroup keeps the security groups that rdslink makes for itself: no way in, and out only where a
+// database or its DNS is.
+package securitygroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// API is what EC2 has to answer.
+type API interface {
+	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
+	CreateSecurityGroup(context.Context, *ec2.CreateSecurityGroupInput, ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error)
+	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
+	AuthorizeSecurityGroupEgress(context.Context, *ec2.AuthorizeSecurityGroupEgressInput, ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error)
+	RevokeSecurityGroupEgress(context.Context, *ec2.RevokeSecurityGroupEgressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error)
+}
+
+// Group is a security group as it should be.
+type Group struct {
+	Name        string
+	Description string
+	VPCID       string
+	Tags        map[string]string // of an exposure, or of a VPC's resolver
+	Egress      []Egress
+}
+
+// Egress is one way out of a group.
+type Egress struct {
+	Protocol string
+	Port     int32
+	CIDR     string
+}
+
+// EgressTo opens one port to each of the CIDRs.
+func EgressTo(protocol string, port int32, cidrs []string) []Egress {
+	var all []Egress
+	for _, cidr := range cidrs {
+		all = append(all, Egress{protocol, port, cidr})
+	}
+	return all
+}
+
+// Ensure finds or creates the group, corrects its egress and returns its id.
+func Ensure(ctx context.Context, api API, group Group) (string, error) {
+	id, err := find(ctx, api, group)
+	if err != nil {
+		return "", err
+	}
+	created := id == ""
+	if created {
+		if id, err = create(ctx, api, group); err != nil {
+			return "", err
+		}
+	}
+	rules, err := egress(ctx, api, id)
+	if err != nil {
+		return "", err
+	}
+	// AWS gives every new group a rule that lets everything out. A describe that does not show it yet would leave it
+	// in place for good.
+	if created && len(rules) == 0 {
+		return "", step.NotReady("security group %s does not show its rules yet", id)
+	}
+	return id, correct(ctx, api, id, group, rules)
+}
+
+func find(ctx context.Context, api API, group Group) (string, error) {
+	found, err := api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{
+		{Name: aws.String("group-name"), Values: []string{group.Name}},
+		{Name: aws.String("vpc-id"), Values: []string{group.VPCID}},
+	}})
+	if err != nil {
+		return "", fmt.Errorf("describe security group %s: %w", group.Name, err)
+	}
+	if len(found.SecurityGroups) == 0 {
+		return "", nil
+	}
+	it := found.SecurityGroups[0]
+	if !group.owns(it.Tags) {
+		return "", step.Conflict("security group %s (%s) in %s does not carry our tags: rename or delete it",
+			aws.ToString(it.GroupId), group.Name, group.VPCID)
+	}
+	return aws.ToString(it.GroupId), nil
+}
+
+func create(ctx context.Context, api API, group Group) (string, error) {
+	slog.InfoContext(ctx, "create security group", "name", group.Name, "vpcId", group.VPCID)
+	made, err := api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+		GroupName:         aws.String(group.Name),
+		Description:       aws.String(group.Description),
+		VpcId:             aws.String(group.VPCID),
+		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroup, group.Tags),
+	})
+	if err != nil {
+		return "", fmt.Errorf("create security group %s: %w", group.Name, lagging(err))
+	}
+	slog.InfoContext(ctx, "created security group", "securityGroupId", aws.ToString(made.GroupId))
+	return aws.ToString(made.GroupId), nil
+}
+
+// egress returns the rules that let traffic out of the group.
+func egress(ctx context.Context, api API, id string) ([]types.SecurityGroupRule, error) {
+	var rules []types.SecurityGroupRule
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(api, &ec2.DescribeSecurityGroupRulesInput{
+		Filters: []types.Filter{{Name: aws.String("group-id"), Values: []string{id}}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe rules of security group %s: %w", id, lagging(err))
+		}
+		rules = append(rules, page.SecurityGroupRules...)
+	}
+	return slices.DeleteFunc(rules, func(r types.SecurityGroupRule) bool { return !aws.ToBool(r.IsEgress) }), nil
+}
+
+// correct opens before it closes: traffic that may flow before and after flows in between.
+func correct(ctx context.Context, api API, id string, group Group, rules []types.SecurityGroupRule) error {
+	var missing []types.IpPermission
+	for _, want := range group.Egress {
+		if !slices.ContainsFunc(rules, want.is) {
+			missing = append(missing, want.permission())
+		}
+	}
+	if len(missing) > 0 {
+		slog.InfoContext(ctx, "authorize security group egress", "securityGroupId", id, "rules", len(missing))
+		if _, err := api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{
+			GroupId:           aws.String(id),
+			IpPermissions:     missing,
+			TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule, group.Tags),
+		}); err != nil {
+			return fmt.Errorf("authorize egress of security group %s: %w", id, lagging(err))
+		}
+	}
+	var surplus []string
+	for _, rule := range rules {
+		if group.surplus(rule) {
+			surplus = append(surplus, aws.ToString(rule.SecurityGroupRuleId))
+		}
+	}
+	if len(surplus) == 0 {
+		return nil
+	}
+	slog.InfoContext(ctx, "revoke security group egress", "securityGroupId", id, "securityGroupRuleIds", surplus)
+	if _, err := api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
+		GroupId:              aws.String(id),
+		SecurityGroupRuleIds: surplus,
+	}); err != nil {
+		return fmt.Errorf("revoke egress of security group %s: %w", id, lagging(err))
+	}
+	return nil
+}
+
+// surplus tells the rules that AWS puts into every new group, and rules of ours that are no longer wanted. A rule that
+// someone else added stays.
+func (g Group) surplus(rule types.SecurityGroupRule) bool {
+	if !g.owns(rule.Tags) {
+		everywhere := aws.ToString(rule.CidrIpv4) == "0.0.0.0/0" || aws.ToString(rule.CidrIpv6) == "::/0"
+		return everywhere && aws.ToString(rule.IpProtocol) == "-1"
+	}
+	return !g.shared() && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.is(rule) })
+}
+
+// shared tells the group of a VPC's resolver: what this exposure does not need may be another's.
+func (g Group) shared() bool { return g.Tags[owned.VPCTag] != "" }
+
+func (g Group) owns(tags []types.Tag) bool {
+	found := owned.FromEC2(tags)
+	for _, key := range []string{owned.ManagedTag, owned.ExposureTag, owned.VPCTag} {
+		if found[key] != g.Tags[key] {
+			return false
+		}
+	}
+	return true
+}
+
+func (e Egress) is(rule types.SecurityGroupRule) bool {
+	return aws.ToString(rule.IpProtocol) == e.Protocol && aws.ToString(rule.CidrIpv4) == e.CIDR &&
+		aws.ToInt32(rule.FromPort) == e.Port && aws.ToInt32(rule.ToPort) == e.Port
+}
+
+func (e Egress) permission() types.IpPermission {
+	return types.IpPermission{
+		IpProtocol: aws.String(e.Protocol),
+		FromPort:   aws.Int32(e.Port),
+		ToPort:     aws.Int32(e.Port),
+		IpRanges:   []types.IpRange{{CidrIp: aws.String(e.CIDR)}},
+	}
+}
+
+// lagging names the answers of a describe that is behind a create: asking again settles them.
+func lagging(err error) error {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return err
+	}
+	switch api.ErrorCode() {
+	case "InvalidGroup.NotFound", "InvalidGroup.Duplicate", "InvalidPermission.Duplicate", "InvalidPermission.NotFound",
+		"InvalidSecurityGroupRuleId.NotFound":
+		return step.NotReady("EC2 does not agree with itself yet: %w", err)
+	}
+	return err
+}

@@ -1,0 +1,95 @@
+package securitygroup_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/securitygroup"
+	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+const database = "arn:aws:rds:eu-central-1:111122223333:db:orders"
+
+func TestEnsure(t *testing.T) {
+	own := owned.Tags("orders-acme-00000000", database, nil)
+	another := owned.Tags("orders-other-11111111", database, nil)
+	resolver := owned.VPCTags("vpc-1", nil)
+	open := []string{"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16"}
+	close := []string{"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0"}
+
+	for name, row := range map[string]struct {
+		tags    map[string]string // of the wanted group; own by default
+		found   map[string]string // tags of a group that exists under the name, with the rule that AWS puts into it
+		stale   map[string]string // tags of a rule for port 3306 in it
+		correct bool              // the found group has the wanted rule and no other
+		lag     bool
+		want    []string
+		err     string
+	}{
+		"a new group lets out only what is asked":                      {want: slices.Concat([]string{"CreateSecurityGroup rdslink-orders"}, open, close)},
+		"a new group whose rules do not show yet is asked again":       {lag: true, want: []string{"CreateSecurityGroup rdslink-orders"}, err: "NotReady"},
+		"a run that ended after the create is continued":               {found: own, want: slices.Concat(open, close)},
+		"a second run changes nothing":                                 {found: own, correct: true},
+		"a group of someone else is a conflict":                        {found: map[string]string{}, err: "Conflict"},
+		"a group of another exposure is a conflict":                    {found: another, err: "Conflict"},
+		"the port of a database that moved is closed":                  {found: own, correct: true, stale: own, want: []string{"RevokeSecurityGroupEgress sg-1 tcp 3306-3306 10.0.0.0/16"}},
+		"a rule that someone else added stays":                         {found: own, correct: true, stale: map[string]string{}},
+		"a resolver's group keeps the rules that other databases need": {tags: resolver, found: resolver, correct: true, stale: resolver},
+		"a resolver's group loses the rule that lets everything out":   {tags: resolver, found: resolver, want: slices.Concat(open, close)},
+		"an exposure's group under the name of a resolver's conflicts": {tags: resolver, found: own, err: "Conflict"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mutations []string
+			cloud := &securitygrouptest.EC2{Lag: row.lag, Record: func(m string) { mutations = append(mutations, m) }}
+			group := securitygroup.Group{
+				Name: "rdslink-orders", Description: "a test", VPCID: "vpc-1", Tags: row.tags,
+				Egress: securitygroup.EgressTo("tcp", 5432, []string{"10.0.0.0/16"}),
+			}
+			if group.Tags == nil {
+				group.Tags = own
+			}
+			if row.found != nil {
+				cloud.Groups = []types.SecurityGroup{{GroupId: aws.String("sg-1"), GroupName: &group.Name, VpcId: &group.VPCID, Tags: owned.EC2Tags(row.found)}}
+				if row.correct {
+					cloud.AddEgress("sg-1", "tcp", 5432, "10.0.0.0/16", owned.EC2Tags(group.Tags))
+				} else {
+					cloud.AddEgress("sg-1", "-1", -1, "0.0.0.0/0", nil)
+				}
+			}
+			if row.stale != nil {
+				cloud.AddEgress("sg-1", "tcp", 3306, "10.0.0.0/16", owned.EC2Tags(row.stale))
+			}
+
+			id, err := securitygroup.Ensure(t.Context(), cloud, group)
+
+			if got := step.Classify(err); got != row.err {
+				t.Fatalf("error %q (%v), want %q", got, err, row.err)
+			}
+			if err == nil && id != "sg-1" {
+				t.Errorf("group %q", id)
+			}
+			if !slices.Equal(mutations, row.want) {
+				t.Errorf("mutations\n%q, want\n%q", mutations, row.want)
+			}
+		})
+	}
+}
+
+func TestAGroupIsTaggedAtBirth(t *testing.T) {
+	cloud := &securitygrouptest.EC2{Record: func(string) {}}
+	tags := owned.Tags("orders-acme-00000000", database, map[string]string{"cost-center": "42"})
+	group := securitygroup.Group{Name: "rdslink-orders", VPCID: "vpc-1", Tags: tags, Egress: securitygroup.EgressTo("tcp", 5432, []string{"10.0.0.0/16"})}
+	if _, err := securitygroup.Ensure(t.Context(), cloud, group); err != nil {
+		t.Fatal(err)
+	}
+	for what, got := range map[string][]types.Tag{"group": cloud.Groups[0].Tags, "rule": cloud.Rules[0].Tags} {
+		if found := owned.FromEC2(got); found["cost-center"] != "42" || !owned.Has(found, "orders-acme-00000000") {
+			t.Errorf("%s carries %v", what, found)
+		}
+	}
+}

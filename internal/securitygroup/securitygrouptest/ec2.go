@@ -1,0 +1,100 @@
+// Package securitygrouptest holds EC2's security groups in memory, for the tests of what makes them.
+package securitygrouptest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
+)
+
+// EC2 is one account's security groups.
+type EC2 struct {
+	Groups []types.SecurityGroup
+	Rules  []types.SecurityGroupRule
+	Record func(mutation string)
+	Lag    bool // a new group's rules do not show yet
+}
+
+// DescribeSecurityGroups knows the filters group-name and vpc-id, and wants both.
+func (e *EC2) DescribeSecurityGroups(_ context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+	name, vpc := filter(in.Filters, "group-name"), filter(in.Filters, "vpc-id")
+	var out ec2.DescribeSecurityGroupsOutput
+	for _, group := range e.Groups {
+		if *group.GroupName == name && *group.VpcId == vpc {
+			out.SecurityGroups = append(out.SecurityGroups, group)
+		}
+	}
+	return &out, nil
+}
+
+// CreateSecurityGroup gives the group the rule that lets everything out, as AWS does.
+func (e *EC2) CreateSecurityGroup(_ context.Context, in *ec2.CreateSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error) {
+	e.Record("CreateSecurityGroup " + *in.GroupName)
+	id := fmt.Sprintf("sg-%d", len(e.Groups)+1)
+	e.Groups = append(e.Groups, types.SecurityGroup{GroupId: &id, GroupName: in.GroupName, VpcId: in.VpcId, Tags: in.TagSpecifications[0].Tags})
+	e.add(id, types.SecurityGroupRule{IpProtocol: aws.String("-1"), FromPort: aws.Int32(-1), ToPort: aws.Int32(-1), CidrIpv4: aws.String("0.0.0.0/0")})
+	return &ec2.CreateSecurityGroupOutput{GroupId: &id}, nil
+}
+
+// DescribeSecurityGroupRules knows the filter group-id.
+func (e *EC2) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+	var out ec2.DescribeSecurityGroupRulesOutput
+	for _, rule := range e.Rules {
+		if *rule.GroupId == filter(in.Filters, "group-id") && !e.Lag {
+			out.SecurityGroupRules = append(out.SecurityGroupRules, rule)
+		}
+	}
+	return &out, nil
+}
+
+// AuthorizeSecurityGroupEgress adds one rule per permission, which names one CIDR.
+func (e *EC2) AuthorizeSecurityGroupEgress(_ context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+	for _, p := range in.IpPermissions {
+		e.Record(fmt.Sprintf("AuthorizeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *p.IpProtocol, *p.FromPort, *p.ToPort, *p.IpRanges[0].CidrIp))
+		e.add(*in.GroupId, types.SecurityGroupRule{IpProtocol: p.IpProtocol, FromPort: p.FromPort, ToPort: p.ToPort,
+			CidrIpv4: p.IpRanges[0].CidrIp, Tags: in.TagSpecifications[0].Tags})
+	}
+	return &ec2.AuthorizeSecurityGroupEgressOutput{}, nil
+}
+
+// RevokeSecurityGroupEgress takes rules away by their ids.
+func (e *EC2) RevokeSecurityGroupEgress(_ context.Context, in *ec2.RevokeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+	for _, id := range in.SecurityGroupRuleIds {
+		at := slices.IndexFunc(e.Rules, func(r types.SecurityGroupRule) bool { return *r.SecurityGroupRuleId == id })
+		if at < 0 {
+			return nil, &smithy.GenericAPIError{Code: "InvalidSecurityGroupRuleId.NotFound"}
+		}
+		rule := e.Rules[at]
+		e.Record(fmt.Sprintf("RevokeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *rule.IpProtocol, *rule.FromPort, *rule.ToPort, *rule.CidrIpv4))
+		e.Rules = slices.Delete(e.Rules, at, at+1)
+	}
+	return &ec2.RevokeSecurityGroupEgressOutput{}, nil
+}
+
+// AddEgress puts a rule into a group behind the product's back.
+func (e *EC2) AddEgress(group, protocol string, port int32, cidr string, tags []types.Tag) {
+	e.add(group, types.SecurityGroupRule{IpProtocol: &protocol, FromPort: &port, ToPort: &port, CidrIpv4: &cidr, Tags: tags})
+}
+
+func (e *EC2) add(group string, rule types.SecurityGroupRule) {
+	id := fmt.Sprintf("sgr-%d", len(e.Rules)+1)
+	for slices.ContainsFunc(e.Rules, func(r types.SecurityGroupRule) bool { return *r.SecurityGroupRuleId == id }) {
+		id += "x"
+	}
+	rule.GroupId, rule.SecurityGroupRuleId, rule.IsEgress = &group, &id, aws.Bool(true)
+	e.Rules = append(e.Rules, rule)
+}
+
+func filter(filters []types.Filter, name string) string {
+	for _, f := range filters {
+		if *f.Name == name {
+			return f.Values[0]
+		}
+	}
+	return ""
+}
