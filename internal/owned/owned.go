@@ -1,0 +1,63 @@
+// Package owned says what is ours: the names, tags and client tokens that derive from an exposure.
+package owned
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+const (
+	idLength       = 32 // ELBv2 names: at most 32 letters, digits and hyphens (API_CreateLoadBalancer, API_CreateTargetGroup)
+	hashLength     = 8
+	slugLength     = idLength - hashLength - len("-")
+	consumerLength = 11 // half of the slug, so that neither a long database name nor a long consumer hides the other
+)
+
+// ID names the exposure of a database's endpoint to a consumer. The load balancer, the target group and the schedule carry it
+// as their name, so it obeys the strictest of their rules: it is at most 32 characters long, starts and ends with a letter or
+// digit, and does not start with "internal-".
+func ID(databaseARN, endpoint, databaseIdentifier, consumer string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{databaseARN, endpoint, consumer}, "\x00")))
+	return slug(databaseIdentifier, consumer) + "-" + hex.EncodeToString(sum[:])[:hashLength]
+}
+
+func slug(databaseIdentifier, consumer string) string {
+	consumer = shorten(plain(consumer), consumerLength)
+	database := plain(databaseIdentifier)
+	if database == "" || database == "internal" || strings.HasPrefix(database, "internal-") {
+		database = strings.TrimSuffix("db-"+database, "-")
+	}
+	if consumer == "" {
+		return shorten(database, slugLength)
+	}
+	return shorten(database, slugLength-len(consumer)-len("-")) + "-" + consumer
+}
+
+// plain keeps lower-case letters and digits, with single hyphens between them.
+func plain(s string) string {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
+	return strings.Join(words, "-")
+}
+
+func shorten(s string, length int) string {
+	if len(s) > length {
+		s = s[:length]
+	}
+	return strings.TrimRight(s, "-")
+}
+
+// TokenFor is the ClientToken of a create: the same exposure, generation and parameters give the same token. The generation
+// is part of it because AWS may answer the token of a deleted resource with the dead resource.
+func TokenFor(id string, generation int, params ...any) string {
+	canonical, err := json.Marshal([]any{id, generation, params}) // map keys come out sorted
+	if err != nil {
+		panic(fmt.Sprintf("client token of %s: %v", id, err))
+	}
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}

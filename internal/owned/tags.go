@@ -1,0 +1,109 @@
+package owned
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+// The keys of our tags. Every resource carries ManagedTag, and one that belongs to a single exposure the next two.
+const (
+	ManagedTag  = "rdslink:managed"  // always "true"
+	ExposureTag = "rdslink:exposure" // the exposure's id
+	DatabaseTag = "rdslink:database" // the database's ARN
+	VPCTag      = "rdslink:vpc"      // on what belongs to a VPC's resolver
+)
+
+// RuleTag is the key that an exposure puts on a security-group rule it needs. EC2 keeps one rule per (group, protocol, port,
+// source), whoever asks, so a rule may serve several exposures and carries the tag of each.
+func RuleTag(id string) string { return ExposureTag + ":" + id }
+
+// Tags are the tags of a resource of the exposure. extra are the deployer's; they cannot displace ours.
+func Tags(id, databaseARN string, extra map[string]string) map[string]string {
+	return merge(extra, map[string]string{ManagedTag: "true", ExposureTag: id, DatabaseTag: databaseARN})
+}
+
+// RuleTags are the tags of a security-group rule that the exposure id creates.
+func RuleTags(id string, extra map[string]string) map[string]string {
+	return merge(extra, map[string]string{ManagedTag: "true", RuleTag(id): "true"})
+}
+
+// VPCTags are the tags of a VPC's resolver and its security group.
+func VPCTags(vpcID string, extra map[string]string) map[string]string {
+	return merge(extra, map[string]string{ManagedTag: "true", VPCTag: vpcID})
+}
+
+func merge(extra, ours map[string]string) map[string]string {
+	tags := map[string]string{}
+	maps.Copy(tags, extra)
+	maps.Copy(tags, ours)
+	return tags
+}
+
+// Has reports whether tags say that a resource is ours and belongs to the exposure id.
+func Has(tags map[string]string, id string) bool {
+	return tags[ManagedTag] == "true" && tags[ExposureTag] == id
+}
+
+// EC2Tags lists tags for EC2, in the order of their keys.
+func EC2Tags(tags map[string]string) []ec2types.Tag {
+	list := make([]ec2types.Tag, 0, len(tags))
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, ec2types.Tag{Key: &key, Value: new(tags[key])})
+	}
+	return list
+}
+
+// EC2TagSpecifications tags a resource of the given type as it is created.
+func EC2TagSpecifications(resource ec2types.ResourceType, tags map[string]string) []ec2types.TagSpecification {
+	return []ec2types.TagSpecification{{ResourceType: resource, Tags: EC2Tags(tags)}}
+}
+
+// ELBTags lists tags for ELB, in the order of their keys.
+func ELBTags(tags map[string]string) []elbtypes.Tag {
+	list := make([]elbtypes.Tag, 0, len(tags))
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, elbtypes.Tag{Key: &key, Value: new(tags[key])})
+	}
+	return list
+}
+
+// FromEC2 is the reverse of EC2Tags.
+func FromEC2(list []ec2types.Tag) map[string]string {
+	tags := make(map[string]string, len(list))
+	for _, tag := range list {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return tags
+}
+
+// FromELB is the reverse of ELBTags.
+func FromELB(list []elbtypes.Tag) map[string]string {
+	tags := make(map[string]string, len(list))
+	for _, tag := range list {
+		tags[*tag.Key] = ""
+		if tag.Value != nil {
+			tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+		}
+	}
+	return tags
+}
+
+// DeployerTags are the tags that the deployer wants on everything (service control policies may demand some), from the JSON
+// object in RDSLINK_TAGS. It panics when that is not an object of strings; only main functions call it.
+func DeployerTags() map[string]string {
+	text := os.Getenv("RDSLINK_TAGS")
+	if text == "" {
+		return nil
+	}
+	var tags map[string]string
+	if err := json.Unmarshal([]byte(text), &tags); err != nil {
+		panic("RDSLINK_TAGS: " + err.Error())
+	}
+	return tags
+}

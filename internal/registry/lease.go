@@ -1,0 +1,59 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// Lease gives holder the exclusive right to change the exposure's targets for d, and a fencing number that grows with every
+// lease given. ok is false while someone else's lease lasts.
+func (t *Table) Lease(ctx context.Context, id, holder string, d time.Duration) (fence int64, ok bool, err error) {
+	now := t.now()
+	lease := Lease{Holder: holder, Until: now.Add(d).UnixMilli()}
+	change := expression.
+		Set(expression.Name("lease"), expression.Value(lease)).
+		Add(expression.Name("fence"), expression.Value(1))
+	condition := expression.Or(
+		expression.Name("lease").AttributeNotExists(),
+		expression.Name("lease.until").LessThan(expression.Value(now.UnixMilli())),
+		expression.Name("lease.holder").Equal(expression.Value(holder)),
+	)
+	after, ok, err := t.update(ctx, id, change, condition)
+	if err != nil {
+		return 0, false, fmt.Errorf("lease exposure %s: %w", id, err)
+	}
+	if !ok {
+		return 0, false, nil
+	}
+	leased, err := decode(after)
+	return leased.Fence, err == nil, err
+}
+
+// Release ends holder's lease early. A lease that someone else has by now stays.
+func (t *Table) Release(ctx context.Context, id, holder string) error {
+	_, _, err := t.update(ctx, id, expression.Remove(expression.Name("lease")),
+		expression.Name("lease.holder").Equal(expression.Value(holder)))
+	if err != nil {
+		return fmt.Errorf("release exposure %s: %w", id, err)
+	}
+	return nil
+}
+
+// SaveSync keeps the sync's memory, unless a later lease was given since the one of fence.
+func (t *Table) SaveSync(ctx context.Context, id string, fence int64, state json.RawMessage) error {
+	_, ok, err := t.update(ctx, id, expression.Set(expression.Name("sync"), expression.Value(state)),
+		expression.Name("fence").Equal(expression.Value(fence)))
+	if err != nil {
+		return fmt.Errorf("save sync of exposure %s: %w", id, err)
+	}
+	if !ok {
+		return step.Conflict("save sync of exposure %s: lease %d was overtaken", id, fence)
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+// Package registry keeps what rdslink knows about its exposures in one DynamoDB table: what each owns, who works on it, its
+// connections, decisions and, while it waits for a person, its task token.
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Exposure is one database endpoint shown to one consumer. Record takes the attribute names of its dynamodbav tags.
+type Exposure struct {
+	ID                 string     `dynamodbav:"id"`
+	DatabaseARN        string     `dynamodbav:"databaseArn,omitempty"`
+	DatabaseIdentifier string     `dynamodbav:"databaseIdentifier,omitempty"`
+	Consumer           string     `dynamodbav:"consumer,omitempty"`
+	Vendor             string     `dynamodbav:"vendor,omitempty"`
+	Accounts           []string   `dynamodbav:"accounts,omitempty"` // whose connection requests are expected
+	Acceptance         Acceptance `dynamodbav:"acceptance"`
+	Generation         int        `dynamodbav:"generation"` // raised when a recorded resource is gone
+	Claim              string     `dynamodbav:"claim,omitempty"`
+
+	TargetGroupARN              string   `dynamodbav:"targetGroupArn,omitempty"`
+	LoadBalancerARN             string   `dynamodbav:"loadBalancerArn,omitempty"`
+	LoadBalancerSecurityGroupID string   `dynamodbav:"loadBalancerSecurityGroupId,omitempty"`
+	ListenerARN                 string   `dynamodbav:"listenerArn,omitempty"`
+	ServiceID                   string   `dynamodbav:"serviceId,omitempty"`
+	ServiceName                 string   `dynamodbav:"serviceName,omitempty"`
+	Principals                  []string `dynamodbav:"principals,omitempty"`
+	DatabaseSecurityGroupID     string   `dynamodbav:"databaseSecurityGroupId,omitempty"`
+	SecurityGroupRuleIDs        []string `dynamodbav:"securityGroupRuleIds,omitempty"`
+	ResolverFunction            string   `dynamodbav:"resolverFunction,omitempty"`
+	VPCID                       string   `dynamodbav:"vpcId,omitempty"`
+	ScheduleName                string   `dynamodbav:"scheduleName,omitempty"`
+
+	Binding     json.RawMessage `dynamodbav:"binding,omitempty"` // what a tick of the sync needs
+	Handoff     string          `dynamodbav:"handoff,omitempty"` // the text that the vendor gets
+	HandoffHash string          `dynamodbav:"handoffHash,omitempty"`
+
+	Connections map[string]Connection `dynamodbav:"connections"` // by VPC endpoint id
+	Decisions   []Decision            `dynamodbav:"decisions,omitempty"`
+	Token       *Token                `dynamodbav:"token,omitempty"`
+	Awaiting    string                `dynamodbav:"awaiting,omitempty"` // "yes" while a token is stored: the sparse index's key
+	Lease       *Lease                `dynamodbav:"lease,omitempty"`
+	Fence       int64                 `dynamodbav:"fence"` // counts the leases given
+	Sync        json.RawMessage       `dynamodbav:"sync,omitempty"`
+}
+
+// Acceptance is who may accept a connection request, and how many.
+type Acceptance struct {
+	Mode           string `dynamodbav:"mode" json:"mode"`
+	MaxConnections int    `dynamodbav:"maxConnections" json:"maxConnections"`
+}
+
+// Connection is the last state seen of a consumer's endpoint, and since when.
+type Connection struct {
+	Owner string    `dynamodbav:"owner" json:"owner"`
+	State string    `dynamodbav:"state" json:"state"`
+	Seen  time.Time `dynamodbav:"seen" json:"seen"`
+}
+
+// Decision is what was done about a connection request, and on whose word. By is what the event claims: an event carries no
+// proven principal.
+type Decision struct {
+	EndpointID string    `dynamodbav:"endpointId"`
+	Action     string    `dynamodbav:"action"`
+	By         string    `dynamodbav:"by,omitempty"`
+	Reason     string    `dynamodbav:"reason,omitempty"`
+	EventID    string    `dynamodbav:"eventId,omitempty"`
+	Time       time.Time `dynamodbav:"time"`
+}
+
+// Token is what completes a waiting step, and which attempt of which execution waits for it.
+type Token struct {
+	Value        string    `dynamodbav:"value"`
+	Execution    string    `dynamodbav:"execution"`
+	RedriveCount int       `dynamodbav:"redriveCount"`
+	RetryCount   int       `dynamodbav:"retryCount"`
+	Since        time.Time `dynamodbav:"since"`
+	Deadline     time.Time `dynamodbav:"deadline"`
+}
+
+// Lease is who may change an exposure's targets, and until when (Unix milliseconds: DynamoDB compares numbers).
+type Lease struct {
+	Holder string `dynamodbav:"holder"`
+	Until  int64  `dynamodbav:"until"`
+}
+
+const (
+	databaseIndex = "database" // partition key databaseArn
+	serviceIndex  = "service"  // partition key serviceId
+	awaitingIndex = "awaiting" // partition key awaiting, sparse
+	awaitingYes   = "yes"
+)
+
+type client interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
+}
+
+// Table is the registry.
+type Table struct {
+	client client
+	name   string
+	now    func() time.Time
+}
+
+// New is the registry in the DynamoDB table name.
+func New(client client, name string) *Table {
+	return &Table{client: client, name: name, now: time.Now}
+}
+
+// ErrNotFound is the error of an exposure that the registry does not know.
+var ErrNotFound = errors.New("not in the registry")
+
+// Get reads an exposure, as it is after every write so far.
+func (t *Table) Get(ctx context.Context, id string) (Exposure, error) {
+	item, err := t.item(ctx, id)
+	if err != nil {
+		return Exposure{}, fmt.Errorf("get exposure %s: %w", id, err)
+	}
+	if item == nil {
+		return Exposure{}, fmt.Errorf("get exposure %s: %w", id, ErrNotFound)
+	}
+	return decode(item)
+}
+
+// ByDatabase reads the exposures of a database.
+func (t *Table) ByDatabase(ctx context.Context, databaseARN string) ([]Exposure, error) {
+	return t.query(ctx, databaseIndex, "databaseArn", databaseARN)
+}
+
+// ByService reads the exposure that owns an endpoint service, if there is one.
+func (t *Table) ByService(ctx context.Context, serviceID string) (Exposure, bool, error) {
+	found, err := t.query(ctx, serviceIndex, "serviceId", serviceID)
+	if err != nil || len(found) == 0 {
+		return Exposure{}, false, err
+	}
+	return found[0], true, nil
+}
+
+// Awaiting reads the exposures whose execution waits for a connection.
+func (t *Table) Awaiting(ctx context.Context) ([]Exposure, error) {
+	return t.query(ctx, awaitingIndex, "awaiting", awaitingYes)
+}
+
+// All reads every exposure.
+func (t *Table) All(ctx context.Context) ([]Exposure, error) {
+	// The table also holds the VPCs' resolvers, which have no database.
+	expr, err := expression.NewBuilder().WithFilter(expression.Name("databaseArn").AttributeExists()).Build()
+	if err != nil {
+		return nil, fmt.Errorf("scan %s: %w", t.name, err)
+	}
+	pages := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{
+		TableName:                &t.name,
+		FilterExpression:         expr.Filter(),
+		ExpressionAttributeNames: expr.Names(),
+		ConsistentRead:           aws.Bool(true),
+	})
+	var all []Exposure
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("scan %s: %w", t.name, err)
+		}
+		if all, err = decodeAll(all, page.Items); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (t *Table) query(ctx context.Context, index, key, value string) ([]Exposure, error) {
+	expr, err := expression.NewBuilder().WithKeyCondition(expression.Key(key).Equal(expression.Value(value))).Build()
+	if err != nil {
+		return nil, fmt.Errorf("query %s %s: %w", key, value, err)
+	}
+	pages := dynamodb.NewQueryPaginator(t.client, &dynamodb.QueryInput{
+		TableName:                 &t.name,
+		IndexName:                 &index,
+		KeyConditionExpression:    expr.KeyCondition(),
+		ExpressionAttributeNames:  expr.Names(),
+		ExpressionAttributeValues: expr.Values(),
+	})
+	var found []Exposure
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("query %s %s: %w", key, value, err)
+		}
+		if found, err = decodeAll(found, page.Items); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+type item = map[string]types.AttributeValue
+
+func (t *Table) item(ctx context.Context, id string) (item, error) {
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: key(id), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// update changes the item id if condition holds, and reports whether it held. It never makes an item: an update that names
+// an exposure nobody claimed must not leave half a one behind.
+func (t *Table) update(ctx context.Context, id string, change expression.UpdateBuilder, condition expression.ConditionBuilder) (item, bool, error) {
+	expr, err := expression.NewBuilder().WithUpdate(change).
+		WithCondition(expression.Name("id").AttributeExists().And(condition)).Build()
+	if err != nil {
+		return nil, false, err
+	}
+	out, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 &t.name,
+		Key:                       key(id),
+		UpdateExpression:          expr.Update(),
+		ConditionExpression:       expr.Condition(),
+		ExpressionAttributeNames:  expr.Names(),
+		ExpressionAttributeValues: expr.Values(),
+		ReturnValues:              types.ReturnValueAllNew,
+	})
+	if _, lost := errors.AsType[*types.ConditionalCheckFailedException](err); lost {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return out.Attributes, true, nil
+}
+
+func key(id string) item {
+	return item{"id": &types.AttributeValueMemberS{Value: id}}
+}
+
+func decode(from item) (Exposure, error) {
+	var e Exposure
+	if err := attributevalue.UnmarshalMap(from, &e); err != nil {
+		return Exposure{}, fmt.Errorf("decode exposure: %w", err)
+	}
+	return e, nil
+}
+
+func decodeAll(to []Exposure, items []item) ([]Exposure, error) {
+	for _, i := range items {
+		e, err := decode(i)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, e)
+	}
+	return to, nil
+}

@@ -1,0 +1,48 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// Resolver is the function that resolves names inside a VPC, shared by the VPC's exposures.
+type Resolver struct {
+	VPCID           string   `dynamodbav:"vpcId"`
+	FunctionName    string   `dynamodbav:"functionName"`
+	SecurityGroupID string   `dynamodbav:"securityGroupId"`
+	SubnetIDs       []string `dynamodbav:"subnetIds"`
+}
+
+func resolverID(vpcID string) string { return "vpc/" + vpcID }
+
+// Resolver reads the resolver of a VPC, if there is one.
+func (t *Table) Resolver(ctx context.Context, vpcID string) (Resolver, bool, error) {
+	found, err := t.item(ctx, resolverID(vpcID))
+	if err != nil {
+		return Resolver{}, false, fmt.Errorf("get resolver of %s: %w", vpcID, err)
+	}
+	if found == nil {
+		return Resolver{}, false, nil
+	}
+	var resolver Resolver
+	if err := attributevalue.UnmarshalMap(found, &resolver); err != nil {
+		return Resolver{}, false, fmt.Errorf("decode resolver of %s: %w", vpcID, err)
+	}
+	return resolver, true, nil
+}
+
+// PutResolver records the resolver of a VPC. Its facts derive from the VPC, so two writers write the same.
+func (t *Table) PutResolver(ctx context.Context, resolver Resolver) error {
+	values, err := attributevalue.MarshalMap(resolver)
+	if err != nil {
+		return fmt.Errorf("encode resolver of %s: %w", resolver.VPCID, err)
+	}
+	values["id"] = key(resolverID(resolver.VPCID))["id"]
+	if _, err := t.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: values}); err != nil {
+		return fmt.Errorf("put resolver of %s: %w", resolver.VPCID, err)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// StoreToken keeps the token that completes the waiting step. Only the claim's holder may, and never an attempt that a later
+// one has overtaken: a slow first attempt would bury the token that the state machine now waits for.
+func (t *Table) StoreToken(ctx context.Context, id, execution string, token Token) error {
+	token.Execution = execution
+	change := expression.
+		Set(expression.Name("token"), expression.Value(token)).
+		Set(expression.Name("awaiting"), expression.Value(awaitingYes))
+	_, ok, err := t.update(ctx, id, change, claimedBy(execution).And(notNewerThan(token)))
+	if err != nil {
+		return fmt.Errorf("store token of exposure %s: %w", id, err)
+	}
+	if !ok {
+		return step.Conflict("store token of exposure %s: execution %s lost it, or a later attempt waits already", id, execution)
+	}
+	return nil
+}
+
+func notNewerThan(token Token) expression.ConditionBuilder {
+	redrives, retries := expression.Name("token.redriveCount"), expression.Name("token.retryCount")
+	return expression.Or(
+		expression.Name("token").AttributeNotExists(),
+		expression.Name("token.execution").NotEqual(expression.Value(token.Execution)),
+		redrives.LessThan(expression.Value(token.RedriveCount)),
+		redrives.Equal(expression.Value(token.RedriveCount)).And(retries.LessThanEqual(expression.Value(token.RetryCount))),
+	)
+}
+
+// ClearToken forgets the token value once it is used. A newer one stays.
+func (t *Table) ClearToken(ctx context.Context, id, value string) error {
+	change := expression.Remove(expression.Name("token")).Remove(expression.Name("awaiting"))
+	_, _, err := t.update(ctx, id, change, expression.Name("token.value").Equal(expression.Value(value)))
+	if err != nil {
+		return fmt.Errorf("clear token of exposure %s: %w", id, err)
+	}
+	return nil
+}
+
+// RecordConnections keeps what was seen of the given endpoints; others stay as they are.
+func (t *Table) RecordConnections(ctx context.Context, id string, seen map[string]Connection) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	var change expression.UpdateBuilder
+	for _, endpoint := range slices.Sorted(maps.Keys(seen)) {
+		change = change.Set(expression.Name("connections."+endpoint), expression.Value(seen[endpoint]))
+	}
+	_, ok, err := t.update(ctx, id, change, expression.Name("connections").AttributeExists())
+	if err != nil {
+		return fmt.Errorf("record connections of exposure %s: %w", id, err)
+	}
+	if !ok {
+		return fmt.Errorf("record connections of exposure %s: %w", id, ErrNotFound)
+	}
+	return nil
+}
+
+// AddDecision appends to the exposure's decisions. An event that is delivered twice is one decision.
+func (t *Table) AddDecision(ctx context.Context, id string, decision Decision) error {
+	current, err := t.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(current.Decisions, decision.sameAs) {
+		return nil
+	}
+	decisions := expression.Name("decisions")
+	change := expression.Set(decisions, expression.ListAppend(
+		expression.IfNotExists(decisions, expression.Value([]Decision{})), expression.Value([]Decision{decision})))
+	_, ok, err := t.update(ctx, id, change, expression.Name("id").AttributeExists())
+	if err != nil {
+		return fmt.Errorf("add decision to exposure %s: %w", id, err)
+	}
+	if !ok {
+		return fmt.Errorf("add decision to exposure %s: %w", id, ErrNotFound)
+	}
+	return nil
+}
+
+func (d Decision) sameAs(other Decision) bool {
+	return d.EventID != "" && d.EventID == other.EventID && d.EndpointID == other.EndpointID && d.Action == other.Action
+}

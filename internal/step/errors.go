@@ -1,0 +1,113 @@
+package step
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+)
+
+// The names that the state machine's Retry rules and its operators know. ConnectionRejected is the sixth; it reaches the
+// state machine as a task failure and never through a step's error.
+const (
+	notReady  = "NotReady"
+	badInput  = "BadInput"
+	conflict  = "Conflict"
+	throttled = "Throttled"
+	failed    = "Failed"
+)
+
+// outcome is an error that carries one of the contract's names through any amount of wrapping.
+type outcome struct {
+	name string
+	err  error
+}
+
+func (o *outcome) Error() string { return o.err.Error() }
+func (o *outcome) Unwrap() error { return o.err }
+
+func newOutcome(name, format string, args []any) error {
+	return &outcome{name: name, err: fmt.Errorf(format, args...)}
+}
+
+// NotReady says that AWS is still working: the state machine asks again, and the step then finds what it made before.
+func NotReady(format string, args ...any) error { return newOutcome(notReady, format, args) }
+
+// BadInput says that a person must change what they typed.
+func BadInput(format string, args ...any) error { return newOutcome(badInput, format, args) }
+
+// Conflict says that something else holds the exposure, or that what was found is not ours.
+func Conflict(format string, args ...any) error { return newOutcome(conflict, format, args) }
+
+// Throttled says that AWS asked to come back later.
+func Throttled(format string, args ...any) error { return newOutcome(throttled, format, args) }
+
+// Failed says that trying again as it is will not help.
+func Failed(format string, args ...any) error { return newOutcome(failed, format, args) }
+
+// Classify names err as the state machine knows it; nil has no name. What the SDK itself would have retried, and gave up on,
+// is Throttled: the state machine waits longer than the SDK may.
+func Classify(err error) string {
+	if err == nil {
+		return ""
+	}
+	if o, ok := errors.AsType[*outcome](err); ok {
+		return o.name
+	}
+	if transient(err) {
+		return throttled
+	}
+	return failed
+}
+
+func transient(err error) bool {
+	// The SDK counts LimitExceededException among the throttles, but Lambda and DynamoDB mean a quota by it, and a quota
+	// does not pass by waiting.
+	if code(err) == "LimitExceededException" {
+		return false
+	}
+	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
+}
+
+func code(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// message is what a person reads. A refusal names the action that was refused, because EC2 hides it in an encoded blob.
+func message(err error) string {
+	if !refused(code(err)) {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s is not allowed: check service control policies and permissions boundaries as well as the function's role: %v",
+		action(err), err)
+}
+
+func refused(code string) bool {
+	return code == "UnauthorizedOperation" || strings.HasPrefix(code, "AccessDenied")
+}
+
+// iamPrefix holds the services whose IAM prefix is not their SDK id in lower case.
+var iamPrefix = map[string]string{
+	"Elastic Load Balancing v2": "elasticloadbalancing",
+	"EventBridge":               "events",
+	"Service Quotas":            "servicequotas",
+	"SFN":                       "states",
+}
+
+func action(err error) string {
+	operation, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok {
+		return "the call"
+	}
+	prefix, ok := iamPrefix[operation.ServiceID]
+	if !ok {
+		prefix = strings.ToLower(operation.ServiceID)
+	}
+	return prefix + ":" + operation.OperationName
+}
