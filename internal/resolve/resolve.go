@@ -1,0 +1,118 @@
+// Package resolve asks, from inside the database's VPC or from outside, where a
+// database's name points and who answers there.
+//
+// The asking side (steps and ip-sync) and the answering side (the resolver
+// function) are deployed at different times: both ignore fields they do not
+// know, and fields are only ever added.
+package resolve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// Request names what to look up and which addresses to probe.
+type Request struct {
+	Host    string   `json:"host"`
+	Port    int      `json:"port"`
+	Engine  string   `json:"engine"`
+	Lookups int      `json:"lookups"`
+	Probe   []string `json:"probe"`
+	// TLS asks for the server's certificate too, to be compared with ServerName.
+	TLS        bool   `json:"tls"`
+	ServerName string `json:"serverName"`
+}
+
+// Answer is what was seen. A lookup that failed has an empty list in Lookups
+// and its reason in Errors.
+type Answer struct {
+	Lookups [][]string `json:"lookups"`
+	Errors  []string   `json:"errors"`
+	// Gone says that every lookup was told authoritatively that the name does
+	// not exist: a time-out or a server failure is not that.
+	Gone   bool    `json:"gone"`
+	Probes []Probe `json:"probes"`
+}
+
+// Probe is what one address answered.
+type Probe struct {
+	Address string `json:"address"`
+	Result  string `json:"result"`
+	TLS     string `json:"tls"`
+	Detail  string `json:"detail"`
+}
+
+// Results of a probe. Blocked proves nothing: a security group that does not
+// admit the prober drops packets exactly as a dead host does.
+const (
+	Open    = "open"
+	Refused = "refused"
+	Blocked = "blocked"
+)
+
+// TLS results of a probe; empty when the identity was not asked for.
+const (
+	Match       = "match"
+	Mismatch    = "mismatch"
+	Unavailable = "unavailable"
+)
+
+// Resolver answers requests from some place in the network.
+type Resolver interface {
+	Resolve(ctx context.Context, r Request) (Answer, error)
+}
+
+// Invoker is the one Lambda call that reaches a resolver function.
+type Invoker interface {
+	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
+// Lambda is the resolver function in the database's VPC.
+func Lambda(client Invoker, functionName string) Resolver {
+	return function{client, functionName}
+}
+
+type function struct {
+	client Invoker
+	name   string
+}
+
+func (f function) Resolve(ctx context.Context, r Request) (Answer, error) {
+	payload, err := json.Marshal(r)
+	if err != nil {
+		return Answer{}, fmt.Errorf("encode request for %s: %w", f.name, err)
+	}
+	out, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.name, Payload: payload})
+	if err != nil {
+		return Answer{}, invokeError(f.name, err)
+	}
+	if out.FunctionError != nil {
+		return Answer{}, fmt.Errorf("invoke function %s: %s: %s", f.name, aws.ToString(out.FunctionError), out.Payload)
+	}
+	var answer Answer
+	if err := json.Unmarshal(out.Payload, &answer); err != nil {
+		return Answer{}, fmt.Errorf("decode answer of %s: %w", f.name, err)
+	}
+	return answer, nil
+}
+
+// invokeError tells "ask again" from failure: a function in a VPC is Pending
+// for minutes after its creation, and Inactive after 14 idle days, when the
+// first invocation fails and starts it again
+// (docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+func invokeError(name string, err error) error {
+	var inactive *types.ResourceNotReadyException
+	var pending *types.ResourceConflictException
+	if errors.As(err, &inactive) || errors.As(err, &pending) {
+		return step.NotReady("invoke function %s: %w", name, err)
+	}
+	return fmt.Errorf("invoke function %s: %w", name, err)
+}

@@ -1,0 +1,121 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	lookupTimeout = 2 * time.Second
+	probeTimeout  = 3 * time.Second
+)
+
+// Run answers a request from where it runs.
+func Run(ctx context.Context, r Request) Answer {
+	return here.answer(ctx, r)
+}
+
+// Outside resolves from where ip-sync runs: the name of a database that is not
+// public resolves to its private address anywhere, but that address cannot be
+// reached from there, so that every probe is blocked.
+func Outside() Resolver { return outside{here} }
+
+type outside struct{ vantage }
+
+func (o outside) Resolve(ctx context.Context, r Request) (Answer, error) {
+	addresses := r.Probe
+	r.Probe = nil
+	answer := o.answer(ctx, r)
+	for _, address := range addresses {
+		answer.Probes = append(answer.Probes, Probe{Address: address, Result: Blocked, Detail: "not probed: outside the VPC"})
+	}
+	return answer, nil
+}
+
+// vantage is a place in the network: how names resolve and connections open there.
+type vantage struct {
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+var here = vantage{
+	lookup: net.DefaultResolver.LookupNetIP,
+	dial:   new(net.Dialer).DialContext,
+}
+
+func (v vantage) answer(ctx context.Context, r Request) Answer {
+	answer := Answer{Lookups: [][]string{}, Errors: []string{}, Probes: make([]Probe, len(r.Probe))}
+	var probes sync.WaitGroup
+	for i, address := range r.Probe {
+		probes.Go(func() { answer.Probes[i] = v.probe(ctx, address, r) })
+	}
+	gone := 0
+	for range r.Lookups {
+		addresses, err := v.addresses(ctx, r.Host)
+		if err != nil {
+			answer.Errors = append(answer.Errors, err.Error())
+		}
+		if notFound(err) {
+			gone++
+		}
+		answer.Lookups = append(answer.Lookups, addresses)
+	}
+	answer.Gone = r.Lookups > 0 && gone == r.Lookups
+	probes.Wait()
+	return answer
+}
+
+// addresses looks host up as an absolute name: the search list of the VPC's
+// DHCP options must not answer for it.
+func (v vantage) addresses(ctx context.Context, host string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	found, err := v.lookup(ctx, "ip4", host+".")
+	addresses := []string{}
+	if err != nil {
+		return addresses, err
+	}
+	for _, a := range found {
+		addresses = append(addresses, a.Unmap().String())
+	}
+	slices.Sort(addresses)
+	return slices.Compact(addresses), nil
+}
+
+func notFound(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
+}
+
+func (v vantage) probe(ctx context.Context, address string, r Request) Probe {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	p := Probe{Address: address}
+	conn, err := v.dial(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(r.Port)))
+	if err != nil {
+		p.Result, p.Detail = classify(err), err.Error()
+		return p
+	}
+	defer conn.Close()
+	p.Result = Open
+	if r.TLS {
+		p.TLS, p.Detail = identity(ctx, conn, r.Engine, r.ServerName)
+	}
+	return p
+}
+
+// classify reads only the one answer that a host itself gives; silence,
+// unreachable networks and local limits all count as blocked.
+func classify(err error) string {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return Refused
+	}
+	return Blocked
+}
