@@ -50,7 +50,13 @@ func runInside() int {
 // New makes a network that ends with the test. One at a time: a process has one DNS server of the outside.
 func New(t *testing.T) *network.Network {
 	t.Helper()
-	n, err := network.New(t.TempDir())
+	return NewIn(t, t.TempDir())
+}
+
+// NewIn is New with the directory that the network publishes in.
+func NewIn(t *testing.T, dir string) *network.Network {
+	t.Helper()
+	n, err := network.New(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

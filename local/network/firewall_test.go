@@ -1,0 +1,153 @@
+package network_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/network/networktest"
+)
+
+func TestFirewall(t *testing.T) {
+	guarded := func(client, database network.Guard) network.Firewall {
+		return network.Firewall{clientAddress: client, databaseAddress: database}
+	}
+	inbound := func(rules ...network.Rule) network.Guard { return network.Guard{Inbound: rules} }
+	outbound := func(rules ...network.Rule) network.Guard { return network.Guard{Outbound: rules} }
+	tests := map[string]struct {
+		firewall network.Firewall
+		from, to netip.Addr
+		refused  bool
+	}{
+		"both directions allow": {firewall: guarded(open, open)},
+		"the client by its address, on the port": {
+			firewall: guarded(outbound(onPort("10.0.1.15/32", 5432)), inbound(onPort("10.0.1.200/32", 5432))),
+		},
+		"the client by its network, on the last port of a range": {
+			firewall: guarded(open, inbound(network.Rule{Peer: netip.MustParsePrefix("10.0.1.0/24"), FromPort: 5400, ToPort: 5432})),
+		},
+		"rules that overlap": {
+			firewall: guarded(open, inbound(onPort("10.0.0.0/8", 5432), all("10.0.1.200/32"), onPort("10.0.1.0/24", 5432), onPort("10.0.1.200/32", 5432))),
+		},
+		"no rule outbound":                      {firewall: guarded(inbound(anyone...), open), refused: true},
+		"no rule inbound":                       {firewall: guarded(open, outbound(anyone...)), refused: true},
+		"another client's rule":                 {firewall: guarded(open, inbound(onPort("10.0.2.50/32", 5432))), refused: true},
+		"another port's rule":                   {firewall: guarded(open, inbound(onPort("0.0.0.0/0", 5433))), refused: true},
+		"a range that ends before":              {firewall: guarded(open, inbound(network.Rule{Peer: netip.MustParsePrefix("0.0.0.0/0"), ToPort: 5431})), refused: true},
+		"a destination without an entry":        {firewall: network.Firewall{clientAddress: open}, refused: true},
+		"a source without an entry":             {firewall: network.Firewall{databaseAddress: open}, refused: true},
+		"no firewall at all":                    {refused: true},
+		"an address to itself, without entries": {from: databaseAddress},
+		"loopback, without entries":             {from: loopback, to: loopback},
+	}
+	n := networktest.New(t)
+	vpc(t, n, provider, databaseAddress, clientAddress)
+	for _, at := range []netip.Addr{databaseAddress, loopback} {
+		serve(t, n, provider, netip.AddrPortFrom(at, 5432), "database")
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := n.SetFirewall(provider, test.firewall); err != nil {
+				t.Fatal(err)
+			}
+			from, to := test.from, test.to
+			if !from.IsValid() {
+				from = clientAddress
+			}
+			if !to.IsValid() {
+				to = databaseAddress
+			}
+			if test.refused {
+				mustTimeOut(t, n, provider, from, netip.AddrPortFrom(to, 5432))
+				return
+			}
+			if got, want := greeting(t, mustDial(t, n, provider, from, netip.AddrPortFrom(to, 5432))), "database "+from.String(); got != want {
+				t.Errorf("got %q, want %q: the server sees the true source", got, want)
+			}
+		})
+	}
+}
+
+// A security group tracks connections: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+func TestChangedFirewallLeavesConnections(t *testing.T) {
+	n := networktest.New(t)
+	vpc(t, n, provider, databaseAddress, clientAddress)
+	at := netip.AddrPortFrom(databaseAddress, 5432)
+	serve(t, n, provider, at, "database")
+	c := mustDial(t, n, provider, clientAddress, at)
+	greeting(t, c)
+	if err := n.SetFirewall(provider, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "still there"); err != nil {
+		t.Fatal(err)
+	}
+	if got := greeting(t, c); got != "still there" {
+		t.Errorf("got %q", got)
+	}
+	mustTimeOut(t, n, provider, clientAddress, at)
+}
+
+func TestAddressAddedLaterFollowsTheFirewall(t *testing.T) {
+	n := networktest.New(t)
+	vpc(t, n, provider, databaseAddress)
+	if err := n.SetFirewall(provider, network.Firewall{databaseAddress: open, clientAddress: open}); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []netip.Addr{clientAddress, otherAddress} {
+		if err := n.AddAddress(provider, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := netip.AddrPortFrom(databaseAddress, 5432)
+	serve(t, n, provider, at, "database")
+	mustDial(t, n, provider, clientAddress, at)
+	mustTimeOut(t, n, provider, otherAddress, at)
+}
+
+func TestLargeFirewall(t *testing.T) {
+	const addresses, rules = 40, 60 // 60 is AWS's default quota of rules per direction of a security group
+	n := networktest.New(t)
+	vpc(t, n, provider)
+	firewall := network.Firewall{}
+	a := netip.MustParseAddr("10.0.3.1")
+	for range addresses {
+		var guard network.Guard
+		for i := range rules {
+			peer := fmt.Sprintf("10.0.%d.0/%d", i, 16+i%17)
+			guard.Inbound = append(guard.Inbound, onPort(peer, uint16(5000+i)))
+			guard.Outbound = append(guard.Outbound, onPort(peer, uint16(5000+i)))
+		}
+		firewall[a] = guard
+		a = a.Next()
+	}
+	if err := n.SetFirewall(provider, firewall); err != nil {
+		t.Fatal(err)
+	}
+	for a := range firewall {
+		if err := n.AddAddress(provider, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := netip.MustParseAddrPort("10.0.3.40:5003") // rule 3 is 10.0.3.0/19
+	serve(t, n, provider, at, "database")
+	mustDial(t, n, provider, netip.MustParseAddr("10.0.3.1"), at)
+	mustTimeOut(t, n, provider, netip.MustParseAddr("10.0.3.1"), netip.MustParseAddrPort("10.0.3.40:5060"))
+}
+
+func mustTimeOut(t *testing.T, n *network.Network, id string, from netip.Addr, to netip.AddrPort) {
+	t.Helper()
+	c, err := dial(n, id, from, to, brief)
+	if err == nil {
+		_ = c.Close()
+		t.Errorf("%s reached %s", from, to)
+		return
+	}
+	if timeout := net.Error(nil); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("%s to %s: got %v, want a timeout", from, to, err)
+	}
+}
