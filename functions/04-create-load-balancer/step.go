@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/securitygroup"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// Input is what the state machine passes.
+type Input struct {
+	Execution      string   `json:"execution"`
+	Exposure       string   `json:"exposure"`
+	DatabaseARN    string   `json:"databaseArn"`
+	VPCID          string   `json:"vpcId"`
+	VPCCIDRs       []string `json:"vpcCidrs"`
+	SubnetIDs      []string `json:"subnetIds"`
+	Port           int32    `json:"port"`
+	ListenerPort   int32    `json:"listenerPort"`
+	TargetGroupARN string   `json:"targetGroupArn"`
+}
+
+// Output is what later steps need.
+type Output struct {
+	LoadBalancerARN string `json:"loadBalancerArn"`
+	ListenerARN     string `json:"listenerArn"`
+	SecurityGroupID string `json:"securityGroupId"`
+}
+
+type balancerAPI interface {
+	DescribeLoadBalancers(context.Context, *elb.DescribeLoadBalancersInput, ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error)
+	DescribeTags(context.Context, *elb.DescribeTagsInput, ...func(*elb.Options)) (*elb.DescribeTagsOutput, error)
+	CreateLoadBalancer(context.Context, *elb.CreateLoadBalancerInput, ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error)
+	SetSubnets(context.Context, *elb.SetSubnetsInput, ...func(*elb.Options)) (*elb.SetSubnetsOutput, error)
+	SetSecurityGroups(context.Context, *elb.SetSecurityGroupsInput, ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error)
+}
+
+type attributeAPI interface {
+	DescribeLoadBalancerAttributes(context.Context, *elb.DescribeLoadBalancerAttributesInput, ...func(*elb.Options)) (*elb.DescribeLoadBalancerAttributesOutput, error)
+	ModifyLoadBalancerAttributes(context.Context, *elb.ModifyLoadBalancerAttributesInput, ...func(*elb.Options)) (*elb.ModifyLoadBalancerAttributesOutput, error)
+}
+
+type listenerAPI interface {
+	DescribeListeners(context.Context, *elb.DescribeListenersInput, ...func(*elb.Options)) (*elb.DescribeListenersOutput, error)
+	CreateListener(context.Context, *elb.CreateListenerInput, ...func(*elb.Options)) (*elb.CreateListenerOutput, error)
+	ModifyListener(context.Context, *elb.ModifyListenerInput, ...func(*elb.Options)) (*elb.ModifyListenerOutput, error)
+}
+
+type subnetAPI interface {
+	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
+}
+
+type recorder interface {
+	Record(ctx context.Context, id, execution string, set map[string]any) error
+}
+
+type createLoadBalancer struct {
+	groups     securitygroup.API
+	subnets    subnetAPI
+	balancers  balancerAPI
+	attributes attributeAPI
+	listeners  listenerAPI
+	registry   recorder
+	tags       map[string]string
+}
+
+func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
+	// The group comes first: a load balancer born without one can never get one
+	// (load-balancer-security-groups in the NLB guide).
+	group, err := securitygroup.Ensure(ctx, s.groups, s.group(in))
+	if err != nil {
+		return Output{}, err
+	}
+	balancer, err := s.loadBalancer(ctx, in, group)
+	if err != nil {
+		return Output{}, err
+	}
+	if err := s.correct(ctx, in, balancer, group); err != nil {
+		return Output{}, err
+	}
+	listener, err := s.listener(ctx, in, *balancer.LoadBalancerArn)
+	if err != nil {
+		return Output{}, err
+	}
+	out := Output{LoadBalancerARN: *balancer.LoadBalancerArn, ListenerARN: listener, SecurityGroupID: group}
+	return out, s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
+		"loadBalancerArn":             out.LoadBalancerARN,
+		"loadBalancerSecurityGroupId": out.SecurityGroupID,
+		"listenerArn":                 out.ListenerARN,
+	})
+}
+
+// group lets health checks and traffic out to the database and nothing in: with inbound enforcement off, only PrivateLink
+// reaches the load balancer.
+func (s createLoadBalancer) group(in Input) securitygroup.Group {
+	return securitygroup.Group{
+		Name:        "rdslink-" + in.Exposure,
+		Description: "rdslink: load balancer of " + in.Exposure,
+		VPCID:       in.VPCID,
+		Tags:        owned.Tags(in.Exposure, in.DatabaseARN, s.tags),
+		Egress:      securitygroup.EgressTo("tcp", in.Port, in.VPCCIDRs),
+	}
+}
+
+func (s createLoadBalancer) loadBalancer(ctx context.Context, in Input, group string) (types.LoadBalancer, error) {
+	balancer, found, err := s.find(ctx, in.Exposure)
+	if err != nil {
+		return types.LoadBalancer{}, err
+	}
+	if !found {
+		return s.create(ctx, in, group)
+	}
+	return balancer, s.verify(ctx, in, balancer)
+}
+
+func (s createLoadBalancer) find(ctx context.Context, name string) (types.LoadBalancer, bool, error) {
+	out, err := s.balancers.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{name}})
+	if _, missing := errors.AsType[*types.LoadBalancerNotFoundException](err); missing {
+		return types.LoadBalancer{}, false, nil
+	}
+	if err != nil {
+		return types.LoadBalancer{}, false, fmt.Errorf("describe load balancer %s: %w", name, err)
+	}
+	if len(out.LoadBalancers) == 0 {
+		return types.LoadBalancer{}, false, nil
+	}
+	return out.LoadBalancers[0], true, nil
+}
+
+func (s createLoadBalancer) create(ctx context.Context, in Input, group string) (types.LoadBalancer, error) {
+	slog.InfoContext(ctx, "create load balancer", "name", in.Exposure, "subnetIds", in.SubnetIDs)
+	out, err := s.balancers.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
+		Name:           &in.Exposure,
+		Type:           types.LoadBalancerTypeEnumNetwork,
+		Scheme:         types.LoadBalancerSchemeEnumInternal,
+		IpAddressType:  types.IpAddressTypeIpv4,
+		Subnets:        in.SubnetIDs,
+		SecurityGroups: []string{group},
+		Tags:           owned.ELBTags(owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+	})
+	if err != nil {
+		return types.LoadBalancer{}, fmt.Errorf("create load balancer %s: %w", in.Exposure, err)
+	}
+	slog.InfoContext(ctx, "created load balancer", "loadBalancerArn", *out.LoadBalancers[0].LoadBalancerArn)
+	return out.LoadBalancers[0], nil
+}
+
+// verify decides whether what carries our name may be adopted.
+func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types.LoadBalancer) error {
+	arn := *balancer.LoadBalancerArn
+	out, err := s.balancers.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{arn}})
+	if err != nil {
+		return fmt.Errorf("describe tags of load balancer %s: %w", arn, lagging(err))
+	}
+	if len(out.TagDescriptions) == 0 || !owned.Has(owned.FromELB(out.TagDescriptions[0].Tags), in.Exposure) {
+		return step.Conflict("load balancer %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
+	}
+	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
+		aws.ToString(balancer.VpcId) != in.VPCID {
+		return step.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: tear the exposure down first",
+			arn, balancer.Scheme, balancer.Type, aws.ToString(balancer.VpcId), in.VPCID)
+	}
+	if balancer.State != nil && balancer.State.Code == types.LoadBalancerStateEnumFailed {
+		return step.Failed("load balancer %s failed: %s; delete it and run this again", arn, aws.ToString(balancer.State.Reason))
+	}
+	return nil
+}
+
+func (s createLoadBalancer) correct(ctx context.Context, in Input, balancer types.LoadBalancer, group string) error {
+	if err := s.addSubnets(ctx, in, balancer); err != nil {
+		return err
+	}
+	if err := s.admitPrivateLink(ctx, balancer, group); err != nil {
+		return err
+	}
+	return s.setAttributes(ctx, *balancer.LoadBalancerArn)
+}
+
+// addSubnets extends the load balancer to AZs that it does not serve yet. An AZ keeps the subnet it has: a network load
+// balancer takes exactly one per AZ, and consumers are connected through it.
+func (s createLoadBalancer) addSubnets(ctx context.Context, in Input, balancer types.LoadBalancer) error {
+	var subnets, zones []string
+	for _, zone := range balancer.AvailabilityZones {
+		subnets = append(subnets, aws.ToString(zone.SubnetId))
+		zones = append(zones, aws.ToString(zone.ZoneName))
+	}
+	missing := slices.DeleteFunc(slices.Clone(in.SubnetIDs), func(id string) bool { return slices.Contains(subnets, id) })
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := s.subnets.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: missing})
+	if err != nil {
+		return fmt.Errorf("describe subnets %s: %w", strings.Join(missing, " "), err)
+	}
+	served := len(subnets)
+	for _, subnet := range found.Subnets {
+		if !slices.Contains(zones, aws.ToString(subnet.AvailabilityZone)) {
+			subnets = append(subnets, aws.ToString(subnet.SubnetId))
+		}
+	}
+	if len(subnets) == served {
+		return nil
+	}
+	slog.InfoContext(ctx, "set subnets", "loadBalancerArn", *balancer.LoadBalancerArn, "subnetIds", subnets)
+	_, err = s.balancers.SetSubnets(ctx, &elb.SetSubnetsInput{LoadBalancerArn: balancer.LoadBalancerArn, Subnets: subnets})
+	if err != nil {
+		return fmt.Errorf("set subnets of load balancer %s: %w", *balancer.LoadBalancerArn, lagging(err))
+	}
+	return nil
+}
+
+// admitPrivateLink turns inbound enforcement off. With it on, which is AWS's default, the group's inbound rules are held
+// against the consumer's own addresses, which nobody here knows. CreateLoadBalancer has no parameter for it.
+func (s createLoadBalancer) admitPrivateLink(ctx context.Context, balancer types.LoadBalancer, group string) error {
+	off := types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOff
+	enforced := aws.ToString(balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic)
+	if enforced == string(off) && slices.Equal(balancer.SecurityGroups, []string{group}) {
+		return nil
+	}
+	slog.InfoContext(ctx, "set security groups", "loadBalancerArn", *balancer.LoadBalancerArn, "securityGroupId", group, "enforce", off)
+	_, err := s.balancers.SetSecurityGroups(ctx, &elb.SetSecurityGroupsInput{
+		LoadBalancerArn: balancer.LoadBalancerArn,
+		SecurityGroups:  []string{group},
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: off,
+	})
+	if err != nil {
+		return fmt.Errorf("set security groups of load balancer %s: %w", *balancer.LoadBalancerArn, lagging(err))
+	}
+	return nil
+}
+
+// wantedAttributes: a consumer's endpoint may enter in an AZ where the database is not, and a service name that vendors know
+// must not vanish with a click.
+var wantedAttributes = map[string]string{
+	"deletion_protection.enabled":       "true",
+	"load_balancing.cross_zone.enabled": "true",
+}
+
+func (s createLoadBalancer) setAttributes(ctx context.Context, arn string) error {
+	out, err := s.attributes.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
+	if err != nil {
+		return fmt.Errorf("describe attributes of load balancer %s: %w", arn, lagging(err))
+	}
+	differing := maps.Clone(wantedAttributes)
+	for _, attribute := range out.Attributes {
+		if differing[aws.ToString(attribute.Key)] == aws.ToString(attribute.Value) {
+			delete(differing, aws.ToString(attribute.Key))
+		}
+	}
+	if len(differing) == 0 {
+		return nil
+	}
+	var change []types.LoadBalancerAttribute
+	for _, key := range slices.Sorted(maps.Keys(differing)) {
+		change = append(change, types.LoadBalancerAttribute{Key: &key, Value: new(differing[key])})
+	}
+	slog.InfoContext(ctx, "modify load balancer attributes", "loadBalancerArn", arn, "attributes", differing)
+	_, err = s.attributes.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &arn, Attributes: change})
+	if err != nil {
+		return fmt.Errorf("modify attributes of load balancer %s: %w", arn, lagging(err))
+	}
+	return nil
+}
+
+// listener finds, creates or corrects the load balancer's one listener. The load balancer is ours, so whatever listener it
+// has is ours too, and a new port moves it.
+func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN string) (string, error) {
+	out, err := s.listeners.DescribeListeners(ctx, &elb.DescribeListenersInput{LoadBalancerArn: &balancerARN})
+	if err != nil {
+		return "", fmt.Errorf("describe listeners of load balancer %s: %w", balancerARN, lagging(err))
+	}
+	if len(out.Listeners) == 0 {
+		return s.createListener(ctx, in, balancerARN)
+	}
+	listener := out.Listeners[0]
+	if aws.ToInt32(listener.Port) == in.ListenerPort && listener.Protocol == types.ProtocolEnumTcp && forwards(listener, in.TargetGroupARN) {
+		return *listener.ListenerArn, nil
+	}
+	slog.InfoContext(ctx, "modify listener", "listenerArn", *listener.ListenerArn, "port", in.ListenerPort, "targetGroupArn", in.TargetGroupARN)
+	_, err = s.listeners.ModifyListener(ctx, &elb.ModifyListenerInput{
+		ListenerArn:    listener.ListenerArn,
+		Protocol:       types.ProtocolEnumTcp,
+		Port:           &in.ListenerPort,
+		DefaultActions: forwardTo(in.TargetGroupARN),
+	})
+	if err != nil {
+		return "", fmt.Errorf("modify listener %s: %w", *listener.ListenerArn, lagging(err))
+	}
+	return *listener.ListenerArn, nil
+}
+
+// createListener leaves the idle timeout alone: a custom value rules out consumers in other regions
+// (privatelink-share-your-services).
+func (s createLoadBalancer) createListener(ctx context.Context, in Input, balancerARN string) (string, error) {
+	slog.InfoContext(ctx, "create listener", "loadBalancerArn", balancerARN, "port", in.ListenerPort, "targetGroupArn", in.TargetGroupARN)
+	out, err := s.listeners.CreateListener(ctx, &elb.CreateListenerInput{
+		LoadBalancerArn: &balancerARN,
+		Protocol:        types.ProtocolEnumTcp,
+		Port:            &in.ListenerPort,
+		DefaultActions:  forwardTo(in.TargetGroupARN),
+		Tags:            owned.ELBTags(owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+	})
+	if err != nil {
+		return "", fmt.Errorf("create listener on load balancer %s: %w", balancerARN, lagging(err))
+	}
+	slog.InfoContext(ctx, "created listener", "listenerArn", *out.Listeners[0].ListenerArn)
+	return *out.Listeners[0].ListenerArn, nil
+}
+
+func forwards(listener types.Listener, targetGroupARN string) bool {
+	return len(listener.DefaultActions) == 1 && aws.ToString(listener.DefaultActions[0].TargetGroupArn) == targetGroupARN
+}
+
+func forwardTo(targetGroupARN string) []types.Action {
+	return []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &targetGroupARN}}
+}
+
+// lagging names what ELB says of things that an earlier call of ours made or saw: asking again settles it.
+func lagging(err error) error {
+	_, balancer := errors.AsType[*types.LoadBalancerNotFoundException](err)
+	_, group := errors.AsType[*types.TargetGroupNotFoundException](err)
+	_, duplicate := errors.AsType[*types.DuplicateListenerException](err)
+	if balancer || group || duplicate {
+		return step.NotReady("ELB does not agree with itself yet: %w", err)
+	}
+	return err
+}

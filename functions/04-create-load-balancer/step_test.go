@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+const (
+	exposure    = "orders-acme-00000000"
+	database    = "arn:aws:rds:eu-central-1:111122223333:db:orders"
+	balancerARN = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders-acme-00000000/1"
+	targetGroup = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/orders-acme-00000000/1"
+)
+
+func input() Input {
+	return Input{
+		Execution: "execution", Exposure: exposure, DatabaseARN: database, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
+		SubnetIDs: []string{"subnet-a", "subnet-b"}, Port: 5432, ListenerPort: 5432, TargetGroupARN: targetGroup,
+	}
+}
+
+func TestRun(t *testing.T) {
+	everything := []string{
+		"CreateSecurityGroup rdslink-orders-acme-00000000",
+		"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16",
+		"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0",
+		"CreateLoadBalancer orders-acme-00000000 network internal subnet-a subnet-b sg-1",
+		"SetSecurityGroups sg-1 off",
+		"ModifyLoadBalancerAttributes deletion_protection.enabled=true load_balancing.cross_zone.enabled=true",
+		"CreateListener TCP 5432 " + targetGroup,
+		"Record",
+	}
+	for name, row := range map[string]struct {
+		again bool         // after a first, complete run
+		drift func(*cloud) // between the runs
+		in    func(*Input)
+		want  []string
+		err   string
+	}{
+		"the first run makes everything": {want: everything},
+		"a second run changes nothing":   {again: true},
+		"a lost claim ends the step": {
+			drift: func(c *cloud) { c.recordError = step.Conflict("claim lost") }, want: everything, err: "Conflict",
+		},
+		"a load balancer of someone else is a conflict": {
+			again: true, drift: func(c *cloud) { c.tags = nil }, err: "Conflict",
+		},
+		"a load balancer of another exposure is a conflict": {
+			again: true, drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", database, nil)) }, err: "Conflict",
+		},
+		"a load balancer that faces the internet is a conflict": {
+			again: true, drift: func(c *cloud) { c.balancer.Scheme = types.LoadBalancerSchemeEnumInternetFacing }, err: "Conflict",
+		},
+		"a load balancer in the VPC that the database left is a conflict": {
+			again: true, drift: func(c *cloud) { c.balancer.VpcId = aws.String("vpc-2") }, err: "Conflict",
+		},
+		"a load balancer that failed is told": {
+			again: true, drift: func(c *cloud) { c.balancer.State.Code = types.LoadBalancerStateEnumFailed }, err: "Failed",
+		},
+		"a subnet in a new AZ is added to those that are there": {
+			again: true, in: func(in *Input) { in.SubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
+			want: []string{"SetSubnets subnet-a subnet-b subnet-c"},
+		},
+		"another subnet of an AZ that is served is left out": {
+			again: true, in: func(in *Input) { in.SubnetIDs = []string{"subnet-a2", "subnet-b"} },
+		},
+		"inbound enforcement that was turned on is turned off": {
+			again: true, drift: func(c *cloud) { c.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String("on") },
+			want: []string{"SetSecurityGroups sg-1 off"},
+		},
+		"an attribute that was changed is changed back, alone": {
+			again: true, drift: func(c *cloud) { c.attributes["load_balancing.cross_zone.enabled"] = "false" },
+			want: []string{"ModifyLoadBalancerAttributes load_balancing.cross_zone.enabled=true"},
+		},
+		"a new listener port moves the listener": {
+			again: true, in: func(in *Input) { in.ListenerPort = 6432 },
+			want: []string{"ModifyListener TCP 6432 " + targetGroup},
+		},
+		"a listener without the target group gets it": {
+			again: true, drift: func(c *cloud) { c.listener.DefaultActions = forwardTo("other") },
+			want: []string{"ModifyListener TCP 5432 " + targetGroup},
+		},
+		"a listener that was deleted is made again": {
+			again: true, drift: func(c *cloud) { c.listener = nil },
+			want: []string{"CreateListener TCP 5432 " + targetGroup, "Record"},
+		},
+		"a describe that does not know the new load balancer yet is asked again": {
+			again: true, drift: func(c *cloud) { c.lag = true }, err: "NotReady",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud()
+			in := input()
+			if row.again {
+				if _, err := c.step().run(t.Context(), in); err != nil {
+					t.Fatalf("first run: %v", err)
+				}
+				c.mutations = nil
+			}
+			if row.drift != nil {
+				row.drift(c)
+			}
+			if row.in != nil {
+				row.in(&in)
+			}
+
+			out, err := c.step().run(t.Context(), in)
+
+			if got := step.Classify(err); got != row.err {
+				t.Fatalf("error %q (%v), want %q", got, err, row.err)
+			}
+			if want := (Output{balancerARN, *c.listenerARN(), "sg-1"}); err == nil && out != want {
+				t.Errorf("output %+v, want %+v", out, want)
+			}
+			if !slices.Equal(c.mutations, row.want) {
+				t.Errorf("mutations\n%s\nwant\n%s", strings.Join(c.mutations, "\n"), strings.Join(row.want, "\n"))
+			}
+		})
+	}
+}
+
+func TestTheDeployersTagsAreOnEverything(t *testing.T) {
+	c := newCloud()
+	s := c.step()
+	s.tags = map[string]string{"cost-center": "42"}
+	if _, err := s.run(t.Context(), input()); err != nil {
+		t.Fatal(err)
+	}
+	for what, tags := range map[string][]types.Tag{"load balancer": c.tags, "listener": c.listenerTags} {
+		if found := owned.FromELB(tags); found["cost-center"] != "42" || !owned.Has(found, exposure) {
+			t.Errorf("%s carries %v", what, found)
+		}
+	}
+}
+
+// cloud is ELB with room for one load balancer and its listener, EC2's security groups, and the registry.
+type cloud struct {
+	securitygrouptest.EC2
+	balancer     *types.LoadBalancer
+	tags         []types.Tag
+	attributes   map[string]string
+	listener     *types.Listener
+	listenerTags []types.Tag
+	listeners    int
+	lag          bool // describes of attributes and tags do not know the load balancer yet
+	recorded     map[string]any
+	recordError  error
+	mutations    []string
+}
+
+func newCloud() *cloud {
+	c := &cloud{attributes: map[string]string{"deletion_protection.enabled": "false", "load_balancing.cross_zone.enabled": "false"}}
+	c.EC2.Record = c.record
+	return c
+}
+
+func (c *cloud) step() createLoadBalancer {
+	return createLoadBalancer{groups: c, subnets: c, balancers: c, attributes: c, listeners: c, registry: recording{c}}
+}
+
+func (c *cloud) record(mutation string) { c.mutations = append(c.mutations, mutation) }
+
+func (c *cloud) listenerARN() *string {
+	return aws.String(fmt.Sprintf("%s/listener/%d", balancerARN, c.listeners))
+}
+
+func (c *cloud) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+	var out ec2.DescribeSubnetsOutput
+	for _, id := range in.SubnetIds {
+		out.Subnets = append(out.Subnets, ec2types.Subnet{SubnetId: &id, AvailabilityZone: zoneOf(id)})
+	}
+	return &out, nil
+}
+
+// zoneOf reads the AZ from a subnet's name: subnet-a and subnet-a2 are both in a.
+func zoneOf(subnet string) *string {
+	return aws.String("eu-central-1" + strings.TrimPrefix(subnet, "subnet-")[:1])
+}
+
+func (c *cloud) DescribeLoadBalancers(_ context.Context, in *elb.DescribeLoadBalancersInput, _ ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error) {
+	if c.balancer == nil || *c.balancer.LoadBalancerName != in.Names[0] {
+		return nil, &types.LoadBalancerNotFoundException{}
+	}
+	return &elb.DescribeLoadBalancersOutput{LoadBalancers: []types.LoadBalancer{*c.balancer}}, nil
+}
+
+func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...func(*elb.Options)) (*elb.DescribeTagsOutput, error) {
+	if c.lag {
+		return nil, &types.LoadBalancerNotFoundException{}
+	}
+	return &elb.DescribeTagsOutput{TagDescriptions: []types.TagDescription{{ResourceArn: &in.ResourceArns[0], Tags: c.tags}}}, nil
+}
+
+func (c *cloud) CreateLoadBalancer(_ context.Context, in *elb.CreateLoadBalancerInput, _ ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error) {
+	c.record(fmt.Sprintf("CreateLoadBalancer %s %s %s %s %s", *in.Name, in.Type, in.Scheme, strings.Join(in.Subnets, " "), in.SecurityGroups[0]))
+	c.tags = in.Tags
+	c.balancer = &types.LoadBalancer{
+		LoadBalancerArn: aws.String(balancerARN), LoadBalancerName: in.Name, Type: in.Type, Scheme: in.Scheme, VpcId: aws.String("vpc-1"),
+		SecurityGroups: in.SecurityGroups, EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: aws.String("on"),
+		State: &types.LoadBalancerState{Code: types.LoadBalancerStateEnumProvisioning},
+	}
+	c.setSubnets(in.Subnets)
+	return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{*c.balancer}}, nil
+}
+
+func (c *cloud) SetSubnets(_ context.Context, in *elb.SetSubnetsInput, _ ...func(*elb.Options)) (*elb.SetSubnetsOutput, error) {
+	c.record("SetSubnets " + strings.Join(in.Subnets, " "))
+	c.setSubnets(in.Subnets)
+	return &elb.SetSubnetsOutput{}, nil
+}
+
+func (c *cloud) setSubnets(subnets []string) {
+	c.balancer.AvailabilityZones = nil
+	for _, id := range subnets {
+		c.balancer.AvailabilityZones = append(c.balancer.AvailabilityZones, types.AvailabilityZone{SubnetId: &id, ZoneName: zoneOf(id)})
+	}
+}
+
+func (c *cloud) SetSecurityGroups(_ context.Context, in *elb.SetSecurityGroupsInput, _ ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error) {
+	c.record(fmt.Sprintf("SetSecurityGroups %s %s", strings.Join(in.SecurityGroups, " "), in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic))
+	c.balancer.SecurityGroups = in.SecurityGroups
+	c.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String(string(in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic))
+	return &elb.SetSecurityGroupsOutput{}, nil
+}
+
+func (c *cloud) DescribeLoadBalancerAttributes(context.Context, *elb.DescribeLoadBalancerAttributesInput, ...func(*elb.Options)) (*elb.DescribeLoadBalancerAttributesOutput, error) {
+	var out elb.DescribeLoadBalancerAttributesOutput
+	for key, value := range c.attributes {
+		out.Attributes = append(out.Attributes, types.LoadBalancerAttribute{Key: &key, Value: &value})
+	}
+	return &out, nil
+}
+
+func (c *cloud) ModifyLoadBalancerAttributes(_ context.Context, in *elb.ModifyLoadBalancerAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyLoadBalancerAttributesOutput, error) {
+	mutation := "ModifyLoadBalancerAttributes"
+	for _, attribute := range in.Attributes {
+		mutation += fmt.Sprintf(" %s=%s", *attribute.Key, *attribute.Value)
+		c.attributes[*attribute.Key] = *attribute.Value
+	}
+	c.record(mutation)
+	return &elb.ModifyLoadBalancerAttributesOutput{}, nil
+}
+
+func (c *cloud) DescribeListeners(context.Context, *elb.DescribeListenersInput, ...func(*elb.Options)) (*elb.DescribeListenersOutput, error) {
+	if c.listener == nil {
+		return &elb.DescribeListenersOutput{}, nil
+	}
+	return &elb.DescribeListenersOutput{Listeners: []types.Listener{*c.listener}}, nil
+}
+
+func (c *cloud) CreateListener(_ context.Context, in *elb.CreateListenerInput, _ ...func(*elb.Options)) (*elb.CreateListenerOutput, error) {
+	c.record(fmt.Sprintf("CreateListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn))
+	c.listeners++
+	c.listenerTags = in.Tags
+	c.listener = &types.Listener{ListenerArn: c.listenerARN(), Protocol: in.Protocol, Port: in.Port, DefaultActions: in.DefaultActions}
+	return &elb.CreateListenerOutput{Listeners: []types.Listener{*c.listener}}, nil
+}
+
+func (c *cloud) ModifyListener(_ context.Context, in *elb.ModifyListenerInput, _ ...func(*elb.Options)) (*elb.ModifyListenerOutput, error) {
+	c.record(fmt.Sprintf("ModifyListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn))
+	c.listener.Port, c.listener.Protocol, c.listener.DefaultActions = in.Port, in.Protocol, in.DefaultActions
+	return &elb.ModifyListenerOutput{}, nil
+}
+
+// recording is the registry: it writes only what differs.
+type recording struct{ cloud *cloud }
+
+func (r recording) Record(_ context.Context, _, _ string, set map[string]any) error {
+	if maps.Equal(r.cloud.recorded, set) {
+		return nil
+	}
+	r.cloud.record("Record")
+	r.cloud.recorded = set
+	return r.cloud.recordError
+}
