@@ -2,6 +2,7 @@ package network
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -24,7 +25,33 @@ type Guard struct{ Inbound, Outbound []Rule }
 // destination. An address without an entry neither accepts nor opens any, except with itself and to DNS.
 type Firewall map[netip.Addr]Guard
 
-// apply replaces the ruleset of a network namespace in one batch.
+// securityGroups is the table of a VPC's namespace.
+var securityGroups = &nftables.Table{Family: nftables.TableFamilyIPv4, Name: "security-groups"}
+
+// Numbers of the sets within a batch; the library's own counter is not safe for VPCs that change at the same time.
+const (
+	itselfID = iota + 1
+	inboundID
+	outboundID
+)
+
+// itself returns the set of the connections that addresses make to themselves: no rule compares two fields of a packet.
+func itself() *nftables.Set {
+	return &nftables.Set{
+		Table: securityGroups, ID: itselfID, Name: "itself", Concatenation: true,
+		KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr),
+	}
+}
+
+func allowItself(conn *nftables.Conn, addresses ...netip.Addr) error {
+	elements := make([]nftables.SetElement, len(addresses))
+	for i, a := range addresses {
+		elements[i].Key = append(a.AsSlice(), a.AsSlice()...)
+	}
+	return conn.SetAddElements(itself(), elements)
+}
+
+// apply replaces the ruleset of a VPC of addresses in one batch.
 //
 // The rules themselves never change in number: whom an address accepts and what it opens are two sets of (address, peer, port)
 // ranges, so that a connection costs two look-ups however many rules there are.
@@ -33,21 +60,22 @@ func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) e
 	if err != nil {
 		return err
 	}
-	table := &nftables.Table{Family: nftables.TableFamilyIPv4, Name: "security-groups"}
-	conn.AddTable(table) // deleting needs one to exist
-	conn.DelTable(table)
-	conn.AddTable(table)
-	inbound, err := addRanges(conn, table, "inbound", f.ranges(addresses, func(g Guard) []Rule { return g.Inbound }))
-	if err != nil {
-		return err
-	}
-	outbound, err := addRanges(conn, table, "outbound", f.ranges(addresses, func(g Guard) []Rule { return g.Outbound }))
-	if err != nil {
+	conn.AddTable(securityGroups) // deleting needs one to exist
+	conn.DelTable(securityGroups)
+	conn.AddTable(securityGroups)
+	own := itself()
+	inbound, outbound := rangeSet(inboundID, "inbound"), rangeSet(outboundID, "outbound")
+	if err := errors.Join(
+		conn.AddSet(own, nil),
+		allowItself(conn, addresses...),
+		addRanges(conn, inbound, f.ranges(func(g Guard) []Rule { return g.Inbound })),
+		addRanges(conn, outbound, f.ranges(func(g Guard) []Rule { return g.Outbound })),
+	); err != nil {
 		return err
 	}
 	drop := nftables.ChainPolicyDrop
 	chain := conn.AddChain(&nftables.Chain{
-		Table: table, Name: "input", Policy: &drop,
+		Table: securityGroups, Name: "input", Policy: &drop,
 		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter,
 	})
 	for _, accept := range [][]expr.Any{
@@ -55,9 +83,22 @@ func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) e
 		notOpening(),
 		toLoopback(),
 		toDNS(dns),
+		toItself(own),
 		append(in(inbound, destinationAddress, sourceAddress), in(outbound, sourceAddress, destinationAddress)...),
 	} {
-		conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(accept, &expr.Verdict{Kind: expr.VerdictAccept})})
+		conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: append(accept, &expr.Verdict{Kind: expr.VerdictAccept})})
+	}
+	return conn.Flush()
+}
+
+// welcome lets an address that joins the VPC speak to itself.
+func welcome(namespace int, a netip.Addr) error {
+	conn, err := nftables.New(nftables.WithNetNSFd(namespace))
+	if err != nil {
+		return err
+	}
+	if err := allowItself(conn, a); err != nil {
+		return err
 	}
 	return conn.Flush()
 }
@@ -103,6 +144,13 @@ func toDNS(server netip.Addr) []expr.Any {
 	}
 }
 
+func toItself(set *nftables.Set) []expr.Any {
+	return []expr.Any{
+		load(expr.PayloadBaseNetworkHeader, sourceAddress, 8, firstRegister), // and the destination, which follows
+		&expr.Lookup{SourceRegister: firstRegister, SetName: set.Name, SetID: set.ID},
+	}
+}
+
 // in matches when set has the packet's address at offset own, the one at offset peer, and its destination port.
 func in(set *nftables.Set, own, peer uint32) []expr.Any {
 	return []expr.Any{
@@ -137,13 +185,16 @@ func last(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(a[:])|hosts)))
 }
 
-func addRanges(conn *nftables.Conn, table *nftables.Table, name string, ranges []portRange) (*nftables.Set, error) {
-	set := &nftables.Set{
-		Table: table, Name: name, Interval: true, Concatenation: true,
+func rangeSet(id uint32, name string) *nftables.Set {
+	return &nftables.Set{
+		Table: securityGroups, ID: id, Name: name, Interval: true, Concatenation: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr, nftables.TypeInetService),
 	}
+}
+
+func addRanges(conn *nftables.Conn, set *nftables.Set, ranges []portRange) error {
 	if err := conn.AddSet(set, nil); err != nil {
-		return nil, err
+		return err
 	}
 	const perMessage = 500 // an attribute ends at 64 KiB
 	for chunk := range slices.Chunk(ranges, perMessage) {
@@ -152,18 +203,17 @@ func addRanges(conn *nftables.Conn, table *nftables.Table, name string, ranges [
 			elements[i] = r.element()
 		}
 		if err := conn.SetAddElements(set, elements); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return set, nil
+	return nil
 }
 
-// ranges are the rules of all addresses for one direction, and each address's with itself.
-func (f Firewall) ranges(addresses []netip.Addr, direction func(Guard) []Rule) []portRange {
+// ranges are the rules of all addresses for one direction.
+func (f Firewall) ranges(direction func(Guard) []Rule) []portRange {
 	var all []portRange
-	for _, own := range addresses {
-		itself := Rule{Peer: netip.PrefixFrom(own, own.BitLen()), ToPort: 65535}
-		all = append(all, disjoint(own, append(slices.Clone(direction(f[own])), itself))...)
+	for own, guard := range f {
+		all = append(all, disjoint(own, direction(guard))...)
 	}
 	return all
 }

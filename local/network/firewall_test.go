@@ -104,8 +104,11 @@ func TestAddressAddedLaterFollowsTheFirewall(t *testing.T) {
 		}
 	}
 	at := netip.AddrPortFrom(databaseAddress, 5432)
+	itself := netip.AddrPortFrom(otherAddress, 5432)
 	serve(t, n, provider, at, "database")
+	serve(t, n, provider, itself, "other")
 	mustDial(t, n, provider, clientAddress, at)
+	mustDial(t, n, provider, otherAddress, itself)
 	mustTimeOut(t, n, provider, otherAddress, at)
 }
 

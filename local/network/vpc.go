@@ -26,7 +26,6 @@ type vpc struct {
 	mu        sync.Mutex
 	addresses []netip.Addr
 	source    netip.Addr // of sockets that bind no address; invalid: each address speaks to itself
-	firewall  Firewall
 }
 
 func newVPC(dns netip.Addr) (*vpc, error) {
@@ -55,6 +54,9 @@ func (v *vpc) setUp() error {
 	}
 	if err := v.swallowStrays(); err != nil {
 		return err
+	}
+	if err := v.setFirewall(nil); err != nil {
+		return fmt.Errorf("set firewall: %w", err)
 	}
 	return v.add(v.dns)
 }
@@ -94,15 +96,13 @@ func (v *vpc) add(a netip.Addr) error {
 	if slices.Contains(v.addresses, a) {
 		return errors.New("it is there already")
 	}
-	// The firewall comes first: an address never shows itself without.
-	addresses := append(slices.Clone(v.addresses), a)
-	if err := v.applyFirewall(v.firewall, addresses); err != nil {
+	if err := welcome(int(v.ns.handle), a); err != nil {
 		return err
 	}
 	if err := v.kernel.AddrAdd(v.lo, onLo(a)); err != nil {
 		return err
 	}
-	v.addresses = addresses
+	v.addresses = append(v.addresses, a)
 	return v.route(a)
 }
 
@@ -188,15 +188,7 @@ func (v *vpc) abort(a netip.Addr) {
 func (v *vpc) setFirewall(f Firewall) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err := v.applyFirewall(f, v.addresses); err != nil {
-		return err
-	}
-	v.firewall = f
-	return nil
-}
-
-func (v *vpc) applyFirewall(f Firewall, addresses []netip.Addr) error {
-	return f.apply(int(v.ns.handle), v.dns, addresses)
+	return f.apply(int(v.ns.handle), v.dns, v.addresses)
 }
 
 func (v *vpc) listen(at netip.AddrPort) (l net.Listener, err error) {
