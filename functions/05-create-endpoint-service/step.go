@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// Input is what the state machine passes.
+type Input struct {
+	Execution        string   `json:"execution"`
+	Exposure         string   `json:"exposure"`
+	DatabaseARN      string   `json:"databaseArn"`
+	LoadBalancerARN  string   `json:"loadBalancerArn"`
+	SupportedRegions []string `json:"supportedRegions"`
+}
+
+// Output is what consumers and later steps need. AZ names differ from account to account, so the AZs go by their ids.
+type Output struct {
+	ServiceID           string   `json:"serviceId"`
+	ServiceName         string   `json:"serviceName"`
+	AvailabilityZoneIDs []string `json:"availabilityZoneIds"`
+}
+
+type balancerAPI interface {
+	DescribeLoadBalancers(context.Context, *elb.DescribeLoadBalancersInput, ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error)
+}
+
+type serviceAPI interface {
+	DescribeVpcEndpointServiceConfigurations(context.Context, *ec2.DescribeVpcEndpointServiceConfigurationsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error)
+	CreateVpcEndpointServiceConfiguration(context.Context, *ec2.CreateVpcEndpointServiceConfigurationInput, ...func(*ec2.Options)) (*ec2.CreateVpcEndpointServiceConfigurationOutput, error)
+	ModifyVpcEndpointServiceConfiguration(context.Context, *ec2.ModifyVpcEndpointServiceConfigurationInput, ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error)
+}
+
+type registryAPI interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
+	Record(ctx context.Context, id, execution string, set map[string]any) error
+}
+
+type createEndpointService struct {
+	balancers     balancerAPI
+	services      serviceAPI
+	notifications notificationAPI
+	registry      registryAPI
+	topic         string
+	tags          map[string]string
+}
+
+func (s createEndpointService) run(ctx context.Context, in Input) (Output, error) {
+	balancer, err := s.activeBalancer(ctx, in.LoadBalancerARN)
+	if err != nil {
+		return Output{}, err
+	}
+	service, generation, err := s.service(ctx, in)
+	if err != nil {
+		return Output{}, err
+	}
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
+		"serviceId":   aws.ToString(service.ServiceId),
+		"serviceName": aws.ToString(service.ServiceName),
+	}); err != nil {
+		return Output{}, err
+	}
+	if !is(service, types.ServiceStateAvailable) {
+		return Output{}, step.NotReady("endpoint service %s is %s", aws.ToString(service.ServiceId), service.ServiceState)
+	}
+	if err := s.correct(ctx, in, service, balancer); err != nil {
+		return Output{}, err
+	}
+	if err := s.notify(ctx, in.Exposure, generation, aws.ToString(service.ServiceId)); err != nil {
+		return Output{}, err
+	}
+	return Output{
+		ServiceID:           aws.ToString(service.ServiceId),
+		ServiceName:         aws.ToString(service.ServiceName),
+		AvailabilityZoneIDs: slices.Sorted(slices.Values(service.AvailabilityZoneIds)),
+	}, nil
+}
+
+// activeBalancer waits for the load balancer: an endpoint service is refused before it is active, which takes minutes.
+func (s createEndpointService) activeBalancer(ctx context.Context, arn string) (elbtypes.LoadBalancer, error) {
+	out, err := s.balancers.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
+	if _, unknown := errors.AsType[*elbtypes.LoadBalancerNotFoundException](err); unknown {
+		return elbtypes.LoadBalancer{}, step.NotReady("load balancer %s does not show yet: %w", arn, err)
+	}
+	if err != nil {
+		return elbtypes.LoadBalancer{}, fmt.Errorf("describe load balancer %s: %w", arn, err)
+	}
+	if len(out.LoadBalancers) == 0 || out.LoadBalancers[0].State == nil {
+		return elbtypes.LoadBalancer{}, step.NotReady("load balancer %s does not show yet", arn)
+	}
+	balancer := out.LoadBalancers[0]
+	switch balancer.State.Code {
+	case elbtypes.LoadBalancerStateEnumActive, elbtypes.LoadBalancerStateEnumActiveImpaired:
+		return balancer, nil
+	case elbtypes.LoadBalancerStateEnumFailed:
+		return balancer, step.Failed("load balancer %s failed: %s; delete it and start again", arn, aws.ToString(balancer.State.Reason))
+	}
+	return balancer, step.NotReady("load balancer %s is %s", arn, balancer.State.Code)
+}
+
+// service finds or creates the exposure's endpoint service, and says of which generation the exposure is by then.
+func (s createEndpointService) service(ctx context.Context, in Input) (types.ServiceConfiguration, int, error) {
+	exposure, err := s.registry.Get(ctx, in.Exposure)
+	if err != nil {
+		return types.ServiceConfiguration{}, 0, err
+	}
+	found, err := s.find(ctx, in, exposure.ServiceID)
+	if err != nil {
+		return types.ServiceConfiguration{}, 0, err
+	}
+	if found != nil {
+		return *found, exposure.Generation, verify(in, *found)
+	}
+	if exposure.ServiceID != "" {
+		if exposure.Generation, err = s.raise(ctx, in, exposure); err != nil {
+			return types.ServiceConfiguration{}, 0, err
+		}
+	}
+	made, err := s.create(ctx, in, exposure.Generation)
+	if err != nil {
+		return types.ServiceConfiguration{}, 0, err
+	}
+	if gone(made) {
+		// The token was used before, for a service that was deleted since: AWS answers with the dead one.
+		if _, err := s.raise(ctx, in, exposure); err != nil {
+			return types.ServiceConfiguration{}, 0, err
+		}
+		return types.ServiceConfiguration{}, 0, step.NotReady("endpoint service %s is gone: the next attempt makes another", aws.ToString(made.ServiceId))
+	}
+	return made, exposure.Generation, nil
+}
+
+// find looks for the service by its tags, and for the recorded one by its id: tags show later than what carries them.
+func (s createEndpointService) find(ctx context.Context, in Input, recorded string) (*types.ServiceConfiguration, error) {
+	services, err := s.describe(ctx, &ec2.DescribeVpcEndpointServiceConfigurationsInput{
+		Filters: []types.Filter{{Name: aws.String("tag:" + owned.ExposureTag), Values: []string{in.Exposure}}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("describe endpoint services of exposure %s: %w", in.Exposure, err)
+	}
+	if len(services) == 0 && recorded != "" {
+		services, err = s.describe(ctx, &ec2.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{recorded}})
+		if err != nil && !missing(err) {
+			return nil, fmt.Errorf("describe endpoint service %s: %w", recorded, err)
+		}
+	}
+	for _, service := range services {
+		// Services stay visible for a while after their deletion.
+		if !gone(service) {
+			return &service, nil
+		}
+		if is(service, types.ServiceStateDeleting) && slices.Contains(service.NetworkLoadBalancerArns, in.LoadBalancerARN) {
+			// A load balancer serves one endpoint service at a time.
+			return nil, step.NotReady("endpoint service %s still holds the load balancer while it is deleted", aws.ToString(service.ServiceId))
+		}
+	}
+	return nil, nil
+}
+
+func (s createEndpointService) describe(ctx context.Context, in *ec2.DescribeVpcEndpointServiceConfigurationsInput) ([]types.ServiceConfiguration, error) {
+	var services []types.ServiceConfiguration
+	pages := ec2.NewDescribeVpcEndpointServiceConfigurationsPaginator(s.services, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		services = append(services, page.ServiceConfigurations...)
+	}
+	return services, nil
+}
+
+func verify(in Input, service types.ServiceConfiguration) error {
+	id := aws.ToString(service.ServiceId)
+	if !owned.Has(owned.FromEC2(service.Tags), in.Exposure) {
+		return step.Conflict("endpoint service %s carries the tag of exposure %s but not %s: it is not ours", id, in.Exposure, owned.ManagedTag)
+	}
+	if !slices.Equal(service.NetworkLoadBalancerArns, []string{in.LoadBalancerARN}) {
+		return step.Conflict("endpoint service %s is in front of %s and should be of %s: tear the exposure down first",
+			id, strings.Join(service.NetworkLoadBalancerArns, " "), in.LoadBalancerARN)
+	}
+	return nil
+}
+
+// raise starts a new generation, so that nothing asks again with the token of a service that is gone.
+func (s createEndpointService) raise(ctx context.Context, in Input, exposure registry.Exposure) (int, error) {
+	next := exposure.Generation + 1
+	slog.InfoContext(ctx, "recorded endpoint service is gone", "serviceId", exposure.ServiceID, "generation", next)
+	return next, s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
+		"generation": next, "serviceId": "", "serviceName": "",
+	})
+}
+
+func (s createEndpointService) create(ctx context.Context, in Input, generation int) (types.ServiceConfiguration, error) {
+	request := &ec2.CreateVpcEndpointServiceConfigurationInput{
+		NetworkLoadBalancerArns: []string{in.LoadBalancerARN},
+		AcceptanceRequired:      aws.Bool(true),
+		SupportedIpAddressTypes: []string{string(types.ServiceConnectivityTypeIpv4)},
+		TagSpecifications:       owned.EC2TagSpecifications(types.ResourceTypeVpcEndpointService, owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+	}
+	if len(in.SupportedRegions) > 0 { // an empty list is refused
+		request.SupportedRegions = in.SupportedRegions
+	}
+	// The token covers every parameter: the same token with other parameters is an IdempotentParameterMismatch.
+	request.ClientToken = aws.String(owned.TokenFor(in.Exposure, generation, request))
+	slog.InfoContext(ctx, "create endpoint service", "loadBalancerArn", in.LoadBalancerARN, "supportedRegions", in.SupportedRegions)
+	out, err := s.services.CreateVpcEndpointServiceConfiguration(ctx, request)
+	if err != nil {
+		return types.ServiceConfiguration{}, fmt.Errorf("create endpoint service for load balancer %s: %w", in.LoadBalancerARN, err)
+	}
+	slog.InfoContext(ctx, "created endpoint service", "serviceId", aws.ToString(out.ServiceConfiguration.ServiceId))
+	return *out.ServiceConfiguration, nil
+}
+
+// correct changes what differs. It ends in NotReady after a change: the output tells AZs, and only the next describe knows them.
+func (s createEndpointService) correct(ctx context.Context, in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) error {
+	change, differs := difference(in, service, balancer)
+	if !differs {
+		return nil
+	}
+	id := aws.ToString(service.ServiceId)
+	slog.InfoContext(ctx, "modify endpoint service", "serviceId", id,
+		"addRegions", change.AddSupportedRegions, "removeRegions", change.RemoveSupportedRegions)
+	if _, err := s.services.ModifyVpcEndpointServiceConfiguration(ctx, &change); err != nil {
+		return fmt.Errorf("modify endpoint service %s: %w", id, lagging(err))
+	}
+	return step.NotReady("endpoint service %s takes the load balancer's AZs and the changed settings over", id)
+}
+
+func difference(in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) (change ec2.ModifyVpcEndpointServiceConfigurationInput, differs bool) {
+	change.ServiceId = service.ServiceId
+	if !aws.ToBool(service.AcceptanceRequired) {
+		change.AcceptanceRequired, differs = aws.Bool(true), true
+	}
+	change.AddSupportedRegions, change.RemoveSupportedRegions = regions(in, service)
+	if len(change.AddSupportedRegions)+len(change.RemoveSupportedRegions) > 0 {
+		differs = true
+	}
+	for _, zone := range balancer.AvailabilityZones {
+		if !slices.Contains(service.AvailabilityZones, aws.ToString(zone.ZoneName)) {
+			// An AZ that the load balancer got later is enabled by a modify that names the service alone
+			// (configure-endpoint-service in the PrivateLink guide).
+			differs = true
+		}
+	}
+	return change, differs
+}
+
+// regions compares the service's regions with the wanted ones. The service's own region is implied, whether listed or not;
+// a removed region stays listed for a while and cannot be removed again.
+func regions(in Input, service types.ServiceConfiguration) (add, remove []string) {
+	home := strings.Split(in.LoadBalancerARN, ":")[3]
+	var listed []string
+	for _, region := range service.SupportedRegions {
+		if state := aws.ToString(region.ServiceState); !strings.EqualFold(state, "Closed") && !strings.EqualFold(state, "Deleting") {
+			listed = append(listed, aws.ToString(region.Region))
+		}
+	}
+	return without(in.SupportedRegions, append(listed, home)), without(listed, append([]string{home}, in.SupportedRegions...))
+}
+
+func without(from, these []string) []string {
+	return slices.DeleteFunc(slices.Clone(from), func(s string) bool { return slices.Contains(these, s) })
+}
+
+func gone(service types.ServiceConfiguration) bool {
+	return is(service, types.ServiceStateDeleting) || is(service, types.ServiceStateDeleted) || is(service, types.ServiceStateFailed)
+}
+
+// is compares states as PrivateLink means them: its documents and its answers do not agree about upper and lower case.
+func is(service types.ServiceConfiguration, state types.ServiceState) bool {
+	return strings.EqualFold(string(service.ServiceState), string(state))
+}
+
+// lagging names what EC2 says of a service that it has just made: asking again settles it.
+func lagging(err error) error {
+	if missing(err) {
+		return step.NotReady("EC2 does not agree with itself yet: %w", err)
+	}
+	return err
+}
+
+// missing tells the codes of a service that does not exist; which one comes depends on the action.
+func missing(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && (api.ErrorCode() == "InvalidVpcEndpointServiceId.NotFound" || api.ErrorCode() == "InvalidVpcEndpointService.NotFound")
+}
