@@ -1,0 +1,211 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Config is what CreateDBInstance says of a server.
+type Config struct {
+	Name     string // of its directory: the DB instance identifier
+	DNSName  string // its endpoint: the name in the certificate
+	User     string // MasterUsername
+	Password string // MasterUserPassword
+	Database string // DBName; "" makes none beside postgres
+}
+
+// Server is a PostgreSQL server. One that is stopped keeps its data. Its methods must not be called at the same time.
+type Server struct {
+	installation *Installation
+	config       Config
+	dir          string
+	cmd          *exec.Cmd     // nil: stopped
+	exited       chan struct{} // closed when the process has ended
+}
+
+// Create makes a server and its data; Start starts it.
+func (i *Installation) Create(c Config) (*Server, error) {
+	s := &Server{installation: i, config: c, dir: filepath.Join(i.dir, "servers", c.Name)}
+	if err := s.create(); err != nil {
+		_ = os.RemoveAll(s.dir)
+		return nil, fmt.Errorf("create PostgreSQL server %s: %w", c.Name, err)
+	}
+	return s, nil
+}
+
+func (s *Server) data() string        { return filepath.Join(s.dir, "data") }
+func (s *Server) certificate() string { return filepath.Join(s.dir, "server.crt") }
+func (s *Server) key() string         { return filepath.Join(s.dir, "server.key") }
+
+func (s *Server) create() error {
+	template, err := s.installation.template()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.data(), 0o700); err != nil { // PostgreSQL refuses a directory that others may enter
+		return err
+	}
+	if err := os.CopyFS(s.data(), os.DirFS(template)); err != nil {
+		return err
+	}
+	if err := s.admitOnlyTLS(); err != nil {
+		return err
+	}
+	if err := s.installation.authority.issue(s.config.DNSName, s.certificate(), s.key()); err != nil {
+		return err
+	}
+	return s.makeMasterUser()
+}
+
+// admitOnlyTLS is rds.force_ssl=1, the default since PostgreSQL 15:
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
+func (s *Server) admitOnlyTLS() error {
+	return os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte("hostssl all all 0.0.0.0/0 scram-sha-256\n"), 0o600)
+}
+
+// makeMasterUser runs the server alone, without network, on statements that each end with their line.
+func (s *Server) makeMasterUser() error {
+	user := identifier(s.config.User)
+	statements := "CREATE ROLE " + user + " LOGIN SUPERUSER PASSWORD " + literal(s.config.Password) + ";\n"
+	if s.config.Database != "" && s.config.Database != "postgres" {
+		statements += "CREATE DATABASE " + identifier(s.config.Database) + " OWNER " + user + ";\n"
+	}
+	cmd := s.installation.command("postgres", "--single", "-D", s.data(), "-c", "fsync=off", "-c", "exit_on_error=on",
+		"-c", "log_min_error_statement=panic", "postgres") // an error must not show the password
+	cmd.Stdin = strings.NewReader(statements)
+	return run(cmd)
+}
+
+func identifier(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+func literal(s string) string    { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// Start starts the server on an address of a VPC and returns when it accepts connections.
+func (s *Server) Start(ctx context.Context, vpc string, at netip.AddrPort) error {
+	if err := s.start(ctx, vpc, at); err != nil {
+		return fmt.Errorf("start PostgreSQL server %s on %s: %w", s.config.Name, at, err)
+	}
+	return nil
+}
+
+func (s *Server) start(ctx context.Context, vpc string, at netip.AddrPort) error {
+	if s.cmd != nil {
+		return errors.New("it runs already")
+	}
+	log, err := os.OpenFile(s.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := s.installation.command("postgres", s.arguments(at)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := s.installation.network.Start(vpc, cmd); err != nil {
+		return err
+	}
+	s.cmd, s.exited = cmd, make(chan struct{})
+	go func(exited chan<- struct{}) {
+		_ = cmd.Wait()
+		close(exited)
+	}(s.exited)
+	if err := s.waitUntilReady(ctx); err != nil {
+		s.Stop()
+		return err
+	}
+	return nil
+}
+
+func (s *Server) log() string { return filepath.Join(s.dir, "log") }
+
+func (s *Server) arguments(at netip.AddrPort) []string {
+	settings := []string{
+		"listen_addresses=" + at.Addr().String(),
+		"port=" + strconv.Itoa(int(at.Port())),
+		"unix_socket_directories=", // a socket's path ends at 107 bytes
+		"ssl=on",
+		"ssl_cert_file=" + s.certificate(),
+		"ssl_key_file=" + s.key(),
+		// The data ends with the run and usually lies in memory, which is scarce.
+		"fsync=off",
+		"full_page_writes=off",
+		"synchronous_commit=off",
+		"shared_buffers=4MB",
+		"max_connections=60",
+		"min_wal_size=2MB",
+		"max_wal_size=16MB",
+		"max_wal_senders=0",
+		"wal_level=minimal",
+		"io_method=sync",
+		"max_logical_replication_workers=0",
+	}
+	args := []string{"-D", s.data()}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
+
+const readinessInterval = 5 * time.Millisecond
+
+// waitUntilReady reads the server's status file, as pg_ctl does: its port is open before it serves.
+func (s *Server) waitUntilReady(ctx context.Context) error {
+	tick := time.NewTicker(readinessInterval)
+	defer tick.Stop()
+	for !s.ready() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.exited:
+			log, _ := os.ReadFile(s.log())
+			return fmt.Errorf("it ended: %s", strings.TrimSpace(string(log)))
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func (s *Server) ready() bool {
+	status, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	const statusLine = 7 // LOCK_FILE_LINE_PM_STATUS in PostgreSQL's pidfile.h is 8, counted from 1
+	lines := strings.Split(string(status), "\n")
+	return err == nil && len(lines) > statusLine && strings.TrimSpace(lines[statusLine]) == "ready"
+}
+
+const patience = 5 * time.Second
+
+// Stop ends the server and cuts its connections. A server that does not run stays so.
+func (s *Server) Stop() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGINT) // PostgreSQL's fast shutdown
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+	}
+	s.cmd = nil
+}
+
+// Move takes the server, with its data, to another address: what clients see of a failover.
+func (s *Server) Move(ctx context.Context, vpc string, at netip.AddrPort) error {
+	s.Stop()
+	return s.Start(ctx, vpc, at)
+}
+
+// Delete stops the server and removes its data.
+func (s *Server) Delete() error {
+	s.Stop()
+	if err := os.RemoveAll(s.dir); err != nil {
+		return fmt.Errorf("delete PostgreSQL server %s: %w", s.config.Name, err)
+	}
+	return nil
+}
