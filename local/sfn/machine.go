@@ -1,0 +1,227 @@
+package sfn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// Machine is a state machine that Parse has found to be sound.
+type Machine struct {
+	StartAt string
+	States  map[string]*State
+	Timeout time.Duration // 0: none
+}
+
+// State is one state; which fields it has depends on its type.
+type State struct {
+	Name, Type string
+	Next       string // "" ends the execution
+
+	InputPath, OutputPath *Path // nil for null: an empty object
+	ResultPath            *Path // nil for null: the result is dropped
+	Parameters            expression
+	ResultSelector        expression
+
+	// Task
+	Token              bool // .waitForTaskToken
+	Timeout, Heartbeat duration
+	Retry              []Retrier
+	Catch              []Catcher
+
+	// Pass
+	Result    any
+	HasResult bool
+
+	// Wait
+	Wait duration
+
+	// Choice
+	Choices []choice
+	Default string
+
+	// Fail
+	Error, Cause text
+}
+
+// duration is a time given as seconds, as a point in time, or as a path to one of them.
+type duration struct {
+	seconds     int64
+	secondsPath *Path
+	until       *time.Time
+	untilPath   *Path
+}
+
+func (d duration) given() bool {
+	return d != duration{}
+}
+
+// text is a string, or an expression that computes it.
+type text struct {
+	literal *string
+	field   string
+	compute expression
+}
+
+// Retrier is one element of Retry.
+type Retrier struct {
+	ErrorEquals []string
+	Interval    time.Duration
+	MaxAttempts int
+	BackoffRate float64
+	MaxDelay    time.Duration // 0: none
+	Jitter      bool
+}
+
+// Catcher is one element of Catch.
+type Catcher struct {
+	ErrorEquals []string
+	Next        string
+	ResultPath  *Path
+}
+
+// Codes of problems, as AWS's ValidateStateMachineDefinition gives them.
+const (
+	schema  = "SCHEMA_VALIDATION_FAILED"
+	target  = "MISSING_TRANSITION_TARGET"
+	invalid = "INVALID_JSON_DESCRIPTION"
+)
+
+// Problem is one reason why AWS refuses a definition.
+type Problem struct {
+	Code     string `json:"code"`
+	Message  string `json:"message"`
+	Location string `json:"location,omitempty"`
+}
+
+func (p Problem) String() string {
+	if p.Location == "" {
+		return p.Code + ": " + p.Message
+	}
+	return p.Code + ": " + p.Message + " at " + p.Location
+}
+
+// Parse reads a definition. What AWS would refuse, and what this interpreter does not know, is InvalidDefinition.
+func Parse(definition []byte) (*Machine, error) {
+	m, problems := parse(definition)
+	if len(problems) == 0 {
+		return m, nil
+	}
+	return nil, invalidDefinition(problems)
+}
+
+// invalidDefinition is worded as in test_sfn_api.snapshot.json (test_create_delete_invalid_sm of 4 Aug 2023).
+func invalidDefinition(problems []Problem) *wire.Error {
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.String()
+	}
+	return wire.Errorf("InvalidDefinition", "Invalid State Machine Definition: '%s'", strings.Join(texts, ", "))
+}
+
+// maxDefinition is the limit of a definition, in bytes.
+const maxDefinition = 1 << 20
+
+func parse(definition []byte) (*Machine, []Problem) {
+	if len(definition) > maxDefinition {
+		return nil, []Problem{{Code: schema, Message: "Definition is longer than 1 MB"}}
+	}
+	d, err := decode(definition)
+	if err != nil {
+		return nil, []Problem{{Code: invalid, Message: err.Error()}}
+	}
+	fields, ok := d.(map[string]any)
+	if !ok {
+		return nil, []Problem{{Code: schema, Message: "Definition must be a valid JSON object"}}
+	}
+	var problems []Problem
+	r := newReader(fields, "", &problems)
+	m := r.machine()
+	if m != nil {
+		m.check(&problems)
+	}
+	slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Location, b.Location) })
+	return m, problems
+}
+
+// machine reads the top level; nil when nothing can be said about transitions.
+func (r *reader) machine() *Machine {
+	r.require("States", "StartAt")
+	if language := r.text("QueryLanguage"); language != "" && language != "JSONPath" {
+		r.problem("QueryLanguage", "The query language '%s' is not supported", language)
+	}
+	r.text("Comment")
+	r.text("Version")
+	m := &Machine{StartAt: r.text("StartAt"), States: map[string]*State{}, Timeout: r.seconds("TimeoutSeconds", 1)}
+	states, ok := r.take("States").(map[string]any)
+	r.rest()
+	if !ok || m.StartAt == "" {
+		return nil
+	}
+	for name, s := range states {
+		if fields, ok := s.(map[string]any); ok {
+			m.States[name] = newReader(fields, "/States/"+name, r.problems).state(name)
+		}
+	}
+	return m
+}
+
+// check follows the transitions. AWS's words are in the reproduction that came with LocalStack's pull request 12487.
+func (m *Machine) check(problems *[]Problem) {
+	if m.States[m.StartAt] == nil {
+		*problems = append(*problems, Problem{target, fmt.Sprintf("Missing 'Next' target: %s", m.StartAt), "/StartAt"})
+	}
+	reached := map[string]bool{}
+	open := []string{m.StartAt}
+	for len(open) > 0 {
+		s := m.States[open[0]]
+		open = open[1:]
+		if s == nil || reached[s.Name] {
+			continue
+		}
+		reached[s.Name] = true
+		for at, next := range s.transitions() {
+			open = append(open, next)
+			if m.States[next] == nil {
+				*problems = append(*problems, missingTarget(s, at, next))
+			}
+		}
+	}
+	for name, s := range m.States {
+		if reached[name] {
+			continue
+		}
+		*problems = append(*problems, Problem{target, fmt.Sprintf("State \"%s\" is not reachable.", name), "/States/" + name})
+		for at, next := range s.transitions() {
+			if m.States[next] == nil {
+				*problems = append(*problems, missingTarget(s, at, next))
+			}
+		}
+	}
+}
+
+func missingTarget(s *State, at, next string) Problem {
+	field := at[strings.LastIndex(at, "/")+1:]
+	return Problem{target, fmt.Sprintf("Missing '%s' target: %s", field, next), "/States/" + s.Name + "/" + at}
+}
+
+// transitions are the states that may follow, by the field that names them.
+func (s *State) transitions() map[string]string {
+	next := map[string]string{}
+	if s.Next != "" {
+		next["Next"] = s.Next
+	}
+	if s.Default != "" {
+		next["Default"] = s.Default
+	}
+	for i, c := range s.Choices {
+		next[fmt.Sprintf("Choices[%d]/Next", i)] = c.next
+	}
+	for i, c := range s.Catch {
+		next[fmt.Sprintf("Catch[%d]/Next", i)] = c.Next
+	}
+	return next
+}
