@@ -1,0 +1,90 @@
+// Package targets keeps a target group on the address that a database's
+// endpoint has now.
+//
+// It observes, decides, and acts. The decision (decide.go) is a pure function
+// of what was observed and of the little that is remembered, and holds the
+// invariants, whatever DNS, RDS, ELB or time do:
+//
+//  1. never deregister so that no registered, non-draining target would be
+//     left, unless the target is proven foreign: a load balancer whose targets
+//     are all unhealthy still routes to them, and unreachable beats the wrong host
+//  2. register before deregister; deregister only when the new target serves,
+//     or the old one is proven foreign
+//  3. never register an address outside the VPC's CIDRs, nor one that is not the
+//     database's
+//  4. id and port in every call; a draining target is not registered; an unused
+//     one is registered but serves nobody
+//  5. an empty, failed or contradictory answer changes nothing
+//  6. running it twice at once is harmless; a steady state takes no lease and
+//     makes no write call
+package targets
+
+import (
+	"net"
+	"strconv"
+	"time"
+)
+
+// Binding is what a tick needs to know. A schedule carries it as its input, so
+// that a broken registry does not stop steady ticks.
+type Binding struct {
+	Exposure         string   `json:"exposure"`
+	DatabaseARN      string   `json:"databaseArn"`
+	DatabaseKind     string   `json:"databaseKind"`
+	Endpoint         string   `json:"endpoint"`
+	Engine           string   `json:"engine"`
+	Host             string   `json:"host"`
+	Port             int      `json:"port"`
+	VPCID            string   `json:"vpcId"`
+	VPCCIDRs         []string `json:"vpcCidrs"`
+	ResolverFunction string   `json:"resolverFunction"`
+	TargetGroupARN   string   `json:"targetGroupArn"`
+}
+
+// contains reports whether address lies in one of the VPC's CIDRs.
+func (b Binding) contains(address string) bool {
+	ip := net.ParseIP(address)
+	for _, cidr := range b.VPCCIDRs {
+		if _, block, err := net.ParseCIDR(cidr); err == nil && ip != nil && block.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// target is a target's identity: RegisterTargets and DeregisterTargets name it
+// by address and port, and a call with the address alone silently does nothing
+// (API_DeregisterTargets).
+type target struct {
+	Address string
+	Port    int
+}
+
+func (t target) String() string { return net.JoinHostPort(t.Address, strconv.Itoa(t.Port)) }
+
+// State is where a sync left the target group.
+type State string
+
+const (
+	Settled  State = "settled"  // exactly the endpoint's address is registered
+	Settling State = "settling" // changed, or waiting for a new target to become healthy
+	Moving   State = "moving"   // DNS answers differ from one lookup to the next
+	Stopped  State = "stopped"  // the database is stopped, and nothing is to be done
+	Busy     State = "busy"     // someone else holds the lease and does the work
+	Failing  State = "failing"  // see the error
+)
+
+// Report is what a sync saw and did.
+type Report struct {
+	State State
+	// Address is what the endpoint resolves to; empty when that is not known.
+	Address string
+	// Registered says that Address is registered and not draining, Healthy that
+	// it serves as well, and Available that RDS was asked and calls the database
+	// available.
+	Registered, Healthy, Available bool
+	// Detail says in a sentence why the state is not Settled.
+	Detail string
+	// FailingSince is when the state was last good; zero while it is.
+	FailingSince time.Time
+}

@@ -1,0 +1,91 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+const (
+	followEvery  = 2 * time.Second
+	followAtMost = 6 * time.Minute
+	// followMargin is what is left of the function's time to release the lease
+	// and to report.
+	followMargin = 15 * time.Second
+	// calmFor is how long all must be well before a failover counts as over: RDS
+	// announces one before DNS moves, whose records live 5 s.
+	calmFor = 20 * time.Second
+)
+
+// Follow syncs again and again, under one lease, until the database is
+// available, DNS points to it, and its target has been healthy for a while. It
+// is what an RDS event starts, and the one place that waits inside a function.
+func Follow(ctx context.Context, d Deps, b Binding) (Report, error) {
+	end := d.now().Add(followAtMost)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-followMargin).Before(end) {
+		end = deadline.Add(-followMargin)
+	}
+	for {
+		report, err := d.underLease(ctx, b, func(h *hold) (Report, error) { return h.follow(ctx, end) })
+		// A minute's tick holds the lease for seconds, and a loop that an earlier
+		// event started may end before this event's change shows: wait for both.
+		if err != nil || report.State != Busy || !pause(ctx, d, end) {
+			return report, err
+		}
+	}
+}
+
+func (h *hold) follow(ctx context.Context, end time.Time) (Report, error) {
+	var calmSince time.Time
+	for {
+		report, err := h.pass(ctx)
+		if err != nil {
+			slog.WarnContext(ctx, "sync pass failed", "exposure", h.binding.Exposure, "error", err.Error())
+		}
+		switch {
+		case err == nil && report.State == Stopped:
+			return report, nil
+		case err != nil || !report.calm():
+			calmSince = time.Time{}
+		case calmSince.IsZero():
+			calmSince = h.now()
+		case h.now().Sub(calmSince) >= calmFor:
+			return report, nil
+		}
+		if !pause(ctx, h.Deps, end) {
+			return report, err
+		}
+		if err := h.keep(ctx); errors.Is(err, errLeaseLost) {
+			return Report{State: Busy, Detail: err.Error()}, nil
+		} else if err != nil {
+			return report, err
+		}
+	}
+}
+
+// calm: DNS and role agree, and the target serves.
+func (r Report) calm() bool { return r.State == Settled && r.Healthy && r.Available }
+
+// keep renews the lease while a pass still fits into it.
+func (h *hold) keep(ctx context.Context) error {
+	if h.left() > leaseTime/4 {
+		return nil
+	}
+	return h.renew(ctx)
+}
+
+// pause waits for the next pass, and reports whether there is time for one.
+func pause(ctx context.Context, d Deps, end time.Time) bool {
+	if d.now().Add(followEvery).After(end) {
+		return false
+	}
+	timer := time.NewTimer(followEvery)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

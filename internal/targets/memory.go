@@ -1,0 +1,131 @@
+package targets
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// How long things are believed.
+const (
+	// describeLag is how long a describe may still show what was before a
+	// change. AWS calls its APIs eventually consistent and gives no bound.
+	describeLag = time.Minute
+	// A name that is gone must still be gone at the next tick, and a first time
+	// that is long ago is another story: a steady tick in between reads no
+	// registry and could not strike it out.
+	goneAtLeast = 45 * time.Second
+	goneAtMost  = 5 * time.Minute
+	// A failure that lasts is written down again this often, and one that was
+	// not for this long is over, for the same reason.
+	failureRenewed   = 10 * time.Minute
+	failureForgotten = 25 * time.Minute
+)
+
+// memory is what outlives a tick. It is kept in the registry, and written on
+// change only. Times are Unix seconds.
+type memory struct {
+	FailingSince int64 `json:"failingSince,omitempty"`
+	FailingSeen  int64 `json:"failingSeen,omitempty"`
+	GoneSince    int64 `json:"goneSince,omitempty"`
+	// Deregistered holds the targets taken away within the last describeLag. It
+	// is written before the call, so that whoever comes next does not count on
+	// a target that a late describe still shows.
+	Deregistered map[string]int64 `json:"deregistered,omitempty"`
+}
+
+func parseMemory(state json.RawMessage) (memory, error) {
+	var m memory
+	if len(state) == 0 {
+		return m, nil
+	}
+	if err := json.Unmarshal(state, &m); err != nil {
+		return m, fmt.Errorf("decode sync state: %w", err)
+	}
+	return m, nil
+}
+
+func (m memory) encode() (json.RawMessage, error) {
+	state, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode sync state: %w", err)
+	}
+	return state, nil
+}
+
+func (m memory) equal(other memory) bool {
+	a, errA := m.encode()
+	b, errB := other.encode()
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+func (m memory) failing(now time.Time) memory {
+	seen := time.Unix(m.FailingSeen, 0)
+	switch {
+	case m.FailingSince == 0 || now.Sub(seen) > failureForgotten:
+		m.FailingSince, m.FailingSeen = now.Unix(), now.Unix()
+	case now.Sub(seen) > failureRenewed:
+		m.FailingSeen = now.Unix()
+	}
+	return m
+}
+
+func (m memory) good() memory {
+	m.FailingSince, m.FailingSeen = 0, 0
+	return m
+}
+
+// since is when the failure began; zero without one.
+func (m memory) since() time.Time {
+	if m.FailingSince == 0 {
+		return time.Time{}
+	}
+	return time.Unix(m.FailingSince, 0)
+}
+
+// gone strikes the clock of a name that does not exist; there tells that it
+// exists. Struck for long enough, the name is gone for good.
+func (m memory) gone(now time.Time) (next memory, forGood bool) {
+	age := now.Sub(time.Unix(m.GoneSince, 0))
+	if m.GoneSince == 0 || age > goneAtMost {
+		m.GoneSince = now.Unix()
+		return m, false
+	}
+	return m, age >= goneAtLeast
+}
+
+func (m memory) there() memory {
+	m.GoneSince = 0
+	return m
+}
+
+// deregistering remembers targets, and forgets those that no describe shows any
+// more.
+func (m memory) deregistering(taken []target, now time.Time) memory {
+	if len(taken) == 0 {
+		return m
+	}
+	kept := maps.Clone(m.Deregistered)
+	maps.DeleteFunc(kept, func(_ string, at int64) bool { return !recent(at, now) })
+	if kept == nil {
+		kept = map[string]int64{}
+	}
+	for _, t := range taken {
+		kept[t.String()] = now.Unix()
+	}
+	m.Deregistered = kept
+	return m
+}
+
+// doubts reports whether the describe that shows t may be older than its
+// deregistration.
+func (m memory) doubts(t target, now time.Time) bool {
+	at, found := m.Deregistered[t.String()]
+	return found && recent(at, now)
+}
+
+func recent(at int64, now time.Time) bool {
+	return now.Sub(time.Unix(at, 0)) <= describeLag
+}

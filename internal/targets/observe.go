@@ -1,0 +1,174 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/resolve"
+)
+
+// lookups is how often a name is looked up in one observation: two answers that
+// differ mean that it is moving.
+const lookups = 2
+
+// observation is everything that a decision rests on.
+type observation struct {
+	now    time.Time
+	answer resolve.Answer
+	health map[target]health
+	// deep says that what follows was read too: not on a steady tick.
+	deep     bool
+	topology database.Topology
+	// groups are the security groups on each address's network interface; an
+	// address that was asked for and is missing has no interface any more.
+	groups map[string][]string
+}
+
+// health is what the load balancer says of a target.
+type health struct {
+	state  elbtypes.TargetHealthStateEnum
+	reason string
+	// blind: the health check goes to another port than the traffic, on purpose
+	// (engines that count broken handshakes block the load balancer), and says
+	// nothing about the database.
+	blind bool
+}
+
+// addresses are those that the lookups named, and those of the targets.
+func (o observation) addresses() []string {
+	all := slices.Concat(o.answer.Lookups...)
+	for t := range o.health {
+		all = append(all, t.Address)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (o observation) probe(address string) resolve.Probe {
+	for _, p := range o.answer.Probes {
+		if p.Address == address {
+			return p
+		}
+	}
+	return resolve.Probe{Address: address, Result: resolve.Blocked}
+}
+
+// study observes all that a change rests on. candidates are addresses to probe
+// besides those of the targets.
+func (d Deps) study(ctx context.Context, b Binding, candidates []string) (observation, error) {
+	o, err := d.look(ctx, b, candidates, true)
+	if err != nil {
+		return o, err
+	}
+	return d.deepen(ctx, b, o)
+}
+
+// look is all that a steady tick does: one describe, one invocation.
+func (d Deps) look(ctx context.Context, b Binding, candidates []string, checkTLS bool) (observation, error) {
+	o := observation{now: d.now()}
+	var err error
+	if o.health, err = d.targetHealth(ctx, b.TargetGroupARN); err != nil {
+		return o, err
+	}
+	probe := slices.Clone(candidates)
+	for t := range o.health {
+		probe = append(probe, t.Address)
+	}
+	slices.Sort(probe)
+	o.answer, err = d.resolver(b).Resolve(ctx, resolve.Request{
+		Host: b.Host, Port: b.Port, Engine: b.Engine, Lookups: lookups,
+		Probe: slices.Compact(probe), TLS: checkTLS, ServerName: b.Host,
+	})
+	if err != nil {
+		return o, fmt.Errorf("resolve %s: %w", b.Host, err)
+	}
+	return o, nil
+}
+
+func (d Deps) resolver(b Binding) resolve.Resolver {
+	if b.ResolverFunction == "" {
+		return resolve.Outside()
+	}
+	return resolve.Lambda(d.Lambda, b.ResolverFunction)
+}
+
+func (d Deps) deepen(ctx context.Context, b Binding, o observation) (observation, error) {
+	var err error
+	if o.topology, err = database.Observe(ctx, d.RDS, b.DatabaseARN, b.DatabaseKind, b.Endpoint); err != nil {
+		return o, err
+	}
+	if o.groups, err = d.interfaceGroups(ctx, b.VPCID, o.addresses()); err != nil {
+		return o, err
+	}
+	o.deep = true
+	return o, nil
+}
+
+func (d Deps) targetHealth(ctx context.Context, group string) (map[target]health, error) {
+	out, err := d.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &group})
+	if err != nil {
+		return nil, fmt.Errorf("describe target health of %s: %w", group, err)
+	}
+	found := map[target]health{}
+	for _, t := range out.TargetHealthDescriptions {
+		if t.Target == nil || t.TargetHealth == nil {
+			return nil, fmt.Errorf("describe target health of %s: %w", group, errors.New("a target without id or health"))
+		}
+		port := int(aws.ToInt32(t.Target.Port))
+		found[target{aws.ToString(t.Target.Id), port}] = health{
+			state:  t.TargetHealth.State,
+			reason: aws.ToString(t.TargetHealth.Description),
+			blind:  !slices.Contains([]string{"", "traffic-port", strconv.Itoa(port)}, aws.ToString(t.HealthCheckPort)),
+		}
+	}
+	return found, nil
+}
+
+// interfaceGroups reads who owns the addresses now: RDS's network interfaces
+// are in the database's account, and an address it gave up can be anybody's.
+func (d Deps) interfaceGroups(ctx context.Context, vpcID string, addresses []string) (map[string][]string, error) {
+	groups := map[string][]string{}
+	if len(addresses) == 0 {
+		return groups, nil
+	}
+	pages := ec2.NewDescribeNetworkInterfacesPaginator(d.EC2, &ec2.DescribeNetworkInterfacesInput{Filters: []ec2types.Filter{
+		{Name: aws.String("vpc-id"), Values: []string{vpcID}},
+		{Name: aws.String("addresses.private-ip-address"), Values: addresses},
+	}})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe network interfaces of %s: %w", vpcID, err)
+		}
+		for _, i := range page.NetworkInterfaces {
+			ids := []string{}
+			for _, g := range i.Groups {
+				ids = append(ids, aws.ToString(g.GroupId))
+			}
+			for _, a := range i.PrivateIpAddresses {
+				groups[aws.ToString(a.PrivateIpAddress)] = ids
+			}
+		}
+	}
+	return groups, nil
+}
+
+// identityDue spreads the hourly look at the certificate over the hour, without
+// having to remember when the last one was.
+func identityDue(exposure string, now time.Time) bool {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(exposure)) // never fails (hash.Hash)
+	return now.Minute() == int(hash.Sum32()%60)
+}

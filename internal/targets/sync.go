@@ -1,0 +1,244 @@
+package targets
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/resolve"
+)
+
+// Deps are the services that a sync talks to.
+type Deps struct {
+	ELB      ELB
+	RDS      database.API
+	EC2      ec2.DescribeNetworkInterfacesAPIClient
+	Lambda   resolve.Invoker
+	Registry Registry
+	clock    func() time.Time // time.Now, where it is nil
+}
+
+// ELB is what changes a target group and tells of it.
+type ELB interface {
+	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
+	RegisterTargets(context.Context, *elb.RegisterTargetsInput, ...func(*elb.Options)) (*elb.RegisterTargetsOutput, error)
+	DeregisterTargets(context.Context, *elb.DeregisterTargetsInput, ...func(*elb.Options)) (*elb.DeregisterTargetsOutput, error)
+}
+
+// Registry keeps the lease and the memory.
+type Registry interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
+	Lease(ctx context.Context, id, holder string, d time.Duration) (fence int64, ok bool, err error)
+	Release(ctx context.Context, id, holder string) error
+	SaveSync(ctx context.Context, id string, fence int64, state json.RawMessage) error
+}
+
+func (d Deps) now() time.Time {
+	if d.clock == nil {
+		return time.Now()
+	}
+	return d.clock()
+}
+
+// Sync does one tick. A steady one describes the targets, invokes the resolver,
+// and does nothing else; what is not steady is studied, and a change is made
+// under the lease, after studying again.
+//
+// The report is filled in with an error too, as far as it is known.
+func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
+	o, err := d.look(ctx, b, nil, identityDue(b.Exposure, d.now()))
+	if err == nil && quiet(b, o) {
+		return steady(b, o), nil
+	}
+	if err == nil {
+		o, err = d.deepen(ctx, b, o)
+	}
+	m, registryErr := d.recall(ctx, b)
+	if registryErr != nil {
+		return Report{State: Failing}, errors.Join(err, registryErr)
+	}
+	p, next := judge(b, o, m, err)
+	if p.empty() && next.equal(m) {
+		return p.report, p.err
+	}
+	return d.underLease(ctx, b, func(h *hold) (Report, error) {
+		h.seen = o.addresses()
+		return h.pass(ctx)
+	})
+}
+
+func steady(b Binding, o observation) Report {
+	wanted := target{o.answer.Lookups[0][0], b.Port}
+	report := Report{State: Settled, Address: wanted.Address, Registered: true, Healthy: o.serves(wanted)}
+	if !report.Healthy {
+		report.Detail = fmt.Sprintf("%s is %s", wanted, o.describe(wanted))
+	}
+	return report
+}
+
+func judge(b Binding, o observation, m memory, err error) (plan, memory) {
+	if err != nil {
+		return failed(b, o.now, m, err)
+	}
+	return decide(b, o, m)
+}
+
+func (d Deps) recall(ctx context.Context, b Binding) (memory, error) {
+	exposure, err := d.Registry.Get(ctx, b.Exposure)
+	if err != nil {
+		return memory{}, err
+	}
+	return parseMemory(exposure.Sync)
+}
+
+const (
+	leaseTime = time.Minute
+	// leaseMargin is how long before the lease's end the last call must have
+	// ended: ELB has no compare-and-swap, so a call that arrives late is one
+	// that the next holder knows nothing of.
+	leaseMargin = 20 * time.Second
+)
+
+// hold is a lease on an exposure's targets.
+type hold struct {
+	Deps
+	binding Binding
+	holder  string
+	fence   int64
+	until   time.Time
+	memory  memory
+	seen    []string // addresses to probe besides those of the targets
+}
+
+var errLeaseLost = errors.New("the lease was lost")
+
+// underLease runs work, unless someone else does it already. The holder is new
+// each time: a retried invocation may overlap the one that it replaces.
+func (d Deps) underLease(ctx context.Context, b Binding, work func(*hold) (Report, error)) (Report, error) {
+	h := &hold{Deps: d, binding: b, holder: rand.Text()}
+	if err := h.renew(ctx); errors.Is(err, errLeaseLost) {
+		return Report{State: Busy, Detail: "someone else holds the lease"}, nil
+	} else if err != nil {
+		return Report{State: Failing}, err
+	}
+	defer h.release(ctx)
+	var err error
+	if h.memory, err = d.recall(ctx, b); err != nil {
+		return Report{State: Failing}, err
+	}
+	return work(h)
+}
+
+func (h *hold) renew(ctx context.Context) error {
+	asked := h.now()
+	fence, ok, err := h.Registry.Lease(ctx, h.binding.Exposure, h.holder, leaseTime)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errLeaseLost
+	}
+	h.fence, h.until = fence, asked.Add(leaseTime)
+	return nil
+}
+
+// release outlives a cancelled context: a lease that stays blocks everybody for
+// a minute.
+func (h *hold) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := h.Registry.Release(ctx, h.binding.Exposure, h.holder); err != nil {
+		slog.WarnContext(ctx, "lease not released", "exposure", h.binding.Exposure, "error", err.Error())
+	}
+}
+
+// left is how long calls may still be made.
+func (h *hold) left() time.Duration { return h.until.Sub(h.now()) - leaseMargin }
+
+// pass studies, decides and acts once.
+func (h *hold) pass(ctx context.Context) (Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.left())
+	defer cancel()
+	o, err := h.study(ctx, h.binding, h.seen)
+	h.seen = o.addresses()
+	p, next := judge(h.binding, o, h.memory, err)
+	if err := h.act(ctx, p, next); err != nil {
+		p.report.State, p.report.Registered = Failing, false
+		return p.report, errors.Join(p.err, fmt.Errorf("sync %s: %w", h.binding.Exposure, err))
+	}
+	return p.report, p.err
+}
+
+// act remembers, registers, deregisters, in this order, and stops at the first
+// error. What is remembered first is what makes the rest safe for whoever comes
+// next, should this process die in the middle.
+func (h *hold) act(ctx context.Context, p plan, next memory) error {
+	if err := h.remember(ctx, next); err != nil {
+		return err
+	}
+	for _, t := range p.register {
+		if err := h.register(ctx, t); err != nil {
+			return err
+		}
+	}
+	for _, r := range p.deregister {
+		if err := h.deregister(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *hold) remember(ctx context.Context, next memory) error {
+	if next.equal(h.memory) {
+		return nil
+	}
+	state, err := next.encode()
+	if err != nil {
+		return err
+	}
+	if err := h.Registry.SaveSync(ctx, h.binding.Exposure, h.fence, state); err != nil {
+		return err
+	}
+	h.memory = next
+	return nil
+}
+
+func (h *hold) register(ctx context.Context, t target) error {
+	if h.left() <= 0 {
+		return errLeaseLost
+	}
+	slog.InfoContext(ctx, "register target", "exposure", h.binding.Exposure, "target", t.String())
+	_, err := h.ELB.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: &h.binding.TargetGroupARN, Targets: t.descriptions()})
+	if err != nil {
+		return fmt.Errorf("register target %s: %w", t, err)
+	}
+	return nil
+}
+
+func (h *hold) deregister(ctx context.Context, r removal) error {
+	if h.left() <= 0 {
+		return errLeaseLost
+	}
+	slog.InfoContext(ctx, "deregister target", "exposure", h.binding.Exposure, "target", r.String(), "reason", r.reason)
+	_, err := h.ELB.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &h.binding.TargetGroupARN, Targets: r.descriptions()})
+	if err != nil {
+		return fmt.Errorf("deregister target %s: %w", r, err)
+	}
+	return nil
+}
+
+func (t target) descriptions() []elbtypes.TargetDescription {
+	return []elbtypes.TargetDescription{{Id: &t.Address, Port: aws.Int32(int32(t.Port))}}
+}
