@@ -1,0 +1,160 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/nearest"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/vendor"
+)
+
+// consumer is who may connect.
+type consumer struct {
+	name       string
+	vendor     vendor.Vendor // the zero value for plain principals
+	principals []string      // sorted ARNs and service principals
+	accounts   []string      // of the principals: from them a connection request is expected
+}
+
+func consumerOf(r request, home database.Home) (consumer, error) {
+	preset, err := presetOf(r, home)
+	if err != nil {
+		return consumer{}, err
+	}
+	c := consumer{name: r.name, vendor: preset}
+	if c.name == "" {
+		c.name = preset.ID
+	}
+	given := r.principals
+	if preset.ID != "" {
+		given = preset.Principals
+	}
+	if c.principals, c.accounts, err = principals(given, home); err != nil {
+		return consumer{}, err
+	}
+	if r.acceptance.mode == expectedAccount && len(c.accounts) == 0 {
+		return consumer{}, step.BadInput("acceptance.mode expected-account needs an account to expect, and a service principal has none: use manual")
+	}
+	return c, nil
+}
+
+// presetOf finds the vendor's preset, or none for a consumer that is named and given by principals.
+func presetOf(r request, home database.Home) (vendor.Vendor, error) {
+	if r.vendor == "" {
+		return vendor.Vendor{}, checkNamed(r)
+	}
+	preset, found := vendor.Find(r.vendor)
+	switch {
+	case len(r.principals) > 0:
+		return vendor.Vendor{}, step.BadInput("vendor and principals are both given: a vendor brings its principals; for others use name and principals")
+	case !found:
+		return vendor.Vendor{}, unknownVendor(r.vendor)
+	case r.name != "" && !consumerName.MatchString(r.name):
+		return vendor.Vendor{}, badName(r.name)
+	case !slices.Contains(preset.Regions, home.Region):
+		return vendor.Vendor{}, step.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s)",
+			preset.ID, strings.Join(preset.Regions, ", "), home.Region, preset.Source, preset.Checked)
+	}
+	return preset, nil
+}
+
+func checkNamed(r request) error {
+	switch _, isPreset := vendor.Find(r.name); {
+	case len(r.principals) == 0:
+		return step.BadInput("no consumer: give vendor (%s), or name and principals", strings.Join(vendor.IDs(), ", "))
+	case r.name == "":
+		return step.BadInput("name is missing: principals need a name, which tells this consumer's service from another's")
+	case !consumerName.MatchString(r.name):
+		return badName(r.name)
+	case isPreset:
+		return step.BadInput("name %q is a vendor's preset: use vendor instead of name and principals, or another name", r.name)
+	}
+	return nil
+}
+
+// consumerName is what a person can recognise in the names of the resources.
+var consumerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func badName(name string) error {
+	return step.BadInput("name %q must be lower-case letters, digits and hyphens, at most 63 of them, with no hyphen at either end", name)
+}
+
+func unknownVendor(id string) error {
+	if near := nearest.To(id, vendor.IDs()); len(near) > 0 {
+		return step.BadInput("vendor %q is not known; did you mean %s?", id, strings.Join(near, " or "))
+	}
+	return step.BadInput("vendor %q is not known; the presets are %s. For others use name and principals", id, strings.Join(vendor.IDs(), ", "))
+}
+
+// suits reports, as an error, a database that the consumer cannot use.
+func (c consumer) suits(db database.Database) error {
+	if c.vendor.ID != "" && !slices.Contains(c.vendor.Engines, db.Engine) {
+		return step.BadInput("vendor %s connects to %s only, and database %s is %s",
+			c.vendor.ID, strings.Join(c.vendor.Engines, ", "), db.Identifier, db.Engine)
+	}
+	return nil
+}
+
+// principals normalises the given ones as the endpoint service's permissions hold them, and lists their accounts.
+func principals(given []string, home database.Home) (normal, accounts []string, err error) {
+	accounts = []string{}
+	for _, text := range given {
+		principal, account, err := principal(text, home)
+		if err != nil {
+			return nil, nil, err
+		}
+		if slices.Contains(normal, principal) {
+			return nil, nil, step.BadInput("principals: %s is given twice", principal)
+		}
+		normal = append(normal, principal)
+		if account != "" && !slices.Contains(accounts, account) {
+			accounts = append(accounts, account)
+		}
+	}
+	slices.Sort(normal)
+	slices.Sort(accounts)
+	return normal, accounts, nil
+}
+
+var (
+	accountID        = regexp.MustCompile(`^[0-9]{12}$`)
+	servicePrincipal = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?$`)
+	iamResource      = regexp.MustCompile(`^(root|(role|user)/[\w+=,.@-]+)$`)
+)
+
+func principal(text string, home database.Home) (normal, account string, err error) {
+	switch {
+	case text == "*":
+		return "", "", step.BadInput(`principals: "*" would let every AWS account ask for a connection; name the account`)
+	case accountID.MatchString(text):
+		return "arn:" + home.Partition + ":iam::" + text + ":root", text, nil
+	case servicePrincipal.MatchString(text):
+		return text, "", nil
+	}
+	parsed, parseErr := arn.Parse(text)
+	if parseErr != nil || parsed.Service != "iam" || parsed.Region != "" || !accountID.MatchString(parsed.AccountID) {
+		return "", "", step.BadInput("principals: %q is none of: a 12-digit account id, the ARN of an account's root, of a role or of a user, "+
+			"a service principal such as firehose.amazonaws.com", text)
+	}
+	if parsed.Partition != home.Partition {
+		return "", "", step.BadInput("principals: %s is of partition %s, and this database is in %s; PrivateLink does not cross partitions",
+			text, parsed.Partition, home.Partition)
+	}
+	return text, parsed.AccountID, resource(text, parsed.Resource)
+}
+
+// resource checks the last part of a principal's ARN. EC2 takes no path in it (API_ModifyVpcEndpointServicePermissions).
+func resource(text, resource string) error {
+	if iamResource.MatchString(resource) {
+		return nil
+	}
+	if strings.Count(resource, "/") > 1 {
+		return step.BadInput("principals: %s has a path, which endpoint services do not support; use the account, or a role without a path", text)
+	}
+	return step.BadInput("principals: %s must end in root, role/NAME or user/NAME", text)
+}

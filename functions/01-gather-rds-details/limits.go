@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+type balancersAPI interface {
+	DescribeLoadBalancers(context.Context, *elbv2.DescribeLoadBalancersInput, ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error)
+	DescribeAccountLimits(context.Context, *elbv2.DescribeAccountLimitsInput, ...func(*elbv2.Options)) (*elbv2.DescribeAccountLimitsOutput, error)
+}
+
+type quotasAPI interface {
+	GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error)
+}
+
+const (
+	balancersLimit = "network-load-balancers" // as DescribeAccountLimits names it
+	rulesPerGroup  = 60                       // unless the account's quota was raised
+	rulesQuotaCode = "L-0EA8095F"             // Inbound or outbound rules per security group
+)
+
+// balancerSubnets are the subnets of the exposure's load balancer, if it has one already. If not, one more must fit into the
+// account.
+func balancerSubnets(ctx context.Context, api balancersAPI, id string) ([]string, error) {
+	count := 0
+	pages := elbv2.NewDescribeLoadBalancersPaginator(api, &elbv2.DescribeLoadBalancersInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe load balancers: %w", err)
+		}
+		for _, balancer := range page.LoadBalancers {
+			if aws.ToString(balancer.LoadBalancerName) == id {
+				return zoneSubnets(balancer), nil
+			}
+			if balancer.Type == elbtypes.LoadBalancerTypeEnumNetwork {
+				count++
+			}
+		}
+	}
+	return nil, checkBalancers(ctx, api, count)
+}
+
+func zoneSubnets(balancer elbtypes.LoadBalancer) []string {
+	var ids []string
+	for _, zone := range balancer.AvailabilityZones {
+		ids = append(ids, aws.ToString(zone.SubnetId))
+	}
+	return ids
+}
+
+func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
+	out, err := api.DescribeAccountLimits(ctx, &elbv2.DescribeAccountLimitsInput{})
+	if err != nil {
+		return fmt.Errorf("describe ELB account limits: %w", err)
+	}
+	i := slices.IndexFunc(out.Limits, func(l elbtypes.Limit) bool { return aws.ToString(l.Name) == balancersLimit })
+	if i < 0 {
+		return nil
+	}
+	limit, err := strconv.Atoi(aws.ToString(out.Limits[i].Max))
+	if err != nil {
+		return fmt.Errorf("read ELB account limit %s: %w", balancersLimit, err)
+	}
+	if count >= limit {
+		return step.BadInput("this region has %d Network Load Balancers and its limit is %d: raise the quota (Service Quotas, Elastic Load Balancing), or delete one", count, limit)
+	}
+	return nil
+}
+
+// usableGroups are the database's security groups that can take the exposure's rules, those with room first.
+func (g gatherer) usableGroups(ctx context.Context, db database.Database, home database.Home, want rules) ([]string, error) {
+	own, err := ownGroups(ctx, g.network, db, home)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := g.countRules(ctx, own, want)
+	if err != nil {
+		return nil, err
+	}
+	limit := rulesPerGroup
+	fits := func(id string) bool { return counts[id].present+counts[id].missing <= limit }
+	if !slices.ContainsFunc(own, fits) {
+		if limit, err = g.rulesQuota(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.ContainsFunc(own, fits) {
+		return nil, step.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d: merge rules, or raise the quota (Service Quotas, Amazon VPC)",
+			db.Identifier, strings.Join(own, ", "), counts[own[0]].missing, limit)
+	}
+	slices.SortStableFunc(own, func(a, b string) int { return first(fits(a), fits(b)) })
+	return own, nil
+}
+
+func ownGroups(ctx context.Context, api networkAPI, db database.Database, home database.Home) ([]string, error) {
+	out, err := api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: db.SecurityGroupIDs})
+	if err != nil {
+		return nil, fmt.Errorf("describe security groups %s: %w", strings.Join(db.SecurityGroupIDs, ", "), err)
+	}
+	var own []string
+	for _, id := range db.SecurityGroupIDs {
+		if slices.ContainsFunc(out.SecurityGroups, func(g ec2types.SecurityGroup) bool {
+			return aws.ToString(g.GroupId) == id && aws.ToString(g.OwnerId) == home.Account
+		}) {
+			own = append(own, id)
+		}
+	}
+	if len(own) == 0 {
+		return nil, step.BadInput("the security groups of database %s (%s) belong to another account, so rdslink cannot add rules: attach one of account %s to it",
+			db.Identifier, strings.Join(db.SecurityGroupIDs, ", "), home.Account)
+	}
+	return own, nil
+}
+
+// rules are what step 7 will want in a group of the database.
+type rules struct {
+	exposure  string
+	port      int
+	cidrs     []string // sources
+	addresses int      // how many sources of one address, which are not known yet
+	resolver  bool     // whether the resolver's group is a source too
+}
+
+func wantedRules(r request, id string, port int, subnets []ec2types.Subnet) rules {
+	want := rules{exposure: id, port: port, resolver: r.resolver == resolverVPC}
+	if r.ingress == ingressNodes {
+		want.addresses = len(subnets)
+		return want
+	}
+	for _, subnet := range subnets {
+		want.cidrs = append(want.cidrs, aws.ToString(subnet.CidrBlock))
+	}
+	return want
+}
+
+type ruleCount struct{ present, missing int }
+
+func (g gatherer) countRules(ctx context.Context, groups []string, want rules) (map[string]ruleCount, error) {
+	present := map[string][]ec2types.SecurityGroupRule{}
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(g.network, &ec2.DescribeSecurityGroupRulesInput{
+		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: groups}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groups, ", "), err)
+		}
+		for _, rule := range page.SecurityGroupRules {
+			if !aws.ToBool(rule.IsEgress) {
+				id := aws.ToString(rule.GroupId)
+				present[id] = append(present[id], rule)
+			}
+		}
+	}
+	counts := map[string]ruleCount{}
+	for _, id := range groups {
+		counts[id] = ruleCount{present: len(present[id]), missing: want.missing(present[id])}
+	}
+	return counts, nil
+}
+
+// missing counts the wanted rules that are not present: what is there already, for whomever, needs no room.
+func (want rules) missing(present []ec2types.SecurityGroupRule) int {
+	count := len(want.cidrs) + want.addresses
+	if want.resolver {
+		count++
+	}
+	for _, rule := range present {
+		if int(aws.ToInt32(rule.FromPort)) != want.port || int(aws.ToInt32(rule.ToPort)) != want.port {
+			continue
+		}
+		_, ours := owned.FromEC2(rule.Tags)[owned.RuleTag(want.exposure)]
+		if ours || slices.Contains(want.cidrs, aws.ToString(rule.CidrIpv4)) {
+			count--
+		}
+	}
+	return max(count, 0)
+}
+
+func (g gatherer) rulesQuota(ctx context.Context) (int, error) {
+	out, err := g.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
+		ServiceCode: aws.String("vpc"), QuotaCode: aws.String(rulesQuotaCode),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("get quota of rules per security group: %w", err)
+	}
+	return int(aws.ToFloat64(out.Quota.Value)), nil
+}

@@ -1,0 +1,33 @@
+// Step 1 finds out everything that the other steps need, refuses what cannot work before anything is made, and claims the
+// exposure.
+package main
+
+import (
+	"context"
+	"log"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+func main() {
+	config, err := step.Config(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	step.Start(gatherer{
+		databases:  rds.NewFromConfig(config),
+		network:    ec2.NewFromConfig(config),
+		balancers:  elbv2.NewFromConfig(config),
+		quotas:     servicequotas.NewFromConfig(config),
+		executions: sfn.NewFromConfig(config),
+		claims:     registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+	}.run)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+type networkAPI interface {
+	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error)
+	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
+	DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error)
+	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
+	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
+}
+
+// roomy is how many free addresses a subnet of a load balancer should have: a node takes one, and more when traffic grows.
+const roomy = 8
+
+// noCrossRegion are the zones in which a service cannot serve other regions (PrivateLink guide, "Share your services").
+var noCrossRegion = []string{"use1-az3", "usw1-az2", "apne1-az3", "apne2-az2", "apne2-az4"}
+
+// vpcCIDRs are the VPC's IPv4 blocks: every address of the database lies in one of them.
+func vpcCIDRs(ctx context.Context, api networkAPI, vpcID string) ([]string, error) {
+	out, err := api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{vpcID}})
+	if err != nil {
+		return nil, fmt.Errorf("describe VPC %s: %w", vpcID, err)
+	}
+	cidrs := []string{}
+	for _, vpc := range out.Vpcs {
+		for _, block := range vpc.CidrBlockAssociationSet {
+			if block.CidrBlockState != nil && block.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+				cidrs = append(cidrs, aws.ToString(block.CidrBlock))
+			}
+		}
+	}
+	if len(cidrs) == 0 {
+		return nil, step.BadInput("VPC %s has no IPv4 block", vpcID)
+	}
+	slices.Sort(cidrs)
+	return cidrs, nil
+}
+
+// placement chooses the load balancer's subnets: one in every zone that the database can fail over to, because a target in a
+// zone where the load balancer has none gets no traffic, even with cross-zone. A zone keeps the subnet that the load balancer
+// already has there.
+func placement(ctx context.Context, api networkAPI, db database.Database, kept []string) ([]types.Subnet, error) {
+	all, err := usableSubnets(ctx, api, db.VPCID)
+	if err != nil {
+		return nil, err
+	}
+	byZone := map[string][]types.Subnet{}
+	for _, subnet := range all {
+		if slices.ContainsFunc(all, func(s types.Subnet) bool { return sameZone(s, subnet) && inGroup(db, s) }) {
+			zone := aws.ToString(subnet.AvailabilityZoneId)
+			byZone[zone] = append(byZone[zone], subnet)
+		}
+	}
+	if len(byZone) == 0 {
+		return nil, step.BadInput("database %s has no usable subnet: those of its subnet group (%s) are gone, on Outposts, or in Local or Wavelength Zones, "+
+			"where no Network Load Balancer can serve an endpoint service", db.Identifier, strings.Join(db.SubnetIDs, ", "))
+	}
+	var chosen []types.Subnet
+	for _, zone := range slices.Sorted(maps.Keys(byZone)) {
+		best := slices.MinFunc(byZone[zone], func(a, b types.Subnet) int { return compareSubnets(a, b, db, kept) })
+		if aws.ToInt32(best.AvailableIpAddressCount) == 0 && !slices.Contains(kept, aws.ToString(best.SubnetId)) {
+			return nil, step.BadInput("no subnet of VPC %s in zone %s has a free address for the load balancer's node: free one, or add a subnet", db.VPCID, zone)
+		}
+		chosen = append(chosen, best)
+	}
+	return chosen, nil
+}
+
+// usableSubnets are the VPC's subnets that an NLB can use and that serve an endpoint service.
+func usableSubnets(ctx context.Context, api networkAPI, vpcID string) ([]types.Subnet, error) {
+	regular, err := regularZones(ctx, api)
+	if err != nil {
+		return nil, err
+	}
+	pages := ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{
+		Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{vpcID}}},
+	})
+	var usable []types.Subnet
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe subnets of %s: %w", vpcID, err)
+		}
+		for _, subnet := range page.Subnets {
+			if subnet.OutpostArn == nil && regular[aws.ToString(subnet.AvailabilityZoneId)] {
+				usable = append(usable, subnet)
+			}
+		}
+	}
+	return usable, nil
+}
+
+// regularZones are the ids of the region's Availability Zones, without Local and Wavelength Zones.
+func regularZones(ctx context.Context, api networkAPI) (map[string]bool, error) {
+	out, err := api.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
+	if err != nil {
+		return nil, fmt.Errorf("describe Availability Zones: %w", err)
+	}
+	regular := map[string]bool{}
+	for _, zone := range out.AvailabilityZones {
+		if aws.ToString(zone.ZoneType) == "availability-zone" {
+			regular[aws.ToString(zone.ZoneId)] = true
+		}
+	}
+	return regular, nil
+}
+
+// compareSubnets orders the subnets of a zone, the best first.
+func compareSubnets(a, b types.Subnet, db database.Database, kept []string) int {
+	free := func(s types.Subnet) int { return int(aws.ToInt32(s.AvailableIpAddressCount)) }
+	return cmp.Or(
+		first(slices.Contains(kept, aws.ToString(a.SubnetId)), slices.Contains(kept, aws.ToString(b.SubnetId))),
+		first(free(a) >= roomy, free(b) >= roomy),
+		first(inGroup(db, a), inGroup(db, b)),
+		cmp.Compare(free(b), free(a)),
+		cmp.Compare(aws.ToString(a.SubnetId), aws.ToString(b.SubnetId)),
+	)
+}
+
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	default:
+		return 1
+	}
+}
+
+func sameZone(a, b types.Subnet) bool {
+	return aws.ToString(a.AvailabilityZoneId) == aws.ToString(b.AvailabilityZoneId)
+}
+
+func inGroup(db database.Database, subnet types.Subnet) bool {
+	return slices.Contains(db.SubnetIDs, aws.ToString(subnet.SubnetId))
+}
+
+// resolverSubnets are where the resolver can live: two zones, so that it outlives one.
+func resolverSubnets(r request, db database.Database, chosen []types.Subnet) ([]string, error) {
+	ids := []string{}
+	if r.resolver == resolverNone {
+		if db.Public {
+			return nil, step.BadInput("resolver none does not work for database %s: it is publicly accessible, so outside its VPC its name resolves to a public address; use resolver vpc",
+				db.Identifier)
+		}
+		return ids, nil
+	}
+	for _, subnet := range chosen {
+		if aws.ToInt32(subnet.AvailableIpAddressCount) > 0 && len(ids) < 2 {
+			ids = append(ids, aws.ToString(subnet.SubnetId))
+		}
+	}
+	if len(ids) == 0 {
+		return nil, step.BadInput("no subnet of VPC %s has a free address for the resolver: free one, or use resolver none", db.VPCID)
+	}
+	return ids, nil
+}
+
+// checkCrossRegion reports, as an error, zones from which other regions cannot be served.
+func checkCrossRegion(regions []string, chosen []types.Subnet) error {
+	if len(regions) == 0 {
+		return nil
+	}
+	for _, subnet := range chosen {
+		if zone := aws.ToString(subnet.AvailabilityZoneId); slices.Contains(noCrossRegion, zone) {
+			return step.BadInput("supportedRegions: the database's subnet group includes zone %s, from which PrivateLink serves no other region", zone)
+		}
+	}
+	if len(chosen) < 2 {
+		return step.BadInput("supportedRegions: PrivateLink serves other regions only from two zones or more, and the database's subnet group has %d", len(chosen))
+	}
+	return nil
+}
+
+func subnetIDs(subnets []types.Subnet) []string {
+	ids := make([]string, len(subnets))
+	for i, subnet := range subnets {
+		ids[i] = aws.ToString(subnet.SubnetId)
+	}
+	return ids
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/nearest"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// request is what a person types:
+//
+//	{
+//	  "database": "orders-prod",             DB instance identifier or ARN
+//	  "vendor": "pushmetrics",               a preset, or instead of it:
+//	  "name": "acme",                        who the consumer is, and
+//	  "principals": ["123456789012"],        account ids, account, role or user ARNs, service principals
+//
+//	  "endpoint": "writer",
+//	  "listenerPort": 5432,                  the database's own by default
+//	  "acceptance": {"mode": "manual", "maxConnections": 1, "timeoutDays": 14},
+//	  "supportedRegions": ["eu-west-1"],     further regions to connect from
+//	  "ingress": "subnets",                  or "addresses"
+//	  "resolver": "vpc",                     or "none"
+//	  "notify": ["dba@example.com"]
+//	}
+//
+// Everything after the first blank line may be left out, down to single fields of acceptance; its mode may also be
+// "expected-account", and its time limit is in days.
+type request struct {
+	database         string
+	vendor           string
+	name             string
+	principals       []string
+	endpoint         string
+	listenerPort     int // 0 for the database's
+	acceptance       acceptance
+	supportedRegions []string
+	ingress          string
+	resolver         string
+	notify           []string
+}
+
+type acceptance struct {
+	mode           string
+	maxConnections int
+	timeoutDays    int
+}
+
+const (
+	manual          = "manual"
+	expectedAccount = "expected-account"
+	ingressSubnets  = "subnets"
+	ingressNodes    = "addresses"
+	resolverVPC     = "vpc"
+	resolverNone    = "none"
+
+	// An execution lives for a year at most, and the other steps need a part of it.
+	longestTimeoutDays = 360
+	secondsPerDay      = 24 * 60 * 60
+)
+
+var requestFields = []string{"database", "vendor", "name", "principals", "endpoint", "listenerPort", "acceptance",
+	"supportedRegions", "ingress", "resolver", "notify"}
+
+// parse reads the request and checks what can be checked without asking AWS.
+func parse(input json.RawMessage, home database.Home) (request, error) {
+	in, err := object(input, "the input", requestFields)
+	if err != nil {
+		return request{}, err
+	}
+	r := request{
+		database:         in.text("database", ""),
+		vendor:           in.text("vendor", ""),
+		name:             in.text("name", ""),
+		principals:       in.texts("principals"),
+		endpoint:         in.text("endpoint", database.Writer),
+		listenerPort:     in.whole("listenerPort", 0, 1, 65535),
+		acceptance:       in.acceptance(),
+		supportedRegions: in.texts("supportedRegions"),
+		ingress:          in.oneOf("ingress", ingressSubnets, ingressNodes),
+		resolver:         in.oneOf("resolver", resolverVPC, resolverNone),
+		notify:           in.texts("notify"),
+	}
+	if in.err != nil {
+		return request{}, in.err
+	}
+	if err := r.check(); err != nil {
+		return request{}, err
+	}
+	r.supportedRegions, err = otherRegions(r.supportedRegions, home)
+	return r, err
+}
+
+func (r request) check() error {
+	if r.database == "" {
+		return step.BadInput(`database is missing: give a DB instance identifier or ARN, such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
+	}
+	for _, address := range r.notify {
+		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
+			return step.BadInput("notify: %q is not an e-mail address", address)
+		}
+	}
+	return nil
+}
+
+// otherRegions are the given regions besides home's, which a service always supports.
+func otherRegions(given []string, home database.Home) ([]string, error) {
+	regions := []string{}
+	for _, region := range given {
+		if !regionName.MatchString(region) {
+			return nil, step.BadInput("supportedRegions: %q is not a region's name, such as eu-west-1", region)
+		}
+		if partitionOf(region) != home.Partition {
+			return nil, step.BadInput("supportedRegions: %s is in another partition than %s, and PrivateLink does not cross partitions", region, home.Region)
+		}
+		if region != home.Region && !slices.Contains(regions, region) {
+			regions = append(regions, region)
+		}
+	}
+	slices.Sort(regions)
+	return regions, nil
+}
+
+var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+
+func partitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
+	}
+}
+
+// homeOf reads where we run from the execution's ARN, which no one can mistype.
+func homeOf(execution string) (database.Home, error) {
+	parsed, err := arn.Parse(execution)
+	if err != nil {
+		return database.Home{}, step.Failed("read execution %q: %w", execution, err)
+	}
+	return database.Home{Partition: parsed.Partition, Region: parsed.Region, Account: parsed.AccountID}, nil
+}
+
+// fields are the fields of a JSON object. The first field of a wrong type is remembered, so that reading many stays plain.
+type fields struct {
+	prefix string
+	values map[string]json.RawMessage
+	err    error
+}
+
+func object(input json.RawMessage, what string, known []string) (*fields, error) {
+	f := &fields{}
+	if kind := kindOf(input); kind != "an object" {
+		return nil, step.BadInput(`%s must be an object, got %s`, what, kind)
+	}
+	if err := json.Unmarshal(input, &f.values); err != nil {
+		return nil, step.BadInput("%s: %w", what, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.values)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if near := nearest.To(name, known); len(near) > 0 {
+			return nil, step.BadInput("%s has no field %q; did you mean %q?", what, name, near[0])
+		}
+		return nil, step.BadInput("%s has no field %q; the fields are %s", what, name, strings.Join(known, ", "))
+	}
+	return f, nil
+}
+
+func (f *fields) acceptance() acceptance {
+	input, given := f.values["acceptance"]
+	if !given {
+		input = json.RawMessage(`{}`)
+	}
+	in, err := object(input, "acceptance", []string{"mode", "maxConnections", "timeoutDays"})
+	if err != nil {
+		f.fail(err)
+		return acceptance{}
+	}
+	in.prefix = "acceptance."
+	a := acceptance{
+		mode:           in.oneOf("mode", manual, expectedAccount),
+		maxConnections: in.whole("maxConnections", 1, 1, 1000),
+		timeoutDays:    in.whole("timeoutDays", 14, 1, longestTimeoutDays),
+	}
+	f.fail(in.err)
+	return a
+}
+
+func (f *fields) text(name, absent string) string {
+	value := absent
+	f.read(name, "a string", &value)
+	if _, given := f.values[name]; given && value == "" {
+		f.fail(step.BadInput("%s%s is empty", f.prefix, name))
+	}
+	return value
+}
+
+func (f *fields) texts(name string) []string {
+	value := []string{}
+	f.read(name, "a list of strings", &value)
+	return value
+}
+
+func (f *fields) whole(name string, absent, lowest, highest int) int {
+	value := absent
+	f.read(name, "a whole number", &value)
+	if _, given := f.values[name]; given && (value < lowest || value > highest) {
+		f.fail(step.BadInput("%s%s must be from %d to %d, got %d", f.prefix, name, lowest, highest, value))
+	}
+	return value
+}
+
+// oneOf reads one of the values; the first is what an absent field means.
+func (f *fields) oneOf(name string, values ...string) string {
+	value := f.text(name, values[0])
+	if !slices.Contains(values, value) {
+		f.fail(step.BadInput("%s%s must be %s, got %q", f.prefix, name, strings.Join(values, " or "), value))
+	}
+	return value
+}
+
+func (f *fields) read(name, kind string, into any) {
+	value, given := f.values[name]
+	if !given {
+		return
+	}
+	if got := kindOf(value); got == "null" || json.Unmarshal(value, into) != nil {
+		f.fail(step.BadInput("%s%s must be %s, got %s", f.prefix, name, kind, got))
+	}
+}
+
+func (f *fields) fail(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// kindOf says in words what a JSON value is.
+func kindOf(value json.RawMessage) string {
+	value = bytes.TrimSpace(value)
+	if len(value) == 0 {
+		return "nothing"
+	}
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "the list " + string(value)
+	case '"':
+		return "the string " + string(value)
+	case 't', 'f':
+		return fmt.Sprintf("the boolean %s", value)
+	case 'n':
+		return "null"
+	default:
+		return fmt.Sprintf("the number %s", value)
+	}
+}

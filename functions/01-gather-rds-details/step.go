@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+// Input is the execution, and what a person typed to start it.
+type Input struct {
+	Execution string          `json:"execution"`
+	Input     json.RawMessage `json:"input"`
+}
+
+// Output is the plan: everything that the other steps go by. Every field is always present.
+type Output struct {
+	Exposure                 string     `json:"exposure"`
+	Consumer                 string     `json:"consumer"`
+	Vendor                   string     `json:"vendor"`
+	DatabaseARN              string     `json:"databaseArn"`
+	DatabaseKind             string     `json:"databaseKind"`
+	DatabaseIdentifier       string     `json:"databaseIdentifier"`
+	Endpoint                 string     `json:"endpoint"`
+	Engine                   string     `json:"engine"`
+	Host                     string     `json:"host"`
+	Port                     int        `json:"port"`
+	MultiAZ                  bool       `json:"multiAz"`
+	Region                   string     `json:"region"`
+	Account                  string     `json:"account"`
+	VPCID                    string     `json:"vpcId"`
+	VPCCIDRs                 []string   `json:"vpcCidrs"`
+	SubnetIDs                []string   `json:"subnetIds"`
+	ResolverSubnetIDs        []string   `json:"resolverSubnetIds"`
+	SecurityGroupIDs         []string   `json:"securityGroupIds"`
+	Principals               []string   `json:"principals"`
+	Accounts                 []string   `json:"accounts"`
+	Acceptance               Acceptance `json:"acceptance"`
+	AcceptanceTimeoutSeconds int        `json:"acceptanceTimeoutSeconds"`
+	ListenerPort             int        `json:"listenerPort"`
+	SupportedRegions         []string   `json:"supportedRegions"`
+	Ingress                  string     `json:"ingress"`
+	Resolver                 string     `json:"resolver"`
+	Notify                   []string   `json:"notify"`
+}
+
+// Acceptance is who may accept the consumer's connection requests, and how many.
+type Acceptance struct {
+	Mode           string `json:"mode"`
+	MaxConnections int    `json:"maxConnections"`
+}
+
+type executionsAPI interface {
+	DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error)
+}
+
+type claims interface {
+	Claim(ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error)) (registry.Exposure, error)
+}
+
+type gatherer struct {
+	databases  database.API
+	network    networkAPI
+	balancers  balancersAPI
+	quotas     quotasAPI
+	executions executionsAPI
+	claims     claims
+}
+
+// run plans the exposure. The claim comes last and is the only write: until everything is known to be right, nothing is made.
+func (g gatherer) run(ctx context.Context, in Input) (Output, error) {
+	home, err := homeOf(in.Execution)
+	if err != nil {
+		return Output{}, err
+	}
+	r, err := parse(in.Input, home)
+	if err != nil {
+		return Output{}, err
+	}
+	c, err := consumerOf(r, home)
+	if err != nil {
+		return Output{}, err
+	}
+	db, err := database.Find(ctx, g.databases, home, r.database, r.endpoint)
+	if err != nil {
+		return Output{}, err
+	}
+	if err := c.suits(db); err != nil {
+		return Output{}, err
+	}
+	plan := newPlan(r, c, db, home)
+	if err := g.place(ctx, &plan, r, db, home); err != nil {
+		return Output{}, err
+	}
+	return plan, g.claim(ctx, plan, in.Execution)
+}
+
+// newPlan holds what follows from the request, the consumer and the database alone.
+func newPlan(r request, c consumer, db database.Database, home database.Home) Output {
+	plan := Output{
+		Exposure:                 owned.ID(db.ARN, db.Endpoint, db.Identifier, c.name),
+		Consumer:                 c.name,
+		Vendor:                   c.vendor.ID,
+		DatabaseARN:              db.ARN,
+		DatabaseKind:             db.Kind,
+		DatabaseIdentifier:       db.Identifier,
+		Endpoint:                 db.Endpoint,
+		Engine:                   db.Engine,
+		Host:                     db.Host,
+		Port:                     db.Port,
+		MultiAZ:                  db.MultiAZ,
+		Region:                   home.Region,
+		Account:                  home.Account,
+		VPCID:                    db.VPCID,
+		Principals:               c.principals,
+		Accounts:                 c.accounts,
+		Acceptance:               Acceptance{Mode: r.acceptance.mode, MaxConnections: r.acceptance.maxConnections},
+		AcceptanceTimeoutSeconds: r.acceptance.timeoutDays * secondsPerDay,
+		ListenerPort:             r.listenerPort,
+		SupportedRegions:         r.supportedRegions,
+		Ingress:                  r.ingress,
+		Resolver:                 r.resolver,
+		Notify:                   r.notify,
+	}
+	if plan.ListenerPort == 0 {
+		plan.ListenerPort = db.Port
+	}
+	return plan
+}
+
+// place adds to the plan where in the VPC things go, and that they fit.
+func (g gatherer) place(ctx context.Context, plan *Output, r request, db database.Database, home database.Home) (err error) {
+	if plan.VPCCIDRs, err = vpcCIDRs(ctx, g.network, db.VPCID); err != nil {
+		return err
+	}
+	kept, err := balancerSubnets(ctx, g.balancers, plan.Exposure)
+	if err != nil {
+		return err
+	}
+	subnets, err := placement(ctx, g.network, db, kept)
+	if err != nil {
+		return err
+	}
+	plan.SubnetIDs = subnetIDs(subnets)
+	if err := checkCrossRegion(plan.SupportedRegions, subnets); err != nil {
+		return err
+	}
+	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets); err != nil {
+		return err
+	}
+	plan.SecurityGroupIDs, err = g.usableGroups(ctx, db, home, wantedRules(r, plan.Exposure, db.Port, subnets))
+	return err
+}
+
+func (g gatherer) claim(ctx context.Context, plan Output, execution string) error {
+	_, err := g.claims.Claim(ctx, registry.Exposure{
+		ID:                 plan.Exposure,
+		DatabaseARN:        plan.DatabaseARN,
+		DatabaseIdentifier: plan.DatabaseIdentifier,
+		Consumer:           plan.Consumer,
+		Vendor:             plan.Vendor,
+		Accounts:           plan.Accounts,
+		Acceptance:         registry.Acceptance(plan.Acceptance),
+		VPCID:              plan.VPCID,
+	}, execution, g.running)
+	return err
+}
+
+// running reports whether an execution still works. One that Step Functions has forgotten does not.
+func (g gatherer) running(ctx context.Context, execution string) (bool, error) {
+	out, err := g.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
+	if _, gone := errors.AsType[*types.ExecutionDoesNotExist](err); gone {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("describe execution %s: %w", execution, err)
+	}
+	return out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive, nil
+}

@@ -1,0 +1,28 @@
+// Step 7 opens the database's security group to the load balancer's nodes and to the resolver, and to nothing else.
+package main
+
+import (
+	"context"
+	"log"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+func main() {
+	config, err := step.Config(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := ec2.NewFromConfig(config)
+	step.Start(updater{
+		rules:    client,
+		network:  client,
+		registry: registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		tags:     owned.DeployerTags(),
+	}.run)
+}

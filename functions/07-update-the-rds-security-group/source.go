@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// source is who is let in: a block of addresses, or what carries a security group.
+type source struct {
+	CIDR    string `json:"cidr,omitempty"`
+	GroupID string `json:"securityGroupId,omitempty"`
+}
+
+const ingressNodes = "addresses"
+
+type networkAPI interface {
+	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
+	DescribeNetworkInterfaces(context.Context, *ec2.DescribeNetworkInterfacesInput, ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error)
+}
+
+// sources are the load balancer's nodes, by subnet or by address, and the resolver's group. The load balancer's own group is
+// no source: AWS does not promise that a rule which names it admits PrivateLink traffic while inbound rules are not enforced on
+// that (NLB guide, "Target security groups").
+func (u updater) sources(ctx context.Context, in Input) ([]source, error) {
+	blocks := u.subnetCIDRs
+	if in.Ingress == ingressNodes {
+		blocks = u.nodeAddresses
+	}
+	cidrs, err := blocks(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(cidrs)
+	var want []source
+	for _, cidr := range cidrs {
+		want = append(want, source{CIDR: cidr})
+	}
+	if in.ResolverSecurityGroupID != "" {
+		want = append(want, source{GroupID: in.ResolverSecurityGroupID})
+	}
+	return want, nil
+}
+
+func (u updater) subnetCIDRs(ctx context.Context, in Input) ([]string, error) {
+	out, err := u.network.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: in.SubnetIDs})
+	if err != nil {
+		return nil, fmt.Errorf("describe subnets %s: %w", strings.Join(in.SubnetIDs, ", "), err)
+	}
+	var cidrs []string
+	for _, subnet := range out.Subnets {
+		cidrs = append(cidrs, aws.ToString(subnet.CidrBlock))
+	}
+	return cidrs, nil
+}
+
+// nodeAddresses are the addresses of the load balancer's nodes, one per zone. ELB's API does not tell them; the description of
+// their network interfaces does (Knowledge Center, "Find the IP addresses of a Network Load Balancer").
+func (u updater) nodeAddresses(ctx context.Context, in Input) ([]string, error) {
+	_, name, _ := strings.Cut(in.LoadBalancerARN, ":loadbalancer/")
+	pages := ec2.NewDescribeNetworkInterfacesPaginator(u.network, &ec2.DescribeNetworkInterfacesInput{
+		Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"ELB " + name}}},
+	})
+	var cidrs []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe network interfaces of %s: %w", name, err)
+		}
+		for _, node := range page.NetworkInterfaces {
+			cidrs = append(cidrs, aws.ToString(node.PrivateIpAddress)+"/32")
+		}
+	}
+	if len(cidrs) < len(in.SubnetIDs) {
+		return nil, step.NotReady("describe network interfaces of %s: %d of %d nodes have an address yet", name, len(cidrs), len(in.SubnetIDs))
+	}
+	return cidrs, nil
+}
+
+func (s source) admittedBy(rule types.SecurityGroupRule, port int32) bool {
+	if aws.ToString(rule.IpProtocol) != "tcp" || aws.ToInt32(rule.FromPort) != port || aws.ToInt32(rule.ToPort) != port {
+		return false
+	}
+	if s.GroupID != "" {
+		return rule.ReferencedGroupInfo != nil && aws.ToString(rule.ReferencedGroupInfo.GroupId) == s.GroupID
+	}
+	return aws.ToString(rule.CidrIpv4) == s.CIDR
+}
+
+func permission(sources []source, port int32) types.IpPermission {
+	description := aws.String("rdslink")
+	p := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port}
+	for _, s := range sources {
+		if s.GroupID != "" {
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, types.UserIdGroupPair{GroupId: &s.GroupID, Description: description})
+			continue
+		}
+		p.IpRanges = append(p.IpRanges, types.IpRange{CidrIp: &s.CIDR, Description: description})
+	}
+	return p
+}

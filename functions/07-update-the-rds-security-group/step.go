@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// Input is the database's security groups, and who must reach it.
+type Input struct {
+	Execution               string   `json:"execution"`
+	Exposure                string   `json:"exposure"`
+	DatabaseARN             string   `json:"databaseArn"`
+	SecurityGroupIDs        []string `json:"securityGroupIds"`
+	SubnetIDs               []string `json:"subnetIds"`
+	Ingress                 string   `json:"ingress"`
+	Port                    int32    `json:"port"`
+	LoadBalancerARN         string   `json:"loadBalancerArn"`
+	ResolverSecurityGroupID string   `json:"resolverSecurityGroupId"`
+}
+
+// Output is the group that admits them and its rules, ours or not, that do.
+type Output struct {
+	SecurityGroupID      string   `json:"securityGroupId"`
+	SecurityGroupRuleIDs []string `json:"securityGroupRuleIds"`
+}
+
+type rulesAPI interface {
+	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
+	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
+	RevokeSecurityGroupIngress(context.Context, *ec2.RevokeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error)
+	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
+	DeleteTags(context.Context, *ec2.DeleteTagsInput, ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error)
+}
+
+type recorder interface {
+	Record(ctx context.Context, id, execution string, set map[string]any) error
+}
+
+type updater struct {
+	rules    rulesAPI
+	network  networkAPI
+	registry recorder
+	tags     map[string]string
+}
+
+// run opens before it closes: rules that the exposure no longer needs go only when those it needs are there.
+func (u updater) run(ctx context.Context, in Input) (Output, error) {
+	want, err := u.sources(ctx, in)
+	if err != nil {
+		return Output{}, err
+	}
+	all, err := u.ingressRules(ctx, in.SecurityGroupIDs)
+	if err != nil {
+		return Output{}, err
+	}
+	groupID := chooseGroup(in, all)
+	present, missing := match(want, in.Port, groupID, all)
+	if err := u.share(ctx, in, present); err != nil {
+		return Output{}, err
+	}
+	made, err := u.authorize(ctx, in, groupID, missing)
+	if err != nil {
+		return Output{}, err
+	}
+	if err := u.leave(ctx, in, all, present); err != nil {
+		return Output{}, err
+	}
+	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...)}
+	slices.Sort(out.SecurityGroupRuleIDs)
+	return out, u.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
+		"databaseSecurityGroupId": out.SecurityGroupID,
+		"securityGroupRuleIds":    out.SecurityGroupRuleIDs,
+	})
+}
+
+func (u updater) ingressRules(ctx context.Context, groupIDs []string) ([]types.SecurityGroupRule, error) {
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(u.rules, &ec2.DescribeSecurityGroupRulesInput{
+		Filters: []types.Filter{{Name: aws.String("group-id"), Values: groupIDs}},
+	})
+	var rules []types.SecurityGroupRule
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groupIDs, ", "), err)
+		}
+		for _, rule := range page.SecurityGroupRules {
+			if !aws.ToBool(rule.IsEgress) {
+				rules = append(rules, rule)
+			}
+		}
+	}
+	return rules, nil
+}
+
+// chooseGroup stays with the group that already holds rules of the exposure: the order of a database's groups may change.
+func chooseGroup(in Input, rules []types.SecurityGroupRule) string {
+	for _, rule := range rules {
+		if serves(rule, in.Exposure) {
+			return aws.ToString(rule.GroupId)
+		}
+	}
+	return in.SecurityGroupIDs[0]
+}
+
+// match finds the group's rule for each source, and the sources without one.
+func match(want []source, port int32, groupID string, rules []types.SecurityGroupRule) (present []types.SecurityGroupRule, missing []source) {
+	for _, s := range want {
+		i := slices.IndexFunc(rules, func(r types.SecurityGroupRule) bool {
+			return aws.ToString(r.GroupId) == groupID && s.admittedBy(r, port)
+		})
+		if i < 0 {
+			missing = append(missing, s)
+			continue
+		}
+		present = append(present, rules[i])
+	}
+	return present, missing
+}
+
+// share puts the exposure's tag on rules that we made for another exposure. A rule of somebody else's serves as it is and is
+// never touched.
+func (u updater) share(ctx context.Context, in Input, present []types.SecurityGroupRule) error {
+	var shared []string
+	for _, rule := range present {
+		if ours(rule) && !serves(rule, in.Exposure) {
+			shared = append(shared, aws.ToString(rule.SecurityGroupRuleId))
+		}
+	}
+	if len(shared) == 0 {
+		return nil
+	}
+	slog.InfoContext(ctx, "tag security group rules", "exposure", in.Exposure, "securityGroupRuleIds", shared)
+	_, err := u.rules.CreateTags(ctx, &ec2.CreateTagsInput{
+		Resources: shared,
+		Tags:      owned.EC2Tags(map[string]string{owned.RuleTag(in.Exposure): "true"}),
+	})
+	if err != nil {
+		return fmt.Errorf("tag security group rules %s: %w", strings.Join(shared, ", "), err)
+	}
+	return nil
+}
+
+// authorize makes the missing rules in one call, which makes all of them or none.
+func (u updater) authorize(ctx context.Context, in Input, groupID string, missing []source) ([]string, error) {
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	slog.InfoContext(ctx, "authorize security group ingress", "exposure", in.Exposure, "securityGroupId", groupID, "port", in.Port, "sources", missing)
+	out, err := u.rules.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId:       &groupID,
+		IpPermissions: []types.IpPermission{permission(missing, in.Port)},
+		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule,
+			owned.RuleTags(in.Exposure, u.tags)),
+	})
+	if hasCode(err, "InvalidPermission.Duplicate") {
+		return nil, step.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", groupID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, err)
+	}
+	return ruleIDs(out.SecurityGroupRules), nil
+}
+
+// leave gives up the rules of ours that the exposure no longer needs: its tag goes, and with the last tag the rule.
+func (u updater) leave(ctx context.Context, in Input, all, needed []types.SecurityGroupRule) error {
+	keep := ruleIDs(needed)
+	for _, rule := range all {
+		id := aws.ToString(rule.SecurityGroupRuleId)
+		if !serves(rule, in.Exposure) || slices.Contains(keep, id) {
+			continue
+		}
+		if err := u.leaveRule(ctx, in.Exposure, rule); err != nil {
+			return fmt.Errorf("leave security group rule %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func (u updater) leaveRule(ctx context.Context, exposure string, rule types.SecurityGroupRule) error {
+	id := aws.ToString(rule.SecurityGroupRuleId)
+	if servesOthers(rule, exposure) {
+		slog.InfoContext(ctx, "untag security group rule", "exposure", exposure, "securityGroupRuleId", id)
+		_, err := u.rules.DeleteTags(ctx, &ec2.DeleteTagsInput{
+			Resources: []string{id},
+			Tags:      []types.Tag{{Key: aws.String(owned.RuleTag(exposure))}},
+		})
+		return err
+	}
+	slog.InfoContext(ctx, "revoke security group ingress", "exposure", exposure, "securityGroupRuleId", id)
+	_, err := u.rules.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
+		GroupId:              rule.GroupId,
+		SecurityGroupRuleIds: []string{id},
+	})
+	if hasCode(err, "InvalidSecurityGroupRuleId.NotFound") || hasCode(err, "InvalidPermission.NotFound") {
+		return nil
+	}
+	return err
+}
+
+func ours(rule types.SecurityGroupRule) bool {
+	return owned.FromEC2(rule.Tags)[owned.ManagedTag] == "true"
+}
+
+func serves(rule types.SecurityGroupRule, exposure string) bool {
+	_, tagged := owned.FromEC2(rule.Tags)[owned.RuleTag(exposure)]
+	return tagged && ours(rule)
+}
+
+func servesOthers(rule types.SecurityGroupRule, exposure string) bool {
+	return slices.ContainsFunc(rule.Tags, func(t types.Tag) bool {
+		key := aws.ToString(t.Key)
+		return key != owned.RuleTag(exposure) && strings.HasPrefix(key, owned.RuleTag(""))
+	})
+}
+
+func ruleIDs(rules []types.SecurityGroupRule) []string {
+	ids := make([]string, len(rules))
+	for i, rule := range rules {
+		ids[i] = aws.ToString(rule.SecurityGroupRuleId)
+	}
+	return ids
+}
+
+func hasCode(err error, code string) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && api.ErrorCode() == code
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// Input is what the consumer needs to know.
+type Input struct {
+	Execution                string   `json:"execution"`
+	Exposure                 string   `json:"exposure"`
+	Consumer                 string   `json:"consumer"`
+	Vendor                   string   `json:"vendor"`
+	DatabaseIdentifier       string   `json:"databaseIdentifier"`
+	Engine                   string   `json:"engine"`
+	Region                   string   `json:"region"`
+	Host                     string   `json:"host"`
+	ListenerPort             int      `json:"listenerPort"`
+	ServiceName              string   `json:"serviceName"`
+	AvailabilityZoneIDs      []string `json:"availabilityZoneIds"`
+	SupportedRegions         []string `json:"supportedRegions"`
+	AcceptanceTimeoutSeconds int      `json:"acceptanceTimeoutSeconds"`
+}
+
+// Output names the message, if one was sent.
+type Output struct {
+	MessageID string `json:"messageId,omitempty"`
+}
+
+type publisher interface {
+	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
+}
+
+type exposures interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
+	Record(ctx context.Context, id, execution string, set map[string]any) error
+}
+
+type sharer struct {
+	topic    publisher
+	topicARN string
+	registry exposures
+}
+
+// run publishes the hand-off when its text is new, and keeps it. It publishes first: a hand-off that arrives twice is better
+// than one that is recorded and never sent.
+func (s sharer) run(ctx context.Context, in Input) (Output, error) {
+	exposure, err := s.registry.Get(ctx, in.Exposure)
+	if err != nil {
+		return Output{}, err
+	}
+	if exposure.Claim != in.Execution {
+		return Output{}, step.Conflict("share the service name of exposure %s: execution %s works on it now", in.Exposure, exposure.Claim)
+	}
+	text, err := handoff(in)
+	if err != nil {
+		return Output{}, fmt.Errorf("write hand-off of exposure %s: %w", in.Exposure, err)
+	}
+	sum := sha256.Sum256([]byte(text))
+	hash := hex.EncodeToString(sum[:])
+	if exposure.HandoffHash == hash {
+		return Output{}, nil
+	}
+	messageID, err := s.publish(ctx, in, text)
+	if err != nil {
+		return Output{}, err
+	}
+	return Output{MessageID: messageID}, s.registry.Record(ctx, in.Exposure, in.Execution,
+		map[string]any{"handoff": text, "handoffHash": hash})
+}
+
+func (s sharer) publish(ctx context.Context, in Input, text string) (string, error) {
+	slog.InfoContext(ctx, "publish hand-off", "exposure", in.Exposure, "serviceName", in.ServiceName)
+	out, err := s.topic.Publish(ctx, &sns.PublishInput{
+		TopicArn: &s.topicARN,
+		Subject:  aws.String(subject(in)),
+		Message:  &text,
+	})
+	if err != nil {
+		return "", fmt.Errorf("publish hand-off to %s: %w", s.topicARN, err)
+	}
+	return aws.ToString(out.MessageId), nil
+}
