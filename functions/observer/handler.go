@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+// Input is one of: a notification from SNS, a sweep, or a service to look at at once.
+type Input struct {
+	Records   json.RawMessage `json:"Records"`
+	Sweep     string          `json:"sweep"`
+	ServiceID string          `json:"serviceId"`
+}
+
+// The sweeps: what an execution waits for every minute, and everything now and then, because a notification can be lost and
+// nothing at all signals that a connection became available.
+const (
+	awaited    = "awaited"
+	everything = "all"
+)
+
+type registryAPI interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
+	All(ctx context.Context) ([]registry.Exposure, error)
+	Awaiting(ctx context.Context) ([]registry.Exposure, error)
+	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
+	RecordConnections(ctx context.Context, id string, seen map[string]registry.Connection) error
+}
+
+type functionAPI interface {
+	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
+type observer struct {
+	registry    registryAPI
+	connections connection.API
+	events      eventAPI
+	functions   functionAPI
+	bus         string
+	sync        string
+	now         func() time.Time
+}
+
+func (o observer) handle(ctx context.Context, in Input) error {
+	switch {
+	case in.ServiceID != "":
+		return o.lookAtOne(ctx, in.ServiceID)
+	case in.Sweep == awaited:
+		return o.lookAtAwaited(ctx)
+	case in.Sweep == everything:
+		return o.lookAtAll(ctx)
+	case in.Records != nil:
+		// AWS does not document the body of a connection notification. It is logged for whoever wants to know, and taken
+		// for no more than "something changed".
+		slog.InfoContext(ctx, "connection notification", "records", in.Records)
+		return o.lookAtAll(ctx)
+	}
+	return fmt.Errorf("observe: neither a notification, nor a service, nor a sweep that is known (%q)", in.Sweep)
+}
+
+func (o observer) lookAtOne(ctx context.Context, serviceID string) error {
+	indexed, known, err := o.registry.ByService(ctx, serviceID)
+	if err != nil {
+		return err
+	}
+	if !known {
+		// The index is behind the table for a moment; Lambda's queue asks again.
+		return fmt.Errorf("observe endpoint service %s: %w", serviceID, registry.ErrNotFound)
+	}
+	exposure, err := o.registry.Get(ctx, indexed.ID)
+	if err != nil {
+		return err
+	}
+	found, err := connection.To(ctx, o.connections, serviceID)
+	if err != nil {
+		return err
+	}
+	return o.look(ctx, exposure, found)
+}
+
+// lookAtAwaited also has the waiting exposures' targets synced: their schedules do not exist yet, and the database may move
+// in the weeks that a person takes.
+func (o observer) lookAtAwaited(ctx context.Context) error {
+	exposures, err := o.registry.Awaiting(ctx)
+	if err != nil || len(exposures) == 0 {
+		return err
+	}
+	errs := []error{o.lookAt(ctx, exposures)}
+	for _, exposure := range exposures {
+		errs = append(errs, o.startSync(ctx, exposure.ID))
+	}
+	return errors.Join(errs...)
+}
+
+func (o observer) lookAtAll(ctx context.Context) error {
+	exposures, err := o.registry.All(ctx)
+	if err != nil || len(exposures) == 0 {
+		return err
+	}
+	return o.lookAt(ctx, exposures)
+}
+
+// lookAt looks at every exposure, even when one of them cannot be told about.
+func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure) error {
+	all, err := connection.All(ctx, o.connections)
+	if err != nil {
+		return err
+	}
+	byService := map[string][]connection.Connection{}
+	for _, c := range all {
+		byService[c.ServiceID] = append(byService[c.ServiceID], c)
+	}
+	var errs []error
+	for _, exposure := range exposures {
+		if exposure.ServiceID != "" {
+			errs = append(errs, o.look(ctx, exposure, byService[exposure.ServiceID]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// look announces before it records: what is announced twice does no harm, what is recorded and never announced is lost.
+func (o observer) look(ctx context.Context, exposure registry.Exposure, found []connection.Connection) error {
+	news, seen := compare(exposure, found, o.now())
+	if err := o.announce(ctx, exposure, news); err != nil {
+		return err
+	}
+	return o.registry.RecordConnections(ctx, exposure.ID, seen)
+}
+
+func (o observer) startSync(ctx context.Context, exposure string) error {
+	payload, err := json.Marshal(map[string]string{"exposure": exposure})
+	if err != nil {
+		return fmt.Errorf("encode exposure %s: %w", exposure, err)
+	}
+	_, err = o.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &o.sync, InvocationType: types.InvocationTypeEvent, Payload: payload})
+	if err != nil {
+		return fmt.Errorf("invoke %s for exposure %s: %w", o.sync, exposure, err)
+	}
+	return nil
+}

@@ -1,0 +1,370 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+const (
+	vendor   = "133737826969"
+	stranger = "999999999999"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// minutesAgo is when a recorded state was first seen.
+func minutesAgo(minutes int) time.Time { return noon.Add(-time.Duration(minutes) * time.Minute) }
+
+func TestLook(t *testing.T) {
+	waitingSince := func(since time.Time) *registry.Token { return &registry.Token{Value: "token", Since: since} }
+	for name, row := range map[string]struct {
+		found    map[string]string // endpoint → state as AWS answers; of the vendor's account
+		owner    string
+		recorded map[string]string
+		seen     time.Time // when the recorded states were first seen; an hour ago by default
+		token    *registry.Token
+		mode     string
+		want     []string
+	}{
+		"nothing there, nothing to tell": {},
+		"a request is announced and recorded": {
+			found: map[string]string{"vpce-1": "pendingAcceptance"},
+			want:  []string{"ConnectionPending vpce-1 expected", "record vpce-1 pendingAcceptance"},
+		},
+		"a stranger's request is announced as one": {
+			found: map[string]string{"vpce-1": "pendingAcceptance"}, owner: stranger,
+			want: []string{"ConnectionPending vpce-1 stranger", "record vpce-1 pendingAcceptance"},
+		},
+		"a second look tells nothing": {
+			found: map[string]string{"vpce-1": "pendingAcceptance"}, recorded: map[string]string{"vpce-1": "pendingAcceptance"},
+		},
+		"the way from accepted to available is recorded and not announced": {
+			found: map[string]string{"vpce-1": "pending"}, recorded: map[string]string{"vpce-1": "pendingAcceptance"},
+			want: []string{"record vpce-1 pending"},
+		},
+		"an accepted connection that became available is announced": {
+			found: map[string]string{"vpce-1": "available"}, recorded: map[string]string{"vpce-1": "pending"},
+			want: []string{"ConnectionAvailable vpce-1 expected", "record vpce-1 available"},
+		},
+		"the SDK's spelling is the same state": {
+			found: map[string]string{"vpce-1": "Available"}, recorded: map[string]string{"vpce-1": "available"},
+		},
+		"a rejection is announced": {
+			found: map[string]string{"vpce-1": "rejected"}, recorded: map[string]string{"vpce-1": "pendingAcceptance"},
+			want: []string{"ConnectionRejected vpce-1 expected", "record vpce-1 rejected"},
+		},
+		"a deletion is announced once": {
+			found: map[string]string{"vpce-1": "deleted"}, recorded: map[string]string{"vpce-1": "deleting"},
+			want: []string{"record vpce-1 deleted"},
+		},
+		"a connection that came and went unseen is no news": {
+			found: map[string]string{"vpce-1": "deleted"},
+		},
+		"a connection that is no longer listed is deleted": {
+			recorded: map[string]string{"vpce-1": "available"},
+			want:     []string{"ConnectionDeleted vpce-1 expected", "record vpce-1 deleted"},
+		},
+		"a fresh connection may be missed by a describe": {
+			recorded: map[string]string{"vpce-1": "pendingAcceptance"}, seen: minutesAgo(1),
+		},
+		"while an execution waits, available is said again": {
+			found: map[string]string{"vpce-1": "available"}, recorded: map[string]string{"vpce-1": "available"}, token: waitingSince(minutesAgo(5)),
+			want: []string{"ConnectionAvailable vpce-1 expected repeated"},
+		},
+		"but not a stranger's": {
+			found: map[string]string{"vpce-1": "available"}, owner: stranger, recorded: map[string]string{"vpce-1": "available"}, token: waitingSince(minutesAgo(5)),
+		},
+		"while an execution waits, a rejection of this wait is said again": {
+			found: map[string]string{"vpce-1": "rejected"}, recorded: map[string]string{"vpce-1": "rejected"}, token: waitingSince(minutesAgo(90)),
+			want: []string{"ConnectionRejected vpce-1 expected repeated"},
+		},
+		"a rejection older than the wait is not": {
+			found: map[string]string{"vpce-1": "rejected"}, recorded: map[string]string{"vpce-1": "rejected"}, token: waitingSince(minutesAgo(5)),
+		},
+		"a request that a person decides about is said once": {
+			found: map[string]string{"vpce-1": "pendingAcceptance"}, recorded: map[string]string{"vpce-1": "pendingAcceptance"},
+			token: waitingSince(minutesAgo(5)), mode: "manual",
+		},
+		"a request that is accepted without a person is said again": {
+			found: map[string]string{"vpce-1": "pendingAcceptance"}, recorded: map[string]string{"vpce-1": "pendingAcceptance"},
+			token: waitingSince(minutesAgo(5)), mode: connection.ExpectedAccount,
+			want: []string{"ConnectionPending vpce-1 expected repeated"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			owner, seen := row.owner, row.seen
+			if owner == "" {
+				owner = vendor
+			}
+			if seen.IsZero() {
+				seen = minutesAgo(60)
+			}
+			w.expose("orders", "vpce-svc-1")
+			w.exposures[0].Token, w.exposures[0].Acceptance.Mode = row.token, row.mode
+			for id, state := range row.recorded {
+				w.exposures[0].Connections[id] = registry.Connection{Owner: owner, State: state, Seen: seen}
+			}
+			for id, state := range row.found {
+				w.connect("vpce-svc-1", id, owner, state)
+			}
+
+			if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err != nil {
+				t.Fatal(err)
+			}
+
+			if !slices.Equal(w.mutations, row.want) {
+				t.Errorf("did\n%s\nwant\n%s", strings.Join(w.mutations, "\n"), strings.Join(row.want, "\n"))
+			}
+		})
+	}
+}
+
+func TestInputs(t *testing.T) {
+	announced := func(n int) []string {
+		return []string{fmt.Sprintf("ConnectionPending vpce-%d expected", n), fmt.Sprintf("record vpce-%d pendingAcceptance", n)}
+	}
+	for name, row := range map[string]struct {
+		in    string
+		none  bool // no exposures
+		want  []string
+		calls int // of DescribeVpcEndpointConnections
+		err   bool
+	}{
+		"a notification looks at everything in one call": {
+			in: `{"Records":[{"Sns":{"Message":"whatever AWS writes"}}]}`, want: slices.Concat(announced(1), announced(2)), calls: 1,
+		},
+		"a sweep of all does, too": {
+			in: `{"sweep":"all"}`, want: slices.Concat(announced(1), announced(2)), calls: 1,
+		},
+		"a sweep of the awaited looks at those and has them synced": {
+			in: `{"sweep":"awaited"}`, want: append(announced(2), `invoke ip-sync Event {"exposure":"billing"}`), calls: 1,
+		},
+		"a service is looked at alone": {
+			in: `{"serviceId":"vpce-svc-1"}`, want: announced(1), calls: 1,
+		},
+		"a service that the index does not show yet is asked for again": {in: `{"serviceId":"vpce-svc-9"}`, err: true},
+		"no exposure, no call":                   {in: `{"sweep":"all"}`, none: true},
+		"nothing awaited, no call":               {in: `{"sweep":"awaited"}`, none: true},
+		"a sweep that nobody knows is an error":  {in: `{"sweep":"some"}`, err: true},
+		"an event of something else is an error": {in: `{"detail-type":"Scheduled Event"}`, err: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			if !row.none {
+				w.expose("orders", "vpce-svc-1")
+				w.expose("billing", "vpce-svc-2")
+				w.exposures[1].Token = &registry.Token{Value: "token", Since: noon}
+			}
+			w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
+			w.connect("vpce-svc-2", "vpce-2", vendor, "pendingAcceptance")
+			var in Input
+			if err := json.Unmarshal([]byte(row.in), &in); err != nil {
+				t.Fatal(err)
+			}
+
+			err := w.observer().handle(t.Context(), in)
+
+			if (err != nil) != row.err {
+				t.Fatalf("error %v", err)
+			}
+			if !slices.Equal(w.mutations, row.want) {
+				t.Errorf("did\n%s\nwant\n%s", strings.Join(w.mutations, "\n"), strings.Join(row.want, "\n"))
+			}
+			if w.calls != row.calls {
+				t.Errorf("%d calls of DescribeVpcEndpointConnections, want %d", w.calls, row.calls)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeAnnouncedIsNotRecorded(t *testing.T) {
+	for name, fault := range map[string]func(*world){
+		"a call that fails":                    func(w *world) { w.putError = errors.New("no bus") },
+		"a 200 that says that nothing arrived": func(w *world) { w.refused = aws.String("ThrottlingException") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.expose("orders", "vpce-svc-1")
+			w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
+			fault(w)
+			if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err == nil {
+				t.Error("no error")
+			}
+			if slices.Contains(w.mutations, "record vpce-1 pendingAcceptance") {
+				t.Error("recorded")
+			}
+		})
+	}
+}
+
+func TestOneExposureThatCannotBeRecordedDoesNotHideTheOthers(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.expose("billing", "vpce-svc-2")
+	w.connect("vpce-svc-1", "vpce-1", vendor, "available")
+	w.connect("vpce-svc-2", "vpce-2", vendor, "available")
+	w.recordErrors = map[string]error{"orders": errors.New("no table")}
+	if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err == nil {
+		t.Error("no error")
+	}
+	if !slices.Contains(w.mutations, "record vpce-2 available") {
+		t.Errorf("did %q", w.mutations)
+	}
+}
+
+func TestAPendingRequestComesWithTheCommandThatAcceptsIt(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
+	if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err != nil {
+		t.Fatal(err)
+	}
+	_, quoted, found := strings.Cut(w.events[0].Message, "aws events put-events --entries '")
+	if !found {
+		t.Fatalf("message %q", w.events[0].Message)
+	}
+	var entries []types.PutEventsRequestEntry
+	if err := json.Unmarshal([]byte(strings.TrimSuffix(quoted, "'")), &entries); err != nil {
+		t.Fatal(err)
+	}
+	var decision connection.Decision
+	if err := json.Unmarshal([]byte(*entries[0].Detail), &decision); err != nil {
+		t.Fatal(err)
+	}
+	want := connection.Decision{Exposure: "orders", VPCEndpointID: "vpce-1", Decision: connection.Accept}
+	if decision != want || *entries[0].DetailType != connection.DecisionEvent || *entries[0].EventBusName != "bus" {
+		t.Errorf("entry %s for %+v", quoted, decision)
+	}
+}
+
+// world is the registry, the connections that AWS knows, and everything that the observer tells others.
+type world struct {
+	exposures    []registry.Exposure
+	connections  []ec2types.VpcEndpointConnection
+	calls        int
+	events       []connection.Event
+	mutations    []string
+	putError     error
+	refused      *string
+	recordErrors map[string]error
+}
+
+func newWorld() *world { return &world{} }
+
+func (w *world) observer() observer {
+	return observer{registry: w, connections: w, events: w, functions: w, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
+}
+
+func (w *world) expose(id, serviceID string) {
+	w.exposures = append(w.exposures, registry.Exposure{
+		ID: id, ServiceID: serviceID, Accounts: []string{vendor}, Connections: map[string]registry.Connection{},
+	})
+}
+
+func (w *world) connect(serviceID, id, owner, state string) {
+	w.connections = append(w.connections, ec2types.VpcEndpointConnection{
+		ServiceId: &serviceID, VpcEndpointId: &id, VpcEndpointOwner: &owner, VpcEndpointState: ec2types.State(state),
+	})
+}
+
+func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
+	for _, exposure := range w.exposures {
+		if exposure.ID == id {
+			return exposure, nil
+		}
+	}
+	return registry.Exposure{}, registry.ErrNotFound
+}
+
+func (w *world) All(context.Context) ([]registry.Exposure, error) { return w.exposures, nil }
+
+func (w *world) Awaiting(context.Context) ([]registry.Exposure, error) {
+	waitsForNobody := func(e registry.Exposure) bool { return e.Token == nil }
+	return slices.DeleteFunc(slices.Clone(w.exposures), waitsForNobody), nil
+}
+
+func (w *world) ByService(_ context.Context, serviceID string) (registry.Exposure, bool, error) {
+	for _, exposure := range w.exposures {
+		if exposure.ServiceID == serviceID {
+			return registry.Exposure{ID: exposure.ID}, true, nil
+		}
+	}
+	return registry.Exposure{}, false, nil
+}
+
+func (w *world) RecordConnections(_ context.Context, id string, seen map[string]registry.Connection) error {
+	if err := w.recordErrors[id]; err != nil {
+		return err
+	}
+	for _, endpoint := range slices.Sorted(maps.Keys(seen)) {
+		w.mutations = append(w.mutations, fmt.Sprintf("record %s %s", endpoint, seen[endpoint].State))
+	}
+	return nil
+}
+
+func (w *world) DescribeVpcEndpointConnections(_ context.Context, in *ec2.DescribeVpcEndpointConnectionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
+	w.calls++
+	var out ec2.DescribeVpcEndpointConnectionsOutput
+	for _, c := range w.connections {
+		if len(in.Filters) == 0 || *c.ServiceId == in.Filters[0].Values[0] {
+			out.VpcEndpointConnections = append(out.VpcEndpointConnections, c)
+		}
+	}
+	return &out, nil
+}
+
+func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	if w.putError != nil {
+		return nil, w.putError
+	}
+	var out eventbridge.PutEventsOutput
+	for _, entry := range in.Entries {
+		if w.refused != nil {
+			out.FailedEntryCount++
+			out.Entries = append(out.Entries, types.PutEventsResultEntry{ErrorCode: w.refused})
+			continue
+		}
+		var event connection.Event
+		if err := json.Unmarshal([]byte(*entry.Detail), &event); err != nil {
+			return nil, err
+		}
+		w.events = append(w.events, event)
+		w.mutations = append(w.mutations, said(*entry.DetailType, event))
+		out.Entries = append(out.Entries, types.PutEventsResultEntry{EventId: aws.String("1")})
+	}
+	return &out, nil
+}
+
+func said(detailType string, event connection.Event) string {
+	s := detailType + " " + event.VPCEndpointID + " stranger"
+	if event.Expected {
+		s = detailType + " " + event.VPCEndpointID + " expected"
+	}
+	if event.Repeated {
+		s += " repeated"
+	}
+	return s
+}
+
+func (w *world) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {
+	w.mutations = append(w.mutations, fmt.Sprintf("invoke %s %s %s", *in.FunctionName, in.InvocationType, in.Payload))
+	return &lambda.InvokeOutput{}, nil
+}

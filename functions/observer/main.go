@@ -1,0 +1,36 @@
+// The observer looks at consumers' connections and announces on our own bus what changed.
+package main
+
+import (
+	"context"
+	"log"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+func main() {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	config, err := step.Config(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(observer{
+		registry:    registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		connections: ec2.NewFromConfig(config),
+		events:      eventbridge.NewFromConfig(config),
+		functions:   awslambda.NewFromConfig(config),
+		bus:         step.Env("EVENT_BUS"),
+		sync:        step.Env("IP_SYNC_FUNCTION_ARN"),
+		now:         time.Now,
+	}.handle)
+}

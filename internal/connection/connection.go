@@ -1,0 +1,124 @@
+// Package connection is what the observer sees of consumers' connections to our endpoint services, what it announces, and
+// what the decision function judges by.
+package connection
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+// The states of a connection as PrivateLink's answers spell them. The SDK's constants begin with a capital letter and the
+// answers do not (concepts in the PrivateLink guide), so everything outside this package compares with these.
+const (
+	PendingAcceptance = "pendingAcceptance"
+	Pending           = "pending" // accepted, and on its way to available
+	Available         = "available"
+	Deleting          = "deleting"
+	Deleted           = "deleted"
+	Rejected          = "rejected"
+	Failed            = "failed"
+	Expired           = "expired"
+)
+
+var states = []string{PendingAcceptance, Pending, Available, Deleting, Deleted, Rejected, Failed, Expired}
+
+// Connection is one consumer's endpoint at one of our services.
+type Connection struct {
+	ServiceID     string
+	VPCEndpointID string
+	Owner         string // the account of the endpoint
+	State         string
+	Created       time.Time
+}
+
+// API is the describe that everything here rests on: the body of a connection notification is not documented.
+type API interface {
+	DescribeVpcEndpointConnections(context.Context, *ec2.DescribeVpcEndpointConnectionsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionsOutput, error)
+}
+
+// To lists the connections to one endpoint service, the oldest first.
+func To(ctx context.Context, api API, serviceID string) ([]Connection, error) {
+	all, err := list(ctx, api, types.Filter{Name: aws.String("service-id"), Values: []string{serviceID}})
+	if err != nil {
+		return nil, fmt.Errorf("describe connections of endpoint service %s: %w", serviceID, err)
+	}
+	return all, nil
+}
+
+// All lists the connections to every endpoint service of the account, in one paged call: EC2 throttles PrivateLink per
+// account and per organization.
+func All(ctx context.Context, api API) ([]Connection, error) {
+	all, err := list(ctx, api)
+	if err != nil {
+		return nil, fmt.Errorf("describe connections: %w", err)
+	}
+	return all, nil
+}
+
+func list(ctx context.Context, api API, filters ...types.Filter) ([]Connection, error) {
+	var all []Connection
+	pages := ec2.NewDescribeVpcEndpointConnectionsPaginator(api, &ec2.DescribeVpcEndpointConnectionsInput{Filters: filters})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range page.VpcEndpointConnections {
+			all = append(all, from(found))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Connection) int { return a.Created.Compare(b.Created) })
+	return all, nil
+}
+
+func from(found types.VpcEndpointConnection) Connection {
+	return Connection{
+		ServiceID:     aws.ToString(found.ServiceId),
+		VPCEndpointID: aws.ToString(found.VpcEndpointId),
+		Owner:         aws.ToString(found.VpcEndpointOwner),
+		State:         spelled(string(found.VpcEndpointState)),
+		Created:       aws.ToTime(found.CreationTimestamp),
+	}
+}
+
+func spelled(state string) string {
+	for _, known := range states {
+		if strings.EqualFold(state, known) {
+			return known
+		}
+	}
+	return state
+}
+
+// Accepted tells a connection that someone has let in.
+func (c Connection) Accepted() bool { return c.State == Pending || c.State == Available }
+
+// Live tells a connection that carries data, or may come to.
+func (c Connection) Live() bool { return c.State == PendingAcceptance || c.Accepted() }
+
+// Refused tells a connection that comes to nothing unless the consumer makes another.
+func (c Connection) Refused() bool {
+	return c.State == Rejected || c.State == Failed || c.State == Expired
+}
+
+// Over tells a connection that the consumer has taken away.
+func (c Connection) Over() bool { return c.State == Deleting || c.State == Deleted }
+
+// ExpectedAccount is the acceptance mode in which a request of an expected account is accepted without a person.
+const ExpectedAccount = "expected-account"
+
+// Expected reports whether a connection of the account owner is one that the exposure was made for. An exposure whose
+// principals are all AWS services names no account, because AWS does not say from which account a service connects:
+// everyone whom the principals let in is expected there, though nobody is accepted without a person's word.
+func Expected(exposure registry.Exposure, owner string) bool {
+	return len(exposure.Accounts) == 0 || slices.Contains(exposure.Accounts, owner)
+}

@@ -1,0 +1,94 @@
+package connection
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+func TestStates(t *testing.T) {
+	for answered, row := range map[string]struct {
+		state                         string
+		accepted, live, refused, over bool
+		event                         string
+	}{
+		"pendingAcceptance":                  {state: PendingAcceptance, live: true, event: PendingEvent},
+		string(types.StatePendingAcceptance): {state: PendingAcceptance, live: true, event: PendingEvent},
+		"pending":                            {state: Pending, accepted: true, live: true},
+		"available":                          {state: Available, accepted: true, live: true, event: AvailableEvent},
+		string(types.StateAvailable):         {state: Available, accepted: true, live: true, event: AvailableEvent},
+		"rejected":                           {state: Rejected, refused: true, event: RejectedEvent},
+		"failed":                             {state: Failed, refused: true, event: RejectedEvent},
+		"expired":                            {state: Expired, refused: true, event: RejectedEvent},
+		"deleting":                           {state: Deleting, over: true, event: DeletedEvent},
+		"deleted":                            {state: Deleted, over: true, event: DeletedEvent},
+		"a state that AWS invents later":     {state: "a state that AWS invents later"},
+	} {
+		t.Run(answered, func(t *testing.T) {
+			c := from(types.VpcEndpointConnection{VpcEndpointState: types.State(answered)})
+			if c.State != row.state || c.Accepted() != row.accepted || c.Live() != row.live || c.Refused() != row.refused ||
+				c.Over() != row.over || c.EventType() != row.event {
+				t.Errorf("%+v: accepted %t, live %t, refused %t, over %t, event %q",
+					c, c.Accepted(), c.Live(), c.Refused(), c.Over(), c.EventType())
+			}
+		})
+	}
+}
+
+func TestEveryPageIsReadAndTheOldestComesFirst(t *testing.T) {
+	var ec2 pages
+	for _, age := range []int{3, 1, 2} {
+		ec2 = append(ec2, types.VpcEndpointConnection{
+			ServiceId: aws.String("vpce-svc-1"), VpcEndpointId: aws.String("vpce-" + strconv.Itoa(age)),
+			CreationTimestamp: aws.Time(time.Unix(int64(-age), 0)),
+		})
+	}
+	found, err := To(t.Context(), ec2, "vpce-svc-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, c := range found {
+		ids = append(ids, c.VPCEndpointID)
+	}
+	if want := []string{"vpce-3", "vpce-2", "vpce-1"}; !slices.Equal(ids, want) {
+		t.Errorf("found %q, want %q", ids, want)
+	}
+}
+
+func TestExpected(t *testing.T) {
+	for name, row := range map[string]struct {
+		accounts []string
+		want     bool
+	}{
+		"a named account":                     {[]string{"111122223333", "133737826969"}, true},
+		"a stranger":                          {[]string{"111122223333"}, false},
+		"whoever the AWS service connects as": {nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Expected(registry.Exposure{Accounts: row.accounts}, "133737826969"); got != row.want {
+				t.Errorf("expected %t", got)
+			}
+		})
+	}
+}
+
+// pages answers with one connection a page.
+type pages []types.VpcEndpointConnection
+
+func (p pages) DescribeVpcEndpointConnections(_ context.Context, in *ec2.DescribeVpcEndpointConnectionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
+	at, _ := strconv.Atoi(aws.ToString(in.NextToken))
+	out := &ec2.DescribeVpcEndpointConnectionsOutput{VpcEndpointConnections: p[at : at+1]}
+	if at+1 < len(p) {
+		out.NextToken = aws.String(strconv.Itoa(at + 1))
+	}
+	return out, nil
+}
