@@ -1,0 +1,143 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"reflect"
+)
+
+// Answer writes out, the SDK's output struct of the request's operation.
+func (q *Request) Answer(w http.ResponseWriter, requestID string, out any) {
+	s, o := q.Service, q.operation
+	var b bytes.Buffer
+	switch s.Protocol {
+	case "ec2":
+		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><%sResponse xmlns="%s"><requestId>%s</requestId>`, q.Action, s.XMLNamespace, requestID)
+		if o.Output != nil {
+			s.xml(&b, s.shape(*o.Output), reflect.ValueOf(out), true)
+		}
+		fmt.Fprintf(&b, "</%sResponse>", q.Action)
+	case "query":
+		fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, q.Action, s.XMLNamespace)
+		if o.Output != nil {
+			fmt.Fprintf(&b, "<%s>", o.Output.ResultWrapper)
+			s.xml(&b, s.shape(*o.Output), reflect.ValueOf(out), true)
+			fmt.Fprintf(&b, "</%s>", o.Output.ResultWrapper)
+		}
+		fmt.Fprintf(&b, "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>", requestID, q.Action)
+	default:
+		if o.Output == nil {
+			b.WriteString("{}")
+			break
+		}
+		s.json(&b, s.shape(*o.Output), reflect.ValueOf(out), true)
+	}
+	s.write(w, requestID, http.StatusOK, b.Bytes())
+}
+
+// Refuse writes err as the service does and returns it with its HTTP status filled in. What is not an *Error is a fault
+// of the local cloud: it is logged and answered as InternalFailure.
+func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) *Error {
+	e := s.complete(err)
+	var b bytes.Buffer
+	switch s.Protocol {
+	case "ec2":
+		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>`, e.Code, escaped(e.Message), requestID)
+	case "query":
+		fmt.Fprintf(&b, `<ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`, s.XMLNamespace, blame(e.Status), e.Code, escaped(e.Message), requestID)
+	default:
+		w.Header().Set("X-Amzn-ErrorType", e.Code)
+		_ = json.NewEncoder(&b).Encode(map[string]string{"__type": e.Code, "message": e.Message})
+	}
+	s.write(w, requestID, e.Status, b.Bytes())
+	return e
+}
+
+func (s *Service) complete(err error) *Error {
+	var e *Error
+	if !errors.As(err, &e) {
+		slog.Error("local cloud failed", "service", s.Name, "error", err)
+		return &Error{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
+	}
+	full := *e
+	if full.Status == 0 {
+		full.Status = s.Errors[full.Code]
+	}
+	if full.Status == 0 {
+		full.Status = http.StatusBadRequest
+	}
+	return &full
+}
+
+func blame(status int) string {
+	if status >= 500 {
+		return "Receiver"
+	}
+	return "Sender"
+}
+
+func escaped(in string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(in))
+	return b.String()
+}
+
+func (s *Service) write(w http.ResponseWriter, requestID string, status int, body []byte) {
+	contentType := "text/xml;charset=UTF-8"
+	switch s.Protocol {
+	case "json":
+		contentType = "application/x-amz-json-" + s.JSONVersion
+	case "rest-json":
+		contentType = "application/json"
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("X-Amzn-RequestId", requestID)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// Serve runs the request's operation out of ops and writes what it answers. It returns the refusal, if it was one.
+func (q *Request) Serve(w http.ResponseWriter, r *http.Request, requestID string, ops Operations) *Error {
+	op := ops[q.Action]
+	if op == nil || !q.Known() {
+		return q.Service.Refuse(w, requestID, &Error{
+			Code: "NotImplemented", Status: http.StatusNotImplemented,
+			Message: fmt.Sprintf("The local cloud does not have %s of %s.", q.Action, q.Service.Name),
+		})
+	}
+	out, err := op(r.Context(), q.Decode)
+	if err != nil {
+		return q.Service.Refuse(w, requestID, err)
+	}
+	q.Answer(w, requestID, out)
+	return nil
+}
+
+// Handler serves one service alone, as tests of its operations want it: no identity beside what the request's context
+// carries, no forwarding.
+func Handler(service string, ops Operations) (http.Handler, error) {
+	s, err := Lookup(service)
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const requestID = "00000000-0000-0000-0000-000000000000"
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			s.Refuse(w, requestID, err)
+			return
+		}
+		q, err := s.Read(r, body)
+		if err != nil {
+			s.Refuse(w, requestID, err)
+			return
+		}
+		q.Serve(w, r, requestID, ops)
+	}), nil
+}
