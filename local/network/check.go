@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-
-	"github.com/google/nftables"
 )
 
 // probeName is the name under which Check runs this program again to try what Enclose, Enter and the firewall need. What
@@ -33,12 +31,8 @@ func probe() error {
 	if err := Enter(); err != nil {
 		return err
 	}
-	conn, err := nftables.New()
-	if err != nil {
-		return fmt.Errorf("%s: %w", noFirewall, err)
-	}
-	conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "probe"})
-	if err := conn.Flush(); err != nil {
+	const here = 0 // instead of a file descriptor: this thread's network namespace
+	if err := (Firewall{}).apply(here, outsideDNS.Addr(), nil); err != nil {
 		return fmt.Errorf("%s: %w", noFirewall, err)
 	}
 	return nil
@@ -68,7 +62,7 @@ func Check() error {
 func remedy(err error, root bool, sysctls fs.FS) string {
 	switch {
 	case strings.HasPrefix(err.Error(), noFirewall):
-		return "the kernel lacks nf_tables: load it with `sudo modprobe nf_tables`"
+		return "the kernel lacks nf_tables, or is older than Linux 5.6: try `sudo modprobe nf_tables`"
 	case sysctl(sysctls, "user/max_user_namespaces") == "0":
 		return "user namespaces are switched off: `sudo sysctl -w user.max_user_namespaces=10000`"
 	case !root && sysctl(sysctls, "kernel/unprivileged_userns_clone") == "0":

@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -46,36 +47,40 @@ func TestDNSAnswersEachVPCItsOwn(t *testing.T) {
 	})
 	vpc(t, n, provider, databaseAddress)
 	vpc(t, n, consumer, clientAddress)
-	if err := n.SetFirewall(provider, nil); err != nil { // DNS needs no rule
-		t.Fatal(err)
+	for id, source := range map[string]netip.Addr{provider: databaseAddress, consumer: clientAddress} {
+		if err := errors.Join(n.SetDefaultSource(id, source), n.SetFirewall(id, nil)); err != nil { // DNS needs no rule
+			t.Fatal(err)
+		}
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			query := new(dns.Msg).SetQuestion(test.name, test.kind)
-			reply, err := dns.ExchangeConn(dnsConn(t, n, test.vpc), query)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if reply.Rcode != test.rcode || !slices.Equal(addresses(reply), test.want) {
-				t.Errorf("got %s %v, want %s %v", dns.RcodeToString[reply.Rcode], addresses(reply), dns.RcodeToString[test.rcode], test.want)
-			}
-		})
+		for _, transport := range []string{"udp", "tcp"} {
+			t.Run(name+" over "+transport, func(t *testing.T) {
+				reply := ask(t, n, test.vpc, transport, new(dns.Msg).SetQuestion(test.name, test.kind))
+				if reply.Rcode != test.rcode || !slices.Equal(addresses(reply), test.want) {
+					t.Errorf("got %s %v, want %s %v", dns.RcodeToString[reply.Rcode], addresses(reply), dns.RcodeToString[test.rcode], test.want)
+				}
+			})
+		}
 	}
 }
 
-// dnsConn reaches the DNS server of a VPC, or of the outside, over TCP, which the firewall judges.
-func dnsConn(t *testing.T, n *network.Network, id string) net.Conn {
+// ask sends a query as a process in the VPC would.
+func ask(t *testing.T, n *network.Network, id, transport string, query *dns.Msg) (reply *dns.Msg) {
 	t.Helper()
-	if id == "" {
-		c, err := net.Dial("udp", "127.0.0.53:53")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
-		return c
+	exchange := func(server string) (err error) {
+		reply, _, err = (&dns.Client{Net: transport, Timeout: generous}).Exchange(query, server)
+		return err
 	}
-	from := map[string]netip.Addr{provider: databaseAddress, consumer: clientAddress}[id]
-	return mustDial(t, n, id, from, netip.MustParseAddrPort("10.0.0.2:53"))
+	var err error
+	if id == "" {
+		err = exchange("127.0.0.53:53")
+	} else {
+		err = n.Within(id, func() error { return exchange("10.0.0.2:53") })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
 }
 
 func addresses(reply *dns.Msg) []netip.Addr {

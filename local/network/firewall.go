@@ -14,7 +14,7 @@ import (
 
 // Rule allows TCP connections with a peer on a range of destination ports; 0 to 65535 is all.
 type Rule struct {
-	Peer             netip.Prefix
+	Peer             netip.Prefix // of IPv4
 	FromPort, ToPort uint16
 }
 

@@ -112,8 +112,9 @@ func TestAddressAddedLaterFollowsTheFirewall(t *testing.T) {
 	mustTimeOut(t, n, provider, otherAddress, at)
 }
 
+// AWS's default quota is 60 rules per direction: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 func TestLargeFirewall(t *testing.T) {
-	const addresses, rules = 40, 60 // 60 is AWS's default quota of rules per direction of a security group
+	const addresses, rules = 40, 60
 	n := networktest.New(t)
 	vpc(t, n, provider)
 	firewall := network.Firewall{}

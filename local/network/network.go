@@ -108,7 +108,7 @@ func (n *Network) CreateVPC(id string, base netip.Prefix) error {
 	return nil
 }
 
-// DeleteVPC forgets a VPC and withdraws its subnets. Processes started there end when the caller ends them.
+// DeleteVPC forgets a VPC and withdraws its subnets. Who has sockets or processes there ends them.
 func (n *Network) DeleteVPC(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -234,7 +234,7 @@ func (n *Network) Dial(ctx context.Context, id string, from netip.Addr, to netip
 	return v.dial(ctx, from, to)
 }
 
-// Start starts cmd as a process that lives in the VPC.
+// Start starts cmd as a process that lives in the VPC. If cmd has a Pdeathsig, it comes when the VPC is deleted.
 func (n *Network) Start(id string, cmd *exec.Cmd) error {
 	v, err := n.vpc(id)
 	if err != nil {

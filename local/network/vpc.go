@@ -174,6 +174,7 @@ func (v *vpc) local(a, source netip.Addr) *netlink.Route {
 }
 
 // abort ends all connections of a, at both ends, and its listeners. It follows the removal of a, so none can come up again.
+// A kernel built without CONFIG_INET_DIAG_DESTROY refuses: there the connections hang instead.
 func (v *vpc) abort(a netip.Addr) {
 	sockets, _ := v.kernel.SocketDiagTCP(unix.AF_INET) // an interrupted dump still has sockets
 	for _, s := range sockets {

@@ -69,7 +69,7 @@ func newCloud(t *testing.T) cloud {
 			t.Fatal(err)
 		}
 	}
-	i, err := postgres.Install(n, bin(t), t.TempDir())
+	i, err := postgres.Install(n, bin(t), networktest.TempDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,6 +229,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"started twice":        {func() error { return s.Start(context.Background(), vpc, free) }, "start PostgreSQL server orders-prod on 10.0.2.15:5432: it runs already"},
 		"an address of nobody": {func() error { return stopped.Start(context.Background(), vpc, unknown) }, "Cannot assign requested address"},
+		"created twice":           {func() error { _, err := c.Create(postgres.Config{Name: "orders-prod"}); return err }, "file exists"},
 		"a VPC of nobody":      {func() error { return stopped.Start(context.Background(), "vpc-2", unknown) }, "VPC vpc-2 does not exist"},
 		"a user that PG reserves": {func() error {
 			_, err := c.Create(postgres.Config{Name: "x", DNSName: endpoint, User: "pg_me"})
@@ -241,5 +242,13 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
+	}
+	c.mustConnect(t, primary) // none of it harmed the server that runs
+}
+
+func TestErrorsKeepThePassword(t *testing.T) {
+	_, err := newCloud(t).Create(postgres.Config{Name: "x", DNSName: endpoint, User: "pg_me", Password: password})
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -10,34 +10,43 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // Config is what CreateDBInstance says of a server.
 type Config struct {
-	Name     string // of its directory: the DB instance identifier
+	Name     string // of its directory, unique in the run
 	DNSName  string // its endpoint: the name in the certificate
 	User     string // MasterUsername
 	Password string // MasterUserPassword
 	Database string // DBName; "" makes none beside postgres
 }
 
-// Server is a PostgreSQL server. One that is stopped keeps its data. Its methods must not be called at the same time.
+// Server is a PostgreSQL server. One that is stopped keeps its data.
 type Server struct {
 	installation *Installation
 	config       Config
 	dir          string
-	cmd          *exec.Cmd     // nil: stopped
-	exited       chan struct{} // closed when the process has ended
+
+	mu     sync.Mutex    // held while the server starts or stops
+	cmd    *exec.Cmd     // nil: stopped
+	exited chan struct{} // closed when the process has ended
 }
 
 // Create makes a server and its data; Start starts it.
 func (i *Installation) Create(c Config) (*Server, error) {
-	s := &Server{installation: i, config: c, dir: filepath.Join(i.dir, "servers", c.Name)}
-	if err := s.create(); err != nil {
-		_ = os.RemoveAll(s.dir)
+	servers := filepath.Join(i.dir, "servers")
+	s := &Server{installation: i, config: c, dir: filepath.Join(servers, c.Name)}
+	if err := os.MkdirAll(servers, 0o755); err != nil {
 		return nil, fmt.Errorf("create PostgreSQL server %s: %w", c.Name, err)
+	}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("create PostgreSQL server %s: %w", c.Name, err)
+	}
+	if err := s.create(); err != nil {
+		return nil, errors.Join(fmt.Errorf("create PostgreSQL server %s: %w", c.Name, err), os.RemoveAll(s.dir))
 	}
 	return s, nil
 }
@@ -51,7 +60,7 @@ func (s *Server) create() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.data(), 0o700); err != nil { // PostgreSQL refuses a directory that others may enter
+	if err := os.Mkdir(s.data(), 0o700); err != nil { // PostgreSQL refuses a directory that others may enter
 		return err
 	}
 	if err := os.CopyFS(s.data(), os.DirFS(template)); err != nil {
@@ -90,8 +99,39 @@ func literal(s string) string    { return "'" + strings.ReplaceAll(s, "'", "''")
 
 // Start starts the server on an address of a VPC and returns when it accepts connections.
 func (s *Server) Start(ctx context.Context, vpc string, at netip.AddrPort) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err := s.start(ctx, vpc, at); err != nil {
 		return fmt.Errorf("start PostgreSQL server %s on %s: %w", s.config.Name, at, err)
+	}
+	return nil
+}
+
+// Stop ends the server and cuts its connections. A server that does not run stays so.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+}
+
+// Move takes the server, with its data, to another address: what clients see of a failover.
+func (s *Server) Move(ctx context.Context, vpc string, at netip.AddrPort) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+	if err := s.start(ctx, vpc, at); err != nil {
+		return fmt.Errorf("move PostgreSQL server %s to %s: %w", s.config.Name, at, err)
+	}
+	return nil
+}
+
+// Delete stops the server and removes its data.
+func (s *Server) Delete() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+	if err := os.RemoveAll(s.dir); err != nil {
+		return fmt.Errorf("delete PostgreSQL server %s: %w", s.config.Name, err)
 	}
 	return nil
 }
@@ -116,7 +156,7 @@ func (s *Server) start(ctx context.Context, vpc string, at netip.AddrPort) error
 		close(exited)
 	}(s.exited)
 	if err := s.waitUntilReady(ctx); err != nil {
-		s.Stop()
+		s.stop()
 		return err
 	}
 	return nil
@@ -180,8 +220,7 @@ func (s *Server) ready() bool {
 
 const patience = 5 * time.Second
 
-// Stop ends the server and cuts its connections. A server that does not run stays so.
-func (s *Server) Stop() {
+func (s *Server) stop() {
 	if s.cmd == nil {
 		return
 	}
@@ -193,19 +232,4 @@ func (s *Server) Stop() {
 		<-s.exited
 	}
 	s.cmd = nil
-}
-
-// Move takes the server, with its data, to another address: what clients see of a failover.
-func (s *Server) Move(ctx context.Context, vpc string, at netip.AddrPort) error {
-	s.Stop()
-	return s.Start(ctx, vpc, at)
-}
-
-// Delete stops the server and removes its data.
-func (s *Server) Delete() error {
-	s.Stop()
-	if err := os.RemoveAll(s.dir); err != nil {
-		return fmt.Errorf("delete PostgreSQL server %s: %w", s.config.Name, err)
-	}
-	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/rdslink/rdslink/local/network"
 )
 
@@ -45,6 +47,17 @@ func runInside() int {
 		return 1
 	}
 	return cmd.ProcessState.ExitCode()
+}
+
+// TempDir is t.TempDir in memory, where a run's data lies: initdb writes a thousand files.
+func TempDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
 }
 
 // New makes a network that ends with the test. One at a time: a process has one DNS server of the outside.
