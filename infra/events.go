@@ -1,0 +1,165 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+)
+
+// What the observer says on the bus, and what approvers say.
+var (
+	observed = []string{"ConnectionPending", "ConnectionAvailable", "ConnectionRejected", "ConnectionDeleted"}
+	decided  = "ConnectionDecision"
+)
+
+// The RDS events that announce a new address, or that one may be about to come.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
+var moves = []string{
+	"RDS-EVENT-0006", // DB instance restarted
+	"RDS-EVENT-0013", // Multi-AZ instance failover started
+	"RDS-EVENT-0015", // Multi-AZ failover to standby complete, DNS propagation may take a few minutes
+	"RDS-EVENT-0049", // Multi-AZ instance failover completed
+	"RDS-EVENT-0050", // Multi-AZ instance activation started
+	"RDS-EVENT-0051", // Multi-AZ instance activation completed
+	"RDS-EVENT-0065", // recovered from partial failover
+	"RDS-EVENT-0071", // completed failover to DB instance
+	"RDS-EVENT-0088", // DB instance started
+	"RDS-EVENT-0248", // blue/green switchover completed
+	"RDS-EVENT-0251", // primary switchover completed
+	"RDS-EVENT-0385", // cluster topology is updated, there are DNS changes
+}
+
+// connectEvents ties the watchers to what they watch.
+func connectEvents(r *resources) {
+	allowNotifications(r)
+	r.connections.AddSubscription(awssnssubscriptions.NewLambdaSubscription(r.functions["observer"], nil))
+	restrictBus(r)
+
+	newRule(r, "Outcomes", r.bus, "What became of a connection, and what people decided", &awsevents.EventPattern{
+		Source:     list("rdslink"),
+		DetailType: list("ConnectionPending", "ConnectionAvailable", "ConnectionRejected"),
+	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
+	newRule(r, "Decisions", r.bus, "What an approver decided", &awsevents.EventPattern{
+		DetailType: list(decided),
+	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
+	newRule(r, "TellOperators", r.bus, "Tells the operators what became of a connection", &awsevents.EventPattern{
+		Source:     list("rdslink"),
+		DetailType: list(observed...),
+	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
+		Message: awsevents.RuleTargetInput_FromText(awsevents.EventField_FromPath(ptr("$.detail.message"))),
+	}))
+	newRule(r, "DatabaseMoves", nil, "A database's address may have changed", &awsevents.EventPattern{
+		Source: list("aws.rds"),
+		Detail: &map[string]any{"EventID": list(moves...)},
+	}, awseventstargets.NewLambdaFunction(r.functions["ip-sync"], nil))
+	newRule(r, "ExecutionEnds", nil, "Tells the operators of an execution that did not succeed", &awsevents.EventPattern{
+		Source:     list("aws.states"),
+		DetailType: list("Step Functions Execution Status Change"),
+		Detail: &map[string]any{
+			"stateMachineArn": list(r.arn("states", "stateMachine:"+setupName)),
+			"status":          list("FAILED", "TIMED_OUT", "ABORTED"),
+		},
+	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
+		Message: awsevents.RuleTargetInput_FromText(ptr("rdslink: execution " + *awsevents.EventField_FromPath(ptr("$.detail.executionArn")) +
+			" ended " + *awsevents.EventField_FromPath(ptr("$.detail.status")) + ": " + *awsevents.EventField_FromPath(ptr("$.detail.error")) +
+			" " + *awsevents.EventField_FromPath(ptr("$.detail.cause")) + ". Mend what it names, then redrive it or start again with the same input.")),
+	}))
+}
+
+// newRule makes one rule on a bus; nil is the account's default bus, where AWS's own events arrive.
+func newRule(r *resources, id string, bus awsevents.IEventBus, description string, pattern *awsevents.EventPattern, target awsevents.IRuleTarget) {
+	awsevents.NewRule(r.stack, &id, &awsevents.RuleProps{
+		EventBus:     bus,
+		Description:  &description,
+		EventPattern: pattern,
+		Targets:      &[]awsevents.IRuleTarget{target},
+	})
+}
+
+// newSweeps makes the schedules of the observer: nothing signals that a connection became available, and a notification may
+// be lost.
+func newSweeps(r *resources, group awsscheduler.CfnScheduleGroup) {
+	for _, sweep := range []struct{ id, rate, input string }{
+		{"SweepAwaited", "rate(1 minute)", `{"sweep":"awaited"}`},
+		{"SweepAll", "rate(15 minutes)", `{"sweep":"all"}`},
+	} {
+		noRetry := 0.0
+		maxAge := 60.0
+		schedule := awsscheduler.NewCfnSchedule(r.stack, &sweep.id, &awsscheduler.CfnScheduleProps{
+			GroupName:          group.Name(),
+			ScheduleExpression: &sweep.rate,
+			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: ptr("OFF")},
+			Target: &awsscheduler.CfnSchedule_TargetProperty{
+				Arn:         r.functions["observer"].FunctionArn(),
+				RoleArn:     r.scheduleRole.RoleArn(),
+				Input:       &sweep.input,
+				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumRetryAttempts: &noRetry, MaximumEventAgeInSeconds: &maxAge},
+			},
+		})
+		schedule.AddResourceDependency(group, nil)
+	}
+}
+
+// allowNotifications lets PrivateLink publish connection notifications of this account's endpoint services.
+// https://docs.aws.amazon.com/vpc/latest/privatelink/create-notification-endpoint-service.html
+func allowNotifications(r *resources) {
+	fromOurServices := &map[string]any{
+		"ArnLike":      map[string]any{"aws:SourceArn": r.arn("ec2", "vpc-endpoint-service/*")},
+		"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()},
+	}
+	privateLink := awsiam.NewServicePrincipal(ptr("vpce.amazonaws.com"), nil)
+	r.connections.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{privateLink},
+		Actions:    list("sns:Publish"),
+		Resources:  list(*r.connections.TopicArn()),
+		Conditions: fromOurServices,
+	}))
+	r.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{privateLink},
+		Actions:    list("kms:GenerateDataKey*", "kms:Decrypt"),
+		Resources:  list("*"),
+		Conditions: fromOurServices,
+	}), nil)
+	for _, service := range []string{"events.amazonaws.com", "cloudwatch.amazonaws.com"} {
+		r.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(&service, nil)},
+			Actions:    list("kms:GenerateDataKey*", "kms:Decrypt"),
+			Resources:  list("*"),
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
+		}), nil)
+	}
+	r.operators.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(ptr("cloudwatch.amazonaws.com"), nil)},
+		Actions:    list("sns:Publish"),
+		Resources:  list(*r.operators.TopicArn()),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
+	}))
+}
+
+// restrictBus denies events to everybody but those whose word they are: the observer reports, approvers decide. Without the
+// approvers' roles in the context, IAM alone says who decides.
+func restrictBus(r *resources) {
+	deny := func(id string, detailTypes []string, speakers ...string) {
+		awsevents.NewCfnEventBusPolicy(r.stack, &id, &awsevents.CfnEventBusPolicyProps{
+			EventBusName: r.bus.EventBusName(),
+			StatementId:  &id,
+			Statement: map[string]any{
+				"Sid":       id,
+				"Effect":    "Deny",
+				"Principal": "*",
+				"Action":    "events:PutEvents",
+				"Resource":  *r.bus.EventBusArn(),
+				"Condition": map[string]any{
+					"StringEquals": map[string]any{"events:detail-type": detailTypes},
+					"ArnNotEquals": map[string]any{"aws:PrincipalArn": speakers},
+				},
+			},
+		})
+	}
+	deny("OnlyTheObserverReports", observed, *r.functions["observer"].Role().RoleArn())
+	if len(r.options.approvers) > 0 {
+		deny("OnlyApproversDecide", []string{decided}, r.options.approvers...)
+	}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// A function of the stack: its folder below functions/, what it is for, and what its work needs from Lambda.
+type function struct {
+	folder      string
+	description string
+	timeout     float64 // seconds
+	// watcher functions are invoked asynchronously: Lambda queues and retries.
+	watcher *watcher
+}
+
+// A watcher's queue. Events that it gives up on go to a dead-letter queue, unless the next tick makes up for them.
+type watcher struct {
+	retries    float64
+	maxAge     float64 // seconds
+	deadLetter bool
+}
+
+// patient keeps an event for an hour: what observer and decision miss, nobody else does at once.
+var patient = &watcher{retries: 2, maxAge: 3600, deadLetter: true}
+
+var functions = []function{
+	{folder: "01-gather-rds-details", description: "Step 1: discover the database, validate all input, claim the exposure", timeout: 60},
+	{folder: "02-resolve-private-ip", description: "Step 2: ensure the VPC's resolver, resolve the private address", timeout: 60},
+	{folder: "03-create-target-group", description: "Step 3: target group, first registration", timeout: 60},
+	{folder: "04-create-load-balancer", description: "Step 4: internal network load balancer, cross-zone, listener", timeout: 60},
+	{folder: "05-create-endpoint-service", description: "Step 5: VPC endpoint service, acceptance required", timeout: 60},
+	{folder: "06-allow-principals", description: "Step 6: exactly the allowed principals", timeout: 60},
+	{folder: "07-update-the-rds-security-group", description: "Step 7: let the load balancer reach the database", timeout: 60},
+	{folder: "08-share-the-service-name", description: "Step 8: the hand-off message", timeout: 60},
+	{folder: "09-accept-the-connection", description: "Step 9: keep the task token until the connection is available", timeout: 60},
+	{folder: "10-install-ip-sync", description: "Step 10: the schedule, the first sync, the proof", timeout: 60},
+	// A tick that was missed is worth nothing a minute later. The timeout leaves room for following a failover.
+	{folder: "ip-sync", description: "Follows the database's address", timeout: 420, watcher: &watcher{retries: 0, maxAge: 60}},
+	{folder: "observer", description: "Sees what became of connections and says so on the bus", timeout: 120, watcher: patient},
+	{folder: "decision", description: "Accepts or rejects connections, completes the waiting step", timeout: 60, watcher: patient},
+}
+
+// name is the folder without its number.
+func (f function) name() string {
+	return strings.TrimLeft(f.folder, "0123456789-")
+}
+
+// functionName is the name of a function on AWS.
+func functionName(name string) string { return "rdslink-" + name }
+
+// newFunctions makes every function with its own role and its own log.
+func newFunctions(r *resources) map[string]awslambda.Function {
+	grants := permissions(r)
+	made := make(map[string]awslambda.Function, len(functions))
+	for _, f := range functions {
+		made[f.name()] = newFunction(r, f, grants[f.name()])
+	}
+	return made
+}
+
+func newFunction(r *resources, f function, grants []grant) awslambda.Function {
+	name := functionName(f.name())
+	logs := awslogs.NewLogGroup(r.stack, ptr(f.name()+"-log"), &awslogs.LogGroupProps{
+		LogGroupName:  ptr("/aws/lambda/" + name),
+		Retention:     awslogs.RetentionDays_THREE_MONTHS,
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	role := awsiam.NewRole(r.stack, ptr(f.name()+"-role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(ptr("lambda.amazonaws.com"), nil),
+		Description: ptr(f.description),
+	})
+	logs.GrantWrite(role)
+	for _, g := range grants {
+		role.AddToPolicy(g.statement())
+	}
+	props := &awslambda.FunctionProps{
+		FunctionName: &name,
+		Description:  &f.description,
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: lambdaArchitecture(r.options.architecture),
+		Handler:      ptr("bootstrap"),
+		Code:         awslambda.Code_FromAsset(ptr(r.options.functions+"/"+f.folder), nil),
+		MemorySize:   jsii.Number(256),
+		Timeout:      awscdk.Duration_Seconds(&f.timeout),
+		Role:         role,
+		LogGroup:     logs,
+		Environment:  environment(r),
+	}
+	if w := f.watcher; w != nil {
+		props.RetryAttempts = &w.retries
+		props.MaxEventAge = awscdk.Duration_Seconds(&w.maxAge)
+		if w.deadLetter {
+			props.DeadLetterQueue = newDeadLetterQueue(r, f.name())
+		}
+	}
+	return awslambda.NewFunction(r.stack, ptr(f.name()), props)
+}
+
+func newDeadLetterQueue(r *resources, name string) awssqs.Queue {
+	return awssqs.NewQueue(r.stack, ptr(name+"-dead-letters"), &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+	})
+}
+
+func lambdaArchitecture(name string) awslambda.Architecture {
+	if name == "arm64" {
+		return awslambda.Architecture_ARM_64()
+	}
+	return awslambda.Architecture_X86_64()
+}
+
+// environment is the same for all functions: where the shared things are. It holds nothing secret.
+func environment(r *resources) *map[string]*string {
+	variables := map[string]*string{
+		"REGISTRY_TABLE":         r.table.TableName(),
+		"EVENT_BUS":              ptr(busName),
+		"CONNECTIONS_TOPIC_ARN":  r.connections.TopicArn(),
+		"HANDOFF_TOPIC_ARN":      r.handoff.TopicArn(),
+		"OPERATORS_TOPIC_ARN":    r.operators.TopicArn(),
+		"RESOLVER_ROLE_ARN":      r.resolverRole.RoleArn(),
+		"RESOLVER_CODE_BUCKET":   r.resolverCode.S3BucketName(),
+		"RESOLVER_CODE_KEY":      r.resolverCode.S3ObjectKey(),
+		"RESOLVER_ARCHITECTURE":  ptr(r.options.architecture),
+		"SCHEDULE_GROUP":         ptr(scheduleGroup),
+		"SCHEDULE_ROLE_ARN":      r.scheduleRole.RoleArn(),
+		"IP_SYNC_FUNCTION_ARN":   ptr(r.functionARN("ip-sync")),
+		"OBSERVER_FUNCTION_NAME": ptr(functionName("observer")),
+	}
+	if len(r.options.tags) > 0 {
+		tags, _ := json.Marshal(maps.Clone(r.options.tags)) // a map of strings always marshals
+		variables["RDSLINK_TAGS"] = ptr(string(tags))
+	}
+	return &variables
+}
+
+// newResolverRole makes the role of the resolvers, which step 2 creates in the databases' VPCs. It stays when the stack goes:
+// Lambda needs it to remove the network interfaces, up to 45 minutes after the function.
+// Lambda acts on the interfaces with it, the resolver's code may not:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice
+func newResolverRole(r *resources) awsiam.Role {
+	interfaces := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+	role := awsiam.NewRole(r.stack, ptr("ResolverRole"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(ptr("lambda.amazonaws.com"), nil),
+		Description: ptr("The resolvers in the databases' VPCs"),
+		// Inline, so that the permissions stay with the role.
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"resolver": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+				grant{actions: interfaces, resources: anywhere}.statement(),
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Effect:     awsiam.Effect_DENY,
+					Actions:    list(interfaces...),
+					Resources:  list(anywhere...),
+					Conditions: &map[string]any{"ArnLike": map[string]any{"lambda:SourceFunctionArn": r.arn("lambda", "function:rdslink-resolver-*")}},
+				}),
+				grant{
+					actions:   []string{"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
+					resources: []string{r.arn("logs", "log-group:/aws/lambda/rdslink-resolver-*")},
+				}.statement(),
+			}}),
+		},
+	})
+	role.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
+	return role
+}
+
+// newScheduleRole makes the role with which EventBridge Scheduler ticks.
+func newScheduleRole(r *resources) awsiam.Role {
+	role := awsiam.NewRole(r.stack, ptr("ScheduleRole"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(ptr("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
+		}),
+		Description: ptr("The schedules of ip-sync and observer"),
+	})
+	role.AddToPolicy(grant{
+		actions:   []string{"lambda:InvokeFunction"},
+		resources: []string{r.functionARN("ip-sync"), r.functionARN("observer")},
+	}.statement())
+	return role
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Names that outlive a deployment: schedules, resolvers and scripts refer to them.
+const (
+	setupName     = "rdslink-setup"
+	busName       = "rdslink"
+	scheduleGroup = "rdslink"
+)
+
+// resources is what the functions share.
+type resources struct {
+	stack   awscdk.Stack
+	options options
+
+	key          awskms.Key
+	table        awsdynamodb.Table
+	bus          awsevents.EventBus
+	connections  awssns.Topic
+	handoff      awssns.Topic
+	operators    awssns.Topic
+	resolverCode awss3assets.Asset
+	resolverRole awsiam.Role
+	scheduleRole awsiam.Role
+
+	functions map[string]awslambda.Function
+	setup     awsstepfunctions.StateMachine
+}
+
+// arn is the ARN of a resource in the stack's own account and region.
+func (r *resources) arn(service, resource string) string {
+	return "arn:" + *r.stack.Partition() + ":" + service + ":" + *r.stack.Region() + ":" + *r.stack.Account() + ":" + resource
+}
+
+// iamARN is the ARN of a resource of IAM, which has no region.
+func (r *resources) iamARN(resource string) string {
+	return "arn:" + *r.stack.Partition() + ":iam::" + *r.stack.Account() + ":" + resource
+}
+
+// functionARN is known before the function is made: names are fixed, because schedules and resolvers outlive deployments.
+func (r *resources) functionARN(name string) string {
+	return r.arn("lambda", "function:"+functionName(name))
+}
+
+// newStack builds the whole app: the registry, the topics, the bus, a function per step and per watcher, the state machine,
+// the rules and schedules between them, and the alarms.
+func newStack(scope constructs.Construct, id string, o options) awscdk.Stack {
+	stack := awscdk.NewStack(scope, &id, &awscdk.StackProps{
+		Description: ptr("rdslink: private access to RDS databases over AWS PrivateLink"),
+	})
+	for _, name := range slices.Sorted(maps.Keys(o.tags)) {
+		awscdk.Tags_Of(stack).Add(ptr(name), ptr(o.tags[name]), nil)
+	}
+	r := &resources{stack: stack, options: o}
+	r.key = newKey(stack)
+	r.table = newTable(stack, r.key)
+	r.connections = newTopic(stack, "Connections", "VPC endpoint connection notifications", r.key)
+	r.handoff = newTopic(stack, "HandOff", "rdslink: messages for the vendor", r.key)
+	r.operators = newTopic(stack, "Operators", "rdslink: messages for the operators", r.key)
+	r.bus = awsevents.NewEventBus(stack, ptr("Bus"), &awsevents.EventBusProps{EventBusName: ptr(busName)})
+	r.resolverCode = awss3assets.NewAsset(stack, ptr("ResolverCode"), &awss3assets.AssetProps{Path: ptr(o.functions + "/resolver")})
+	r.resolverRole = newResolverRole(r)
+	r.scheduleRole = newScheduleRole(r)
+	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{Name: ptr(scheduleGroup)})
+
+	r.functions = newFunctions(r)
+	r.setup = newSetup(r)
+	connectEvents(r)
+	newSweeps(r, group)
+	newAlarms(r)
+	suppressFindings(r)
+
+	output(stack, "StateMachineArn", *r.setup.StateMachineArn(), "Start an execution of this to put a database behind a private link")
+	output(stack, "EventBusName", *r.bus.EventBusName(), "Put ConnectionDecision events here to accept or reject a connection")
+	output(stack, "HandOffTopicArn", *r.handoff.TopicArn(), "Subscribe whoever passes the service name on to the vendor")
+	output(stack, "OperatorsTopicArn", *r.operators.TopicArn(), "Subscribe whoever approves connections and repairs failures")
+	return stack
+}
+
+func output(stack awscdk.Stack, id, value, description string) {
+	awscdk.NewCfnOutput(stack, &id, &awscdk.CfnOutputProps{Value: &value, Description: &description})
+}
+
+// newKey makes the customer-managed key of registry and topics. It stays when the stack goes, or the registry's data would be
+// lost with it.
+func newKey(stack awscdk.Stack) awskms.Key {
+	return awskms.NewKey(stack, ptr("Key"), &awskms.KeyProps{
+		Description:       ptr("rdslink: registry and topics"),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+	})
+}
+
+// newTable makes the registry.
+func newTable(stack awscdk.Stack, key awskms.IKey) awsdynamodb.Table {
+	table := awsdynamodb.NewTable(stack, ptr("Registry"), &awsdynamodb.TableProps{
+		PartitionKey:                     &awsdynamodb.Attribute{Name: ptr("id"), Type: awsdynamodb.AttributeType_STRING},
+		BillingMode:                      awsdynamodb.BillingMode_PAY_PER_REQUEST,
+		Encryption:                       awsdynamodb.TableEncryption_CUSTOMER_MANAGED,
+		EncryptionKey:                    key,
+		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
+		DeletionProtection:               jsii.Bool(true),
+		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN,
+	})
+	for _, index := range []struct{ name, attribute string }{
+		{"database", "databaseArn"},
+		{"service", "serviceId"},
+		{"awaiting", "awaiting"},
+	} {
+		table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
+			IndexName:    &index.name,
+			PartitionKey: &awsdynamodb.Attribute{Name: &index.attribute, Type: awsdynamodb.AttributeType_STRING},
+		})
+	}
+	return table
+}
+
+func newTopic(stack awscdk.Stack, id, displayName string, key awskms.IKey) awssns.Topic {
+	return awssns.NewTopic(stack, &id, &awssns.TopicProps{DisplayName: &displayName, MasterKey: key, EnforceSSL: jsii.Bool(true)})
+}
+
+func ptr(s string) *string { return &s }
+
+func list(items ...string) *[]*string { return jsii.Strings(items...) }

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+// synthesized is the stack with every option set, and its template. Template tests need no built functions, only their folders.
+var synthesized = sync.OnceValue(func() (s struct {
+	stack    awscdk.Stack
+	template assertions.Template
+	json     template
+}) {
+	dir, err := os.MkdirTemp("", "rdslink-functions")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	for _, f := range append(slices.Clone(functions), function{folder: "resolver"}) {
+		folder := filepath.Join(dir, f.folder)
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			panic(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "bootstrap"), []byte(f.folder), 0o755); err != nil {
+			panic(err)
+		}
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	s.stack = newStack(app, "rdslink", options{
+		approvers:    []string{"arn:aws:iam::111122223333:role/approver"},
+		tags:         map[string]string{"CostCenter": "4711"},
+		operators:    "operators@example.com",
+		architecture: "arm64",
+		functions:    dir,
+	})
+	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
+	s.template = assertions.Template_FromStack(s.stack, nil)
+	text, err := json.Marshal(s.template.ToJSON())
+	if err != nil {
+		panic(err)
+	}
+	if err := json.Unmarshal(text, &s.json); err != nil {
+		panic(err)
+	}
+	return s
+})
+
+// template is the part of a CloudFormation template that the tests read.
+type template struct {
+	Resources map[string]resource
+}
+
+type resource struct {
+	Type           string
+	Properties     map[string]any
+	DeletionPolicy string
+}
+
+func (t template) ofType(name string) map[string]resource {
+	found := map[string]resource{}
+	for id, r := range t.Resources {
+		if r.Type == name {
+			found[id] = r
+		}
+	}
+	return found
+}
+
+// Schedules, resolvers, scripts and people refer to functions by name: a renamed function is a broken installation.
+func TestFunctionNamesArePinned(t *testing.T) {
+	want := []string{
+		"rdslink-accept-the-connection", "rdslink-allow-principals", "rdslink-create-endpoint-service", "rdslink-create-load-balancer",
+		"rdslink-create-target-group", "rdslink-decision", "rdslink-gather-rds-details", "rdslink-install-ip-sync", "rdslink-ip-sync",
+		"rdslink-observer", "rdslink-resolve-private-ip", "rdslink-share-the-service-name", "rdslink-update-the-rds-security-group",
+	}
+	var got []string
+	for _, f := range synthesized().json.ofType("AWS::Lambda::Function") {
+		got = append(got, f.Properties["FunctionName"].(string))
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("functions are\n%v, want\n%v", got, want)
+	}
+}
+
+func TestEveryFolderIsAFunctionOfTheStack(t *testing.T) {
+	folders, err := os.ReadDir("../functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, f := range folders {
+		got = append(got, f.Name())
+	}
+	for _, f := range functions {
+		want = append(want, f.folder)
+	}
+	want = append(want, "resolver") // made by step 2 in the databases' VPCs
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("folders are\n%v, functions are\n%v", got, want)
+	}
+}
+
+func TestNoFindings(t *testing.T) {
+	s := synthesized()
+	for _, m := range *assertions.Annotations_FromStack(s.stack).FindError(jsii.String("*"), assertions.Match_StringLikeRegexp(jsii.String("AwsSolutions-.*"))) {
+		t.Errorf("%s: %v", *m.Id, m.Entry.Data)
+	}
+}
+
+func TestEverySuppressionHasItsReason(t *testing.T) {
+	for _, w := range wildcards {
+		if len(w.reason) < 20 {
+			t.Errorf("%s: %q is not a reason", w.finding, w.reason)
+		}
+	}
+}
+
+// withoutResourceLevel are the actions we use that the Service Authorization Reference lists without a resource type.
+var withoutResourceLevel = []string{
+	"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses", // Lambda's own: see newResolverRole
+	"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances",
+	"ec2:DescribeInternetGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups",
+	"ec2:DescribeSubnets", "ec2:DescribeVpcEndpointConnectionNotifications", "ec2:DescribeVpcEndpointConnections",
+	"ec2:DescribeVpcEndpointServiceConfigurations", "ec2:DescribeVpcs",
+	"elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancerAttributes",
+	"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroupAttributes",
+	"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+	"states:SendTaskFailure", "states:SendTaskSuccess",
+	"vpce:AllowMultiRegion",
+	"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
+	"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+	"xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+}
+
+func TestStarOnlyWhereIAMHasNothingNarrower(t *testing.T) {
+	for id, policy := range synthesized().json.ofType("AWS::IAM::Policy") {
+		for _, statement := range policy.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			s := statement.(map[string]any)
+			if s["Resource"] != "*" {
+				continue
+			}
+			for _, action := range actions(s) {
+				if !slices.Contains(withoutResourceLevel, action) {
+					t.Errorf("%s allows %s on *", id, action)
+				}
+			}
+		}
+	}
+}
+
+func actions(statement map[string]any) []string {
+	if one, ok := statement["Action"].(string); ok {
+		return []string{one}
+	}
+	var all []string
+	for _, a := range statement["Action"].([]any) {
+		all = append(all, a.(string))
+	}
+	return all
+}
+
+// Only one function may answer for a waiting step, and only that one may accept a connection.
+func TestOnlyTheDecisionFunctionDecides(t *testing.T) {
+	for id, policy := range synthesized().json.ofType("AWS::IAM::Policy") {
+		text, err := json.Marshal(policy.Properties["PolicyDocument"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		decides := strings.Contains(string(text), "states:SendTask") || strings.Contains(string(text), "AcceptVpcEndpointConnections")
+		if decides != strings.HasPrefix(id, "decisionrole") {
+			t.Errorf("%s: may decide: %v", id, decides)
+		}
+	}
+}
+
+func TestTemplateHolds(t *testing.T) {
+	type want = map[string]any
+	for name, row := range map[string]struct {
+		kind  string
+		props want
+	}{
+		"the registry is encrypted with our key, recoverable, and cannot be deleted by accident": {"AWS::DynamoDB::Table", want{
+			"BillingMode":                      "PAY_PER_REQUEST",
+			"DeletionProtectionEnabled":        true,
+			"PointInTimeRecoverySpecification": want{"PointInTimeRecoveryEnabled": true},
+			"SSESpecification":                 want{"SSEEnabled": true, "SSEType": "KMS"},
+		}},
+		"the registry's index of waiting exposures": {"AWS::DynamoDB::Table", want{
+			"GlobalSecondaryIndexes": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&want{"IndexName": "awaiting"})}),
+		}},
+		"a tick that was missed is not repeated": {"AWS::Lambda::EventInvokeConfig", want{
+			"FunctionName": want{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^ipsync"))}, "MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60,
+		}},
+		"the observer's events are kept for an hour": {"AWS::Lambda::EventInvokeConfig", want{
+			"FunctionName": want{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^observer"))}, "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600,
+		}},
+		"the setup's log shows no task token": {"AWS::StepFunctions::StateMachine", want{
+			"LoggingConfiguration": assertions.Match_ObjectLike(&want{"IncludeExecutionData": false}),
+		}},
+		"only the observer reports": {"AWS::Events::EventBusPolicy", want{
+			"Statement": assertions.Match_ObjectLike(&want{"Effect": "Deny", "Principal": "*", "Condition": want{
+				"StringEquals": want{"events:detail-type": []string{"ConnectionPending", "ConnectionAvailable", "ConnectionRejected", "ConnectionDeleted"}},
+				"ArnNotEquals": assertions.Match_AnyValue(),
+			}}),
+		}},
+		"only approvers decide": {"AWS::Events::EventBusPolicy", want{
+			"Statement": assertions.Match_ObjectLike(&want{"Effect": "Deny", "Condition": want{
+				"StringEquals": want{"events:detail-type": []string{"ConnectionDecision"}},
+				"ArnNotEquals": want{"aws:PrincipalArn": []string{"arn:aws:iam::111122223333:role/approver"}},
+			}}),
+		}},
+		"PrivateLink may announce this account's connections": {"AWS::SNS::TopicPolicy", want{
+			"PolicyDocument": assertions.Match_ObjectLike(&want{"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&want{
+				"Principal": want{"Service": "vpce.amazonaws.com"}, "Action": "sns:Publish", "Condition": assertions.Match_AnyValue(),
+			})})}),
+		}},
+		"RDS events reach the sync": {"AWS::Events::Rule", want{
+			"EventPattern": assertions.Match_ObjectLike(&want{"source": []string{"aws.rds"}}),
+		}},
+		"operators hear of an execution that failed": {"AWS::Events::Rule", want{
+			"EventPattern": assertions.Match_ObjectLike(&want{"source": []string{"aws.states"}, "detail": assertions.Match_ObjectLike(&want{"status": []string{"FAILED", "TIMED_OUT", "ABORTED"}})}),
+		}},
+		"operators are subscribed": {"AWS::SNS::Subscription", want{"Protocol": "email", "Endpoint": "operators@example.com"}},
+		"the deployer's tags are everywhere": {"AWS::Lambda::Function", want{
+			"Tags":        assertions.Match_ArrayWith(&[]any{want{"Key": "CostCenter", "Value": "4711"}}),
+			"Environment": want{"Variables": assertions.Match_ObjectLike(&want{"RDSLINK_TAGS": `{"CostCenter":"4711"}`})},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := synthesized().template.FindResources(&row.kind, map[string]any{"Properties": assertions.Match_ObjectLike(&row.props)})
+			if len(*found) == 0 {
+				t.Errorf("no %s has %v", row.kind, row.props)
+			}
+		})
+	}
+}
+
+// What holds data, or what Lambda needs after the stack is gone, stays.
+func TestRetained(t *testing.T) {
+	var got []string
+	for id, r := range synthesized().json.Resources {
+		if r.DeletionPolicy == "Retain" {
+			got = append(got, strings.TrimRight(id, "0123456789ABCDEF"))
+		}
+	}
+	slices.Sort(got)
+	if want := []string{"Key", "Registry", "ResolverRole"}; !slices.Equal(got, want) {
+		t.Errorf("retained are %v, want %v", got, want)
+	}
+}

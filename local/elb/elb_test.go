@@ -1,0 +1,170 @@
+package elb
+
+import (
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+func TestLoadBalancerIsProvisionedBeforeItIsActive(t *testing.T) {
+	b := newBed(t)
+	b.world.Speed, b.world.Delays.LoadBalancerProvisioning = 1, time.Hour
+	in := loadBalancerInput()
+	in.Tags = []types.Tag{{Key: aws.String("exposure"), Value: aws.String("orders")}}
+	lb := must(b, b.createLoadBalancer, in).LoadBalancers[0]
+	if lb.State.Code != types.LoadBalancerStateEnumProvisioning {
+		t.Errorf("state %s", lb.State.Code)
+	}
+	if want := `^arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders/[0-9a-f]{16}$`; !regexp.MustCompile(want).MatchString(*lb.LoadBalancerArn) {
+		t.Errorf("ARN %s", *lb.LoadBalancerArn)
+	}
+	if len(b.names) > 0 {
+		t.Errorf("names resolve already: %v", b.names)
+	}
+	for _, i := range b.attached {
+		if want := `^ELB net/orders/[0-9a-f]{16}$`; !regexp.MustCompile(want).MatchString(i.Description) || !slices.Equal(i.Groups, []string{"sg-1"}) {
+			t.Errorf("interface %+v", i)
+		}
+	}
+	told, _ := b.LoadBalancer(*lb.LoadBalancerArn)
+	if told.State != "provisioning" || !slices.Equal(told.ZoneIDs, []string{"euc1-a", "euc1-b"}) {
+		t.Errorf("endpoint services are told %+v", told)
+	}
+	tags := must(b, b.describeTags, elb.DescribeTagsInput{ResourceArns: []string{*lb.LoadBalancerArn}}).TagDescriptions[0].Tags
+	if len(tags) != 1 || *tags[0].Value != "orders" {
+		t.Errorf("tags %v", tags)
+	}
+}
+
+func TestActiveLoadBalancerResolvesToItsNodes(t *testing.T) {
+	b := newBed(t)
+	arn := b.makeLoadBalancer()
+	lb := b.loadBalancers[arn]
+	if got := b.names[lb.dnsName]; !slices.Equal(got, lb.addresses()) {
+		t.Errorf("%s resolves to %v", lb.dnsName, got)
+	}
+	if got := b.names["eu-central-1b."+lb.dnsName]; len(got) != 1 || got[0] != lb.nodes[1].address {
+		t.Errorf("zone b resolves to %v", got)
+	}
+}
+
+func TestSameCreateTwiceMakesOne(t *testing.T) {
+	b := newBed(t)
+	lb, group := b.chain()
+	if again := *must(b, b.createLoadBalancer, loadBalancerInput()).LoadBalancers[0].LoadBalancerArn; again != lb {
+		t.Errorf("made %s beside %s", again, lb)
+	}
+	if again := b.makeTargetGroup(); again != group {
+		t.Errorf("made %s beside %s", again, group)
+	}
+	must(b, b.createListener, listenerInput(lb, group))
+	if n := len(must(b, b.describeListeners, elb.DescribeListenersInput{LoadBalancerArn: &lb}).Listeners); n != 1 {
+		t.Errorf("%d listeners", n)
+	}
+}
+
+func TestDeletedLoadBalancerKeepsItsInterfacesForAWhile(t *testing.T) {
+	b := newBed(t)
+	b.world.Speed = 200 // 0.1 s for the interfaces
+	lb, group := b.chain()
+	must(b, b.deleteLoadBalancer, elb.DeleteLoadBalancerInput{LoadBalancerArn: &lb})
+	must(b, b.deleteLoadBalancer, elb.DeleteLoadBalancerInput{LoadBalancerArn: &lb}) // "has already been deleted, the call succeeds"
+	must(b, b.deleteTargetGroup, elb.DeleteTargetGroupInput{TargetGroupArn: &group})
+	attached := func() int {
+		n, _ := locked(b, func() (int, error) { return len(b.attached), nil })
+		return n
+	}
+	if attached() == 0 {
+		t.Error("the interfaces went with the load balancer")
+	}
+	b.eventually("the interfaces are gone", func() bool { return attached() == 0 })
+	if len(b.names) > 0 {
+		t.Errorf("names still resolve: %v", b.names)
+	}
+}
+
+func TestEnforcementAndGroupsChangeTogether(t *testing.T) {
+	b := newBed(t)
+	lb := b.makeLoadBalancer()
+	describe := func() types.LoadBalancer {
+		return must(b, b.describeLoadBalancers, elb.DescribeLoadBalancersInput{Names: []string{"orders"}}).LoadBalancers[0]
+	}
+	if on := describe().EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic; aws.ToString(on) != "on" {
+		t.Errorf("born with enforcement %v", on)
+	}
+	must(b, b.setSecurityGroups, elb.SetSecurityGroupsInput{
+		LoadBalancerArn: &lb, SecurityGroups: []string{"sg-1"},
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOff,
+	})
+	if off := describe().EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic; aws.ToString(off) != "off" {
+		t.Errorf("enforcement %v", off)
+	}
+}
+
+func TestPinnedAddressIsTheNodes(t *testing.T) {
+	b := newBed(t)
+	in := loadBalancerInput()
+	in.Subnets = nil
+	in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String("subnet-a"), PrivateIPv4Address: aws.String("10.0.1.77")}}
+	zone := must(b, b.createLoadBalancer, in).LoadBalancers[0].AvailabilityZones[0]
+	if got := zone.LoadBalancerAddresses; len(got) != 1 || *got[0].PrivateIPv4Address != "10.0.1.77" {
+		t.Errorf("addresses %v", got)
+	}
+}
+
+func TestDescribesGoPageByPage(t *testing.T) {
+	b := newBed(t)
+	for _, name := range []string{"one", "two", "three"} {
+		in := targetGroupInput()
+		in.Name = aws.String(name)
+		must(b, b.createTargetGroup, in)
+	}
+	in, seen := elb.DescribeTargetGroupsInput{PageSize: aws.Int32(2)}, []string{}
+	for range 3 {
+		out := must(b, b.describeTargetGroups, in)
+		for _, g := range out.TargetGroups {
+			seen = append(seen, *g.TargetGroupName)
+		}
+		if in.Marker = out.NextMarker; in.Marker == nil {
+			break
+		}
+	}
+	if slices.Sort(seen); !slices.Equal(seen, []string{"one", "three", "two"}) {
+		t.Errorf("saw %v", seen)
+	}
+}
+
+func TestEndpointServicesAreToldOfPortsAndCustomIdleTimeouts(t *testing.T) {
+	b := newBed(t)
+	lb, _ := b.chain()
+	listener := must(b, b.describeListeners, elb.DescribeListenersInput{LoadBalancerArn: &lb}).Listeners[0].ListenerArn
+	must(b, b.modifyListenerAttributes, elb.ModifyListenerAttributesInput{ListenerArn: listener, Attributes: []types.ListenerAttribute{{Key: aws.String(idleTimeout), Value: aws.String("3600")}}})
+	if told, _ := b.LoadBalancer(lb); !slices.Equal(told.Ports, []uint16{5432}) || !told.IdleTimeoutCustom {
+		t.Errorf("told %+v", told)
+	}
+	must(b, b.deleteListener, elb.DeleteListenerInput{ListenerArn: listener})
+	if told, _ := b.LoadBalancer(lb); len(told.Ports) > 0 {
+		t.Errorf("told %+v", told)
+	}
+	if want := []string{lb, lb}; !slices.Equal(b.changed, want) {
+		t.Errorf("ports changed for %v", b.changed)
+	}
+}
+
+func TestTagsChange(t *testing.T) {
+	b := newBed(t)
+	group := b.makeTargetGroup()
+	tag := func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} }
+	must(b, b.addTags, elb.AddTagsInput{ResourceArns: []string{group}, Tags: []types.Tag{tag("a", "1"), tag("b", "2")}})
+	must(b, b.addTags, elb.AddTagsInput{ResourceArns: []string{group}, Tags: []types.Tag{tag("a", "3")}})
+	must(b, b.removeTags, elb.RemoveTagsInput{ResourceArns: []string{group}, TagKeys: []string{"b"}})
+	tags := must(b, b.describeTags, elb.DescribeTagsInput{ResourceArns: []string{group}}).TagDescriptions[0].Tags
+	if len(tags) != 1 || *tags[0].Key != "a" || *tags[0].Value != "3" {
+		t.Errorf("tags %v", tags)
+	}
+}

@@ -1,0 +1,148 @@
+package elb
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/local/ec2"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// node is a load balancer's presence in one Availability Zone: one address, from which it listens, checks and connects.
+type node struct {
+	subnet      *ec2.Subnet
+	interfaceID string
+	address     netip.Addr
+	pinned      bool // SubnetMappings chose the address
+}
+
+// addNodes attaches a node in each of the subnets, or none.
+func (s *Service) addNodes(lb *loadBalancer, subnets []*ec2.Subnet, pinned map[string]string) error {
+	var added []*node
+	for _, subnet := range subnets {
+		n, err := s.attach(lb, subnet, pinned[subnet.ID])
+		if err != nil {
+			for _, n := range added {
+				s.interfaces.Detach(n.interfaceID)
+			}
+			return err
+		}
+		added = append(added, n)
+	}
+	lb.nodes = append(lb.nodes, added...)
+	return nil
+}
+
+func (s *Service) attach(lb *loadBalancer, subnet *ec2.Subnet, pinned string) (*node, error) {
+	var wanted netip.Addr
+	if pinned != "" {
+		var err error
+		if wanted, err = netip.ParseAddr(pinned); err != nil || !subnet.CIDR.Contains(wanted) {
+			return nil, wire.Errorf("InvalidConfigurationRequest", "The private IP address '%s' is not in the subnet '%s'", pinned, subnet.ID)
+		}
+	}
+	nic, err := s.interfaces.Attach(lb.account, subnet.ID, lb.groups, "ELB "+lb.id, wanted)
+	if err != nil {
+		return nil, wire.Errorf("InvalidSubnet", "The subnet '%s' cannot take a load balancer node: %v", subnet.ID, err)
+	}
+	return &node{subnet: subnet, interfaceID: nic.ID, address: nic.Address, pinned: pinned != ""}, nil
+}
+
+func (lb *loadBalancer) nodeIn(zone string) *node {
+	for _, n := range lb.nodes {
+		if n.subnet.Zone == zone {
+			return n
+		}
+	}
+	return nil
+}
+
+// nearest is the node of a zone, by the zone's id, or else any.
+func (lb *loadBalancer) nearest(zoneID string) *node {
+	for _, n := range lb.nodes {
+		if n.subnet.ZoneID == zoneID {
+			return n
+		}
+	}
+	return lb.nodes[0]
+}
+
+// setSubnets adds zones. "You can't remove Availability Zones" held for network load balancers until subnets could be
+// replaced; removing is refused here because nothing documents what becomes of the zone's connections.
+func (s *Service) setSubnets(ctx context.Context, in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
+	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
+	if err != nil {
+		return nil, err
+	}
+	subnets, err := s.subnets(lb.account, in.Subnets, in.SubnetMappings)
+	if err != nil {
+		return nil, err
+	}
+	if subnets[0].VPC != lb.vpc {
+		return nil, wire.Errorf("InvalidSubnet", "All subnets must belong to the same VPC: '%s'", lb.vpc)
+	}
+	for _, n := range lb.nodes {
+		if !slices.ContainsFunc(subnets, func(subnet *ec2.Subnet) bool { return subnet.ID == n.subnet.ID }) {
+			return nil, wire.Errorf("InvalidConfigurationRequest", "Subnet removal is not supported for Network Load Balancers. You must specify all existing subnets along with any new ones")
+		}
+	}
+	fresh := slices.DeleteFunc(subnets, func(subnet *ec2.Subnet) bool { return lb.nodeIn(subnet.Zone) != nil })
+	if err := s.addNodes(lb, fresh, pinned(in.SubnetMappings)); err != nil {
+		return nil, err
+	}
+	if lb.state == types.LoadBalancerStateEnumActive {
+		s.activate(lb)
+	}
+	return &elb.SetSubnetsOutput{AvailabilityZones: lb.zones(), IpAddressType: types.IpAddressTypeIpv4}, nil
+}
+
+// setSecurityGroups replaces the groups. A load balancer that was born without can never have one
+// (elasticloadbalancing/latest/network/load-balancer-security-groups.html).
+func (s *Service) setSecurityGroups(ctx context.Context, in *elb.SetSecurityGroupsInput) (*elb.SetSecurityGroupsOutput, error) {
+	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
+	if err != nil {
+		return nil, err
+	}
+	if len(lb.groups) == 0 {
+		return nil, wire.Errorf("InvalidConfigurationRequest", "You cannot set security groups on a Network Load Balancer which was created without any security groups.")
+	}
+	if len(in.SecurityGroups) == 0 {
+		return nil, wire.Errorf("InvalidConfigurationRequest", "At least one security group must be specified")
+	}
+	if err := s.validateGroups(lb.account, lb.vpc, in.SecurityGroups); err != nil {
+		return nil, err
+	}
+	for _, n := range lb.nodes {
+		if err := s.interfaces.SetGroups(n.interfaceID, in.SecurityGroups); err != nil {
+			return nil, err
+		}
+	}
+	lb.groups = in.SecurityGroups
+	if e := in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic; e != "" {
+		lb.enforce = e == types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOn
+	}
+	return &elb.SetSecurityGroupsOutput{
+		SecurityGroupIds: slices.Clone(lb.groups),
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(onOff(lb.enforce)),
+	}, nil
+}
+
+func (lb *loadBalancer) addresses() []netip.Addr {
+	var all []netip.Addr
+	for _, n := range lb.nodes {
+		all = append(all, n.address)
+	}
+	return all
+}
+
+func (lb *loadBalancer) crossZone(g *targetGroup) bool {
+	own := g.attributes.get(targetGroupAttributes, crossZone)
+	if own == useLoadBalancersConfiguration {
+		own = lb.attributes.get(loadBalancerAttributes, crossZone)
+	}
+	return own == "true"
+}

@@ -1,0 +1,98 @@
+package elb
+
+import (
+	"context"
+	"slices"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// tags are one resource's tags, in the order in which they were added.
+type tags []types.Tag
+
+// with returns the tags with more added or overwritten.
+func (t tags) with(more []types.Tag) (tags, error) {
+	all := slices.Clone(t)
+	seen := map[string]bool{}
+	for _, tag := range more {
+		if seen[*tag.Key] {
+			return nil, wire.Errorf("DuplicateTagKeys", "A tag key was specified more than once: '%s'", *tag.Key)
+		}
+		seen[*tag.Key] = true
+		if i := slices.IndexFunc(all, func(have types.Tag) bool { return *have.Key == *tag.Key }); i >= 0 {
+			all[i] = tag
+		} else {
+			all = append(all, tag)
+		}
+	}
+	if len(all) > 50 {
+		return nil, wire.Errorf("TooManyTags", "You've reached the limit on the number of tags per load balancer")
+	}
+	return all, nil
+}
+
+func (s *Service) addTags(ctx context.Context, in *elb.AddTagsInput) (*elb.AddTagsOutput, error) {
+	for _, arn := range in.ResourceArns {
+		t, err := s.tagsOf(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		if *t, err = t.with(in.Tags); err != nil {
+			return nil, err
+		}
+	}
+	return &elb.AddTagsOutput{}, nil
+}
+
+func (s *Service) removeTags(ctx context.Context, in *elb.RemoveTagsInput) (*elb.RemoveTagsOutput, error) {
+	for _, arn := range in.ResourceArns {
+		t, err := s.tagsOf(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		*t = slices.DeleteFunc(*t, func(tag types.Tag) bool { return slices.Contains(in.TagKeys, *tag.Key) })
+	}
+	return &elb.RemoveTagsOutput{}, nil
+}
+
+func (s *Service) describeTags(ctx context.Context, in *elb.DescribeTagsInput) (*elb.DescribeTagsOutput, error) {
+	out := &elb.DescribeTagsOutput{}
+	for _, arn := range in.ResourceArns {
+		t, err := s.tagsOf(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		out.TagDescriptions = append(out.TagDescriptions, types.TagDescription{ResourceArn: &arn, Tags: slices.Clone(*t)})
+	}
+	return out, nil
+}
+
+// tagsOf finds the tags of any kind of resource.
+func (s *Service) tagsOf(ctx context.Context, arn string) (*tags, error) {
+	if lb, err := s.loadBalancer(ctx, arn); err == nil {
+		return &lb.tags, nil
+	}
+	if g, err := s.targetGroup(ctx, arn); err == nil {
+		return &g.tags, nil
+	}
+	if l, err := s.listener(ctx, arn); err == nil {
+		return &l.tags, nil
+	}
+	return nil, missing(arn)
+}
+
+// missing is the error of an ARN that names nothing, by the kind of resource it names.
+func missing(arn string) error {
+	switch kind(arn) {
+	case "targetgroup":
+		return targetGroupNotFound()
+	case "listener":
+		return listenerNotFound()
+	case "loadbalancer":
+		return wire.Errorf("LoadBalancerNotFound", "Load balancer '%s' not found", arn)
+	}
+	return wire.Errorf("ValidationError", "'%s' is not a valid ARN", arn)
+}

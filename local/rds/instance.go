@@ -1,0 +1,183 @@
+package rds
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/rdslink/rdslink/local/ec2"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// instance is a DB instance.
+type instance struct {
+	arn, account, id string
+	resourceID       string
+	created          time.Time
+	status           string
+	class, version   string
+	user, database   string
+	storage, port    int32
+	multiAZ, public  bool
+	protected        bool // from deletion
+	subnetGroup      *subnetGroup
+	groups           []string // VPC security groups
+	zone, secondary  string   // secondary is where the standby is
+	nic              *ec2.Interface
+	server           Server // nil until it is created
+	reachable        bool   // the endpoint is known
+	tags             tags
+}
+
+// The statuses that an instance can have here (AmazonRDS/latest/UserGuide/accessing-monitoring.html). Only one operation at a
+// time: what is not available, or stopped, refuses others.
+const (
+	available = "available"
+	creating  = "creating"
+	rebooting = "rebooting"
+	stopping  = "stopping"
+	stopped   = "stopped"
+	starting  = "starting"
+	deleting  = "deleting"
+	failed    = "failed"
+)
+
+// dnsTTL is "the default for RDS DNS zones" (AmazonRDS/latest/UserGuide/blue-green-deployments-switching.html).
+const dnsTTL = 5
+
+func (s *Service) describeDBInstances(ctx context.Context, in *rds.DescribeDBInstancesInput) (*rds.DescribeDBInstancesOutput, error) {
+	by, err := filters(in.Filters, "db-cluster-id", "db-instance-id", "dbi-resource-id", "domain", "engine")
+	if err != nil {
+		return nil, err
+	}
+	var found []*instance
+	if in.DBInstanceIdentifier != nil {
+		i, err := s.instance(ctx, *in.DBInstanceIdentifier)
+		if err != nil {
+			return nil, err
+		}
+		if !s.world.Visible(i.created) {
+			return nil, instanceNotFound(i.id)
+		}
+		found = append(found, i)
+	} else {
+		for _, i := range s.instances {
+			if i.account == wire.CallerOf(ctx).Account && s.world.Visible(i.created) {
+				found = append(found, i)
+			}
+		}
+	}
+	found = slices.DeleteFunc(found, func(i *instance) bool { return !i.matches(by) })
+	found, next, err := page(found, func(i *instance) string { return i.arn }, in.Marker, in.MaxRecords)
+	if err != nil {
+		return nil, err
+	}
+	out := &rds.DescribeDBInstancesOutput{Marker: next}
+	for _, i := range found {
+		out.DBInstances = append(out.DBInstances, *s.describe(i))
+	}
+	return out, nil
+}
+
+// matches says whether i passes every filter; a filter passes what has one of its values.
+func (i *instance) matches(by map[string][]string) bool {
+	have := map[string][]string{
+		"db-instance-id":  {i.id, i.arn},
+		"dbi-resource-id": {i.resourceID},
+		"engine":          {engine},
+	}
+	for name, values := range by {
+		if !slices.ContainsFunc(have[name], func(v string) bool { return slices.Contains(values, v) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Service) describe(i *instance) *types.DBInstance {
+	d := &types.DBInstance{
+		DBInstanceArn: &i.arn, DBInstanceIdentifier: aws.String(i.id), DbiResourceId: &i.resourceID,
+		DBInstanceClass: &i.class, DBInstanceStatus: aws.String(i.status), InstanceCreateTime: &i.created,
+		Engine: aws.String(engine), EngineVersion: &i.version, LicenseModel: aws.String("postgresql-license"),
+		MasterUsername: &i.user, AllocatedStorage: &i.storage, StorageType: aws.String("gp2"),
+		AvailabilityZone: aws.String(i.zone), MultiAZ: aws.Bool(i.multiAZ), NetworkType: aws.String("IPV4"),
+		PubliclyAccessible: aws.Bool(i.public), DeletionProtection: aws.Bool(i.protected), DbInstancePort: aws.Int32(0),
+		DBSubnetGroup: i.subnetGroup.describe(), TagList: slices.Clone(i.tags),
+		CACertificateIdentifier: aws.String(certificateAuthority),
+		CertificateDetails:      &types.CertificateDetails{CAIdentifier: aws.String(certificateAuthority), ValidTill: aws.Time(certificateAuthorityValidTill)},
+		DBParameterGroups:       []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String(i.parameterGroup()), ParameterApplyStatus: aws.String("in-sync")}},
+	}
+	if i.database != "" {
+		d.DBName = &i.database
+	}
+	if i.multiAZ {
+		d.SecondaryAvailabilityZone = aws.String(i.secondary)
+	}
+	for _, id := range i.groups {
+		d.VpcSecurityGroups = append(d.VpcSecurityGroups, types.VpcSecurityGroupMembership{VpcSecurityGroupId: &id, Status: aws.String("active")})
+	}
+	if i.reachable {
+		// The hosted zone is that of RDS in eu-central-1.
+		d.Endpoint = &types.Endpoint{Address: aws.String(s.endpoint(i)), Port: aws.Int32(i.port), HostedZoneId: aws.String("Z1RLNUO7B9Q6NB")}
+	}
+	return d
+}
+
+// parameterGroup is the default one of the engine's major version.
+func (i *instance) parameterGroup() string {
+	major, _, _ := strings.Cut(i.version, ".")
+	return "default." + engine + major
+}
+
+// endpoint is the DNS name of i: its account and Region have one hash for all instances.
+func (s *Service) endpoint(i *instance) string {
+	sum := sha256.Sum256([]byte(i.account + s.world.Region))
+	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))
+	return i.id + ".c" + hash[:11] + "." + s.world.Region + ".rds.amazonaws.com"
+}
+
+// publishName makes the endpoint resolve: to the private address everywhere, or, if the instance is public, to its public
+// address outside the VPC (API_DBInstance, PubliclyAccessible).
+func (s *Service) publishName(i *instance) {
+	i.reachable = true
+	address := []netip.Addr{i.nic.Address}
+	if !i.public {
+		s.names.Set(s.endpoint(i), nil, address, dnsTTL)
+		return
+	}
+	s.names.Set(s.endpoint(i), map[string][]netip.Addr{i.subnetGroup.vpc: address}, []netip.Addr{publicAddress(i.nic.Address)}, dnsTTL)
+}
+
+// publicAddress stands for the public address of an interface: one that nobody has, of RFC 5737.
+func publicAddress(private netip.Addr) netip.Addr {
+	return netip.AddrFrom4([4]byte{203, 0, 113, private.As4()[3]})
+}
+
+func (i *instance) addrPort() netip.AddrPort {
+	return netip.AddrPortFrom(i.nic.Address, uint16(i.port))
+}
+
+// instance finds the caller's instance by identifier or ARN.
+func (s *Service) instance(ctx context.Context, id string) (*instance, error) {
+	account := wire.CallerOf(ctx).Account
+	arn := strings.ToLower(id)
+	if !strings.HasPrefix(arn, "arn:") {
+		arn = s.arn(account, "db", arn)
+	}
+	if i := s.instances[arn]; i != nil && i.account == account {
+		return i, nil
+	}
+	return nil, instanceNotFound(id)
+}
+
+func instanceNotFound(id string) error {
+	return notFound("DBInstanceNotFound", "DBInstance %s not found.", id)
+}

@@ -1,0 +1,150 @@
+// Package rds is Amazon RDS as far as PrivateLink needs it: PostgreSQL instances in a VPC, their subnet groups, Multi-AZ
+// failover with its events and its change of address. The servers are real; an Engine runs them.
+package rds
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/rdslink/rdslink/local/ec2"
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// Engine makes database servers. It is called without the world's lock and may take its time.
+type Engine interface {
+	Create(c ServerConfig) (Server, error)
+}
+
+// Server is one database. What is stopped keeps its data. Its methods are not called at the same time.
+type Server interface {
+	Start(ctx context.Context, vpc string, at netip.AddrPort) error // returns when the server accepts connections
+	Stop()
+	Delete() error
+}
+
+// ServerConfig is what a server needs to know of its instance.
+type ServerConfig struct {
+	ID             string // DbiResourceId
+	DNSName        string // for its certificate
+	User, Password string
+	Database       string // "" for none beside the engine's own
+}
+
+// interfaces are the network interfaces of the instances.
+type interfaces interface {
+	Attach(account, subnet string, groups []string, description string, address netip.Addr) (*ec2.Interface, error)
+	Detach(id string)
+	SetGroups(id string, groups []string) error
+}
+
+// vpcs answer where subnets and security groups are.
+type vpcs interface {
+	Subnet(account, id string) (*ec2.Subnet, error)
+	SecurityGroup(account, id string) (*ec2.SecurityGroup, error)
+	DefaultSecurityGroup(vpc string) (*ec2.SecurityGroup, bool)
+}
+
+// names publish the instances' endpoints.
+type names interface {
+	Set(name string, inside map[string][]netip.Addr, outside []netip.Addr, ttl uint32)
+	Delete(name string)
+}
+
+// Service is RDS of every account. The world's lock guards it.
+type Service struct {
+	world      *model.World
+	interfaces interfaces
+	vpcs       vpcs
+	names      names
+	engine     Engine
+
+	instances    map[string]*instance // by ARN
+	subnetGroups map[string]*subnetGroup
+}
+
+// New makes the service.
+func New(w *model.World, ec2 *ec2.Service, engine Engine) *Service {
+	return &Service{
+		world: w, interfaces: ec2, vpcs: ec2, names: ec2.Records(), engine: engine,
+		instances: map[string]*instance{}, subnetGroups: map[string]*subnetGroup{},
+	}
+}
+
+// Operations are the service's operations; they must run under the world's lock.
+func (s *Service) Operations() wire.Operations {
+	return wire.Operations{
+		"CreateDBSubnetGroup":        wire.Op(s.createDBSubnetGroup),
+		"DescribeDBSubnetGroups":     wire.Op(s.describeDBSubnetGroups),
+		"DeleteDBSubnetGroup":        wire.Op(s.deleteDBSubnetGroup),
+		"CreateDBInstance":           wire.Op(s.createDBInstance),
+		"DescribeDBInstances":        wire.Op(s.describeDBInstances),
+		"ModifyDBInstance":           wire.Op(s.modifyDBInstance),
+		"RebootDBInstance":           wire.Op(s.rebootDBInstance),
+		"StopDBInstance":             wire.Op(s.stopDBInstance),
+		"StartDBInstance":            wire.Op(s.startDBInstance),
+		"DeleteDBInstance":           wire.Op(s.deleteDBInstance),
+		"AddTagsToResource":          wire.Op(s.addTagsToResource),
+		"RemoveTagsFromResource":     wire.Op(s.removeTagsFromResource),
+		"ListTagsForResource":        wire.Op(s.listTagsForResource),
+		"DescribeDBClusters":         wire.Op(s.describeDBClusters),
+		"DescribeDBClusterEndpoints": wire.Op(s.describeDBClusterEndpoints),
+		"DescribeGlobalClusters":     wire.Op(s.describeGlobalClusters),
+		"DescribeDBProxies":          wire.Op(s.describeDBProxies),
+		"DescribeDBProxyEndpoints":   wire.Op(s.describeDBProxyEndpoints),
+		"DescribeCertificates":       wire.Op(s.describeCertificates),
+	}
+}
+
+func (s *Service) arn(account, kind, id string) string {
+	return fmt.Sprintf("arn:aws:rds:%s:%s:%s:%s", s.world.Region, account, kind, id)
+}
+
+func notFound(code, format string, args ...any) error {
+	return &wire.Error{Code: code, Message: fmt.Sprintf(format, args...), Status: 404}
+}
+
+// validateIdentifier holds instance identifiers to the rules of API_CreateDBInstance.
+func validateIdentifier(parameter, id string) error {
+	letter := func(r rune) bool { return 'a' <= r && r <= 'z' }
+	foreign := func(r rune) bool { return !letter(r) && r != '-' && (r < '0' || r > '9') }
+	if id == "" || len(id) > 63 || !letter(rune(id[0])) || strings.ContainsFunc(id, foreign) || strings.HasSuffix(id, "-") || strings.Contains(id, "--") {
+		return wire.Errorf("InvalidParameterValue", "The parameter %s is not a valid identifier. Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.", parameter)
+	}
+	return nil
+}
+
+// page reads MaxRecords and Marker, and gives the next Marker.
+func page[T any](items []T, arn func(T) string, marker *string, most *int32) ([]T, *string, error) {
+	n := int32(100)
+	if most != nil {
+		n = *most
+	}
+	if n < 20 || n > 100 {
+		return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid value %d for MaxRecords. Must be between 20 and 100", n)
+	}
+	items, next := model.Page(items, arn, aws.ToString(marker), int(n))
+	if next == "" {
+		return items, nil, nil
+	}
+	return items, &next, nil
+}
+
+// filters are a describe's filters by name. Those that the operation does not have are refused.
+func filters(in []types.Filter, known ...string) (map[string][]string, error) {
+	byName := map[string][]string{}
+	for _, f := range in {
+		name := aws.ToString(f.Name)
+		if !slices.Contains(known, name) {
+			return nil, wire.Errorf("InvalidParameterValue", "Unrecognized filter name: %s", name)
+		}
+		byName[name] = f.Values
+	}
+	return byName, nil
+}
