@@ -49,6 +49,8 @@ func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) *Er
 	switch s.Protocol {
 	case "ec2":
 		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>`, e.Code, escaped(e.Message), requestID)
+	case "rest-xml":
+		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>`, e.Code, escaped(e.Message), requestID)
 	case "query":
 		fmt.Fprintf(&b, `<ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`, s.XMLNamespace, blame(e.Status), e.Code, escaped(e.Message), requestID)
 	default:

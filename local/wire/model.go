@@ -16,7 +16,7 @@ var packed []byte
 
 // Service is one AWS service on the wire, as its model describes it.
 type Service struct {
-	Name         string `json:"-"` // botocore's name of the model: ec2, elbv2, rds, stepfunctions, scheduler, sts
+	Name         string `json:"-"` // botocore's name of the model: ec2, elbv2, rds, stepfunctions, scheduler, sts, lambda
 	Protocol     string `json:"protocol"`
 	TargetPrefix string `json:"targetPrefix"`
 	JSONVersion  string `json:"jsonVersion"`
@@ -61,6 +61,7 @@ type shape struct {
 	Min      *float64   `json:"min"`
 	Max      *float64   `json:"max"`
 	Pattern  string     `json:"pattern"`
+	Payload  string     `json:"payload"` // the member that is the whole body
 
 	pattern *regexp.Regexp
 }

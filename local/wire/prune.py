@@ -49,13 +49,21 @@ OPERATIONS = {
         CreateSchedule CreateScheduleGroup DeleteSchedule DeleteScheduleGroup GetSchedule GetScheduleGroup
         ListScheduleGroups ListSchedules ListTagsForResource TagResource UntagResource UpdateSchedule"""),
     "sts": ("2011-06-15", "AssumeRole GetCallerIdentity"),
+    # Served by MiniStack: the door only reads what is asked.
+    "lambda": ("2015-03-31", """
+        AddPermission CreateAlias CreateEventSourceMapping CreateFunction DeleteAlias DeleteFunction
+        DeleteFunctionConcurrency DeleteFunctionEventInvokeConfig GetAccountSettings GetAlias GetFunction
+        GetFunctionConcurrency GetFunctionConfiguration GetFunctionEventInvokeConfig GetPolicy Invoke
+        ListEventSourceMappings ListFunctionEventInvokeConfigs ListFunctions ListTags ListVersionsByFunction
+        PublishVersion PutFunctionConcurrency PutFunctionEventInvokeConfig RemovePermission TagResource UntagResource
+        UpdateAlias UpdateFunctionCode UpdateFunctionConfiguration UpdateFunctionEventInvokeConfig"""),
 }
 # The patterns that Go's regexp cannot read: look-around, Java's classes and escapes, more than a thousand repetitions.
 FOREIGN = re.compile(r"\(\?[=!<]|\\u[0-9A-Fa-f]{4}|\\p\{Is|\{\d*,?\d{4,}\}")
 # Actions of an application load balancer: the only maps in a form.
 DROPPED = {"AuthenticateCognitoActionConfig", "AuthenticateOidcActionConfig", "JwtValidationActionConfig"}
-MEMBER = ("shape", "locationName", "queryName", "flattened", "location", "idempotencyToken")
-SHAPE = ("type", "required", "enum", "min", "max", "pattern", "flattened", "locationName", "member", "key", "value")
+MEMBER = ("shape", "locationName", "queryName", "location", "idempotencyToken")
+SHAPE = ("type", "required", "enum", "min", "max", "pattern", "payload", "member", "value")
 
 
 def keep(keys, what):
@@ -67,7 +75,7 @@ def shape(model, name):
     short = keep(SHAPE, full)
     if FOREIGN.search(short.get("pattern", "")):
         del short["pattern"]
-    for part in ("member", "key", "value"):
+    for part in ("member", "value"):
         if part in short:
             short[part] = keep(MEMBER, short[part])
     if full["type"] == "structure":
@@ -80,7 +88,7 @@ def reach(model, shapes, name):
     if name in shapes:
         return
     short = shapes[name] = shape(model, name)
-    for part in short.get("members", []) + [short[k] for k in ("member", "key", "value") if k in short]:
+    for part in short.get("members", []) + [short[k] for k in ("member", "value") if k in short]:
         reach(model, shapes, part["shape"])
 
 
@@ -92,7 +100,7 @@ def prune(service, version, names):
         full = model["operations"][name]
         short = operations[name] = {"http": keep(("method", "requestUri"), full["http"])}
         for side in ("input", "output"):
-            if side in full:
+            if side in full and (side == "input" or service != "lambda"):
                 short[side] = keep(("shape", "resultWrapper"), full[side])
                 reach(model, shapes, full[side]["shape"])
         for e in full.get("errors", []):

@@ -69,6 +69,9 @@ func (s *Service) readREST(r *http.Request, body []byte) (*Request, error) {
 		if !ok {
 			continue
 		}
+		if o.Input != nil && s.shape(*o.Input).Payload != "" {
+			body = nil
+		}
 		parameters, err := jsonNode(body)
 		if err != nil {
 			return nil, err
@@ -86,8 +89,8 @@ func (s *Service) readREST(r *http.Request, body []byte) (*Request, error) {
 
 // match compares r with the operation's method and URI, and returns the values of the URI's labels.
 func (o *operation) match(r *http.Request) (map[string]string, bool) {
-	want := strings.Split(o.HTTP.RequestURI, "/")
-	got := strings.Split(r.URL.EscapedPath(), "/")
+	want := strings.Split(strings.TrimSuffix(o.HTTP.RequestURI, "/"), "/")
+	got := strings.Split(strings.TrimSuffix(r.URL.EscapedPath(), "/"), "/")
 	if r.Method != o.HTTP.Method || len(want) != len(got) {
 		return nil, false
 	}
