@@ -1,0 +1,248 @@
+package targets
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/resolve"
+)
+
+const (
+	blue   = "10.0.1.5"
+	green  = "10.0.2.7"
+	public = "203.0.113.9"
+	group  = "sg-database"
+)
+
+var (
+	binding = Binding{
+		Exposure: "orders-pushmetrics-1a2b3c4d", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders",
+		DatabaseKind: database.Instance, Endpoint: database.Writer, Engine: "postgres",
+		Host: "orders.abc.eu-central-1.rds.amazonaws.com", Port: 5432,
+		VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, ResolverFunction: "rdslink-resolver-vpc-1", TargetGroupARN: "arn:targets",
+	}
+	noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+)
+
+const (
+	initial   = elbtypes.TargetHealthStateEnumInitial
+	healthy   = elbtypes.TargetHealthStateEnumHealthy
+	unhealthy = elbtypes.TargetHealthStateEnumUnhealthy
+	draining  = elbtypes.TargetHealthStateEnumDraining
+	unused    = elbtypes.TargetHealthStateEnumUnused
+)
+
+// at is the target at address on the database's port.
+func at(address string) target { return target{address, 5432} }
+
+// seen is the observation of an available database, whose name resolves to blue
+// and whose target is blue and healthy, after changes.
+func seen(changes ...func(*observation)) observation {
+	o := observation{
+		now: noon, deep: true,
+		answer:   resolve.Answer{Lookups: [][]string{{blue}, {blue}}},
+		health:   map[target]health{at(blue): {state: healthy}},
+		topology: database.Topology{Exists: true, Status: "available", Host: binding.Host, Port: 5432, SecurityGroupIDs: []string{group}},
+		groups:   map[string][]string{blue: {group}, green: {group}},
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	return o
+}
+
+func dns(lookups ...[]string) func(*observation) {
+	return func(o *observation) { o.answer.Lookups = lookups }
+}
+
+func resolvesTo(address string) func(*observation) { return dns([]string{address}, []string{address}) }
+
+func nameGone(o *observation) { o.answer = resolve.Answer{Lookups: [][]string{{}, {}}, Gone: true} }
+
+func notFound(o *observation) { o.topology = database.Topology{} }
+
+func status(s string) func(*observation) { return func(o *observation) { o.topology.Status = s } }
+
+func targets(states map[target]elbtypes.TargetHealthStateEnum) func(*observation) {
+	return func(o *observation) {
+		o.health = map[target]health{}
+		for t, s := range states {
+			o.health[t] = health{state: s}
+		}
+	}
+}
+
+func probed(address, result, tls string) func(*observation) {
+	return func(o *observation) {
+		o.answer.Probes = append(o.answer.Probes, resolve.Probe{Address: address, Result: result, TLS: tls})
+	}
+}
+
+func noInterface(address string) func(*observation) {
+	return func(o *observation) { delete(o.groups, address) }
+}
+
+func foreignGroup(address string) func(*observation) {
+	return func(o *observation) { o.groups[address] = []string{"sg-other"} }
+}
+
+func blind(t target) func(*observation) {
+	return func(o *observation) {
+		h := o.health[t]
+		h.blind = true
+		o.health[t] = h
+	}
+}
+
+type states = map[target]elbtypes.TargetHealthStateEnum
+
+func TestDecide(t *testing.T) {
+	for name, test := range map[string]struct {
+		observed   observation
+		memory     memory
+		register   []target
+		deregister []target
+		state      State
+		err        string
+	}{
+		"steady": {observed: seen(), state: Settled},
+		"the first registration": {observed: seen(targets(nil)),
+			register: []target{at(blue)}, state: Settling},
+		"moved: register, and keep the old one": {observed: seen(resolvesTo(green)),
+			register: []target{at(green)}, state: Settling},
+		"the new one is not healthy yet": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): initial})), state: Settling},
+		"the new one is unhealthy":       {observed: seen(resolvesTo(green), targets(states{at(blue): healthy, at(green): unhealthy})), state: Settling},
+		"the new one is healthy": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): healthy})),
+			deregister: []target{at(blue)}, state: Settled},
+		"back to a draining one: register it again": {observed: seen(resolvesTo(green), targets(states{at(blue): healthy, at(green): draining})),
+			register: []target{at(green)}, state: Settling},
+		"a draining one is no work":               {observed: seen(targets(states{at(blue): healthy, at(green): draining})), state: Settled},
+		"unused is registered: no listener yet":   {observed: seen(targets(states{at(blue): unused})), state: Settled},
+		"unused serves nobody: the old one stays": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unused})), state: Settling},
+		"right address, wrong port": {observed: seen(targets(states{{blue, 5433}: unhealthy})),
+			register: []target{at(blue)}, state: Settling},
+		"wrong port goes with its port": {observed: seen(targets(states{{blue, 5433}: unhealthy, at(blue): healthy})),
+			deregister: []target{{blue, 5433}}, state: Settled},
+		"blind check, probe open": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unhealthy}), blind(at(green)), probed(green, resolve.Open, "")),
+			deregister: []target{at(blue)}, state: Settled},
+		"blind check, probe blocked proves nothing":     {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unhealthy}), blind(at(green)), probed(green, resolve.Blocked, "")), state: Settling},
+		"probe open does not replace a check that sees": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unhealthy}), probed(green, resolve.Open, "")), state: Settling},
+
+		"lookups disagree":           {observed: seen(dns([]string{blue}, []string{green})), state: Moving},
+		"no answer":                  {observed: seen(dns(nil, nil)), state: Failing, err: "no answer"},
+		"one of two fails":           {observed: seen(dns([]string{green}, nil)), state: Failing, err: "no answer"},
+		"several addresses":          {observed: seen(dns([]string{blue, green}, []string{blue, green})), state: Failing, err: "2 addresses"},
+		"outside the VPC":            {observed: seen(resolvesTo(public)), state: Failing, err: "outside the VPC"},
+		"RDS knows another endpoint": {observed: seen(resolvesTo(green), func(o *observation) { o.topology.Host = "payroll" }), state: Failing, err: "payroll"},
+		"RDS knows another port":     {observed: seen(resolvesTo(green), func(o *observation) { o.topology.Port = 5433 }), state: Failing, err: "5433"},
+		"not found, but it resolves": {observed: seen(resolvesTo(green), notFound), state: Failing, err: "not found"},
+		"a name that TLS refuses":    {observed: seen(resolvesTo(green), probed(green, resolve.Open, resolve.Mismatch)), state: Failing, err: "another server"},
+		"an address of nobody":       {observed: seen(resolvesTo(green), noInterface(green)), state: Failing, err: "no network interface"},
+		"an address of another":      {observed: seen(resolvesTo(green), foreignGroup(green)), state: Failing, err: "none of the database's security groups"},
+
+		"stopped":                {observed: seen(dns(nil, nil), status("stopped"), targets(states{at(blue): unhealthy})), state: Stopped},
+		"stopped, and name gone": {observed: seen(nameGone, status("stopped"), targets(states{at(blue): unhealthy})), state: Stopped},
+		"started on a new address": {observed: seen(resolvesTo(green), status("starting")),
+			register: []target{at(green)}, state: Settling},
+
+		"gone, first seen":                {observed: seen(nameGone, notFound), state: Failing, err: "does not exist"},
+		"gone, but seconds ago":           {observed: seen(nameGone, notFound), memory: memory{GoneSince: noon.Unix() - 4}, state: Failing, err: "does not exist"},
+		"gone, but the last was long ago": {observed: seen(nameGone, notFound), memory: memory{GoneSince: noon.Unix() - 3600}, state: Failing, err: "does not exist"},
+		"gone on two ticks": {observed: seen(nameGone, notFound), memory: memory{GoneSince: noon.Unix() - 60},
+			deregister: []target{at(blue)}, state: Failing, err: "last target"},
+		"name gone, database found": {observed: seen(nameGone), memory: memory{GoneSince: noon.Unix() - 60}, state: Failing, err: "does not exist"},
+		"gone, nothing registered":  {observed: seen(nameGone, notFound, targets(nil)), state: Failing, err: "does not exist"},
+
+		"foreign by TLS, the last one": {observed: seen(probed(blue, resolve.Open, resolve.Mismatch)),
+			deregister: []target{at(blue)}, state: Failing, err: "last target"},
+		"foreign by interface, DNS silent": {observed: seen(dns(nil, nil), noInterface(blue)),
+			deregister: []target{at(blue)}, state: Failing, err: "last target"},
+		"foreign by group: exchange at once": {observed: seen(resolvesTo(green), foreignGroup(blue)),
+			register: []target{at(green)}, deregister: []target{at(blue)}, state: Settling},
+		"DNS names it: interfaces prove nothing":   {observed: seen(foreignGroup(blue)), state: Failing, err: "none of the database's security groups"},
+		"one lookup names it: nothing is proven":   {observed: seen(dns([]string{blue}, []string{green}), foreignGroup(blue)), state: Moving},
+		"no groups known: no interface is foreign": {observed: seen(dns(nil, nil), foreignGroup(blue), func(o *observation) { o.topology.SecurityGroupIDs = nil }), state: Failing, err: "no answer"},
+
+		"late describe: a deregistered one does not count": {observed: seen(resolvesTo(green), targets(states{at(blue): healthy, at(green): healthy})),
+			memory: memory{Deregistered: map[string]int64{at(green).String(): noon.Unix() - 10}}, register: []target{at(green)}, state: Settling},
+		"no longer late": {observed: seen(resolvesTo(green), targets(states{at(blue): healthy, at(green): healthy})),
+			memory: memory{Deregistered: map[string]int64{at(green).String(): noon.Unix() - 100}}, deregister: []target{at(blue)}, state: Settled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, next := decide(binding, test.observed, test.memory)
+			if !slices.Equal(p.register, test.register) || !slices.Equal(p.taken(), test.deregister) {
+				t.Errorf("register %v, deregister %v; want %v, %v", p.register, p.deregister, test.register, test.deregister)
+			}
+			if p.report.State != test.state {
+				t.Errorf("state %s (%s), want %s", p.report.State, p.report.Detail, test.state)
+			}
+			if got := p.err != nil; got != (test.err != "") || got && !strings.Contains(p.err.Error(), test.err) {
+				t.Errorf("error %v, want %q", p.err, test.err)
+			}
+			for _, taken := range p.taken() {
+				if next.Deregistered[taken.String()] != noon.Unix() {
+					t.Errorf("deregisters %s without remembering it: %+v", taken, next)
+				}
+			}
+			if good := test.state == Settled || test.state == Stopped; good != p.report.FailingSince.IsZero() {
+				t.Errorf("failing since %v in state %s", p.report.FailingSince, p.report.State)
+			}
+		})
+	}
+}
+
+func TestQuiet(t *testing.T) {
+	for name, test := range map[string]struct {
+		observed observation
+		want     bool
+	}{
+		"steady":                     {seen(), true},
+		"unhealthy, but all we have": {seen(targets(states{at(blue): unhealthy})), true},
+		"another one draining":       {seen(targets(states{at(blue): healthy, at(green): draining})), true},
+		"moved":                      {seen(resolvesTo(green)), false},
+		"draining itself":            {seen(targets(states{at(blue): draining})), false},
+		"wrong port":                 {seen(targets(states{{blue, 5433}: healthy})), false},
+		"one too many":               {seen(targets(states{at(blue): healthy, at(green): healthy})), false},
+		"nothing registered":         {seen(targets(nil)), false},
+		"no answer":                  {seen(dns(nil, nil)), false},
+		"TLS names another server":   {seen(probed(blue, resolve.Open, resolve.Mismatch)), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := quiet(binding, test.observed); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
+func TestMemory(t *testing.T) {
+	after := func(d time.Duration) time.Time { return noon.Add(d) }
+	m := memory{}.failing(noon)
+	if again := m.failing(after(time.Minute)); !again.equal(m) {
+		t.Errorf("a failure that lasts is written every minute: %+v", again)
+	}
+	renewed := m.failing(after(11 * time.Minute))
+	if renewed.equal(m) || !renewed.since().Equal(noon) {
+		t.Errorf("after 11 minutes: %+v, want a renewed failure since noon", renewed)
+	}
+	if later := m.failing(after(time.Hour)); !later.since().Equal(after(time.Hour)) {
+		t.Errorf("a failure an hour after the last is an old one: %+v", later)
+	}
+	m = memory{}.deregistering([]target{at(blue)}, noon)
+	m = m.deregistering([]target{at(green)}, after(2*time.Minute))
+	if len(m.Deregistered) != 1 || !m.doubts(at(green), after(2*time.Minute)) {
+		t.Errorf("got %+v, want only %s remembered", m, at(green))
+	}
+	state, err := m.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := parseMemory(state); err != nil || !back.equal(m) {
+		t.Errorf("%s read back as %+v, %v", state, back, err)
+	}
+}

@@ -1,0 +1,328 @@
+package targets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/resolve"
+)
+
+// world is the truth that a sync sees only in part: who has which address, what
+// DNS says, what is registered, and what was registered a moment ago.
+type world struct {
+	now time.Time
+
+	exists  bool
+	status  string
+	primary string
+	owners  map[string]string // address → "database" or "other"; free addresses are missing
+	dns     func() resolve.Answer
+
+	listener bool
+	targets  map[target]*registered
+	history  []snapshot
+
+	sync   json.RawMessage
+	holder string
+	until  time.Time
+	fence  int64
+}
+
+type registered struct {
+	state elbtypes.TargetHealthStateEnum
+	since time.Time
+}
+
+// snapshot is what a describe shows that lags until the next one's time.
+type snapshot struct {
+	at     time.Time
+	states map[target]elbtypes.TargetHealthStateEnum
+}
+
+// newWorld has an available database on blue, a load balancer, and no target.
+func newWorld() *world {
+	w := &world{
+		now: noon, exists: true, status: "available", primary: blue, listener: true,
+		owners:  map[string]string{blue: "database", green: "database"},
+		targets: map[target]*registered{},
+	}
+	w.dns = func() resolve.Answer { return answers(w.primary) }
+	w.record()
+	return w
+}
+
+// answers is what two lookups give that both find addresses.
+func answers(addresses ...string) resolve.Answer {
+	return resolve.Answer{Lookups: [][]string{addresses, addresses}}
+}
+
+func (w *world) record() {
+	states := map[target]elbtypes.TargetHealthStateEnum{}
+	for t, r := range w.targets {
+		states[t] = r.state
+	}
+	w.history = append(w.history, snapshot{w.now, states})
+}
+
+// asOf is what was registered lag ago.
+func (w *world) asOf(lag time.Duration) map[target]elbtypes.TargetHealthStateEnum {
+	for _, s := range slices.Backward(w.history) {
+		if !s.at.After(w.now.Add(-lag)) {
+			return s.states
+		}
+	}
+	return w.history[0].states
+}
+
+func (w *world) set(t target, state elbtypes.TargetHealthStateEnum) {
+	if r := w.targets[t]; r == nil || r.state != state {
+		w.targets[t] = &registered{state, w.now}
+		w.record()
+	}
+}
+
+// check is one round of health checks.
+func (w *world) check(t target) {
+	r := w.targets[t]
+	switch {
+	case r.state == draining:
+		delete(w.targets, t)
+		w.record()
+	case !w.listener:
+		w.set(t, unused)
+	case w.answersTCP(t.Address) && t.Port == binding.Port:
+		w.set(t, healthy)
+	default:
+		w.set(t, unhealthy)
+	}
+}
+
+func (w *world) checkAll() {
+	for t := range maps.Clone(w.targets) {
+		w.check(t)
+	}
+}
+
+// answersTCP: a standby does not, another's server may.
+func (w *world) answersTCP(address string) bool {
+	return w.owners[address] == "other" || address == w.primary && w.exists && w.status == "available"
+}
+
+// counted are the targets that keep the group from being empty.
+func (w *world) counted() []target {
+	found := []target{}
+	for t, r := range w.targets {
+		if r.state != draining && r.state != unused {
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
+// client is an actor's view of the world. before runs ahead of each call's
+// effect, and may refuse the call; after may lose its reply.
+type client struct {
+	*world
+	before, after func(operation string) error
+	lag           func() time.Duration
+	calls         []string // every call, in order
+	changes       []string // calls that change targets, in order
+	lastAnswer    resolve.Answer
+	holder        string
+	changing      func(operation string, t elbtypes.TargetDescription) // judges a change ahead of its effect
+}
+
+// newClient sees the world as it is, at once and without a fault.
+func newClient(w *world) *client {
+	return &client{
+		world:    w,
+		before:   func(string) error { return nil },
+		after:    func(string) error { return nil },
+		lag:      func() time.Duration { return 0 },
+		changing: func(string, elbtypes.TargetDescription) {},
+	}
+}
+
+func (c *client) deps() Deps {
+	return Deps{ELB: c, RDS: c, EC2: c, Lambda: c, Registry: c, clock: func() time.Time { return c.now }}
+}
+
+func (c *client) sync() (Report, error) { return Sync(context.Background(), c.deps(), binding) }
+
+func call[T any](c *client, operation string, effect func() (T, error)) (T, error) {
+	var none T
+	c.calls = append(c.calls, operation)
+	if err := c.before(operation); err != nil {
+		return none, err
+	}
+	out, err := effect()
+	if err != nil {
+		return none, err
+	}
+	if err := c.after(operation); err != nil {
+		return none, err
+	}
+	return out, nil
+}
+
+func (c *client) DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error) {
+	return call(c, "DescribeTargetHealth", func() (*elb.DescribeTargetHealthOutput, error) {
+		out := &elb.DescribeTargetHealthOutput{}
+		for t, state := range c.asOf(c.lag()) {
+			out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, elbtypes.TargetHealthDescription{
+				Target:          &elbtypes.TargetDescription{Id: &t.Address, Port: aws.Int32(int32(t.Port))},
+				HealthCheckPort: aws.String("5432"),
+				TargetHealth:    &elbtypes.TargetHealth{State: state},
+			})
+		}
+		return out, nil
+	})
+}
+
+func (c *client) RegisterTargets(_ context.Context, in *elb.RegisterTargetsInput, _ ...func(*elb.Options)) (*elb.RegisterTargetsOutput, error) {
+	return call(c, "RegisterTargets", func() (*elb.RegisterTargetsOutput, error) {
+		for _, described := range in.Targets {
+			c.changing("register", described)
+			t := target{*described.Id, int(aws.ToInt32(described.Port))}
+			c.changes = append(c.changes, "register "+t.String())
+			if r := c.targets[t]; r != nil && r.state != draining {
+				continue
+			}
+			if c.listener {
+				c.set(t, initial)
+			} else {
+				c.set(t, unused)
+			}
+		}
+		return &elb.RegisterTargetsOutput{}, nil
+	})
+}
+
+// DeregisterTargets takes what matches address and port, and is silent about
+// the rest, as ELB is.
+func (c *client) DeregisterTargets(_ context.Context, in *elb.DeregisterTargetsInput, _ ...func(*elb.Options)) (*elb.DeregisterTargetsOutput, error) {
+	return call(c, "DeregisterTargets", func() (*elb.DeregisterTargetsOutput, error) {
+		for _, described := range in.Targets {
+			c.changing("deregister", described)
+			t := target{*described.Id, int(aws.ToInt32(described.Port))}
+			c.changes = append(c.changes, "deregister "+t.String())
+			if c.targets[t] != nil {
+				c.set(t, draining)
+			}
+		}
+		return &elb.DeregisterTargetsOutput{}, nil
+	})
+}
+
+func (c *client) DescribeDBInstances(context.Context, *rds.DescribeDBInstancesInput, ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error) {
+	return call(c, "DescribeDBInstances", func() (*rds.DescribeDBInstancesOutput, error) {
+		if !c.exists {
+			return nil, &rdstypes.DBInstanceNotFoundFault{}
+		}
+		return &rds.DescribeDBInstancesOutput{DBInstances: []rdstypes.DBInstance{{
+			DBInstanceIdentifier: aws.String("orders"),
+			DBInstanceStatus:     &c.status,
+			Endpoint:             &rdstypes.Endpoint{Address: aws.String(binding.Host), Port: aws.Int32(5432)},
+			VpcSecurityGroups:    []rdstypes.VpcSecurityGroupMembership{{VpcSecurityGroupId: aws.String(group), Status: aws.String("active")}},
+		}}}, nil
+	})
+}
+
+func (c *client) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
+	return call(c, "DescribeNetworkInterfaces", func() (*ec2.DescribeNetworkInterfacesOutput, error) {
+		groups := map[string]string{"database": group, "other": "sg-other"}
+		out := &ec2.DescribeNetworkInterfacesOutput{}
+		for _, address := range in.Filters[1].Values {
+			if owner, taken := c.owners[address]; taken {
+				out.NetworkInterfaces = append(out.NetworkInterfaces, ec2types.NetworkInterface{
+					Groups:             []ec2types.GroupIdentifier{{GroupId: aws.String(groups[owner])}},
+					PrivateIpAddresses: []ec2types.NetworkInterfacePrivateIpAddress{{PrivateIpAddress: &address}},
+				})
+			}
+		}
+		return out, nil
+	})
+}
+
+func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {
+	return call(c, "Invoke", func() (*lambda.InvokeOutput, error) {
+		var r resolve.Request
+		if err := json.Unmarshal(in.Payload, &r); err != nil {
+			return nil, err
+		}
+		answer := c.dns()
+		for _, address := range r.Probe {
+			answer.Probes = append(answer.Probes, c.probe(address, r.TLS))
+		}
+		c.lastAnswer = answer
+		payload, err := json.Marshal(answer)
+		return &lambda.InvokeOutput{Payload: payload}, err
+	})
+}
+
+func (w *world) probe(address string, tls bool) resolve.Probe {
+	p := resolve.Probe{Address: address, Result: resolve.Blocked}
+	if !w.answersTCP(address) {
+		return p
+	}
+	p.Result = resolve.Open
+	if tls && w.owners[address] == "other" {
+		p.TLS = resolve.Mismatch
+	} else if tls {
+		p.TLS = resolve.Match
+	}
+	return p
+}
+
+func (c *client) Get(context.Context, string) (registry.Exposure, error) {
+	return call(c, "Get", func() (registry.Exposure, error) { return registry.Exposure{Sync: c.world.sync}, nil })
+}
+
+func (c *client) Lease(_ context.Context, _, holder string, d time.Duration) (int64, bool, error) {
+	given := false
+	fence, err := call(c, "Lease", func() (int64, error) {
+		if c.world.holder != "" && c.world.holder != holder && c.now.Before(c.until) {
+			return 0, nil
+		}
+		given = true
+		c.world.holder, c.until, c.holder = holder, c.now.Add(d), holder
+		c.fence++
+		return c.fence, nil
+	})
+	return fence, given && err == nil, err
+}
+
+func (c *client) Release(_ context.Context, _, holder string) error {
+	_, err := call(c, "Release", func() (any, error) {
+		if c.world.holder == holder {
+			c.world.holder = ""
+		}
+		return nil, nil
+	})
+	return err
+}
+
+func (c *client) SaveSync(_ context.Context, _ string, fence int64, state json.RawMessage) error {
+	_, err := call(c, "SaveSync", func() (any, error) {
+		if fence != c.fence {
+			return nil, errors.New("overtaken")
+		}
+		c.world.sync = slices.Clone(state)
+		return nil, nil
+	})
+	return err
+}
