@@ -1,0 +1,74 @@
+package ec2
+
+import (
+	"log/slog"
+	"net/netip"
+
+	"github.com/rdslink/rdslink/local/network"
+)
+
+// guard makes the kernel of a VPC judge as its security groups now say. It follows every change of rules or interfaces: a rule
+// that names a group admits the addresses that carry the group at the moment.
+//
+// A network that refuses is this machine's fault and not the caller's, so it is logged and not answered.
+func (s *Service) guard(vpc string) {
+	if err := s.addresses.SetFirewall(vpc, s.firewall(vpc)); err != nil {
+		slog.Error("set firewall", "vpc", vpc, "error", err)
+	}
+}
+
+func (s *Service) firewall(vpc string) network.Firewall {
+	members := s.interfaces.where(func(i *Interface) bool { return i.VPC == vpc })
+	addresses := map[string][]netip.Addr{}
+	for _, i := range members {
+		for _, group := range i.Groups {
+			addresses[group] = append(addresses[group], i.Address)
+		}
+	}
+	firewall := network.Firewall{}
+	for _, i := range members {
+		firewall[i.Address] = s.guardOf(i, addresses)
+	}
+	return firewall
+}
+
+// everything is what an interface without security groups lets through.
+var everything = []network.Rule{{Peer: netip.MustParsePrefix(anywhere), ToPort: 65535}}
+
+func (s *Service) guardOf(i *Interface, members map[string][]netip.Addr) network.Guard {
+	if len(i.Groups) == 0 {
+		return network.Guard{Inbound: everything, Outbound: everything}
+	}
+	var guard network.Guard
+	for _, id := range i.Groups {
+		g, _ := s.securityGroups.find(id) // a group that an interface carries cannot be deleted
+		for _, r := range g.rules {
+			if r.egress {
+				guard.Outbound = append(guard.Outbound, r.compile(members)...)
+			} else {
+				guard.Inbound = append(guard.Inbound, r.compile(members)...)
+			}
+		}
+	}
+	return guard
+}
+
+// compile is the rule in terms of addresses; UDP and ICMP do not exist in the local network.
+func (r *rule) compile(members map[string][]netip.Addr) []network.Rule {
+	from, to := uint16(r.fromPort), uint16(r.toPort)
+	switch r.protocol {
+	case allProtocols:
+		from, to = 0, 65535
+	case "tcp":
+	default:
+		return nil
+	}
+	if r.cidr != "" {
+		return []network.Rule{{Peer: netip.MustParsePrefix(r.cidr), FromPort: from, ToPort: to}}
+	}
+	var rules []network.Rule
+	for _, a := range members[r.group] {
+		rules = append(rules, network.Rule{Peer: netip.PrefixFrom(a, a.BitLen()), FromPort: from, ToPort: to})
+	}
+	return rules
+}

@@ -1,0 +1,224 @@
+package ec2
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+type vpc struct {
+	ID, Account string
+	blocks      []cidrBlock // the first is the primary one
+	dns         dnsAttributes
+	common
+}
+
+func (v *vpc) identity() (id, account string) { return v.ID, v.Account }
+
+type cidrBlock struct {
+	association string
+	cidr        netip.Prefix
+}
+
+func (v *vpc) addBlock(cidr netip.Prefix) cidrBlock {
+	block := cidrBlock{model.ID("vpc-cidr-assoc"), cidr}
+	v.blocks = append(v.blocks, block)
+	return block
+}
+
+// CIDRs are the address ranges of a VPC; none when there is no such VPC.
+func (s *Service) CIDRs(vpc string) []netip.Prefix {
+	v, ok := s.vpcs.find(vpc)
+	if !ok {
+		return nil
+	}
+	cidrs := make([]netip.Prefix, len(v.blocks))
+	for i, block := range v.blocks {
+		cidrs[i] = block.cidr
+	}
+	return cidrs
+}
+
+func noVPC(id string) error {
+	return wire.Errorf("InvalidVpcID.NotFound", "The vpc ID '%s' does not exist", id)
+}
+
+func (s *Service) vpc(ctx context.Context, id *string) (*vpc, error) {
+	if aws.ToString(id) == "" {
+		return nil, missing("vpcId")
+	}
+	v, ok := s.vpcs.of(wire.CallerOf(ctx).Account, *id)
+	if !ok {
+		return nil, noVPC(*id)
+	}
+	return v, nil
+}
+
+func missing(parameter string) error {
+	return wire.Errorf("MissingParameter", "The request must contain the parameter %s", parameter)
+}
+
+// cidr reads an address block in its canonical form, as AWS does (API_CreateSubnet: 100.68.0.18/18 becomes 100.68.0.0/18).
+// A VPC's and a subnet's has between 16 and 28 bits.
+func cidr(text *string, code string) (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(aws.ToString(text))
+	switch {
+	case text == nil:
+		return prefix, missing("cidrBlock")
+	case err != nil || !prefix.Addr().Is4():
+		return prefix, wire.Errorf("InvalidParameterValue", "Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", *text)
+	case prefix.Bits() < 16 || prefix.Bits() > 28:
+		return prefix, wire.Errorf(code, "The CIDR '%s' is invalid.", *text)
+	}
+	return prefix.Masked(), nil
+}
+
+// createVPC also makes the VPC's default security group.
+func (s *Service) createVPC(ctx context.Context, in *sdk.CreateVpcInput) (*sdk.CreateVpcOutput, error) {
+	block, err := cidr(in.CidrBlock, "InvalidVpc.Range")
+	if err != nil {
+		return nil, err
+	}
+	tags, err := specified(in.TagSpecifications, types.ResourceTypeVpc)
+	if err != nil {
+		return nil, err
+	}
+	// A VPC that CreateVpc makes has DNS support but no DNS hostnames (userguide/vpc-dns.html).
+	v := &vpc{ID: model.ID("vpc"), Account: wire.CallerOf(ctx).Account, dns: dnsAttributes{support: true}, common: born(tags)}
+	v.addBlock(block)
+	if err := s.namespaces.CreateVPC(v.ID, block); err != nil {
+		return nil, fmt.Errorf("create network of %s: %w", v.ID, err)
+	}
+	s.records.setVPC(v.ID, v.dns)
+	s.vpcs.add(v)
+	s.securityGroups.add(defaultSecurityGroup(v))
+	return &sdk.CreateVpcOutput{Vpc: new(describedVPC(v))}, nil
+}
+
+var vpcFilters = filterable[*vpc]{
+	"vpc-id":     func(v *vpc) []string { return []string{v.ID} },
+	"owner-id":   func(v *vpc) []string { return []string{v.Account} },
+	"cidr":       func(v *vpc) []string { return []string{v.blocks[0].cidr.String()} },
+	"cidr-block": func(v *vpc) []string { return []string{v.blocks[0].cidr.String()} },
+	"cidr-block-association.cidr-block": func(v *vpc) []string {
+		var cidrs []string
+		for _, block := range v.blocks {
+			cidrs = append(cidrs, block.cidr.String())
+		}
+		return cidrs
+	},
+	"state":      func(*vpc) []string { return []string{string(types.VpcStateAvailable)} },
+	"is-default": func(*vpc) []string { return boolean(false) },
+	"isDefault":  func(*vpc) []string { return boolean(false) },
+}
+
+func (s *Service) describeVPCs(ctx context.Context, in *sdk.DescribeVpcsInput) (*sdk.DescribeVpcsOutput, error) {
+	q := query{ids: in.VpcIds, notFound: noVPC, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	found, next, err := list(ctx, s, s.vpcs, q, vpcFilters)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.DescribeVpcsOutput{NextToken: next}
+	for _, v := range found {
+		out.Vpcs = append(out.Vpcs, describedVPC(v))
+	}
+	return out, nil
+}
+
+func describedVPC(v *vpc) types.Vpc {
+	out := types.Vpc{
+		VpcId: &v.ID, OwnerId: &v.Account, CidrBlock: aws.String(v.blocks[0].cidr.String()), State: types.VpcStateAvailable,
+		InstanceTenancy: types.TenancyDefault, IsDefault: aws.Bool(false), Tags: v.tags,
+	}
+	for _, block := range v.blocks {
+		out.CidrBlockAssociationSet = append(out.CidrBlockAssociationSet, *describedBlock(block))
+	}
+	return out
+}
+
+func describedBlock(b cidrBlock) *types.VpcCidrBlockAssociation {
+	return &types.VpcCidrBlockAssociation{
+		AssociationId: aws.String(b.association), CidrBlock: aws.String(b.cidr.String()),
+		CidrBlockState: &types.VpcCidrBlockState{State: types.VpcCidrBlockStateCodeAssociated},
+	}
+}
+
+func (s *Service) associateVPCCIDRBlock(ctx context.Context, in *sdk.AssociateVpcCidrBlockInput) (*sdk.AssociateVpcCidrBlockOutput, error) {
+	v, err := s.vpc(ctx, in.VpcId)
+	if err != nil {
+		return nil, err
+	}
+	block, err := cidr(in.CidrBlock, "InvalidVpc.Range")
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(v.blocks, func(b cidrBlock) bool { return b.cidr.Overlaps(block) }) {
+		return nil, wire.Errorf("InvalidVpc.Range", "The CIDR '%s' conflicts with another CIDR block of the VPC.", block)
+	}
+	return &sdk.AssociateVpcCidrBlockOutput{VpcId: &v.ID, CidrBlockAssociation: describedBlock(v.addBlock(block))}, nil
+}
+
+func (s *Service) deleteVPC(ctx context.Context, in *sdk.DeleteVpcInput) (*sdk.DeleteVpcOutput, error) {
+	v, err := s.vpc(ctx, in.VpcId)
+	if err != nil {
+		return nil, err
+	}
+	groups := s.securityGroups.where(func(g *SecurityGroup) bool { return g.VPC == v.ID })
+	subnets := s.subnets.where(func(n *Subnet) bool { return n.VPC == v.ID })
+	if len(subnets) > 0 || len(groups) > 1 { // the default group goes with its VPC
+		return nil, wire.Errorf("DependencyViolation", "The vpc '%s' has dependencies and cannot be deleted.", v.ID)
+	}
+	for _, g := range groups {
+		s.securityGroups.remove(g.ID)
+	}
+	s.vpcs.remove(v.ID)
+	s.records.deleteVPC(v.ID)
+	s.namespaces.DeleteVPC(v.ID)
+	return &sdk.DeleteVpcOutput{}, nil
+}
+
+func (s *Service) describeVPCAttribute(ctx context.Context, in *sdk.DescribeVpcAttributeInput) (*sdk.DescribeVpcAttributeOutput, error) {
+	v, err := s.vpc(ctx, in.VpcId)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.DescribeVpcAttributeOutput{VpcId: &v.ID}
+	switch in.Attribute {
+	case types.VpcAttributeNameEnableDnsSupport:
+		out.EnableDnsSupport = &types.AttributeBooleanValue{Value: aws.Bool(v.dns.support)}
+	case types.VpcAttributeNameEnableDnsHostnames:
+		out.EnableDnsHostnames = &types.AttributeBooleanValue{Value: aws.Bool(v.dns.hostnames)}
+	default:
+		return nil, wire.Errorf("InvalidParameterValue", "Value (%s) for parameter attribute is invalid.", in.Attribute)
+	}
+	return out, nil
+}
+
+// modifyVPCAttribute changes one attribute in a call
+// (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcAttribute.html).
+func (s *Service) modifyVPCAttribute(ctx context.Context, in *sdk.ModifyVpcAttributeInput) (*sdk.ModifyVpcAttributeOutput, error) {
+	v, err := s.vpc(ctx, in.VpcId)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.EnableDnsSupport != nil && in.EnableDnsHostnames != nil:
+		return nil, wire.Errorf("InvalidParameterCombination", "Fields for multiple attribute types specified")
+	case in.EnableDnsSupport != nil:
+		v.dns.support = aws.ToBool(in.EnableDnsSupport.Value)
+	case in.EnableDnsHostnames != nil:
+		v.dns.hostnames = aws.ToBool(in.EnableDnsHostnames.Value)
+	default:
+		return nil, wire.Errorf("InvalidParameterCombination", "No attributes specified.")
+	}
+	s.records.setVPC(v.ID, v.dns)
+	return &sdk.ModifyVpcAttributeOutput{}, nil
+}
