@@ -164,7 +164,8 @@ func (p *callParser) arguments() ([]expression, error) {
 	}
 }
 
-// quoted reads a string; a backslash keeps the quote, the braces or the backslash that follows it.
+// quoted reads a string; a backslash keeps the quote or the backslash that follows it. Escaped braces are refused: States.Format
+// would take them for a placeholder.
 func (p *callParser) quoted() (expression, error) {
 	var text strings.Builder
 	for i := 1; i < len(p.rest); i++ {
@@ -174,8 +175,8 @@ func (p *callParser) quoted() (expression, error) {
 			return func(scope) (any, error) { return text.String(), nil }, nil
 		case '\\':
 			i++
-			if i == len(p.rest) || !strings.ContainsRune(`'{}\`, rune(p.rest[i])) {
-				return nil, fmt.Errorf("%q escapes what needs no escape", p.rest)
+			if i == len(p.rest) || p.rest[i] != '\'' && p.rest[i] != '\\' {
+				return nil, fmt.Errorf("%q has an escape that is not supported", p.rest)
 			}
 			text.WriteByte(p.rest[i])
 		default:

@@ -1,0 +1,152 @@
+package sfn
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+const document = `{"a":{"b":[1,{"c":"x"}],"d.e":2},"text":"t","n":1.50,"null":null,"list":["a","b"]}`
+
+func TestExpressions(t *testing.T) {
+	tests := map[string]string{ // expression to its value, or to what its error says
+		`$`:                 `"text":"t"`,
+		`$.a.b[1].c`:        `"x"`,
+		`$['a']['d.e']`:     `2`,
+		`$.n`:               `1.50`,
+		`$.null`:            `null`,
+		`$$.Execution.Name`: `"run"`,
+		`$.a.x`:             `No results for path: $['a']['x']`,
+		`$.x.y.z`:           `Missing property in path $['x']`,
+		`$.text.y`:          `No results for path: $['text']['y']`,
+		`$.a.b[2]`:          `No results for path: $['a']['b'][2]`,
+		`States.Format('a {} b {}', $.text, $.n)`:                     `"a t b 1.50"`,
+		`States.Format('it\'s \\: {}', $.text)`:                       `"it's \\: t"`,
+		`States.Format('{}', $.a)`:                                    `strings, numbers, booleans and null only`,
+		`States.Format('{}, {}', $.text)`:                             `2 placeholders and 1 arguments`,
+		`States.JsonToString($.a.b)`:                                  `"[1,{\"c\":\"x\"}]"`,
+		`States.StringToJson('{"x":[1]}')`:                            `{"x":[1]}`,
+		`States.StringToJson('')`:                                     `null`,
+		`States.StringToJson('{')`:                                    `States.StringToJson: unexpected EOF`,
+		`States.Array($.text, 'a, b', 3, true, null, States.Array())`: `["t","a, b",3,true,null,[]]`,
+		`States.ArrayContains($.list, 'b')`:                           `true`,
+		`States.ArrayContains($.list, 'c')`:                           `false`,
+		`States.ArrayContains($.text, 'c')`:                           `not an array`,
+		`States.ArrayLength($.list)`:                                  `2`,
+		`States.JsonToString(States.StringToJson($.x))`:               `No results for path: $['x']`,
+	}
+	input, _ := decode([]byte(document))
+	in := scope{input, map[string]any{"Execution": map[string]any{"Name": "run"}}}
+	for text, want := range tests {
+		t.Run(text, func(t *testing.T) {
+			compute, err := compileExpression(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := compute(in)
+			got := encode(v)
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, want) {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestRules(t *testing.T) {
+	tests := map[string]bool{
+		`"Variable":"$.text","StringEquals":"t"`:                                                                           true,
+		`"Variable":"$.text","StringEqualsPath":"$.list[0]"`:                                                               false,
+		`"Variable":"$.n","StringEquals":"1.5"`:                                                                            false,
+		`"Variable":"$.n","NumericEquals":1.5`:                                                                             true,
+		`"Variable":"$.n","NumericGreaterThan":1.5`:                                                                        false,
+		`"Variable":"$.arn","StringMatches":"arn:*:role/*"`:                                                                true,
+		`"Variable":"$.arn","StringMatches":"arn:?*"`:                                                                      false,
+		`"Variable":"$.at","TimestampLessThan":"2026-11-20T00:00:01Z"`:                                                     true,
+		`"Variable":"$.flag","BooleanEquals":true`:                                                                         true,
+		`"Variable":"$.text","BooleanEquals":true`:                                                                         false,
+		`"Variable":"$.gone","IsPresent":false`:                                                                            true,
+		`"Variable":"$.null","IsPresent":true`:                                                                             true,
+		`"Variable":"$.null","IsNull":true`:                                                                                true,
+		`"Variable":"$.at","IsTimestamp":true`:                                                                             true,
+		`"Variable":"$.n","IsString":false`:                                                                                true,
+		`"Or":[{"Variable":"$.flag","BooleanEquals":true},{"Variable":"$.gone","IsNull":true}]`:                            true,
+		`"And":[{"Variable":"$.gone","IsPresent":true},{"Variable":"$.gone","StringEquals":"x"}]`:                          false,
+		`"Not":{"And":[{"Variable":"$.flag","BooleanEquals":true},{"Not":{"Variable":"$.text","StringGreaterThan":"s"}}]}`: true,
+	}
+	input, _ := decode([]byte(`{"text":"t","n":1.5,"list":["a"],"arn":"arn:aws:iam::1:role/a/b","at":"2026-11-20T00:00:00Z","flag":true,"null":null}`))
+	for rule, want := range tests {
+		t.Run(rule, func(t *testing.T) {
+			m, err := Parse([]byte(`{"StartAt":"S","States":{"S":{"Type":"Choice","Choices":[{` + rule + `,"Next":"Y"}],"Default":"N"},"Y":{"Type":"Succeed"},"N":{"Type":"Succeed"}}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := m.States["S"].Choices[0].matches(scope{input: input})
+			if err != nil || got != want {
+				t.Errorf("got %v, %v; want %v", got, err, want)
+			}
+		})
+	}
+}
+
+// What is put at a path is found there, and the state's input stays as it was.
+func TestPutThenFind(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringMatching(`[a-z]{1,2}`)
+		p, err := ParsePath("$" + strings.Join(rapid.SliceOfN(rapid.Map(name, func(n string) string { return "." + n }), 0, 4).Draw(t, "path"), ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		into := rapid.MapOf(name, rapid.Map(rapid.MapOf(name, rapid.String()), func(m map[string]string) any {
+			below := map[string]any{}
+			for k, v := range m {
+				below[k] = v
+			}
+			return below
+		})).Draw(t, "input")
+		before := encode(into)
+		output, err := p.put(any(into), "value")
+		if encode(into) != before {
+			t.Fatalf("put at %s changed the input", p.text)
+		}
+		if err != nil {
+			return // a string is in the way
+		}
+		if found, err := p.find(scope{input: output}); err != nil || found != "value" {
+			t.Fatalf("%s in %s: %v, %v", p.text, encode(output), found, err)
+		}
+	})
+}
+
+// A retry's delay grows up to its maximum; jitter only shortens it.
+func TestRetryDelay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := Retrier{
+			Interval:    time.Duration(rapid.IntRange(1, 100).Draw(t, "interval")) * time.Second,
+			BackoffRate: rapid.Float64Range(1, 10).Draw(t, "rate"),
+			MaxDelay:    time.Duration(rapid.IntRange(101, 1000).Draw(t, "max")) * time.Second,
+		}
+		n := rapid.IntRange(1, 10000).Draw(t, "n")
+		this, next := r.delay(n), r.delay(n+1)
+		r.Jitter = true
+		jittered := r.delay(n)
+		if this < r.Interval || next < this || next > r.MaxDelay || jittered < 0 || jittered > this {
+			t.Fatalf("delays %v, %v, jittered %v", this, next, jittered)
+		}
+	})
+}
+
+// Any text is a path or an error.
+func FuzzParsePath(f *testing.F) {
+	f.Add("$.a['b'][0]")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := ParsePath(text)
+		if err == nil {
+			_, _ = p.find(scope{}) // must not panic
+		}
+	})
+}
