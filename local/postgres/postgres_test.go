@@ -229,7 +229,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"started twice":        {func() error { return s.Start(context.Background(), vpc, free) }, "start PostgreSQL server orders-prod on 10.0.2.15:5432: it runs already"},
 		"an address of nobody": {func() error { return stopped.Start(context.Background(), vpc, unknown) }, "Cannot assign requested address"},
-		"created twice":           {func() error { _, err := c.Create(postgres.Config{Name: "orders-prod"}); return err }, "file exists"},
+		"created twice":        {func() error { _, err := c.Create(postgres.Config{Name: "orders-prod"}); return err }, "file exists"},
 		"a VPC of nobody":      {func() error { return stopped.Start(context.Background(), "vpc-2", unknown) }, "VPC vpc-2 does not exist"},
 		"a user that PG reserves": {func() error {
 			_, err := c.Create(postgres.Config{Name: "x", DNSName: endpoint, User: "pg_me"})
