@@ -1,0 +1,380 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+const (
+	first  = "arn:aws:states:eu-central-1:111122223333:execution:setup:first"
+	second = "arn:aws:states:eu-central-1:111122223333:execution:setup:second"
+)
+
+var seed = Exposure{ID: "orders", DatabaseARN: "arn:db:orders", Consumer: "acme", Accounts: []string{"444455556666"},
+	Acceptance: Acceptance{Mode: "manual", MaxConnections: 1}}
+
+// table is a registry in which first has claimed the exposure of seed.
+func table(t *testing.T) (*Table, *fakeTable) {
+	t.Helper()
+	fake := &fakeTable{t: t, items: map[string]item{}}
+	registry := New(fake, "registry")
+	registry.now = func() time.Time { return time.UnixMilli(1_000_000) }
+	if _, err := registry.Claim(t.Context(), seed, first, neverAsked(t)); err != nil {
+		t.Fatal(err)
+	}
+	fake.writes = 0
+	return registry, fake
+}
+
+func neverAsked(t *testing.T) func(context.Context, string) (bool, error) {
+	return func(_ context.Context, execution string) (bool, error) {
+		t.Errorf("asked whether %s runs", execution)
+		return false, nil
+	}
+}
+
+func answer(runs bool) func(context.Context, string) (bool, error) {
+	return func(context.Context, string) (bool, error) { return runs, nil }
+}
+
+func get(t *testing.T, registry *Table) Exposure {
+	t.Helper()
+	exposure, err := registry.Get(t.Context(), seed.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exposure
+}
+
+func wantError(t *testing.T, err error, name string) {
+	t.Helper()
+	if got := step.Classify(err); got != name {
+		t.Errorf("error = %v (%s), want %q", err, got, name)
+	}
+}
+
+func TestClaim(t *testing.T) {
+	other := seed
+	other.Accounts = []string{"777788889999"}
+	for name, row := range map[string]struct {
+		seed      Exposure
+		execution string
+		running   bool
+		want      string
+		holder    string
+		writes    int
+	}{
+		"a second run makes no mutating call":   {seed: seed, execution: first, holder: first},
+		"the holder's changed input is kept":    {seed: other, execution: first, holder: first, writes: 1},
+		"a running holder keeps it":             {seed: seed, execution: second, running: true, want: "Conflict", holder: first},
+		"a holder that no longer runs loses it": {seed: seed, execution: second, holder: second, writes: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry, fake := table(t)
+			claimed, err := registry.Claim(t.Context(), row.seed, row.execution, answer(row.running))
+			wantError(t, err, row.want)
+			after := get(t, registry)
+			if after.Claim != row.holder || fake.writes != row.writes {
+				t.Errorf("holder %s after %d writes, want %s after %d", after.Claim, fake.writes, row.holder, row.writes)
+			}
+			if err == nil && (claimed.Claim != row.execution || !slices.Equal(after.Accounts, row.seed.Accounts) || after.Generation != 1) {
+				t.Errorf("claimed %+v, recorded %+v", claimed, after)
+			}
+			if err != nil && !strings.Contains(err.Error(), first) {
+				t.Errorf("%v does not name the holder", err)
+			}
+		})
+	}
+}
+
+func TestOneOfTwoClaimsAtOnceWins(t *testing.T) {
+	registry, fake := table(t)
+	fake.before = func() {
+		if _, err := registry.Claim(t.Context(), seed, "third", answer(false)); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := registry.Claim(t.Context(), seed, second, answer(false))
+	wantError(t, err, "Conflict")
+	if holder := get(t, registry).Claim; holder != "third" {
+		t.Errorf("holder = %s", holder)
+	}
+}
+
+func TestOneOfTwoFirstClaimsWins(t *testing.T) {
+	fake := &fakeTable{t: t, items: map[string]item{}}
+	registry := New(fake, "registry")
+	fake.before = func() {
+		if _, err := registry.Claim(t.Context(), seed, first, neverAsked(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := registry.Claim(t.Context(), seed, second, neverAsked(t))
+	wantError(t, err, "Conflict")
+}
+
+func TestClaimTakesTheWordOfNobodyWhenStepFunctionsFails(t *testing.T) {
+	registry, _ := table(t)
+	_, err := registry.Claim(t.Context(), seed, second, func(context.Context, string) (bool, error) { return false, errors.New("down") })
+	wantError(t, err, "Failed")
+}
+
+func TestRecord(t *testing.T) {
+	for name, row := range map[string]struct {
+		execution string
+		set       map[string]any
+		want      string
+		writes    int
+	}{
+		"a new attribute":                     {execution: first, set: map[string]any{"serviceId": "vpce-svc-2"}, writes: 1},
+		"a second run makes no mutating call": {execution: first, set: map[string]any{"serviceId": "vpce-svc-1", "generation": 1}},
+		"lists are compared by value":         {execution: first, set: map[string]any{"accounts": []string{"444455556666"}}},
+		"a zero value removes":                {execution: first, set: map[string]any{"serviceId": ""}, writes: 1},
+		"removing nothing writes nothing":     {execution: first, set: map[string]any{"listenerArn": "", "principals": []string{}}},
+		"a lost claim":                        {execution: second, set: map[string]any{"serviceId": "vpce-svc-2"}, want: "Conflict"},
+		"a misspelt attribute":                {execution: first, set: map[string]any{"serviceID": "x"}, want: "Failed"},
+		"an attribute of another method":      {execution: first, set: map[string]any{"claim": second}, want: "Failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry, fake := table(t)
+			if err := registry.Record(t.Context(), seed.ID, first, map[string]any{"serviceId": "vpce-svc-1"}); err != nil {
+				t.Fatal(err)
+			}
+			fake.writes = 0
+			wantError(t, registry.Record(t.Context(), seed.ID, row.execution, row.set), row.want)
+			if fake.writes != row.writes {
+				t.Errorf("%d writes, want %d", fake.writes, row.writes)
+			}
+			want := "vpce-svc-1"
+			if value, set := row.set["serviceId"]; set && row.want == "" {
+				want = value.(string)
+			}
+			if got := get(t, registry).ServiceID; got != want {
+				t.Errorf("serviceId = %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestRecordLosesARace(t *testing.T) {
+	registry, fake := table(t)
+	fake.before = func() {
+		if _, err := registry.Claim(t.Context(), seed, second, answer(false)); err != nil {
+			t.Error(err)
+		}
+	}
+	err := registry.Record(t.Context(), seed.ID, first, map[string]any{"serviceId": "vpce-svc-1"})
+	wantError(t, err, "Conflict")
+	if got := get(t, registry).ServiceID; got != "" {
+		t.Errorf("serviceId = %q", got)
+	}
+}
+
+func TestLookUps(t *testing.T) {
+	registry, _ := table(t)
+	for _, id := range []string{"billing", "crm"} {
+		if _, err := registry.Claim(t.Context(), Exposure{ID: id, DatabaseARN: "arn:db:shared"}, id, neverAsked(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := registry.Record(t.Context(), "crm", "crm", map[string]any{"serviceId": "vpce-svc-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.PutResolver(t.Context(), Resolver{VPCID: "vpc-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.StoreToken(t.Context(), "billing", "billing", Token{Value: "t"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		find func() ([]Exposure, error)
+		want []string
+	}{
+		"all, without resolvers": {func() ([]Exposure, error) { return registry.All(t.Context()) }, []string{"billing", "crm", "orders"}},
+		"by database":            {func() ([]Exposure, error) { return registry.ByDatabase(t.Context(), "arn:db:shared") }, []string{"billing", "crm"}},
+		"awaiting":               {func() ([]Exposure, error) { return registry.Awaiting(t.Context()) }, []string{"billing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := row.find()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := map[string]bool{}
+			for _, exposure := range found {
+				ids[exposure.ID] = true
+			}
+			if got := slices.Sorted(maps.Keys(ids)); !slices.Equal(got, row.want) {
+				t.Errorf("found %v, want %v", got, row.want)
+			}
+		})
+	}
+	if found, ok, err := registry.ByService(t.Context(), "vpce-svc-1"); err != nil || !ok || found.ID != "crm" {
+		t.Errorf("ByService = %s, %v, %v", found.ID, ok, err)
+	}
+	if _, ok, err := registry.ByService(t.Context(), "vpce-svc-9"); err != nil || ok {
+		t.Errorf("ByService of a stranger = %v, %v", ok, err)
+	}
+}
+
+func TestGetOfAStranger(t *testing.T) {
+	registry, _ := table(t)
+	if _, err := registry.Get(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestStoreToken(t *testing.T) {
+	stored := Token{Value: "stored", RedriveCount: 1, RetryCount: 1}
+	for name, row := range map[string]struct {
+		takeover bool
+		by       string
+		token    Token
+		want     string
+		holds    string
+	}{
+		"the same attempt again":                    {by: first, token: Token{Value: "new", RedriveCount: 1, RetryCount: 1}, holds: "new"},
+		"a later retry":                             {by: first, token: Token{Value: "new", RedriveCount: 1, RetryCount: 2}, holds: "new"},
+		"a later redrive starts counting retries":   {by: first, token: Token{Value: "new", RedriveCount: 2}, holds: "new"},
+		"an overtaken retry":                        {by: first, token: Token{Value: "new", RedriveCount: 1}, want: "Conflict", holds: "stored"},
+		"an overtaken redrive":                      {by: first, token: Token{Value: "new", RetryCount: 9}, want: "Conflict", holds: "stored"},
+		"another execution without the claim":       {by: second, token: Token{Value: "new", RedriveCount: 9}, want: "Conflict", holds: "stored"},
+		"another execution that took over":          {takeover: true, by: second, token: Token{Value: "new"}, holds: "new"},
+		"the old execution, after it was overtaken": {takeover: true, by: first, token: Token{Value: "new", RetryCount: 9}, want: "Conflict", holds: "stored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry, _ := table(t)
+			if err := registry.StoreToken(t.Context(), seed.ID, first, stored); err != nil {
+				t.Fatal(err)
+			}
+			if row.takeover {
+				if _, err := registry.Claim(t.Context(), seed, second, answer(false)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantError(t, registry.StoreToken(t.Context(), seed.ID, row.by, row.token), row.want)
+			if after := get(t, registry); after.Token.Value != row.holds || after.Awaiting != "yes" {
+				t.Errorf("token %s, awaiting %q", after.Token.Value, after.Awaiting)
+			}
+		})
+	}
+}
+
+func TestClearTokenLeavesANewerOne(t *testing.T) {
+	registry, _ := table(t)
+	if err := registry.StoreToken(t.Context(), seed.ID, first, Token{Value: "newer"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.ClearToken(t.Context(), seed.ID, "older"); err != nil {
+		t.Fatal(err)
+	}
+	if after := get(t, registry); after.Token == nil {
+		t.Fatal("the newer token is gone")
+	}
+	if err := registry.ClearToken(t.Context(), seed.ID, "newer"); err != nil {
+		t.Fatal(err)
+	}
+	if after := get(t, registry); after.Token != nil || after.Awaiting != "" {
+		t.Errorf("token %v, awaiting %q", after.Token, after.Awaiting)
+	}
+}
+
+func TestConnectionsAndDecisionsAdd(t *testing.T) {
+	registry, fake := table(t)
+	seen := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	for endpoint, state := range map[string]string{"vpce-1": "pendingAcceptance", "vpce-2": "available"} {
+		if err := registry.RecordConnections(t.Context(), seed.ID, map[string]Connection{endpoint: {Owner: "444455556666", State: state, Seen: seen}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decision := Decision{EndpointID: "vpce-1", Action: "accept", By: "ana", EventID: "e1", Time: seen}
+	later := Decision{EndpointID: "vpce-2", Action: "reject", EventID: "e2", Time: seen}
+	for _, d := range []Decision{decision, decision, later} {
+		if err := registry.AddDecision(t.Context(), seed.ID, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if fake.writes != 4 {
+		t.Errorf("%d writes: an event that came twice is one decision", fake.writes)
+	}
+	after := get(t, registry)
+	if !slices.Equal(after.Decisions, []Decision{decision, later}) {
+		t.Errorf("decisions = %+v", after.Decisions)
+	}
+	if len(after.Connections) != 2 || after.Connections["vpce-1"].State != "pendingAcceptance" || !after.Connections["vpce-2"].Seen.Equal(seen) {
+		t.Errorf("connections = %+v", after.Connections)
+	}
+}
+
+func TestNothingIsWrittenForAStranger(t *testing.T) {
+	registry, fake := table(t)
+	err := registry.RecordConnections(t.Context(), "nobody", map[string]Connection{"vpce-1": {}})
+	if !errors.Is(err, ErrNotFound) || fake.items["nobody"] != nil {
+		t.Errorf("error = %v, item %v", err, fake.items["nobody"])
+	}
+}
+
+func TestLease(t *testing.T) {
+	registry, _ := table(t)
+	lease := func(holder string) (int64, bool) {
+		fence, ok, err := registry.Lease(t.Context(), seed.ID, holder, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fence, ok
+	}
+	if fence, ok := lease("a"); !ok || fence != 1 {
+		t.Errorf("first lease: %d, %v", fence, ok)
+	}
+	if _, ok := lease("b"); ok {
+		t.Error("b got the lease while a has it")
+	}
+	if fence, ok := lease("a"); !ok || fence != 2 {
+		t.Errorf("a's renewal: %d, %v", fence, ok)
+	}
+	later := registry.now().Add(2 * time.Minute)
+	registry.now = func() time.Time { return later }
+	fence, ok := lease("b")
+	if !ok || fence != 3 {
+		t.Errorf("b after a's lease ran out: %d, %v", fence, ok)
+	}
+	if err := registry.Release(t.Context(), seed.ID, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := lease("c"); ok {
+		t.Error("a released b's lease")
+	}
+	wantError(t, registry.SaveSync(t.Context(), seed.ID, 2, json.RawMessage(`{"by":"a"}`)), "Conflict")
+	wantError(t, registry.SaveSync(t.Context(), seed.ID, fence, json.RawMessage(`{"by":"b"}`)), "")
+	if err := registry.Release(t.Context(), seed.ID, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := lease("c"); !ok {
+		t.Error("c did not get the released lease")
+	}
+	if got := string(get(t, registry).Sync); got != `{"by":"b"}` {
+		t.Errorf("sync = %s", got)
+	}
+}
+
+func TestResolver(t *testing.T) {
+	registry, _ := table(t)
+	if _, found, err := registry.Resolver(t.Context(), "vpc-1"); err != nil || found {
+		t.Errorf("resolver of an unknown VPC: %v, %v", found, err)
+	}
+	put := Resolver{VPCID: "vpc-1", FunctionName: "rdslink-resolver-vpc-1", SecurityGroupID: "sg-1", SubnetIDs: []string{"subnet-1"}}
+	if err := registry.PutResolver(t.Context(), put); err != nil {
+		t.Fatal(err)
+	}
+	got, found, err := registry.Resolver(t.Context(), "vpc-1")
+	if err != nil || !found || got.FunctionName != put.FunctionName || !slices.Equal(got.SubnetIDs, put.SubnetIDs) {
+		t.Errorf("resolver = %+v, %v, %v", got, found, err)
+	}
+}
