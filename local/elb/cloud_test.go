@@ -32,7 +32,7 @@ type cloud struct {
 	subnets   map[string]*ec2.Subnet
 	groups    map[string]*ec2.SecurityGroup
 	attached  map[string]*ec2.Interface
-	names     map[string][]netip.Addr
+	records   map[string][]netip.Addr
 	inUse     map[string]bool // load balancers that endpoint services use
 	changed   []string        // load balancers whose ports changed
 	listeners map[netip.AddrPort]net.Listener
@@ -43,7 +43,7 @@ type cloud struct {
 func newCloud() *cloud {
 	c := &cloud{
 		subnets: map[string]*ec2.Subnet{}, groups: map[string]*ec2.SecurityGroup{}, attached: map[string]*ec2.Interface{},
-		names: map[string][]netip.Addr{}, inUse: map[string]bool{}, listeners: map[netip.AddrPort]net.Listener{}, blind: map[netip.Addr]bool{},
+		records: map[string][]netip.Addr{}, inUse: map[string]bool{}, listeners: map[netip.AddrPort]net.Listener{}, blind: map[netip.Addr]bool{},
 	}
 	for i, zone := range []string{"a", "b", "c"} {
 		c.addSubnet("subnet-"+zone, vpc, zone, fmt.Sprintf("10.0.%d.0/24", i+1))
@@ -118,9 +118,9 @@ func (c *cloud) ServiceOf(arn string) (string, bool) { return "vpce-svc-1", c.in
 func (c *cloud) PortsChanged(arn string)             { c.changed = append(c.changed, arn) }
 
 func (c *cloud) Set(name string, _ map[string][]netip.Addr, outside []netip.Addr, _ uint32) {
-	c.names[name] = outside
+	c.records[name] = outside
 }
-func (c *cloud) Delete(name string) { delete(c.names, name) }
+func (c *cloud) Delete(name string) { delete(c.records, name) }
 
 func (c *cloud) Listen(_ string, at netip.AddrPort) (net.Listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

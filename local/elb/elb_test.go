@@ -23,8 +23,8 @@ func TestLoadBalancerIsProvisionedBeforeItIsActive(t *testing.T) {
 	if want := `^arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders/[0-9a-f]{16}$`; !regexp.MustCompile(want).MatchString(*lb.LoadBalancerArn) {
 		t.Errorf("ARN %s", *lb.LoadBalancerArn)
 	}
-	if len(b.names) > 0 {
-		t.Errorf("names resolve already: %v", b.names)
+	if len(b.records) > 0 {
+		t.Errorf("names resolve already: %v", b.records)
 	}
 	for _, i := range b.attached {
 		if want := `^ELB net/orders/[0-9a-f]{16}$`; !regexp.MustCompile(want).MatchString(i.Description) || !slices.Equal(i.Groups, []string{"sg-1"}) {
@@ -45,10 +45,10 @@ func TestActiveLoadBalancerResolvesToItsNodes(t *testing.T) {
 	b := newBed(t)
 	arn := b.makeLoadBalancer()
 	lb := b.loadBalancers[arn]
-	if got := b.names[lb.dnsName]; !slices.Equal(got, lb.addresses()) {
+	if got := b.records[lb.dnsName]; !slices.Equal(got, lb.addresses()) {
 		t.Errorf("%s resolves to %v", lb.dnsName, got)
 	}
-	if got := b.names["eu-central-1b."+lb.dnsName]; len(got) != 1 || got[0] != lb.nodes[1].address {
+	if got := b.records["eu-central-1b."+lb.dnsName]; len(got) != 1 || got[0] != lb.nodes[1].address {
 		t.Errorf("zone b resolves to %v", got)
 	}
 }
@@ -83,8 +83,8 @@ func TestDeletedLoadBalancerKeepsItsInterfacesForAWhile(t *testing.T) {
 		t.Error("the interfaces went with the load balancer")
 	}
 	b.eventually("the interfaces are gone", func() bool { return attached() == 0 })
-	if len(b.names) > 0 {
-		t.Errorf("names still resolve: %v", b.names)
+	if len(b.records) > 0 {
+		t.Errorf("names still resolve: %v", b.records)
 	}
 }
 
