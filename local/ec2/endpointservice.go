@@ -74,7 +74,7 @@ func (s *Service) newEndpointService(account string, in *sdk.CreateVpcEndpointSe
 		}
 	}
 	if len(svc.loadBalancers) == 0 {
-		return nil, wire.Errorf("InvalidParameter", "exactly one of network_load_balancer_arn or gateway_load_balancer_arn is a required member")
+		return nil, noLoadBalancer()
 	}
 	if err := s.addRegions(svc, in.SupportedRegions); err != nil {
 		return nil, err
@@ -86,6 +86,10 @@ func (s *Service) newEndpointService(account string, in *sdk.CreateVpcEndpointSe
 		}
 	})
 	return svc, nil
+}
+
+func noLoadBalancer() error {
+	return wire.Errorf("InvalidParameter", "exactly one of network_load_balancer_arn or gateway_load_balancer_arn is a required member")
 }
 
 // unmodelled refuses what AWS has and this local cloud does not.
@@ -201,6 +205,7 @@ func (s *Service) serviceConfiguration(svc *endpointService) types.ServiceConfig
 	return out
 }
 
+// modifyEndpointService changes everything that is asked for, or nothing.
 func (s *Service) modifyEndpointService(ctx context.Context, in *sdk.ModifyVpcEndpointServiceConfigurationInput) (*sdk.ModifyVpcEndpointServiceConfigurationOutput, error) {
 	svc, err := s.endpointService(ctx, in.ServiceId)
 	if err != nil {
@@ -210,22 +215,25 @@ func (s *Service) modifyEndpointService(ctx context.Context, in *sdk.ModifyVpcEn
 	if err := unmodelled(in.PrivateDnsName != nil || len(in.AddGatewayLoadBalancerArns) > 0 || ipv6); err != nil {
 		return nil, err
 	}
-	if err := s.modifyLoadBalancers(svc, in); err != nil {
+	changed := *svc
+	changed.loadBalancers, changed.regions = slices.Clone(svc.loadBalancers), slices.Clone(svc.regions)
+	if err := s.modifyLoadBalancers(&changed, s.hasConnections(svc), in); err != nil {
 		return nil, err
 	}
-	if err := s.modifyRegions(svc, in); err != nil {
+	if err := s.modifyRegions(&changed, in); err != nil {
 		return nil, err
 	}
 	if in.AcceptanceRequired != nil {
-		svc.acceptanceRequired = *in.AcceptanceRequired
+		changed.acceptanceRequired = *in.AcceptanceRequired
 	}
+	*svc = changed
 	return &sdk.ModifyVpcEndpointServiceConfigurationOutput{Return: aws.Bool(true)}, nil
 }
 
 // modifyLoadBalancers cannot take a load balancer away while endpoints are attached
-// (privatelink/configure-endpoint-service.html).
-func (s *Service) modifyLoadBalancers(svc *endpointService, in *sdk.ModifyVpcEndpointServiceConfigurationInput) error {
-	if len(in.RemoveNetworkLoadBalancerArns) > 0 && s.hasConnections(svc) {
+// (privatelink/configure-endpoint-service.html), nor the last one.
+func (s *Service) modifyLoadBalancers(svc *endpointService, connected bool, in *sdk.ModifyVpcEndpointServiceConfigurationInput) error {
+	if len(in.RemoveNetworkLoadBalancerArns) > 0 && connected {
 		return existingConnections()
 	}
 	for _, arn := range in.AddNetworkLoadBalancerArns {
@@ -234,6 +242,9 @@ func (s *Service) modifyLoadBalancers(svc *endpointService, in *sdk.ModifyVpcEnd
 		}
 	}
 	svc.loadBalancers = slices.DeleteFunc(svc.loadBalancers, func(arn string) bool { return slices.Contains(in.RemoveNetworkLoadBalancerArns, arn) })
+	if len(svc.loadBalancers) == 0 {
+		return noLoadBalancer()
+	}
 	s.readZones(svc)
 	return nil
 }

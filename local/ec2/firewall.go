@@ -3,6 +3,7 @@ package ec2
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 
 	"github.com/rdslink/rdslink/local/network"
 )
@@ -71,4 +72,13 @@ func (r *rule) compile(members map[string][]netip.Addr) []network.Rule {
 		rules = append(rules, network.Rule{Peer: netip.PrefixFrom(a, a.BitLen()), FromPort: from, ToPort: to})
 	}
 	return rules
+}
+
+// Admits says whether groups let a connection in from an address on a port, wherever that address lies. Elastic Load Balancing
+// asks it about PrivateLink's clients, whose own addresses no interface here carries.
+func (s *Service) Admits(groups []string, client netip.Addr, port uint16) bool {
+	inbound := s.guardOf(&Interface{Groups: groups}, nil).Inbound
+	return slices.ContainsFunc(inbound, func(r network.Rule) bool {
+		return r.Peer.Contains(client) && r.FromPort <= port && port <= r.ToPort
+	})
 }

@@ -105,7 +105,7 @@ type requester struct {
 }
 
 var requesters = []requester{
-	{"ELB net/", "amazon-elb", types.NetworkInterfaceTypeNetworkLoadBalancer},
+	{"ELB ", "amazon-elb", types.NetworkInterfaceTypeNetworkLoadBalancer},
 	{"RDSNetworkInterface", "amazon-rds", types.NetworkInterfaceTypeInterface},
 	{"AWS Lambda VPC ENI", "amazon-lambda", types.NetworkInterfaceTypeLambda},
 	{endpointInterface, "amazon-vpce", types.NetworkInterfaceTypeVpcEndpoint},
@@ -157,7 +157,8 @@ func (s *Service) networkInterface(i *Interface) types.NetworkInterface {
 	address, name := i.Address.String(), i.privateDNSName(s.world.Region)
 	out := types.NetworkInterface{
 		NetworkInterfaceId: &i.ID, OwnerId: &i.Account, VpcId: &i.VPC, SubnetId: &i.Subnet,
-		AvailabilityZone: &i.Zone, Description: &i.Description, InterfaceType: by.kind,
+		AvailabilityZone: &i.Zone, AvailabilityZoneId: aws.String(s.zoneIDAt(i.VPC, i.Address)),
+		Description: &i.Description, InterfaceType: by.kind,
 		PrivateIpAddress: &address, PrivateDnsName: &name, MacAddress: aws.String(i.macAddress()),
 		PrivateIpAddresses: []types.NetworkInterfacePrivateIpAddress{{Primary: aws.Bool(true), PrivateIpAddress: &address, PrivateDnsName: &name}},
 		RequesterManaged:   &managed, SourceDestCheck: aws.Bool(!managed), Status: types.NetworkInterfaceStatusInUse,

@@ -153,8 +153,8 @@ var securityGroupFilters = filterable[*SecurityGroup]{
 func (g *SecurityGroup) sources(of func(*rule) string) []string {
 	var sources []string
 	for _, r := range g.rules {
-		if !r.egress {
-			sources = append(sources, of(r))
+		if source := of(r); !r.egress && source != "" {
+			sources = append(sources, source)
 		}
 	}
 	return sources

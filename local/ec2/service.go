@@ -7,8 +7,13 @@
 package ec2
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"net/netip"
+	"reflect"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/network"
@@ -65,56 +70,66 @@ func (s *Service) Records() *Records { return s.records }
 // Operations are EC2's operations, by their AWS name.
 func (s *Service) Operations() wire.Operations {
 	return wire.Operations{
-		"DescribeAvailabilityZones": wire.Op(s.describeAvailabilityZones),
-		"DescribeAccountAttributes": wire.Op(s.describeAccountAttributes),
-		"DescribeInternetGateways":  wire.Op(s.describeInternetGateways),
-		"DescribeAddresses":         wire.Op(s.describeAddresses),
+		"DescribeAvailabilityZones": op(s.describeAvailabilityZones),
+		"DescribeAccountAttributes": op(s.describeAccountAttributes),
+		"DescribeInternetGateways":  op(s.describeInternetGateways),
+		"DescribeAddresses":         op(s.describeAddresses),
 
-		"CreateVpc":             wire.Op(s.createVPC),
-		"DescribeVpcs":          wire.Op(s.describeVPCs),
-		"DeleteVpc":             wire.Op(s.deleteVPC),
-		"AssociateVpcCidrBlock": wire.Op(s.associateVPCCIDRBlock),
-		"DescribeVpcAttribute":  wire.Op(s.describeVPCAttribute),
-		"ModifyVpcAttribute":    wire.Op(s.modifyVPCAttribute),
+		"CreateVpc":             op(s.createVPC),
+		"DescribeVpcs":          op(s.describeVPCs),
+		"DeleteVpc":             op(s.deleteVPC),
+		"AssociateVpcCidrBlock": op(s.associateVPCCIDRBlock),
+		"DescribeVpcAttribute":  op(s.describeVPCAttribute),
+		"ModifyVpcAttribute":    op(s.modifyVPCAttribute),
 
-		"CreateSubnet":    wire.Op(s.createSubnet),
-		"DescribeSubnets": wire.Op(s.describeSubnets),
-		"DeleteSubnet":    wire.Op(s.deleteSubnet),
+		"CreateSubnet":    op(s.createSubnet),
+		"DescribeSubnets": op(s.describeSubnets),
+		"DeleteSubnet":    op(s.deleteSubnet),
 
-		"CreateSecurityGroup":           wire.Op(s.createSecurityGroup),
-		"DescribeSecurityGroups":        wire.Op(s.describeSecurityGroups),
-		"DescribeSecurityGroupRules":    wire.Op(s.describeSecurityGroupRules),
-		"AuthorizeSecurityGroupIngress": wire.Op(s.authorizeIngress),
-		"AuthorizeSecurityGroupEgress":  wire.Op(s.authorizeEgress),
-		"RevokeSecurityGroupIngress":    wire.Op(s.revokeIngress),
-		"RevokeSecurityGroupEgress":     wire.Op(s.revokeEgress),
-		"DeleteSecurityGroup":           wire.Op(s.deleteSecurityGroup),
+		"CreateSecurityGroup":           op(s.createSecurityGroup),
+		"DescribeSecurityGroups":        op(s.describeSecurityGroups),
+		"DescribeSecurityGroupRules":    op(s.describeSecurityGroupRules),
+		"AuthorizeSecurityGroupIngress": op(s.authorizeIngress),
+		"AuthorizeSecurityGroupEgress":  op(s.authorizeEgress),
+		"RevokeSecurityGroupIngress":    op(s.revokeIngress),
+		"RevokeSecurityGroupEgress":     op(s.revokeEgress),
+		"DeleteSecurityGroup":           op(s.deleteSecurityGroup),
 
-		"DescribeNetworkInterfaces": wire.Op(s.describeNetworkInterfaces),
+		"DescribeNetworkInterfaces": op(s.describeNetworkInterfaces),
 
-		"CreateTags":   wire.Op(s.createTags),
-		"DeleteTags":   wire.Op(s.deleteTags),
-		"DescribeTags": wire.Op(s.describeTags),
+		"CreateTags":   op(s.createTags),
+		"DeleteTags":   op(s.deleteTags),
+		"DescribeTags": op(s.describeTags),
 
-		"CreateVpcEndpointServiceConfiguration":    wire.Op(s.createEndpointService),
-		"DescribeVpcEndpointServiceConfigurations": wire.Op(s.describeEndpointServiceConfigurations),
-		"DescribeVpcEndpointServices":              wire.Op(s.describeEndpointServices),
-		"ModifyVpcEndpointServiceConfiguration":    wire.Op(s.modifyEndpointService),
-		"DeleteVpcEndpointServiceConfigurations":   wire.Op(s.deleteEndpointServices),
-		"ModifyVpcEndpointServicePermissions":      wire.Op(s.modifyPermissions),
-		"DescribeVpcEndpointServicePermissions":    wire.Op(s.describePermissions),
-		"DescribeVpcEndpointConnections":           wire.Op(s.describeConnections),
-		"AcceptVpcEndpointConnections":             wire.Op(s.acceptConnections),
-		"RejectVpcEndpointConnections":             wire.Op(s.rejectConnections),
+		"CreateVpcEndpointServiceConfiguration":    op(s.createEndpointService),
+		"DescribeVpcEndpointServiceConfigurations": op(s.describeEndpointServiceConfigurations),
+		"DescribeVpcEndpointServices":              op(s.describeEndpointServices),
+		"ModifyVpcEndpointServiceConfiguration":    op(s.modifyEndpointService),
+		"DeleteVpcEndpointServiceConfigurations":   op(s.deleteEndpointServices),
+		"ModifyVpcEndpointServicePermissions":      op(s.modifyPermissions),
+		"DescribeVpcEndpointServicePermissions":    op(s.describePermissions),
+		"DescribeVpcEndpointConnections":           op(s.describeConnections),
+		"AcceptVpcEndpointConnections":             op(s.acceptConnections),
+		"RejectVpcEndpointConnections":             op(s.rejectConnections),
 
-		"CreateVpcEndpoint":    wire.Op(s.createEndpoint),
-		"DescribeVpcEndpoints": wire.Op(s.describeEndpoints),
-		"DeleteVpcEndpoints":   wire.Op(s.deleteEndpoints),
+		"CreateVpcEndpoint":    op(s.createEndpoint),
+		"DescribeVpcEndpoints": op(s.describeEndpoints),
+		"DeleteVpcEndpoints":   op(s.deleteEndpoints),
 
-		"CreateVpcEndpointConnectionNotification":    wire.Op(s.createNotification),
-		"DescribeVpcEndpointConnectionNotifications": wire.Op(s.describeNotifications),
-		"DeleteVpcEndpointConnectionNotifications":   wire.Op(s.deleteNotifications),
+		"CreateVpcEndpointConnectionNotification":    op(s.createNotification),
+		"DescribeVpcEndpointConnectionNotifications": op(s.describeNotifications),
+		"DeleteVpcEndpointConnectionNotifications":   op(s.deleteNotifications),
 	}
+}
+
+// op makes an operation that a dry run stops short of any effect. Whether the caller may is decided before it gets here.
+func op[I, O any](serve func(context.Context, *I) (*O, error)) wire.Operation {
+	return wire.Op(func(ctx context.Context, in *I) (*O, error) {
+		if dry, ok := reflect.ValueOf(in).Elem().FieldByName("DryRun").Interface().(*bool); ok && aws.ToBool(dry) {
+			return nil, &wire.Error{Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.", Status: http.StatusPreconditionFailed}
+		}
+		return serve(ctx, in)
+	})
 }
 
 // arn names an EC2 resource, for example vpc-endpoint-service/vpce-svc-….
