@@ -25,16 +25,20 @@ type Input struct {
 // The sweeps: what an execution waits for every minute, and everything now and then, because a notification can be lost and
 // nothing at all signals that a connection became available.
 const (
-	awaited    = "awaited"
-	everything = "all"
+	sweepAwaited = "awaited"
+	sweepAll     = "all"
 )
 
 type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	All(ctx context.Context) ([]registry.Exposure, error)
-	Awaiting(ctx context.Context) ([]registry.Exposure, error)
 	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
 	RecordConnections(ctx context.Context, id string, seen map[string]registry.Connection) error
+}
+
+type waitingAPI interface {
+	Awaiting(ctx context.Context) ([]registry.Exposure, error)
+	ClearToken(ctx context.Context, id, value string) error
 }
 
 type functionAPI interface {
@@ -43,6 +47,7 @@ type functionAPI interface {
 
 type observer struct {
 	registry    registryAPI
+	waiting     waitingAPI
 	connections connection.API
 	events      eventAPI
 	functions   functionAPI
@@ -55,9 +60,9 @@ func (o observer) handle(ctx context.Context, in Input) error {
 	switch {
 	case in.ServiceID != "":
 		return o.lookAtOne(ctx, in.ServiceID)
-	case in.Sweep == awaited:
+	case in.Sweep == sweepAwaited:
 		return o.lookAtAwaited(ctx)
-	case in.Sweep == everything:
+	case in.Sweep == sweepAll:
 		return o.lookAtAll(ctx)
 	case in.Records != nil:
 		// AWS does not document the body of a connection notification. It is logged for whoever wants to know, and taken
@@ -91,7 +96,7 @@ func (o observer) lookAtOne(ctx context.Context, serviceID string) error {
 // lookAtAwaited also has the waiting exposures' targets synced: their schedules do not exist yet, and the database may move
 // in the weeks that a person takes.
 func (o observer) lookAtAwaited(ctx context.Context) error {
-	exposures, err := o.registry.Awaiting(ctx)
+	exposures, err := o.awaited(ctx)
 	if err != nil || len(exposures) == 0 {
 		return err
 	}
@@ -100,6 +105,27 @@ func (o observer) lookAtAwaited(ctx context.Context) error {
 		errs = append(errs, o.startSync(ctx, exposure.ID))
 	}
 	return errors.Join(errs...)
+}
+
+// awaited are the exposures whose wait lasts. Nobody is told when a wait ends without a connection, so the token of one that
+// must have ended is forgotten here.
+func (o observer) awaited(ctx context.Context) ([]registry.Exposure, error) {
+	exposures, err := o.waiting.Awaiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lasting []registry.Exposure
+	for _, exposure := range exposures {
+		if exposure.Token == nil || exposure.Token.Deadline.After(o.now()) {
+			lasting = append(lasting, exposure)
+			continue
+		}
+		slog.InfoContext(ctx, "forget overdue token", "exposure", exposure.ID, "deadline", exposure.Token.Deadline)
+		if err := o.waiting.ClearToken(ctx, exposure.ID, exposure.Token.Value); err != nil {
+			return nil, err
+		}
+	}
+	return lasting, nil
 }
 
 func (o observer) lookAtAll(ctx context.Context) error {

@@ -171,7 +171,7 @@ func TestInputs(t *testing.T) {
 			if !row.none {
 				w.expose("orders", "vpce-svc-1")
 				w.expose("billing", "vpce-svc-2")
-				w.exposures[1].Token = &registry.Token{Value: "token", Since: noon}
+				w.exposures[1].Token = &registry.Token{Value: "token", Since: noon, Deadline: noon.Add(time.Hour)}
 			}
 			w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
 			w.connect("vpce-svc-2", "vpce-2", vendor, "pendingAcceptance")
@@ -192,6 +192,18 @@ func TestInputs(t *testing.T) {
 				t.Errorf("%d calls of DescribeVpcEndpointConnections, want %d", w.calls, row.calls)
 			}
 		})
+	}
+}
+
+func TestTheTokenOfAWaitThatMustHaveEndedIsForgotten(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.exposures[0].Token = &registry.Token{Value: "token", Since: minutesAgo(60), Deadline: minutesAgo(1)}
+	if err := w.observer().handle(t.Context(), Input{Sweep: "awaited"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"clear token of orders"}; !slices.Equal(w.mutations, want) {
+		t.Errorf("did %q, want %q", w.mutations, want)
 	}
 }
 
@@ -270,7 +282,7 @@ type world struct {
 func newWorld() *world { return &world{} }
 
 func (w *world) observer() observer {
-	return observer{registry: w, connections: w, events: w, functions: w, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
+	return observer{registry: w, waiting: w, connections: w, events: w, functions: w, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
 }
 
 func (w *world) expose(id, serviceID string) {
@@ -299,6 +311,11 @@ func (w *world) All(context.Context) ([]registry.Exposure, error) { return w.exp
 func (w *world) Awaiting(context.Context) ([]registry.Exposure, error) {
 	waitsForNobody := func(e registry.Exposure) bool { return e.Token == nil }
 	return slices.DeleteFunc(slices.Clone(w.exposures), waitsForNobody), nil
+}
+
+func (w *world) ClearToken(_ context.Context, id, value string) error {
+	w.mutations = append(w.mutations, "clear "+value+" of "+id)
+	return nil
 }
 
 func (w *world) ByService(_ context.Context, serviceID string) (registry.Exposure, bool, error) {

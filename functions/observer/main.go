@@ -24,8 +24,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
 	lambda.Start(observer{
-		registry:    registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		registry:    table,
+		waiting:     table,
 		connections: ec2.NewFromConfig(config),
 		events:      eventbridge.NewFromConfig(config),
 		functions:   awslambda.NewFromConfig(config),

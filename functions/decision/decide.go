@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+// decide follows a ConnectionDecision as far as it holds.
+func (d decider) decide(ctx context.Context, in events.EventBridgeEvent) error {
+	var asked connection.Decision
+	if err := json.Unmarshal(in.Detail, &asked); err != nil {
+		return d.refuse(ctx, asked, "its detail does not read: "+err.Error())
+	}
+	exposure, found, err := d.lookAbout(ctx, asked)
+	if errors.Is(err, registry.ErrNotFound) {
+		return d.refuse(ctx, asked, "there is no such exposure")
+	}
+	if err != nil {
+		return err
+	}
+	asked.VPCEndpointID = remembered(exposure, in.ID, asked.VPCEndpointID)
+	request, refusal := judge(exposure, found, asked)
+	if refusal != "" {
+		return d.refuse(ctx, asked, refusal)
+	}
+	if request.State != connection.PendingAcceptance {
+		return d.complete(ctx, exposure, found, request.VPCEndpointID)
+	}
+	return d.act(ctx, exposure, request, registry.Decision{
+		Action: asked.Decision, By: asked.By, Reason: asked.Reason, EventID: in.ID,
+	})
+}
+
+// lookAbout looks at what the decision names, by its exposure or by its service.
+func (d decider) lookAbout(ctx context.Context, asked connection.Decision) (registry.Exposure, []connection.Connection, error) {
+	if asked.Exposure != "" {
+		return d.look(ctx, asked.Exposure)
+	}
+	if asked.ServiceID == "" {
+		return registry.Exposure{}, nil, registry.ErrNotFound
+	}
+	owner, known, err := d.registry.ByService(ctx, asked.ServiceID)
+	if err != nil {
+		return registry.Exposure{}, nil, err
+	}
+	if !known {
+		return registry.Exposure{}, nil, registry.ErrNotFound
+	}
+	return d.look(ctx, owner.ID)
+}
+
+// remembered is the endpoint that the same event chose when it was delivered before, or else the one it names: by now, the
+// only pending request may be another one.
+func remembered(exposure registry.Exposure, eventID, named string) string {
+	for _, past := range exposure.Decisions {
+		if past.EventID == eventID {
+			return past.EndpointID
+		}
+	}
+	return named
+}
+
+// judge finds the request that a decision is about, or says why the decision does not hold. What the decision asks for may
+// have happened already.
+func judge(exposure registry.Exposure, found []connection.Connection, asked connection.Decision) (request connection.Connection, refusal string) {
+	if asked.Decision != connection.Accept && asked.Decision != connection.Reject {
+		return request, fmt.Sprintf("it is neither %q nor %q", connection.Accept, connection.Reject)
+	}
+	if asked.ServiceID != "" && asked.ServiceID != exposure.ServiceID {
+		return request, fmt.Sprintf("the service of exposure %s is %s", exposure.ID, exposure.ServiceID)
+	}
+	request, refusal = requested(exposure, found, asked.VPCEndpointID)
+	switch {
+	case refusal != "":
+		return request, refusal
+	case happened(asked.Decision, request):
+		return request, ""
+	case request.State != connection.PendingAcceptance:
+		return request, fmt.Sprintf("endpoint %s is %s and not %s", request.VPCEndpointID, request.State, connection.PendingAcceptance)
+	case asked.Decision == connection.Accept && !connection.Expected(exposure, request.Owner):
+		return request, fmt.Sprintf("endpoint %s belongs to account %s, which exposure %s was not made for", request.VPCEndpointID, request.Owner, exposure.ID)
+	}
+	return request, ""
+}
+
+func requested(exposure registry.Exposure, found []connection.Connection, endpoint string) (request connection.Connection, refusal string) {
+	if endpoint != "" {
+		at := slices.IndexFunc(found, func(c connection.Connection) bool { return c.VPCEndpointID == endpoint })
+		if at < 0 {
+			return request, fmt.Sprintf("endpoint %s is not connected to %s", endpoint, exposure.ServiceID)
+		}
+		return found[at], ""
+	}
+	var pending []connection.Connection
+	for _, c := range found {
+		if c.State == connection.PendingAcceptance && connection.Expected(exposure, c.Owner) {
+			pending = append(pending, c)
+		}
+	}
+	if len(pending) != 1 {
+		return request, fmt.Sprintf("%d requests are pending: name one as vpcEndpointId", len(pending))
+	}
+	return pending[0], ""
+}
+
+func happened(decision string, c connection.Connection) bool {
+	if decision == connection.Accept {
+		return c.Accepted()
+	}
+	return c.State == connection.Rejected
+}
+
+// acceptExpected accepts a request without a person, where the exposure says so: only of a named account, and only up to the
+// number of connections that were asked for, because a vendor's account serves all its tenants and does not prove that the
+// request is for us.
+func (d decider) acceptExpected(ctx context.Context, eventID string, exposure registry.Exposure, found []connection.Connection, endpoint string) error {
+	if exposure.Acceptance.Mode != connection.ExpectedAccount {
+		return nil
+	}
+	for _, request := range admitted(exposure, found) {
+		if request.VPCEndpointID == endpoint && request.State == connection.PendingAcceptance {
+			return d.act(ctx, exposure, request, registry.Decision{
+				Action: connection.Accept, By: connection.Source, Reason: "acceptance is " + connection.ExpectedAccount, EventID: eventID,
+			})
+		}
+	}
+	slog.InfoContext(ctx, "left to a person", "exposure", exposure.ID, "vpcEndpointId", endpoint)
+	return nil
+}
+
+// admitted are the connections that have a place: the accepted ones first, then the oldest requests. Two events at once come
+// to the same answer.
+func admitted(exposure registry.Exposure, found []connection.Connection) []connection.Connection {
+	var accepted, pending []connection.Connection
+	for _, c := range found {
+		switch {
+		case !slices.Contains(exposure.Accounts, c.Owner):
+		case c.Accepted():
+			accepted = append(accepted, c)
+		case c.State == connection.PendingAcceptance:
+			pending = append(pending, c)
+		}
+	}
+	candidates := slices.Concat(accepted, pending)
+	return candidates[:min(len(candidates), exposure.Acceptance.MaxConnections)]
+}
+
+// act records the decision before it takes effect: nothing may be accepted without a trace.
+func (d decider) act(ctx context.Context, exposure registry.Exposure, request connection.Connection, decision registry.Decision) error {
+	decision.EndpointID, decision.Time = request.VPCEndpointID, d.now()
+	if err := d.registry.AddDecision(ctx, exposure.ID, decision); err != nil {
+		return err
+	}
+	exposure.Decisions = append(exposure.Decisions, decision)
+	slog.InfoContext(ctx, decision.Action+" connection", "exposure", exposure.ID, "vpcEndpointId", request.VPCEndpointID,
+		"owner", request.Owner, "by", decision.By, "eventId", decision.EventID)
+	unsuccessful, err := d.answer(ctx, request, decision.Action)
+	if err != nil {
+		return fmt.Errorf("%s connection %s: %w", decision.Action, request.VPCEndpointID, err)
+	}
+	found, err := connection.To(ctx, d.connections, exposure.ServiceID)
+	if err != nil {
+		return err
+	}
+	// A 200 is not success, and what EC2 says about a request that someone else has answered meanwhile is not documented:
+	// the state decides.
+	after := slices.ContainsFunc(found, func(c connection.Connection) bool {
+		return c.VPCEndpointID == request.VPCEndpointID && happened(decision.Action, c)
+	})
+	if len(unsuccessful) > 0 && !after {
+		problem := unsuccessful[0].Error
+		return fmt.Errorf("%s connection %s: %s: %s", decision.Action, request.VPCEndpointID, aws.ToString(problem.Code), aws.ToString(problem.Message))
+	}
+	return d.complete(ctx, exposure, found, request.VPCEndpointID)
+}
+
+func (d decider) answer(ctx context.Context, request connection.Connection, action string) ([]types.UnsuccessfulItem, error) {
+	ids := []string{request.VPCEndpointID}
+	if action == connection.Reject {
+		out, err := d.connections.RejectVpcEndpointConnections(ctx, &ec2.RejectVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})
+		if err != nil {
+			return nil, err
+		}
+		return out.Unsuccessful, nil
+	}
+	out, err := d.connections.AcceptVpcEndpointConnections(ctx, &ec2.AcceptVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})
+	if err != nil {
+		return nil, err
+	}
+	return out.Unsuccessful, nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+type registryAPI interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
+	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
+	AddDecision(ctx context.Context, id string, decision registry.Decision) error
+	ClearToken(ctx context.Context, id, value string) error
+}
+
+type connectionAPI interface {
+	connection.API
+	AcceptVpcEndpointConnections(context.Context, *ec2.AcceptVpcEndpointConnectionsInput, ...func(*ec2.Options)) (*ec2.AcceptVpcEndpointConnectionsOutput, error)
+	RejectVpcEndpointConnections(context.Context, *ec2.RejectVpcEndpointConnectionsInput, ...func(*ec2.Options)) (*ec2.RejectVpcEndpointConnectionsOutput, error)
+}
+
+type taskAPI interface {
+	SendTaskSuccess(context.Context, *sfn.SendTaskSuccessInput, ...func(*sfn.Options)) (*sfn.SendTaskSuccessOutput, error)
+	SendTaskFailure(context.Context, *sfn.SendTaskFailureInput, ...func(*sfn.Options)) (*sfn.SendTaskFailureOutput, error)
+	GetExecutionHistory(context.Context, *sfn.GetExecutionHistoryInput, ...func(*sfn.Options)) (*sfn.GetExecutionHistoryOutput, error)
+}
+
+type topicAPI interface {
+	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
+}
+
+type decider struct {
+	registry    registryAPI
+	connections connectionAPI
+	tasks       taskAPI
+	topic       topicAPI
+	operators   string
+	now         func() time.Time
+}
+
+func (d decider) handle(ctx context.Context, in events.EventBridgeEvent) error {
+	if in.DetailType == connection.DecisionEvent {
+		return d.decide(ctx, in)
+	}
+	var event connection.Event
+	if err := json.Unmarshal(in.Detail, &event); err != nil {
+		return fmt.Errorf("decode %s %s: %w", in.DetailType, in.ID, err)
+	}
+	exposure, found, err := d.look(ctx, event.Exposure)
+	if errors.Is(err, registry.ErrNotFound) {
+		slog.InfoContext(ctx, "the exposure is gone", "exposure", event.Exposure)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch in.DetailType {
+	case connection.PendingEvent:
+		return d.acceptExpected(ctx, in.ID, exposure, found, event.VPCEndpointID)
+	case connection.AvailableEvent, connection.RejectedEvent:
+		return d.complete(ctx, exposure, found, event.VPCEndpointID)
+	}
+	return fmt.Errorf("decide about event %s: its detail type %q is none of ours", in.ID, in.DetailType)
+}
+
+// look reads the exposure and its connections as they are now: an event says what was.
+func (d decider) look(ctx context.Context, id string) (registry.Exposure, []connection.Connection, error) {
+	exposure, err := d.registry.Get(ctx, id)
+	if err != nil {
+		return registry.Exposure{}, nil, err
+	}
+	found, err := connection.To(ctx, d.connections, exposure.ServiceID)
+	return exposure, found, err
+}
+
+// refuse tells people about a decision that cannot be followed: whoever sent the event gets no answer from the bus.
+func (d decider) refuse(ctx context.Context, asked connection.Decision, reason string) error {
+	text := fmt.Sprintf("The decision %q by %q about exposure %q, service %q, endpoint %q was refused: %s.",
+		asked.Decision, asked.By, asked.Exposure, asked.ServiceID, asked.VPCEndpointID, reason)
+	slog.WarnContext(ctx, "decision refused", "exposure", asked.Exposure, "message", text)
+	_, err := d.topic.Publish(ctx, &sns.PublishInput{
+		TopicArn: &d.operators,
+		Subject:  aws.String("rdslink: a decision was refused"),
+		Message:  &text,
+	})
+	if err != nil {
+		return fmt.Errorf("publish refusal on %s: %w", d.operators, err)
+	}
+	return nil
+}
