@@ -58,7 +58,7 @@ func jsonNode(body []byte) (*node, error) {
 	d.UseNumber()
 	var v map[string]any
 	if err := d.Decode(&v); err != nil {
-		return nil, Errorf("SerializationException", "The request body is not a JSON object: %v", err)
+		return &node{}, Errorf("SerializationException", "The request body is not a JSON object: %v", err)
 	}
 	return typed(v), nil
 }

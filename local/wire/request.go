@@ -17,7 +17,7 @@ type Request struct {
 }
 
 // Read finds out which operation r asks for; body is r's body. An operation that the model does not have is no error
-// here: Known tells.
+// here: Known tells. The request is there beside an error too.
 func (s *Service) Read(r *http.Request, body []byte) (*Request, error) {
 	switch s.Protocol {
 	case "json":
@@ -29,7 +29,7 @@ func (s *Service) Read(r *http.Request, body []byte) (*Request, error) {
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, Errorf("MalformedQueryString", "The query string contains a syntax error.")
+		return s.request("", &node{}), Errorf("MalformedQueryString", "The query string contains a syntax error.")
 	}
 	for name, values := range r.URL.Query() {
 		form[name] = values
@@ -74,7 +74,7 @@ func (s *Service) readREST(r *http.Request, body []byte) (*Request, error) {
 		}
 		parameters, err := jsonNode(body)
 		if err != nil {
-			return nil, err
+			return s.request(action, parameters), err
 		}
 		for name, text := range labels {
 			parameters.kids[name] = &node{text: text}

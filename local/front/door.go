@@ -1,0 +1,180 @@
+// Package front is the one endpoint that functions, tools and tests talk to. It knows who calls, logs every call, lets
+// faults and permissions have their say, serves what the local cloud models itself and forwards the rest to MiniStack.
+package front
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/rdslink/rdslink/local/front/identity"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// Door serves the API's port.
+type Door struct {
+	// Decide says whether a call is allowed; its error is the answer. Nil allows everything.
+	Decide func(context.Context, Call) error
+	// Fault says what goes wrong with a call.
+	Fault func(context.Context, Call) Fault
+	// Log has every call.
+	Log *Log
+
+	backend *url.URL
+	proxy   *httputil.ReverseProxy
+	parts   map[string]*part
+	wraps   map[string]Wrap
+	local   *http.ServeMux
+}
+
+// part is a service that is read with its model.
+type part struct {
+	service    *wire.Service
+	operations wire.Operations
+	forwarded  map[string]bool
+	all        bool // everything is forwarded
+}
+
+// Wrap serves a forwarded call; forward hands it to MiniStack.
+type Wrap func(w http.ResponseWriter, r *http.Request, c Call, forward http.HandlerFunc)
+
+// New makes a door in front of MiniStack at backend.
+func New(backend string) (*Door, error) {
+	u, err := url.Parse(backend)
+	if err != nil {
+		return nil, err
+	}
+	faults := &Faults{}
+	d := &Door{
+		Fault: faults.Pick, Log: &Log{},
+		backend: u, parts: map[string]*part{}, wraps: map[string]Wrap{}, local: http.NewServeMux(),
+	}
+	d.proxy = &httputil.ReverseProxy{
+		Rewrite:       d.rewrite,
+		FlushInterval: -1,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true},
+		ErrorLog:      slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+	}
+	d.Handle("/_local/calls", d.Log)
+	d.Handle("/_local/faults", faults)
+	return d, d.Own("sts", "sts", d.sts())
+}
+
+// Own makes the door serve operations of the service with that signing name and model itself. The operations in forwarded
+// are MiniStack's; any other is refused.
+func (d *Door) Own(signingName, model string, operations wire.Operations, forwarded ...string) error {
+	s, err := wire.Lookup(model)
+	if err != nil {
+		return err
+	}
+	p := &part{service: s, operations: operations, forwarded: map[string]bool{}}
+	for _, action := range forwarded {
+		p.forwarded[action] = true
+	}
+	d.parts[signingName] = p
+	return nil
+}
+
+// Around lets wrap serve all calls of a service that MiniStack has; the service's model reads them.
+func (d *Door) Around(signingName, model string, wrap Wrap) error {
+	s, err := wire.Lookup(model)
+	if err != nil {
+		return err
+	}
+	d.parts[signingName] = &part{service: s, all: true}
+	d.wraps[signingName] = wrap
+	return nil
+}
+
+// Handle serves a path of the local cloud's own, below /_local/. Who calls is not asked.
+func (d *Door) Handle(pattern string, h http.Handler) { d.local.Handle(pattern, h) }
+
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodConnect || strings.HasPrefix(r.URL.Path, "/_local/") {
+		d.local.ServeHTTP(w, r)
+		return
+	}
+	caller, service, err := identity.Read(r)
+	body, bodyErr := bodyOf(r, service)
+	if bodyErr != nil {
+		http.Error(w, bodyErr.Error(), http.StatusBadRequest)
+		return
+	}
+	a, readErr := d.read(r, service, body)
+	a.Caller = caller
+	if err == nil {
+		err = readErr
+	}
+	rec := &recorder{ResponseWriter: w}
+	defer func() { d.Log.add(a.Call, rec, time.Since(a.Time)) }()
+	if err != nil {
+		a.service.Refuse(rec, a.ID, err)
+		return
+	}
+	r = r.WithContext(wire.WithCaller(r.Context(), caller))
+	d.serve(rec, r, a, d.Fault(r.Context(), a.Call))
+}
+
+// serve answers a call with the fault that it meets.
+func (d *Door) serve(w *recorder, r *http.Request, a asked, f Fault) {
+	if f.Delay > 0 {
+		select {
+		case <-time.After(f.Delay):
+		case <-r.Context().Done():
+		}
+	}
+	switch f.Kind {
+	case Drop:
+		w.hangUp()
+	case Throttle:
+		a.service.Refuse(w, a.ID, throttled(a.Service))
+		return
+	case Deny:
+		a.service.Refuse(w, a.ID, Denied(a.Call))
+		return
+	case ReplyLost:
+		d.answer(&unheard{header: http.Header{}}, r, a)
+		w.hangUp()
+	}
+	d.answer(w, r, a)
+}
+
+func (d *Door) answer(w http.ResponseWriter, r *http.Request, a asked) {
+	if d.Decide != nil {
+		if err := d.Decide(r.Context(), a.Call); err != nil {
+			a.service.Refuse(w, a.ID, err)
+			return
+		}
+	}
+	forward := func(w http.ResponseWriter, r *http.Request) { d.proxy.ServeHTTP(w, r) }
+	p := d.parts[a.Service]
+	switch {
+	case p == nil:
+		forward(w, r)
+	case d.wraps[a.Service] != nil:
+		d.wraps[a.Service](w, r, a.Call, forward)
+	case p.forwarded[a.Action]:
+		forward(w, r)
+	default:
+		a.request.Serve(w, r, a.ID, p.operations)
+	}
+}
+
+// rewrite makes a call MiniStack's: signed by the account's root, and through TLS as bucket policies demand.
+func (d *Door) rewrite(p *httputil.ProxyRequest) {
+	p.SetURL(d.backend)
+	p.Out.Host = p.In.Host
+	p.Out.Header.Set("X-Forwarded-Proto", "https")
+	identity.AsRoot(p.Out, wire.CallerOf(p.In.Context()).Account)
+}
+
+func restore(r *http.Request, body []byte) {
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+}

@@ -1,0 +1,239 @@
+package front_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/rdslink/rdslink/local/front"
+	"github.com/rdslink/rdslink/local/front/identity"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+const (
+	account = "111122223333"
+	role    = "arn:aws:iam::111122223333:role/observer"
+)
+
+// cloud is a door with two operations of its own, in front of a MiniStack that writes down who asks for what.
+type cloud struct {
+	*front.Door
+	url       string
+	forwarded []string
+	created   int
+}
+
+func newCloud(t *testing.T) *cloud {
+	c := &cloud{}
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, service, _ := identity.Read(r)
+		if service == "iam" {
+			if r.FormValue("RoleName") != "observer" {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			return
+		}
+		c.forwarded = append(c.forwarded, caller.ARN+" "+service+" "+r.Header.Get("X-Amz-Target"))
+		fmt.Fprint(w, "{}")
+	}))
+	t.Cleanup(backend.Close)
+	var err error
+	if c.Door, err = front.New(backend.URL); err != nil {
+		t.Fatal(err)
+	}
+	createVPC := wire.Op(func(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.CreateVpcOutput, error) {
+		c.created++
+		return &ec2.CreateVpcOutput{Vpc: &types.Vpc{CidrBlock: in.CidrBlock, OwnerId: aws.String(wire.CallerOf(ctx).Account)}}, nil
+	})
+	if err := c.Own("ec2", "ec2", wire.Operations{"CreateVpc": createVPC}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Own("states", "stepfunctions", nil, "ListStateMachines"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(c)
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+func (c *cloud) as(who aws.Credentials) aws.Config {
+	config := identity.Config(c.url, "eu-central-1", who)
+	config.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return config
+}
+
+func code(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	return fmt.Sprint(err)
+}
+
+func TestTheDoorServesItsOwnAndForwardsTheRestAsRoot(t *testing.T) {
+	ctx, c := context.Background(), newCloud(t)
+	observer := c.as(identity.Credentials(role, "observer"))
+	out, err := ec2.NewFromConfig(observer).CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	if err != nil || *out.Vpc.OwnerId != account {
+		t.Fatal(out, err)
+	}
+	if _, err := dynamodb.NewFromConfig(observer).ListTables(ctx, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := sfn.NewFromConfig(observer).ListStateMachines(ctx, nil); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		"arn:aws:iam::111122223333:root dynamodb DynamoDB_20120810.ListTables",
+		"arn:aws:iam::111122223333:root states AWSStepFunctions.ListStateMachines",
+	}
+	if strings.Join(c.forwarded, "\n") != strings.Join(want, "\n") {
+		t.Error(c.forwarded)
+	}
+	for name, err := range map[string]error{
+		"an operation that the part does not have":   second(ec2.NewFromConfig(observer).DescribeVpcs(ctx, nil)),
+		"an operation that neither of the two serve": second(sfn.NewFromConfig(observer).ListActivities(ctx, nil)),
+	} {
+		if code(err) != "NotImplemented" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestSTSKnowsTheCallerAndGivesSessionsOfRolesThatExist(t *testing.T) {
+	ctx, c := context.Background(), newCloud(t)
+	root := sts.NewFromConfig(c.as(identity.Root(account)))
+	if me, err := root.GetCallerIdentity(ctx, nil); err != nil || *me.Arn != "arn:aws:iam::111122223333:root" || *me.UserId != account {
+		t.Error(me, err)
+	}
+	session, err := root.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("look")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := session.Credentials
+	assumed := c.as(aws.Credentials{AccessKeyID: *got.AccessKeyId, SecretAccessKey: *got.SecretAccessKey, SessionToken: *got.SessionToken})
+	me, err := sts.NewFromConfig(assumed).GetCallerIdentity(ctx, nil)
+	if err != nil || *me.Arn != "arn:aws:sts::111122223333:assumed-role/observer/look" || *me.UserId != *session.AssumedRoleUser.AssumedRoleId {
+		t.Error(aws.ToString(me.Arn), aws.ToString(me.UserId), err)
+	}
+	if _, err := root.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role + "s"), RoleSessionName: aws.String("look")}); code(err) != "AccessDenied" {
+		t.Error(err)
+	}
+}
+
+func TestAFaultMeetsTheCallsThatItsRuleNames(t *testing.T) {
+	for name, c := range map[string]struct {
+		rule          string
+		refused       string // what CreateVpc's caller reads
+		again         string // and at the second try
+		created       int
+		loggedStatus  int
+		loggedRefusal string
+	}{
+		"throttle once":       {`{"action":"CreateVpc","kind":"throttle","count":1}`, "RequestLimitExceeded", "", 1, 503, "RequestLimitExceeded"},
+		"deny for ever":       {`{"role":"observer","kind":"deny"}`, "UnauthorizedOperation", "UnauthorizedOperation", 0, 403, "UnauthorizedOperation"},
+		"drop":                {`{"action":"ec2:CreateVpc","kind":"drop","count":1}`, "EOF", "", 1, 0, ""},
+		"lose the reply":      {`{"action":"CreateVpc","kind":"reply-lost","count":1}`, "EOF", "", 2, 0, ""},
+		"delay":               {`{"kind":"delay","delay":"1ms"}`, "", "", 2, 200, ""},
+		"another role's call": {`{"role":"server","kind":"deny"}`, "", "", 2, 200, ""},
+		"another service":     {`{"action":"rds:CreateVpc","kind":"deny"}`, "", "", 2, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cloud := context.Background(), newCloud(t)
+			post(t, cloud.url+"/_local/faults", c.rule, http.StatusOK)
+			vpcs := ec2.NewFromConfig(cloud.as(identity.Credentials(role, "observer")))
+			for _, want := range []string{c.refused, c.again} {
+				_, err := vpcs.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+				if got := code(err); want == "" && err != nil || !strings.Contains(got, want) {
+					t.Errorf("answered %v, not %q", err, want)
+				}
+			}
+			if cloud.created != c.created {
+				t.Errorf("made %d", cloud.created)
+			}
+			if e := cloud.Log.Since(0)[0]; e.Status != c.loggedStatus || e.Error != c.loggedRefusal {
+				t.Errorf("logged %+v", e)
+			}
+		})
+	}
+}
+
+func TestAFaultThatNobodyKnowsIsRefused(t *testing.T) {
+	c := newCloud(t)
+	post(t, c.url+"/_local/faults", `{"kind":"explode"}`, http.StatusBadRequest)
+	post(t, c.url+"/_local/faults", `{"kind":"deny","roles":"x"}`, http.StatusBadRequest)
+}
+
+func post(t *testing.T, url, body string, want int) {
+	t.Helper()
+	answer, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil || answer.StatusCode != want {
+		t.Fatal(answer, err)
+	}
+	_ = answer.Body.Close()
+}
+
+func TestAPermissionIsAskedForBeforeTheCallAndItsRefusalIsTheAnswer(t *testing.T) {
+	ctx, c := context.Background(), newCloud(t)
+	var asked []front.Call
+	c.Decide = func(_ context.Context, call front.Call) error {
+		asked = append(asked, call)
+		return front.Denied(call)
+	}
+	observer := c.as(identity.Credentials(role, "observer"))
+	in := &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:eu-central-1:111122223333:operators"), Message: aws.String("m")}
+	if _, err := sns.NewFromConfig(observer).Publish(ctx, in); code(err) != "AuthorizationError" {
+		t.Error(err)
+	}
+	_, err := ec2.NewFromConfig(observer).CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	if code(err) != "UnauthorizedOperation" || c.created != 0 || len(c.forwarded) != 0 {
+		t.Error(err, c.created, c.forwarded)
+	}
+	if asked[1].Parameters["CidrBlock"] != "10.0.0.0/16" || asked[1].Caller.Role != role || asked[0].Parameters["TopicArn"] != *in.TopicArn {
+		t.Errorf("%+v", asked)
+	}
+}
+
+func TestTheLogHasEveryCall(t *testing.T) {
+	ctx, c := context.Background(), newCloud(t)
+	observer := c.as(identity.Credentials(role, "observer"))
+	_, _ = dynamodb.NewFromConfig(observer).DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("registry")})
+	_, _ = ec2.NewFromConfig(observer).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{"vpc-0123456789abcdef0"}})
+	answer, err := http.Get(c.url + "/_local/calls?since=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	lines, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e front.Entry
+	if err := json.Unmarshal(lines, &e); err != nil {
+		t.Fatalf("%v: %s", err, lines)
+	}
+	if e.N != 2 || e.Session != "observer" || e.Service+":"+e.Action != "ec2:DescribeVpcs" || e.Status != 501 || e.Error != "NotImplemented" || e.Resources[0] != "vpc-0123456789abcdef0" {
+		t.Errorf("%+v", e)
+	}
+	if e := c.Log.Since(0)[0]; e.Action != "DescribeTable" || e.Resources[0] != "registry" || e.Status != 200 {
+		t.Errorf("%+v", e)
+	}
+}

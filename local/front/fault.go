@@ -1,0 +1,145 @@
+package front
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// FaultKind is what goes wrong with a call.
+type FaultKind string
+
+const (
+	Throttle  FaultKind = "throttle"
+	Deny      FaultKind = "deny"
+	Drop      FaultKind = "drop"       // the connection closes before anything happens
+	ReplyLost FaultKind = "reply-lost" // it happens, and the connection closes
+	Delay     FaultKind = "delay"      // it happens later
+)
+
+// Fault is what goes wrong with one call; the zero value is nothing. Delay comes before any kind.
+type Fault struct {
+	Kind  FaultKind
+	Delay time.Duration
+}
+
+// Rule is a fault for calls of a role and an action; empty matches every one.
+type Rule struct {
+	Role   string    `json:"role"`   // a role's name
+	Action string    `json:"action"` // StartExecution, or states:StartExecution
+	Kind   FaultKind `json:"kind"`
+	Delay  string    `json:"delay"` // 1.5s
+	Count  int       `json:"count"` // how often; 0 until the faults are deleted
+
+	delay time.Duration
+}
+
+// Faults are the rules that hold. POST adds one, DELETE forgets all.
+type Faults struct {
+	mu    sync.Mutex
+	rules []*Rule
+}
+
+// Pick finds the first rule for a call and counts it.
+func (f *Faults) Pick(_ context.Context, c Call) Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, r := range f.rules {
+		if !r.matches(c) {
+			continue
+		}
+		if r.Count == 1 {
+			f.rules = append(f.rules[:i:i], f.rules[i+1:]...)
+		} else if r.Count > 1 {
+			r.Count--
+		}
+		return Fault{r.Kind, r.delay}
+	}
+	return Fault{}
+}
+
+func (r *Rule) matches(c Call) bool {
+	return (r.Role == "" || strings.HasSuffix(c.Caller.Role, "/"+r.Role)) &&
+		(r.Action == "" || r.Action == c.Action || r.Action == c.Service+":"+c.Action)
+}
+
+func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodPost:
+		rule, err := readRule(r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.rules = append(f.rules, rule)
+	case http.MethodDelete:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.rules = nil
+	default:
+		http.Error(w, "POST a fault, or DELETE all", http.StatusMethodNotAllowed)
+	}
+}
+
+func readRule(r *http.Request) (*Rule, error) {
+	rule := new(Rule)
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(rule); err != nil {
+		return nil, fmt.Errorf("read fault: %w", err)
+	}
+	switch rule.Kind {
+	case Throttle, Deny, Drop, ReplyLost, Delay:
+	default:
+		return nil, fmt.Errorf("read fault: kind %q is none of throttle, deny, drop, reply-lost, delay", rule.Kind)
+	}
+	if rule.Delay == "" {
+		return rule, nil
+	}
+	var err error
+	if rule.delay, err = time.ParseDuration(rule.Delay); err != nil {
+		return nil, fmt.Errorf("read fault: %w", err)
+	}
+	return rule, nil
+}
+
+// throttled is how a service says that it is asked too often: EC2's and Lambda's own codes, and the common ones.
+func throttled(service string) *wire.Error {
+	switch service {
+	case "ec2": // docs.aws.amazon.com/AWSEC2/latest/APIReference/throttling.html
+		return &wire.Error{Code: "RequestLimitExceeded", Message: "Request limit exceeded.", Status: http.StatusServiceUnavailable}
+	case "elasticloadbalancing", "rds":
+		return wire.Errorf("Throttling", "Rate exceeded")
+	case "lambda": // docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
+		return &wire.Error{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: http.StatusTooManyRequests}
+	case "s3":
+		return &wire.Error{Code: "SlowDown", Message: "Please reduce your request rate.", Status: http.StatusServiceUnavailable}
+	}
+	return wire.Errorf("ThrottlingException", "Rate exceeded")
+}
+
+// Denied is how a service says that an identity policy does not allow a call
+// (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
+func Denied(c Call) *wire.Error {
+	message := fmt.Sprintf("User: %s is not authorized to perform: %s:%s because no identity-based policy allows the %s:%s action",
+		c.Caller.ARN, c.Service, c.Action, c.Service, c.Action)
+	switch c.Service {
+	case "ec2":
+		return &wire.Error{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message, Status: http.StatusForbidden}
+	case "s3", "elasticloadbalancing", "rds", "iam", "sts", "cloudformation":
+		return &wire.Error{Code: "AccessDenied", Message: message, Status: http.StatusForbidden}
+	case "sns":
+		return &wire.Error{Code: "AuthorizationError", Message: message, Status: http.StatusForbidden}
+	case "lambda", "scheduler":
+		return &wire.Error{Code: "AccessDeniedException", Message: message, Status: http.StatusForbidden}
+	}
+	return wire.Errorf("AccessDeniedException", "%s", message)
+}

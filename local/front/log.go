@@ -1,0 +1,74 @@
+package front
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Entry is one line of the log.
+type Entry struct {
+	N         int       `json:"n"` // counts from 1
+	Time      time.Time `json:"time"`
+	Account   string    `json:"account"`
+	Caller    string    `json:"caller"`
+	Role      string    `json:"role,omitempty"`
+	Session   string    `json:"session,omitempty"`
+	Service   string    `json:"service"`
+	Action    string    `json:"action"`
+	Resources []string  `json:"resources,omitempty"`
+	Status    int       `json:"status"` // 0: the caller never heard
+	Error     string    `json:"error,omitempty"`
+	Millis    float64   `json:"millis"`
+}
+
+// Log is what happened, in the order in which it ended.
+type Log struct {
+	mu      sync.Mutex
+	entries []Entry
+}
+
+func (l *Log) add(c Call, r *recorder, took time.Duration) {
+	l.Add(Entry{
+		Time: c.Time, Account: c.Caller.Account, Caller: c.Caller.ARN, Role: c.Caller.Role, Session: c.Session(),
+		Service: c.Service, Action: c.Action, Resources: c.Resources(),
+		Status: r.status, Error: r.code(), Millis: float64(took.Microseconds()) / 1000,
+	})
+}
+
+// Add appends an entry and numbers it.
+func (l *Log) Add(e Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.N = len(l.entries) + 1
+	l.entries = append(l.entries, e)
+}
+
+// Since returns the entries after the n-th.
+func (l *Log) Since(n int) []Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n = min(max(n, 0), len(l.entries))
+	return l.entries[n:len(l.entries):len(l.entries)]
+}
+
+// ServeHTTP writes the entries after the one that since names, one JSON object per line.
+func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	since := 0
+	if text := r.URL.Query().Get("since"); text != "" {
+		var err error
+		if since, err = strconv.Atoi(text); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	out := json.NewEncoder(w)
+	for _, e := range l.Since(since) {
+		if out.Encode(e) != nil {
+			return // the reader is gone
+		}
+	}
+}
