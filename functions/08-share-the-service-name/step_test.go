@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+var update = flag.Bool("update", false, "write the golden file")
+
+var input = Input{
+	Execution: "execution", Exposure: "orders-prod-pushmetrics-0a1b2c3d", Consumer: "pushmetrics", Vendor: "pushmetrics",
+	DatabaseIdentifier: "orders-prod", Engine: "postgres", Region: "eu-central-1",
+	Host: "orders-prod.c0ffee.eu-central-1.rds.amazonaws.com", ListenerPort: 5432,
+	ServiceName:         "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0",
+	AvailabilityZoneIDs: []string{"euc1-az1", "euc1-az2"}, AcceptanceTimeoutSeconds: 14 * secondsPerDay,
+}
+
+type fakeTopic struct{ sent []*sns.PublishInput }
+
+func (f *fakeTopic) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
+	f.sent = append(f.sent, in)
+	return &sns.PublishOutput{MessageId: aws.String("m-1")}, nil
+}
+
+type fakeRegistry struct{ exposure registry.Exposure }
+
+func (f *fakeRegistry) Get(context.Context, string) (registry.Exposure, error) {
+	return f.exposure, nil
+}
+
+func (f *fakeRegistry) Record(_ context.Context, _, _ string, set map[string]any) error {
+	f.exposure.Handoff, f.exposure.HandoffHash = set["handoff"].(string), set["handoffHash"].(string)
+	return nil
+}
+
+func TestRun(t *testing.T) {
+	for name, row := range map[string]struct {
+		holder string
+		second func(*Input) // how the second run's input differs
+		sent   int
+		want   string
+	}{
+		"a second run makes no mutating call": {holder: "execution", second: func(*Input) {}, sent: 1},
+		"a changed text is sent again":        {holder: "execution", second: func(in *Input) { in.ListenerPort = 6432 }, sent: 2},
+		"a lost claim sends nothing":          {holder: "another", want: "Conflict"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			topic, kept := &fakeTopic{}, &fakeRegistry{registry.Exposure{Claim: row.holder}}
+			s := sharer{topic: topic, topicARN: "arn:topic", registry: kept}
+			first, err := s.run(t.Context(), input)
+			if got := step.Classify(err); got != row.want {
+				t.Fatalf("error = %v (%s), want %q", err, got, row.want)
+			}
+			if err != nil {
+				if len(topic.sent) > 0 {
+					t.Errorf("sent %d times", len(topic.sent))
+				}
+				return
+			}
+			again := input
+			row.second(&again)
+			second, err := s.run(t.Context(), again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(topic.sent) != row.sent || first.MessageID == "" || (second.MessageID != "") != (row.sent == 2) {
+				t.Errorf("sent %d times, messages %q and %q", len(topic.sent), first.MessageID, second.MessageID)
+			}
+			if kept.exposure.Handoff != *topic.sent[row.sent-1].Message {
+				t.Errorf("kept %q", kept.exposure.Handoff)
+			}
+		})
+	}
+}
+
+func TestHandoffReadsAsAWhole(t *testing.T) {
+	const golden = "testdata/pushmetrics.txt"
+	got, err := handoff(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("hand-off differs from %s (go test -update writes it):\n%s", golden, got)
+	}
+}
+
+func TestHandoffToOthers(t *testing.T) {
+	in := input
+	in.Consumer, in.Vendor, in.SupportedRegions = "acme", "", []string{"eu-west-1", "us-east-1"}
+	text, err := handoff(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"for acme\n", "eu-west-1, us-east-1"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "PushMetrics") {
+		t.Errorf("a preset's words in:\n%s", text)
+	}
+}
+
+func TestSubjectFitsSNS(t *testing.T) {
+	in := input
+	in.DatabaseIdentifier, in.Consumer, in.Vendor = strings.Repeat("d", 63), strings.Repeat("c", 63), ""
+	if got := subject(in); len(got) > 100 || strings.Contains(got, "\n") {
+		t.Errorf("subject of %d characters: %q", len(got), got)
+	}
+}
