@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	sqtypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+const (
+	account   = "111122223333"
+	execution = "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:first"
+)
+
+// fakeAWS is an account with one database in a VPC of two zones. It lists one thing a page.
+type fakeAWS struct {
+	instances []rdstypes.DBInstance
+	subnets   []ec2types.Subnet
+	groups    []ec2types.SecurityGroup
+	rules     []ec2types.SecurityGroupRule
+	balancers []elbtypes.LoadBalancer
+	nlbLimit  string
+	ruleLimit float64
+	status    sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
+	claimed   []registry.Exposure
+	holder    string
+}
+
+func newFake() *fakeAWS {
+	return &fakeAWS{
+		instances: []rdstypes.DBInstance{instance("orders-prod")},
+		subnets:   []ec2types.Subnet{subnet("subnet-a", "euc1-az1", 100), subnet("subnet-b", "euc1-az2", 100)},
+		groups:    []ec2types.SecurityGroup{{GroupId: aws.String("sg-db"), OwnerId: aws.String(account)}},
+		nlbLimit:  "50",
+		ruleLimit: 60,
+	}
+}
+
+// gatherer is step 1 against the fake.
+func (f *fakeAWS) gatherer() gatherer {
+	return gatherer{databases: f, network: f, balancers: f, quotas: f, executions: f, claims: f}
+}
+
+func instance(identifier string) rdstypes.DBInstance {
+	return rdstypes.DBInstance{
+		DBInstanceIdentifier: &identifier,
+		DBInstanceArn:        aws.String("arn:aws:rds:eu-central-1:111122223333:db:" + identifier),
+		DBInstanceStatus:     aws.String("available"),
+		Engine:               aws.String("postgres"),
+		MultiAZ:              aws.Bool(true),
+		Endpoint: &rdstypes.Endpoint{
+			Address: aws.String(identifier + ".c0ffee.eu-central-1.rds.amazonaws.com"), Port: aws.Int32(5432)},
+		DBSubnetGroup: &rdstypes.DBSubnetGroup{VpcId: aws.String("vpc-1"), Subnets: []rdstypes.Subnet{
+			{SubnetIdentifier: aws.String("subnet-b")}, {SubnetIdentifier: aws.String("subnet-a")}}},
+		VpcSecurityGroups: []rdstypes.VpcSecurityGroupMembership{
+			{VpcSecurityGroupId: aws.String("sg-db"), Status: aws.String("active")},
+			{VpcSecurityGroupId: aws.String("sg-leaving"), Status: aws.String("removing")}},
+	}
+}
+
+func subnet(id, zone string, free int32) ec2types.Subnet {
+	return ec2types.Subnet{SubnetId: &id, AvailabilityZoneId: &zone, AvailableIpAddressCount: &free,
+		CidrBlock: aws.String("10.0." + strconv.Itoa(int(id[len(id)-1])) + ".0/24")}
+}
+
+func page[T any](all []T, token *string) (items []T, next *string) {
+	at, _ := strconv.Atoi(aws.ToString(token))
+	if at+1 < len(all) {
+		next = aws.String(strconv.Itoa(at + 1))
+	}
+	return all[at:min(at+1, len(all))], next
+}
+
+func (f *fakeAWS) DescribeDBInstances(_ context.Context, in *rds.DescribeDBInstancesInput, _ ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error) {
+	if in.DBInstanceIdentifier == nil {
+		items, next := page(f.instances, in.Marker)
+		return &rds.DescribeDBInstancesOutput{DBInstances: items, Marker: next}, nil
+	}
+	for _, i := range f.instances {
+		if *i.DBInstanceIdentifier == *in.DBInstanceIdentifier {
+			return &rds.DescribeDBInstancesOutput{DBInstances: []rdstypes.DBInstance{i}}, nil
+		}
+	}
+	return nil, &rdstypes.DBInstanceNotFoundFault{}
+}
+
+func (f *fakeAWS) DescribeVpcs(_ context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
+	block := func(cidr string, state ec2types.VpcCidrBlockStateCode) ec2types.VpcCidrBlockAssociation {
+		return ec2types.VpcCidrBlockAssociation{CidrBlock: &cidr, CidrBlockState: &ec2types.VpcCidrBlockState{State: state}}
+	}
+	return &ec2.DescribeVpcsOutput{Vpcs: []ec2types.Vpc{{VpcId: &in.VpcIds[0], CidrBlockAssociationSet: []ec2types.VpcCidrBlockAssociation{
+		block("10.1.0.0/16", ec2types.VpcCidrBlockStateCodeAssociated),
+		block("10.0.0.0/16", ec2types.VpcCidrBlockStateCodeAssociated),
+		block("10.9.0.0/16", ec2types.VpcCidrBlockStateCodeDisassociated),
+	}}}}, nil
+}
+
+func (f *fakeAWS) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+	items, next := page(f.subnets, in.NextToken)
+	return &ec2.DescribeSubnetsOutput{Subnets: items, NextToken: next}, nil
+}
+
+func (f *fakeAWS) DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error) {
+	zone := func(id, kind string) ec2types.AvailabilityZone {
+		return ec2types.AvailabilityZone{ZoneId: &id, ZoneType: &kind}
+	}
+	return &ec2.DescribeAvailabilityZonesOutput{AvailabilityZones: []ec2types.AvailabilityZone{
+		zone("euc1-az1", "availability-zone"), zone("euc1-az2", "availability-zone"), zone("euc1-az3", "availability-zone"),
+		zone("euc1-ham1-az1", "local-zone"), zone("use1-az3", "availability-zone"),
+	}}, nil
+}
+
+func (f *fakeAWS) DescribeSecurityGroups(_ context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+	out := &ec2.DescribeSecurityGroupsOutput{}
+	for _, group := range f.groups {
+		if slices.Contains(in.GroupIds, *group.GroupId) {
+			out.SecurityGroups = append(out.SecurityGroups, group)
+		}
+	}
+	return out, nil
+}
+
+func (f *fakeAWS) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+	items, next := page(f.rules, in.NextToken)
+	return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: items, NextToken: next}, nil
+}
+
+func (f *fakeAWS) DescribeLoadBalancers(_ context.Context, in *elbv2.DescribeLoadBalancersInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
+	items, next := page(f.balancers, in.Marker)
+	return &elbv2.DescribeLoadBalancersOutput{LoadBalancers: items, NextMarker: next}, nil
+}
+
+func (f *fakeAWS) DescribeAccountLimits(context.Context, *elbv2.DescribeAccountLimitsInput, ...func(*elbv2.Options)) (*elbv2.DescribeAccountLimitsOutput, error) {
+	return &elbv2.DescribeAccountLimitsOutput{Limits: []elbtypes.Limit{{Name: aws.String("network-load-balancers"), Max: &f.nlbLimit}}}, nil
+}
+
+func (f *fakeAWS) GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error) {
+	return &servicequotas.GetServiceQuotaOutput{Quota: &sqtypes.ServiceQuota{Value: &f.ruleLimit}}, nil
+}
+
+func (f *fakeAWS) DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
+	if f.status == "" {
+		return nil, &sfntypes.ExecutionDoesNotExist{}
+	}
+	return &sfn.DescribeExecutionOutput{Status: f.status}, nil
+}
+
+func (f *fakeAWS) Claim(ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error)) (registry.Exposure, error) {
+	if f.holder != "" {
+		if runs, err := running(ctx, f.holder); err != nil || runs {
+			return registry.Exposure{}, errHeld
+		}
+	}
+	f.claimed = append(f.claimed, seed)
+	return seed, nil
+}
+
+// rulesOf fills a group with n rules of somebody else's.
+func rulesOf(group string, n int) []ec2types.SecurityGroupRule {
+	var rules []ec2types.SecurityGroupRule
+	for i := range n {
+		rules = append(rules, ec2types.SecurityGroupRule{GroupId: &group, IsEgress: aws.Bool(false), IpProtocol: aws.String("tcp"),
+			FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), CidrIpv4: aws.String("192.168." + strconv.Itoa(i) + ".0/24")})
+	}
+	return rules
+}
+
+// balancersOf are n load balancers of a type.
+func balancersOf(kind elbtypes.LoadBalancerTypeEnum, n int) []elbtypes.LoadBalancer {
+	var all []elbtypes.LoadBalancer
+	for i := range n {
+		all = append(all, elbtypes.LoadBalancer{LoadBalancerName: aws.String("lb" + strconv.Itoa(i)), Type: kind})
+	}
+	return all
+}
+
+// with changes the database.
+func with(change func(*rdstypes.DBInstance)) func(*fakeAWS) {
+	return func(f *fakeAWS) { change(&f.instances[0]) }
+}
