@@ -1,0 +1,173 @@
+package elb_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2api "github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	api "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/local/ec2"
+	"github.com/rdslink/rdslink/local/elb"
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/network/networktest"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+func TestMain(m *testing.M) { networktest.TestMain(m) }
+
+const account = "111122223333"
+
+// cloud is a real VPC, with security groups in the kernel.
+type cloud struct {
+	t       *testing.T
+	world   *model.World
+	network *network.Network
+	vpcs    *ec2.Service
+	elb     *elb.Service
+	ops     wire.Operations
+}
+
+func newCloud(t *testing.T) cloud {
+	t.Helper()
+	w := &model.World{Region: "eu-central-1", Speed: 1000}
+	n := networktest.New(t)
+	vpcs := ec2.New(w, n)
+	balancers := elb.New(w, n, vpcs)
+	vpcs.SetLoadBalancers(balancers)
+	ops := wire.Operations{}
+	for _, service := range []wire.Operations{w.Locked(vpcs.Operations()), w.Locked(balancers.Operations())} {
+		for name, op := range service {
+			ops[name] = op
+		}
+	}
+	return cloud{t, w, n, vpcs, balancers, ops}
+}
+
+// call makes an API call of the account.
+func call[O, I any](c cloud, operation string, in I) *O {
+	c.t.Helper()
+	ctx := wire.WithCaller(context.Background(), wire.Caller{Account: account})
+	out, err := c.ops[operation](ctx, func(into any) error {
+		*into.(*I) = in
+		return nil
+	})
+	if err != nil {
+		c.t.Fatal(operation, err)
+	}
+	return out.(*O)
+}
+
+func (c cloud) subnet(vpc, zone, cidr string) string {
+	c.t.Helper()
+	out := call[ec2api.CreateSubnetOutput](c, "CreateSubnet", ec2api.CreateSubnetInput{VpcId: &vpc, CidrBlock: &cidr, AvailabilityZone: &zone})
+	return *out.Subnet.SubnetId
+}
+
+func (c cloud) securityGroup(vpc, name string) string {
+	c.t.Helper()
+	out := call[ec2api.CreateSecurityGroupOutput](c, "CreateSecurityGroup", ec2api.CreateSecurityGroupInput{VpcId: &vpc, GroupName: &name, Description: &name})
+	return *out.GroupId
+}
+
+// database attaches an address and answers every connection there with the address that it sees.
+func (c cloud) database(subnet, group string) netip.Addr {
+	c.t.Helper()
+	c.world.Lock()
+	nic, err := c.vpcs.Attach(account, subnet, []string{group}, "database", netip.Addr{})
+	c.world.Unlock()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	l, err := c.network.Listen(nic.VPC, netip.AddrPortFrom(nic.Address, 5432))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().String())
+			_ = conn.Close()
+		}
+	}()
+	return nic.Address
+}
+
+func (c cloud) awaitHealth(group string, want types.TargetHealthStateEnum) {
+	c.t.Helper()
+	var state types.TargetHealthStateEnum
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		out := call[api.DescribeTargetHealthOutput](c, "DescribeTargetHealth", api.DescribeTargetHealthInput{TargetGroupArn: &group})
+		if state = out.TargetHealthDescriptions[0].TargetHealth.State; state == want {
+			return
+		}
+	}
+	c.t.Fatalf("is %s, want %s", state, want)
+}
+
+func TestKernelDecidesWhomTheNodesReach(t *testing.T) {
+	c := newCloud(t)
+	vpc := *call[ec2api.CreateVpcOutput](c, "CreateVpc", ec2api.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
+	a, b := c.subnet(vpc, "eu-central-1a", "10.0.1.0/24"), c.subnet(vpc, "eu-central-1b", "10.0.2.0/24")
+	balancerGroup, databaseGroup := c.securityGroup(vpc, "balancer"), c.securityGroup(vpc, "database")
+	address := c.database(a, databaseGroup)
+
+	lb := call[api.CreateLoadBalancerOutput](c, "CreateLoadBalancer", api.CreateLoadBalancerInput{
+		Name: aws.String("orders"), Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal,
+		Subnets: []string{a, b}, SecurityGroups: []string{balancerGroup},
+	}).LoadBalancers[0]
+	group := *call[api.CreateTargetGroupOutput](c, "CreateTargetGroup", api.CreateTargetGroupInput{
+		Name: aws.String("orders"), VpcId: &vpc, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432), TargetType: types.TargetTypeEnumIp,
+	}).TargetGroups[0].TargetGroupArn
+	call[api.CreateListenerOutput](c, "CreateListener", api.CreateListenerInput{
+		LoadBalancerArn: lb.LoadBalancerArn, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432),
+		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &group}},
+	})
+	call[api.RegisterTargetsOutput](c, "RegisterTargets", api.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: aws.String(address.String())}}})
+	c.awaitHealth(group, types.TargetHealthStateEnumUnhealthy)
+
+	call[ec2api.AuthorizeSecurityGroupIngressOutput](c, "AuthorizeSecurityGroupIngress", ec2api.AuthorizeSecurityGroupIngressInput{
+		GroupId: &databaseGroup, IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
+			IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.1.0/24")}, {CidrIp: aws.String("10.0.2.0/24")}},
+		}},
+	})
+	c.awaitHealth(group, types.TargetHealthStateEnumHealthy)
+
+	call[api.SetSecurityGroupsOutput](c, "SetSecurityGroups", api.SetSecurityGroupsInput{
+		LoadBalancerArn: lb.LoadBalancerArn, SecurityGroups: []string{balancerGroup},
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOff,
+	})
+	nodes, _, _ := c.vpcs.Records().Lookup("", *lb.DNSName)
+	if seen := netip.MustParseAddr(c.throughPrivateLink(*lb.LoadBalancerArn)); !slices.Contains(nodes, seen) {
+		t.Errorf("the database sees %s; the nodes are %v", seen, nodes)
+	}
+}
+
+// throughPrivateLink is what a client hears that comes through PrivateLink to the zone of the first subnet.
+func (c cloud) throughPrivateLink(lb string) string {
+	c.t.Helper()
+	c.world.Lock()
+	told, _ := c.elb.LoadBalancer(lb)
+	c.world.Unlock()
+	client, server := net.Pipe()
+	go c.elb.Forward(context.Background(), lb, told.ZoneIDs[0], 5432, netip.MustParseAddr("172.31.0.9"), server)
+	heard, err := io.ReadAll(client)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(heard)
+}
