@@ -131,11 +131,11 @@ func unsupported(instance types.DBInstance, engine string) string {
 // refusedStatus are the states that do not pass by themselves, with what to do. In all others, such as modifying or
 // backing-up, the endpoint serves.
 var refusedStatus = map[string]string{
-	"deleting": "it is going away",
-	"failed":   "restore it from a backup first",
-	"stopped":  "start it first",
-	"stopping": "wait until it has stopped, and start it again",
-	"inaccessible-encryption-credentials":             "make its KMS key usable again first",
+	"deleting":                            "it is going away",
+	"failed":                              "restore it from a backup first",
+	"stopped":                             "start it first",
+	"stopping":                            "wait until it has stopped, and start it again",
+	"inaccessible-encryption-credentials": "make its KMS key usable again first",
 	"inaccessible-encryption-credentials-recoverable": "make its KMS key usable again and start it first",
 	"incompatible-network":                            "repair its subnet group first",
 	"incompatible-restore":                            "restore it to a compatible point in time first",
