@@ -1,0 +1,97 @@
+// Package operator is what people do with a deployed rdslink: start an execution, follow it, decide about a connection.
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	states "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// The fixed names of a deployment.
+const (
+	stateMachine = "rdslink-setup"
+	bus          = "rdslink"
+)
+
+// Operator acts with somebody's credentials in one account and region.
+type Operator struct {
+	config     aws.Config
+	executions *sfn.Client
+}
+
+// New makes an Operator of an AWS configuration.
+func New(config aws.Config) *Operator {
+	return &Operator{config: config, executions: sfn.NewFromConfig(config)}
+}
+
+// Start starts an execution with input, a JSON object as the README describes it, and returns the execution's ARN.
+func (o *Operator) Start(ctx context.Context, input string) (string, error) {
+	if !json.Valid([]byte(input)) {
+		return "", fmt.Errorf("start execution: the input is not JSON: %s", input)
+	}
+	machine, err := o.machineARN(ctx)
+	if err != nil {
+		return "", err
+	}
+	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
+	var missing *states.StateMachineDoesNotExist
+	if errors.As(err, &missing) {
+		return "", fmt.Errorf("start execution: no rdslink in %s: deploy it first, or point AWS_REGION and the credentials at its account: %w", o.config.Region, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("start execution of %s: %w", machine, err)
+	}
+	return aws.ToString(out.ExecutionArn), nil
+}
+
+// machineARN is the ARN of the setup state machine in the caller's account.
+func (o *Operator) machineARN(ctx context.Context) (string, error) {
+	who, err := sts.NewFromConfig(o.config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", fmt.Errorf("get caller identity: %w", err)
+	}
+	caller, err := arn.Parse(aws.ToString(who.Arn))
+	if err != nil {
+		return "", fmt.Errorf("parse caller's ARN %s: %w", aws.ToString(who.Arn), err)
+	}
+	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID, Resource: "stateMachine:" + stateMachine}.String(), nil
+}
+
+// Decision is what an approver says about one connection request.
+type Decision struct {
+	Exposure      string `json:"exposure"`
+	VPCEndpointID string `json:"vpcEndpointId,omitempty"` // empty: the only pending request of an expected account
+	Decision      string `json:"decision"`                // accept or reject
+	By            string `json:"by,omitempty"`            // a claim: events carry no proven principal
+	Reason        string `json:"reason,omitempty"`
+}
+
+// Decide puts d on rdslink's event bus.
+func (o *Operator) Decide(ctx context.Context, d Decision) error {
+	detail, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("encode decision: %w", err)
+	}
+	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
+		EventBusName: aws.String(bus),
+		Source:       aws.String("rdslink.approver"),
+		DetailType:   aws.String("ConnectionDecision"),
+		Detail:       aws.String(string(detail)),
+	}}})
+	if err != nil {
+		return fmt.Errorf("put ConnectionDecision: %w", err)
+	}
+	if out.FailedEntryCount > 0 {
+		return fmt.Errorf("put ConnectionDecision: %s: %s", aws.ToString(out.Entries[0].ErrorCode), aws.ToString(out.Entries[0].ErrorMessage))
+	}
+	return nil
+}

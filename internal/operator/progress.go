@@ -1,0 +1,132 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	states "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+)
+
+// Step is one state of an execution as far as it has come.
+type Step struct {
+	Name    string
+	Entered time.Time
+	Ended   time.Time // zero while it runs
+	Retries int
+	Waiting bool // for a task token: for people
+	Failed  bool
+}
+
+// Progress is an execution as far as it has come.
+type Progress struct {
+	ExecutionARN string
+	Status       states.ExecutionStatus
+	Steps        []Step // in the order of their first entry; a redriven step counts from its first
+	Error, Cause string
+	Output       string // JSON, when succeeded
+}
+
+// Done says whether the execution has ended.
+func (p Progress) Done() bool { return p.Status != states.ExecutionStatusRunning }
+
+// Waiting is the step that waits for people; nil if none does.
+func (p Progress) Waiting() *Step {
+	for i := range p.Steps {
+		if p.Steps[i].Waiting && p.Steps[i].Ended.IsZero() {
+			return &p.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Progress reads how far an execution has come.
+func (o *Operator) Progress(ctx context.Context, executionARN string) (Progress, error) {
+	out, err := o.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &executionARN})
+	if err != nil {
+		return Progress{}, fmt.Errorf("describe execution %s: %w", executionARN, err)
+	}
+	p := Progress{ExecutionARN: executionARN, Status: out.Status, Error: aws.ToString(out.Error), Cause: aws.ToString(out.Cause), Output: aws.ToString(out.Output)}
+	// Inputs and outputs stay where they are: one of them is the task token.
+	history := sfn.NewGetExecutionHistoryPaginator(o.executions, &sfn.GetExecutionHistoryInput{ExecutionArn: &executionARN, IncludeExecutionData: aws.Bool(false)})
+	for history.HasMorePages() {
+		page, err := history.NextPage(ctx)
+		if err != nil {
+			return Progress{}, fmt.Errorf("get history of execution %s: %w", executionARN, err)
+		}
+		for _, event := range page.Events {
+			p.add(event)
+		}
+	}
+	return p, nil
+}
+
+// add takes one event of the history into account. The states follow one another: an event without a name is the last one's.
+func (p *Progress) add(event states.HistoryEvent) {
+	at := aws.ToTime(event.Timestamp)
+	switch event.Type {
+	case states.HistoryEventTypeTaskStateEntered:
+		p.enter(aws.ToString(event.StateEnteredEventDetails.Name), at)
+		return
+	case states.HistoryEventTypeTaskStateExited:
+		if s := p.last(); s != nil {
+			s.Ended, s.Waiting = at, false
+		}
+		return
+	}
+	s := p.last()
+	if s == nil {
+		return
+	}
+	switch event.Type {
+	case states.HistoryEventTypeTaskScheduled:
+		s.Failed = false
+	case states.HistoryEventTypeTaskSubmitted:
+		s.Waiting = true
+	case states.HistoryEventTypeTaskFailed, states.HistoryEventTypeTaskTimedOut:
+		s.Waiting = false
+		s.Retries++
+	case states.HistoryEventTypeExecutionFailed, states.HistoryEventTypeExecutionTimedOut, states.HistoryEventTypeExecutionAborted:
+		s.Failed, s.Waiting, s.Ended = true, false, at
+	case states.HistoryEventTypeExecutionRedriven:
+		s.Failed, s.Ended = false, time.Time{}
+	}
+}
+
+func (p *Progress) enter(name string, at time.Time) {
+	for i := range p.Steps {
+		if p.Steps[i].Name == name {
+			p.Steps[i].Ended = time.Time{}
+			return
+		}
+	}
+	p.Steps = append(p.Steps, Step{Name: name, Entered: at})
+}
+
+func (p *Progress) last() *Step {
+	if len(p.Steps) == 0 {
+		return nil
+	}
+	return &p.Steps[len(p.Steps)-1]
+}
+
+// Follow reads the progress of an execution every interval and gives it to each, until each says stop, the execution has
+// ended or ctx is done. It returns the last progress.
+func (o *Operator) Follow(ctx context.Context, executionARN string, interval time.Duration, each func(Progress) (stop bool)) (Progress, error) {
+	for {
+		p, err := o.Progress(ctx, executionARN)
+		if err != nil {
+			return Progress{}, err
+		}
+		if each(p) || p.Done() {
+			return p, nil
+		}
+		select {
+		case <-ctx.Done():
+			return p, ctx.Err()
+		case <-time.After(interval):
+		}
+	}
+}
