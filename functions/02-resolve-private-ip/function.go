@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/securitygroup"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+type functionAPI interface {
+	GetFunction(context.Context, *lambda.GetFunctionInput, ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error)
+	CreateFunction(context.Context, *lambda.CreateFunctionInput, ...func(*lambda.Options)) (*lambda.CreateFunctionOutput, error)
+	UpdateFunctionCode(context.Context, *lambda.UpdateFunctionCodeInput, ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error)
+	TagResource(context.Context, *lambda.TagResourceInput, ...func(*lambda.Options)) (*lambda.TagResourceOutput, error)
+	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
+// code is what a resolver runs, and as whom.
+type code struct {
+	role, bucket, key string
+	architecture      types.Architecture
+}
+
+// codeTag holds the key of the code that a resolver runs: an upgrade of the stack brings a new key.
+const codeTag = "rdslink:code"
+
+// databasePorts are what a resolver may come to probe, for this database and those exposed later.
+var databasePorts = []int32{1433, 1521, 3306, 5432}
+
+func resolverName(vpcID string) string { return "rdslink-resolver-" + vpcID }
+
+func (s resolvePrivateIP) group(in Input) securitygroup.Group {
+	// Groups do not apply to DNS by way of the Amazon resolver; the VPC's DHCP options may name another one.
+	egress := slices.Concat(
+		securitygroup.EgressTo("udp", 53, in.VPCCIDRs),
+		securitygroup.EgressTo("tcp", 53, in.VPCCIDRs),
+	)
+	ports := append(slices.Clone(databasePorts), in.Port)
+	slices.Sort(ports)
+	for _, port := range slices.Compact(ports) {
+		egress = append(egress, securitygroup.EgressTo("tcp", port, in.VPCCIDRs)...)
+	}
+	return securitygroup.Group{
+		Name:        resolverName(in.VPCID),
+		Description: "rdslink: resolver in " + in.VPCID,
+		VPCID:       in.VPCID,
+		Tags:        owned.VPCTags(in.VPCID, s.tags),
+		Egress:      egress,
+	}
+}
+
+func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) (types.FunctionConfiguration, error) {
+	name := resolverName(in.VPCID)
+	found, err := s.functions.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return s.create(ctx, in, group)
+	}
+	if err != nil {
+		return types.FunctionConfiguration{}, fmt.Errorf("get function %s: %w", name, err)
+	}
+	if found.TagsError != nil {
+		return types.FunctionConfiguration{}, step.Failed("get tags of function %s: %s: %s",
+			name, aws.ToString(found.TagsError.ErrorCode), aws.ToString(found.TagsError.Message))
+	}
+	if found.Tags[owned.ManagedTag] != "true" || found.Tags[owned.VPCTag] != in.VPCID {
+		return types.FunctionConfiguration{}, step.Conflict("function %s does not carry our tags: rename or delete it",
+			aws.ToString(found.Configuration.FunctionArn))
+	}
+	return *found.Configuration, s.upgrade(ctx, *found.Configuration, found.Tags[codeTag])
+}
+
+// create puts the function into the first subnets that Lambda takes: it has no network interfaces in some AZs, and says so
+// with the code of every other invalid parameter.
+func (s resolvePrivateIP) create(ctx context.Context, in Input, group string) (types.FunctionConfiguration, error) {
+	name := resolverName(in.VPCID)
+	refused := step.Failed("create function %s: there is no subnet for it", name)
+	for _, subnets := range choices(in.ResolverSubnetIDs) {
+		slog.InfoContext(ctx, "create function", "functionName", name, "subnetIds", subnets)
+		made, err := s.functions.CreateFunction(ctx, s.request(in, group, subnets))
+		if err == nil {
+			slog.InfoContext(ctx, "created function", "functionArn", aws.ToString(made.FunctionArn))
+			return types.FunctionConfiguration{
+				FunctionArn: made.FunctionArn, State: made.State, StateReason: made.StateReason, VpcConfig: made.VpcConfig,
+			}, nil
+		}
+		if _, exists := errors.AsType[*types.ResourceConflictException](err); exists {
+			return types.FunctionConfiguration{}, step.NotReady("create function %s: another exposure of the VPC is making it: %w", name, err)
+		}
+		if _, invalid := errors.AsType[*types.InvalidParameterValueException](err); !invalid {
+			return types.FunctionConfiguration{}, fmt.Errorf("create function %s: %w", name, err)
+		}
+		// A role that IAM has not made known everywhere yet is an invalid parameter, too.
+		refused = step.NotReady("create function %s in subnets %v: %w", name, subnets, err)
+	}
+	return types.FunctionConfiguration{}, refused
+}
+
+func (s resolvePrivateIP) request(in Input, group string, subnets []string) *lambda.CreateFunctionInput {
+	tags := owned.VPCTags(in.VPCID, s.tags)
+	tags[codeTag] = s.code.key
+	return &lambda.CreateFunctionInput{
+		FunctionName:  aws.String(resolverName(in.VPCID)),
+		Description:   aws.String("rdslink: resolves and probes databases in " + in.VPCID),
+		Runtime:       types.RuntimeProvidedal2023,
+		Handler:       aws.String("bootstrap"),
+		Architectures: []types.Architecture{s.code.architecture},
+		Code:          &types.FunctionCode{S3Bucket: &s.code.bucket, S3Key: &s.code.key},
+		Role:          &s.code.role,
+		MemorySize:    aws.Int32(128),
+		Timeout:       aws.Int32(30),
+		VpcConfig:     &types.VpcConfig{SubnetIds: subnets, SecurityGroupIds: []string{group}},
+		Tags:          tags,
+	}
+}
+
+// choices are the subnets to try, in order: every pair, so that the loss of an AZ is survived, then each alone.
+func choices(subnets []string) [][]string {
+	var all [][]string
+	for i, first := range subnets {
+		for _, second := range subnets[i+1:] {
+			all = append(all, []string{first, second})
+		}
+	}
+	for _, subnet := range subnets {
+		all = append(all, []string{subnet})
+	}
+	return all
+}
+
+// upgrade gives the function the code that this version came with. The tag follows the code: when the second call is lost,
+// the first is made again, and changes nothing.
+func (s resolvePrivateIP) upgrade(ctx context.Context, function types.FunctionConfiguration, key string) error {
+	if key == s.code.key || function.State == types.StatePending {
+		return nil
+	}
+	arn := aws.ToString(function.FunctionArn)
+	slog.InfoContext(ctx, "update function code", "functionArn", arn, "s3Key", s.code.key)
+	_, err := s.functions.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
+		FunctionName:  function.FunctionName,
+		S3Bucket:      &s.code.bucket,
+		S3Key:         &s.code.key,
+		Architectures: []types.Architecture{s.code.architecture},
+	})
+	if _, busy := errors.AsType[*types.ResourceConflictException](err); busy {
+		return step.NotReady("update code of function %s: %w", arn, err)
+	}
+	if err != nil {
+		return fmt.Errorf("update code of function %s: %w", arn, err)
+	}
+	_, err = s.functions.TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: map[string]string{codeTag: s.code.key}})
+	if err != nil {
+		return fmt.Errorf("tag function %s: %w", arn, err)
+	}
+	return step.NotReady("function %s takes its new code over", arn)
+}
+
+// usable tells whether the function can be asked. An inactive one can: asking wakes it.
+func usable(function types.FunctionConfiguration) error {
+	arn := aws.ToString(function.FunctionArn)
+	switch {
+	case function.State == types.StateFailed:
+		return step.Failed("function %s failed: %s; delete it and start again", arn, aws.ToString(function.StateReason))
+	case function.State == types.StatePending:
+		return step.NotReady("function %s is being connected to its VPC", arn)
+	case function.LastUpdateStatus == types.LastUpdateStatusFailed:
+		return step.Failed("update of function %s failed: %s; delete it and start again", arn, aws.ToString(function.LastUpdateStatusReason))
+	case function.LastUpdateStatus == types.LastUpdateStatusInProgress:
+		return step.NotReady("function %s is being updated", arn)
+	}
+	return nil
+}

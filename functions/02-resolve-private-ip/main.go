@@ -1,0 +1,37 @@
+// Step 2 resolves the database's name to its private address, from inside its VPC.
+package main
+
+import (
+	"context"
+	"log"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/resolve"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+func main() {
+	config, err := step.Config(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	step.Start(resolvePrivateIP{
+		groups:    ec2.NewFromConfig(config),
+		functions: lambda.NewFromConfig(config),
+		registry:  registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		outside:   resolve.Outside(),
+		code: code{
+			role:         step.Env("RESOLVER_ROLE_ARN"),
+			bucket:       step.Env("RESOLVER_CODE_BUCKET"),
+			key:          step.Env("RESOLVER_CODE_KEY"),
+			architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
+		},
+		tags: owned.DeployerTags(),
+	}.run)
+}
