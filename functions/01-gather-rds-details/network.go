@@ -67,7 +67,7 @@ func placement(ctx context.Context, api networkAPI, db database.Database, kept [
 		}
 	}
 	if len(byZone) == 0 {
-		return nil, step.BadInput("database %s has no usable subnet: those of its subnet group (%s) are gone, on Outposts, or in Local or Wavelength Zones, "+
+		return nil, step.BadInput("database %s has no usable subnet: those of its subnet group (%s) are gone, without IPv4, on Outposts, or in Local or Wavelength Zones, "+
 			"where no Network Load Balancer can serve an endpoint service", db.Identifier, strings.Join(db.SubnetIDs, ", "))
 	}
 	var chosen []types.Subnet
@@ -97,7 +97,8 @@ func usableSubnets(ctx context.Context, api networkAPI, vpcID string) ([]types.S
 			return nil, fmt.Errorf("describe subnets of %s: %w", vpcID, err)
 		}
 		for _, subnet := range page.Subnets {
-			if subnet.OutpostArn == nil && regular[aws.ToString(subnet.AvailabilityZoneId)] {
+			ipv4 := subnet.CidrBlock != nil
+			if ipv4 && subnet.OutpostArn == nil && regular[aws.ToString(subnet.AvailabilityZoneId)] {
 				usable = append(usable, subnet)
 			}
 		}

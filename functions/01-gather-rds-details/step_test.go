@@ -188,6 +188,7 @@ func TestInputIsRefusedBeforeAnythingIsMade(t *testing.T) {
 		"a proxy's ARN":                  {`{"database":"arn:aws:rds:eu-central-1:111122223333:db-proxy:prx-1","vendor":"pushmetrics"}`, "is a db-proxy"},
 		"an ARN that is none of RDS":     {`{"database":"arn:aws:s3:::orders","vendor":"pushmetrics"}`, "not the ARN of an RDS database"},
 		"a database that does not exist": {`{"database":"order-prod","vendor":"pushmetrics"}`, "did you mean orders-prod"},
+		"a name that RDS cannot have":    {`{"database":"orders prod!","vendor":"pushmetrics"}`, "did you mean orders-prod"},
 		"a database like no other":       {`{"database":"warehouse","vendor":"pushmetrics"}`, "orders-prod among them"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,6 +241,7 @@ func TestWhatCannotWorkIsRefusedBeforeAnythingIsMade(t *testing.T) {
 			change: with(func(d *rdstypes.DBInstance) { d.DBClusterIdentifier = aws.String("orders") }), want: "database orders is a cluster"},
 		"an account without databases": {change: func(f *fakeAWS) { f.instances = nil }, want: "no DB instance in this region"},
 		"subnets that are gone":        {change: func(f *fakeAWS) { f.subnets = nil }, want: "no usable subnet"},
+		"subnets without IPv4":         {change: func(f *fakeAWS) { f.subnets[0].CidrBlock, f.subnets[1].CidrBlock = nil, nil }, want: "no usable subnet"},
 		"subnets on an Outpost": {change: func(f *fakeAWS) {
 			for i := range f.subnets {
 				f.subnets[i].OutpostArn = aws.String("arn:outpost")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,7 +43,13 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, er
 	}, nil
 }
 
+// identifierRule is RDS's own (API_CreateDBInstance). RDS answers what breaks it with a parameter error instead of not found.
+var identifierRule = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+
 func describe(ctx context.Context, api API, identifier string) (types.DBInstance, bool, error) {
+	if !identifierRule.MatchString(identifier) {
+		return types.DBInstance{}, false, nil
+	}
 	out, err := api.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &identifier})
 	if _, missing := errors.AsType[*types.DBInstanceNotFoundFault](err); missing {
 		return types.DBInstance{}, false, nil

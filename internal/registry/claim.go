@@ -74,7 +74,8 @@ func (t *Table) found(ctx context.Context, seed Exposure, execution string) (Exp
 	return seed, nil
 }
 
-// take moves the claim from current's holder to the execution, unless someone was faster.
+// take moves the claim from current's holder to the execution, unless someone was faster. The token of an execution that no
+// longer runs goes with its claim: nobody waits for it.
 func (t *Table) take(ctx context.Context, current, seed Exposure, execution string) (Exposure, error) {
 	change, changed, err := difference(current, map[string]any{
 		"databaseArn":        seed.DatabaseARN,
@@ -91,6 +92,9 @@ func (t *Table) take(ctx context.Context, current, seed Exposure, execution stri
 	}
 	if !changed {
 		return current, nil
+	}
+	if current.Claim != execution {
+		change = change.Remove(expression.Name("token")).Remove(expression.Name("awaiting"))
 	}
 	after, ok, err := t.update(ctx, seed.ID, change, claimedBy(current.Claim))
 	if err != nil {

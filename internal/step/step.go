@@ -32,12 +32,20 @@ func handler[I, O any](run func(context.Context, I) (O, error)) func(context.Con
 		out, err := decodeAndRun(ctx, payload, run)
 		if err != nil {
 			reported := messages.InvokeResponse_Error{Type: Classify(err), Message: message(err)}
-			log.ErrorContext(ctx, "step failed", "error", reported.Type, "message", reported.Message)
+			log.Log(ctx, level(reported.Type), "step failed", "error", reported.Type, "message", reported.Message)
 			return out, reported
 		}
 		log.InfoContext(ctx, "step done")
 		return out, nil
 	}
+}
+
+// level keeps what the state machine waits out apart from what a person must read.
+func level(name string) slog.Level {
+	if name == notReady || name == throttled {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 func decodeAndRun[I, O any](ctx context.Context, payload json.RawMessage, run func(context.Context, I) (O, error)) (O, error) {
