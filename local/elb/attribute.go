@@ -27,6 +27,7 @@ const (
 	deregistrationTerminates      = "deregistration_delay.connection_termination.enabled"
 	unhealthyTerminates           = "target_health_state.unhealthy.connection_termination.enabled"
 	idleTimeout                   = "tcp.idle_timeout.seconds"
+	defaultIdleTimeout            = "350" // seconds
 	useLoadBalancersConfiguration = "use_load_balancer_configuration"
 )
 
@@ -59,7 +60,7 @@ var (
 		{unhealthyTerminates, "true", oneOf("true", "false")},
 		{"target_health_state.unhealthy.draining_interval_seconds", "0", oneOf("0")},
 	}
-	listenerAttributes = []attribute{{idleTimeout, "350", between(60, 6000)}}
+	listenerAttributes = []attribute{{idleTimeout, defaultIdleTimeout, between(60, 6000)}}
 )
 
 func oneOf(values ...string) func(string) bool {

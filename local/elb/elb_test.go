@@ -168,3 +168,34 @@ func TestTagsChange(t *testing.T) {
 		t.Errorf("tags %v", tags)
 	}
 }
+
+func TestAttributesHaveDefaultsUntilTheyAreSet(t *testing.T) {
+	b := newBed(t)
+	lb, group := b.chain()
+	b.setAttribute(group, deregistrationDelay, "0")
+	listener := must(b, b.describeListeners, elb.DescribeListenersInput{LoadBalancerArn: &lb}).Listeners[0].ListenerArn
+	got := map[string]string{}
+	for _, a := range must(b, b.describeLoadBalancerAttributes, elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &lb}).Attributes {
+		got["loadbalancer "+*a.Key] = *a.Value
+	}
+	for _, a := range must(b, b.describeTargetGroupAttributes, elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &group}).Attributes {
+		got["targetgroup "+*a.Key] = *a.Value
+	}
+	for _, a := range must(b, b.describeListenerAttributes, elb.DescribeListenerAttributesInput{ListenerArn: listener}).Attributes {
+		got["listener "+*a.Key] = *a.Value
+	}
+	for key, want := range map[string]string{ // API_LoadBalancerAttribute, API_TargetGroupAttribute, API_ListenerAttribute
+		"loadbalancer " + deletionProtection:      "false",
+		"loadbalancer " + crossZone:               "false",
+		"targetgroup " + deregistrationDelay:      "0",
+		"targetgroup " + deregistrationTerminates: "false",
+		"targetgroup " + unhealthyTerminates:      "true",
+		"targetgroup " + crossZone:                "use_load_balancer_configuration",
+		"targetgroup preserve_client_ip.enabled":  "false",
+		"listener " + idleTimeout:                 "350",
+	} {
+		if got[key] != want {
+			t.Errorf("%s is %q, want %q", key, got[key], want)
+		}
+	}
+}

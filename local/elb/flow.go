@@ -100,8 +100,9 @@ func (s *Service) LoadBalancer(arn string) (ec2.LoadBalancer, bool) {
 	}
 	for _, l := range lb.listeners {
 		told.Ports = append(told.Ports, uint16(l.port))
-		_, custom := l.attributes[idleTimeout]
-		told.IdleTimeoutCustom = told.IdleTimeoutCustom || custom
+		if l.attributes.get(listenerAttributes, idleTimeout) != defaultIdleTimeout {
+			told.IdleTimeoutCustom = true
+		}
 	}
 	return told, true
 }
@@ -143,7 +144,11 @@ func (s *Service) relay(ctx context.Context, l *listener, n *node, client net.Co
 		return
 	}
 	f := &flow{client, server}
-	s.track(l.loadBalancer, t, f)
+	if !s.track(l, t, f) {
+		reset(client)
+		reset(server)
+		return
+	}
 	stop := context.AfterFunc(ctx, func() { reset(client); reset(server) })
 	network.Pipe(client, server)
 	stop()
@@ -170,10 +175,15 @@ func (s *Service) choose(l *listener, n *node) *target {
 	return able[rand.IntN(len(able))]
 }
 
-func (s *Service) track(lb *loadBalancer, t *target, f *flow) {
+// track records a flow, unless its target or its listener went while it was being dialled.
+func (s *Service) track(l *listener, t *target, f *flow) bool {
 	s.world.Lock()
 	defer s.world.Unlock()
-	lb.flows[f], t.flows[f] = struct{}{}, struct{}{}
+	if s.listeners[l.arn] != l || l.group.find(t.at) < 0 {
+		return false
+	}
+	l.loadBalancer.flows[f], t.flows[f] = struct{}{}, struct{}{}
+	return true
 }
 
 func (s *Service) untrack(lb *loadBalancer, t *target, f *flow) {

@@ -2,7 +2,6 @@ package elb
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -211,6 +210,19 @@ func (s *Service) deleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBala
 }
 
 func (s *Service) describeLoadBalancers(ctx context.Context, in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput, error) {
+	found, err := s.findLoadBalancers(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	found, next := page(found, func(lb *loadBalancer) string { return lb.arn }, in.Marker, in.PageSize)
+	out := &elb.DescribeLoadBalancersOutput{NextMarker: next}
+	for _, lb := range found {
+		out.LoadBalancers = append(out.LoadBalancers, lb.describe())
+	}
+	return out, nil
+}
+
+func (s *Service) findLoadBalancers(ctx context.Context, in *elb.DescribeLoadBalancersInput) ([]*loadBalancer, error) {
 	if len(in.Names) > 0 && len(in.LoadBalancerArns) > 0 {
 		return nil, wire.Errorf("ValidationError", "Load balancer names and load balancer ARNs cannot be specified at the same time")
 	}
@@ -230,36 +242,23 @@ func (s *Service) describeLoadBalancers(ctx context.Context, in *elb.DescribeLoa
 		}
 		found = append(found, lb)
 	}
-	if len(in.Names)+len(in.LoadBalancerArns) == 0 {
-		for lb := range maps.Values(s.loadBalancers) {
-			if lb.account == account && s.world.Visible(lb.created) {
-				found = append(found, lb)
-			}
+	if len(found) > 0 {
+		return found, nil
+	}
+	for _, lb := range s.loadBalancers {
+		if lb.account == account && s.world.Visible(lb.created) {
+			found = append(found, lb)
 		}
 	}
-	found, next := page(found, func(lb *loadBalancer) string { return lb.arn }, in.Marker, in.PageSize)
-	out := &elb.DescribeLoadBalancersOutput{NextMarker: next}
-	for _, lb := range found {
-		out.LoadBalancers = append(out.LoadBalancers, lb.describe())
-	}
-	return out, nil
+	return found, nil
 }
 
 func (lb *loadBalancer) describe() types.LoadBalancer {
 	d := types.LoadBalancer{
-		LoadBalancerArn:  &lb.arn,
-		LoadBalancerName: &lb.name,
-		DNSName:          &lb.dnsName,
-		// The hosted zone of network load balancers in eu-central-1 (general/latest/gr/elb.html).
-		CanonicalHostedZoneId: aws.String("Z3F0SRJ5LGBH90"),
-		CreatedTime:           &lb.created,
-		IpAddressType:         types.IpAddressTypeIpv4,
-		Scheme:                types.LoadBalancerSchemeEnumInternal,
-		State:                 &types.LoadBalancerState{Code: lb.state},
-		Type:                  types.LoadBalancerTypeEnumNetwork,
-		VpcId:                 &lb.vpc,
-		SecurityGroups:        slices.Clone(lb.groups),
-		AvailabilityZones:     lb.zones(),
+		LoadBalancerArn: &lb.arn, LoadBalancerName: &lb.name, DNSName: &lb.dnsName, VpcId: &lb.vpc,
+		Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal, IpAddressType: types.IpAddressTypeIpv4,
+		State: &types.LoadBalancerState{Code: lb.state}, CreatedTime: &lb.created,
+		SecurityGroups: slices.Clone(lb.groups), AvailabilityZones: lb.zones(),
 	}
 	if len(lb.groups) > 0 {
 		d.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String(onOff(lb.enforce))

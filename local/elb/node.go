@@ -71,8 +71,7 @@ func (lb *loadBalancer) nearest(zoneID string) *node {
 	return lb.nodes[0]
 }
 
-// setSubnets adds zones. "You can't remove Availability Zones" held for network load balancers until subnets could be
-// replaced; removing is refused here because nothing documents what becomes of the zone's connections.
+// setSubnets adds zones. Taking one away is not modelled: nothing documents what becomes of its connections.
 func (s *Service) setSubnets(ctx context.Context, in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
 	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
 	if err != nil {
@@ -87,7 +86,7 @@ func (s *Service) setSubnets(ctx context.Context, in *elb.SetSubnetsInput) (*elb
 	}
 	for _, n := range lb.nodes {
 		if !slices.ContainsFunc(subnets, func(subnet *ec2.Subnet) bool { return subnet.ID == n.subnet.ID }) {
-			return nil, wire.Errorf("InvalidConfigurationRequest", "Subnet removal is not supported for Network Load Balancers. You must specify all existing subnets along with any new ones")
+			return nil, wire.Errorf("InvalidConfigurationRequest", "The local cloud cannot take subnet '%s' away from a load balancer", n.subnet.ID)
 		}
 	}
 	fresh := slices.DeleteFunc(subnets, func(subnet *ec2.Subnet) bool { return lb.nodeIn(subnet.Zone) != nil })

@@ -176,7 +176,7 @@ func TestRefusals(t *testing.T) {
 		"taking all security groups away": {"elasticloadbalancing/latest/network/load-balancer-security-groups.html", func(b *bed, lb, _ string) {
 			refused(b, "InvalidConfigurationRequest", b.setSecurityGroups, elb.SetSecurityGroupsInput{LoadBalancerArn: &lb})
 		}},
-		"taking a zone away": {"ubicloud/ubicloud private_link_service_nexus.rb: subnets can be added but never removed", func(b *bed, lb, _ string) {
+		"taking a zone away": {"only adding is modelled; ubicloud/ubicloud private_link_service_nexus.rb: subnets can be added but never removed", func(b *bed, lb, _ string) {
 			refused(b, "InvalidConfigurationRequest", b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a"}})
 		}},
 		"an attribute that does not exist": {"API_LoadBalancerAttribute", func(b *bed, lb, _ string) {

@@ -2,7 +2,6 @@ package elb
 
 import (
 	"context"
-	"maps"
 	"strconv"
 	"time"
 
@@ -141,7 +140,7 @@ func (s *Service) findTargetGroups(ctx context.Context, in *elb.DescribeTargetGr
 		}
 		found = append(found, g)
 	}
-	if len(in.TargetGroupArns)+len(in.Names) > 0 {
+	if len(found) > 0 {
 		return found, nil
 	}
 	var of *loadBalancer
@@ -151,7 +150,7 @@ func (s *Service) findTargetGroups(ctx context.Context, in *elb.DescribeTargetGr
 			return nil, err
 		}
 	}
-	for g := range maps.Values(s.targetGroups) {
+	for _, g := range s.targetGroups {
 		if g.account == account && s.world.Visible(g.created) && (of == nil || s.user(g) == of) {
 			found = append(found, g)
 		}

@@ -3,6 +3,7 @@ package rds
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -136,7 +137,10 @@ func (s *Service) launch(i *instance, password string) {
 		if server, err = s.engine.Create(config); err != nil {
 			return err
 		}
-		return server.Start(ctx, vpc, at)
+		if err := server.Start(ctx, vpc, at); err != nil {
+			return errors.Join(err, server.Delete())
+		}
+		return nil
 	}, func() {
 		i.server, i.status = server, available
 		s.publishName(i)

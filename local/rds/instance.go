@@ -125,8 +125,7 @@ func (s *Service) describe(i *instance) *types.DBInstance {
 		d.VpcSecurityGroups = append(d.VpcSecurityGroups, types.VpcSecurityGroupMembership{VpcSecurityGroupId: &id, Status: aws.String("active")})
 	}
 	if i.reachable {
-		// The hosted zone is that of RDS in eu-central-1.
-		d.Endpoint = &types.Endpoint{Address: aws.String(s.endpoint(i)), Port: aws.Int32(i.port), HostedZoneId: aws.String("Z1RLNUO7B9Q6NB")}
+		d.Endpoint = &types.Endpoint{Address: aws.String(s.endpoint(i)), Port: aws.Int32(i.port)}
 	}
 	return d
 }

@@ -107,7 +107,9 @@ func (c cloud) query(vpc, endpoint, statement string) (answer string) {
 	trusted.AppendCertsFromPEM(c.postgres.CA())
 	config.Host, config.TLSConfig = endpoint, &tls.Config{ServerName: endpoint, RootCAs: trusted}
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{at.Addr().String()}, nil }
-	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.network.Dial(ctx, vpc, at.Addr(), at) }
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return c.network.Dial(ctx, vpc, at.Addr(), at)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config)
