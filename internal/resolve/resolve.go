@@ -26,6 +26,8 @@ type Request struct {
 	Engine  string   `json:"engine"`
 	Lookups int      `json:"lookups"`
 	Probe   []string `json:"probe"`
+	// ProbeFound asks to probe the addresses that the lookups find too.
+	ProbeFound bool `json:"probeFound"`
 	// TLS asks for the server's certificate too, to be compared with ServerName.
 	TLS        bool   `json:"tls"`
 	ServerName string `json:"serverName"`

@@ -30,10 +30,8 @@ func Outside() Resolver { return outside{here} }
 type outside struct{ vantage }
 
 func (o outside) Resolve(ctx context.Context, r Request) (Answer, error) {
-	addresses := r.Probe
-	r.Probe = nil
-	answer := o.answer(ctx, r)
-	for _, address := range addresses {
+	answer := o.lookUp(ctx, r)
+	for _, address := range r.toProbe(answer) {
 		answer.Probes = append(answer.Probes, Probe{Address: address, Result: Blocked, Detail: "not probed: outside the VPC"})
 	}
 	return answer, nil
@@ -51,11 +49,28 @@ var here = vantage{
 }
 
 func (v vantage) answer(ctx context.Context, r Request) Answer {
-	answer := Answer{Lookups: [][]string{}, Errors: []string{}, Probes: make([]Probe, len(r.Probe))}
+	answer := v.lookUp(ctx, r)
+	addresses := r.toProbe(answer)
+	answer.Probes = make([]Probe, len(addresses))
 	var probes sync.WaitGroup
-	for i, address := range r.Probe {
+	for i, address := range addresses {
 		probes.Go(func() { answer.Probes[i] = v.probe(ctx, address, r) })
 	}
+	probes.Wait()
+	return answer
+}
+
+func (r Request) toProbe(found Answer) []string {
+	addresses := slices.Clone(r.Probe)
+	if r.ProbeFound {
+		addresses = append(addresses, slices.Concat(found.Lookups...)...)
+	}
+	slices.Sort(addresses)
+	return slices.Compact(addresses)
+}
+
+func (v vantage) lookUp(ctx context.Context, r Request) Answer {
+	answer := Answer{Lookups: [][]string{}, Errors: []string{}, Probes: []Probe{}}
 	gone := 0
 	for range r.Lookups {
 		addresses, err := v.addresses(ctx, r.Host)
@@ -68,7 +83,6 @@ func (v vantage) answer(ctx context.Context, r Request) Answer {
 		answer.Lookups = append(answer.Lookups, addresses)
 	}
 	answer.Gone = r.Lookups > 0 && gone == r.Lookups
-	probes.Wait()
 	return answer
 }
 

@@ -86,6 +86,32 @@ func TestDialClasses(t *testing.T) {
 	}
 }
 
+func TestProbesWhatItFinds(t *testing.T) {
+	v := vantage{
+		lookup: func(context.Context, string, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("10.0.2.7"), netip.MustParseAddr("10.0.1.5")}, nil
+		},
+		dial: func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
+	}
+	for name, test := range map[string]struct {
+		probeFound bool
+		want       []string
+	}{
+		"asked to":     {true, []string{"10.0.1.5", "10.0.2.7"}},
+		"not asked to": {false, []string{"10.0.1.5"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := []string{}
+			for _, p := range v.answer(t.Context(), Request{Host: host, Lookups: 2, Probe: []string{"10.0.1.5"}, ProbeFound: test.probeFound}).Probes {
+				got = append(got, p.Address)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("probed %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
 func TestOutsideNeverProbes(t *testing.T) {
 	o := outside{vantage{dial: func(context.Context, string, string) (net.Conn, error) {
 		t.Error("dialled from outside the VPC")

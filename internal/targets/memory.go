@@ -13,11 +13,11 @@ const (
 	// describeLag is how long a describe may still show what was before a
 	// change. AWS calls its APIs eventually consistent and gives no bound.
 	describeLag = time.Minute
-	// A name that is gone must still be gone at the next tick, and a first time
-	// that is long ago is another story: a steady tick in between reads no
-	// registry and could not strike it out.
+	// A name that is gone must still be gone at the next tick, a minute later. A
+	// first time that is longer ago proves nothing: the steady tick in between
+	// read no registry and could not strike it out.
 	goneAtLeast = 45 * time.Second
-	goneAtMost  = 5 * time.Minute
+	goneAtMost  = 100 * time.Second
 	// A failure that lasts is written down again this often, and one that was
 	// not for this long is over, for the same reason.
 	failureRenewed   = 10 * time.Minute

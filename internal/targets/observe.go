@@ -65,10 +65,9 @@ func (o observation) probe(address string) resolve.Probe {
 	return resolve.Probe{Address: address, Result: resolve.Blocked}
 }
 
-// study observes all that a change rests on. candidates are addresses to probe
-// besides those of the targets.
-func (d Deps) study(ctx context.Context, b Binding, candidates []string) (observation, error) {
-	o, err := d.look(ctx, b, candidates, true)
+// study observes all that a change rests on.
+func (d Deps) study(ctx context.Context, b Binding) (observation, error) {
+	o, err := d.look(ctx, b, true)
 	if err != nil {
 		return o, err
 	}
@@ -76,20 +75,15 @@ func (d Deps) study(ctx context.Context, b Binding, candidates []string) (observ
 }
 
 // look is all that a steady tick does: one describe, one invocation.
-func (d Deps) look(ctx context.Context, b Binding, candidates []string, checkTLS bool) (observation, error) {
+func (d Deps) look(ctx context.Context, b Binding, checkTLS bool) (observation, error) {
 	o := observation{now: d.now()}
 	var err error
 	if o.health, err = d.targetHealth(ctx, b.TargetGroupARN); err != nil {
 		return o, err
 	}
-	probe := slices.Clone(candidates)
-	for t := range o.health {
-		probe = append(probe, t.Address)
-	}
-	slices.Sort(probe)
 	o.answer, err = d.resolver(b).Resolve(ctx, resolve.Request{
 		Host: b.Host, Port: b.Port, Engine: b.Engine, Lookups: lookups,
-		Probe: slices.Compact(probe), TLS: checkTLS, ServerName: b.Host,
+		Probe: o.addresses(), ProbeFound: true, TLS: checkTLS, ServerName: b.Host,
 	})
 	if err != nil {
 		return o, fmt.Errorf("resolve %s: %w", b.Host, err)

@@ -57,7 +57,7 @@ func (d Deps) now() time.Time {
 //
 // The report is filled in with an error too, as far as it is known.
 func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
-	o, err := d.look(ctx, b, nil, identityDue(b.Exposure, d.now()))
+	o, err := d.look(ctx, b, identityDue(b.Exposure, d.now()))
 	if err == nil && quiet(b, o) {
 		return steady(b, o), nil
 	}
@@ -72,10 +72,7 @@ func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
 	if p.empty() && next.equal(m) {
 		return p.report, p.err
 	}
-	return d.underLease(ctx, b, func(h *hold) (Report, error) {
-		h.seen = o.addresses()
-		return h.pass(ctx)
-	})
+	return d.underLease(ctx, b, func(h *hold) (Report, error) { return h.pass(ctx) })
 }
 
 func steady(b Binding, o observation) Report {
@@ -118,7 +115,6 @@ type hold struct {
 	fence   int64
 	until   time.Time
 	memory  memory
-	seen    []string // addresses to probe besides those of the targets
 }
 
 var errLeaseLost = errors.New("the lease was lost")
@@ -170,8 +166,7 @@ func (h *hold) left() time.Duration { return h.until.Sub(h.now()) - leaseMargin 
 func (h *hold) pass(ctx context.Context) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.left())
 	defer cancel()
-	o, err := h.study(ctx, h.binding, h.seen)
-	h.seen = o.addresses()
+	o, err := h.study(ctx, h.binding)
 	p, next := judge(h.binding, o, h.memory, err)
 	if err := h.act(ctx, p, next); err != nil {
 		p.report.State, p.report.Registered = Failing, false

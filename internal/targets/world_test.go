@@ -27,9 +27,10 @@ type world struct {
 	now time.Time
 
 	exists  bool
+	hidden  bool // RDS does not find the database, though it exists
 	status  string
 	primary string
-	owners  map[string]string // address → "database" or "other"; free addresses are missing
+	owners  map[string]owner // free addresses are missing
 	dns     func() resolve.Answer
 
 	listener bool
@@ -41,6 +42,15 @@ type world struct {
 	until  time.Time
 	fence  int64
 }
+
+// owner is who has an address.
+type owner string
+
+const (
+	ours      owner = "database"  // one of the database's hosts
+	neighbour owner = "neighbour" // another database, with the same security group
+	stranger  owner = "stranger"
+)
 
 type registered struct {
 	state elbtypes.TargetHealthStateEnum
@@ -57,7 +67,7 @@ type snapshot struct {
 func newWorld() *world {
 	w := &world{
 		now: noon, exists: true, status: "available", primary: blue, listener: true,
-		owners:  map[string]string{blue: "database", green: "database"},
+		owners:  map[string]owner{blue: ours, green: ours},
 		targets: map[target]*registered{},
 	}
 	w.dns = func() resolve.Answer { return answers(w.primary) }
@@ -119,7 +129,7 @@ func (w *world) checkAll() {
 
 // answersTCP: a standby does not, another's server may.
 func (w *world) answersTCP(address string) bool {
-	return w.owners[address] == "other" || address == w.primary && w.exists && w.status == "available"
+	return w.owners[address] == neighbour || address == w.primary && w.exists && w.status == "available"
 }
 
 // counted are the targets that keep the group from being empty.
@@ -139,8 +149,9 @@ type client struct {
 	*world
 	before, after func(operation string) error
 	lag           func() time.Duration
-	calls         []string // every call, in order
-	changes       []string // calls that change targets, in order
+	visible       func(address string) bool // whether EC2 shows the interface of an address already
+	calls         []string                  // every call, in order
+	changes       []string                  // calls that change targets, in order
 	lastAnswer    resolve.Answer
 	holder        string
 	changing      func(operation string, t elbtypes.TargetDescription) // judges a change ahead of its effect
@@ -153,6 +164,7 @@ func newClient(w *world) *client {
 		before:   func(string) error { return nil },
 		after:    func(string) error { return nil },
 		lag:      func() time.Duration { return 0 },
+		visible:  func(string) bool { return true },
 		changing: func(string, elbtypes.TargetDescription) {},
 	}
 }
@@ -230,7 +242,7 @@ func (c *client) DeregisterTargets(_ context.Context, in *elb.DeregisterTargetsI
 
 func (c *client) DescribeDBInstances(context.Context, *rds.DescribeDBInstancesInput, ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error) {
 	return call(c, "DescribeDBInstances", func() (*rds.DescribeDBInstancesOutput, error) {
-		if !c.exists {
+		if !c.exists || c.hidden {
 			return nil, &rdstypes.DBInstanceNotFoundFault{}
 		}
 		return &rds.DescribeDBInstancesOutput{DBInstances: []rdstypes.DBInstance{{
@@ -244,10 +256,10 @@ func (c *client) DescribeDBInstances(context.Context, *rds.DescribeDBInstancesIn
 
 func (c *client) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
 	return call(c, "DescribeNetworkInterfaces", func() (*ec2.DescribeNetworkInterfacesOutput, error) {
-		groups := map[string]string{"database": group, "other": "sg-other"}
+		groups := map[owner]string{ours: group, neighbour: group, stranger: "sg-other"}
 		out := &ec2.DescribeNetworkInterfacesOutput{}
 		for _, address := range in.Filters[1].Values {
-			if owner, taken := c.owners[address]; taken {
+			if owner, taken := c.owners[address]; taken && c.visible(address) {
 				out.NetworkInterfaces = append(out.NetworkInterfaces, ec2types.NetworkInterface{
 					Groups:             []ec2types.GroupIdentifier{{GroupId: aws.String(groups[owner])}},
 					PrivateIpAddresses: []ec2types.NetworkInterfacePrivateIpAddress{{PrivateIpAddress: &address}},
@@ -265,7 +277,7 @@ func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 			return nil, err
 		}
 		answer := c.dns()
-		for _, address := range r.Probe {
+		for _, address := range unique(slices.Concat(append(answer.Lookups, r.Probe)...)) {
 			answer.Probes = append(answer.Probes, c.probe(address, r.TLS))
 		}
 		c.lastAnswer = answer
@@ -274,13 +286,18 @@ func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 	})
 }
 
+func unique(addresses []string) []string {
+	slices.Sort(addresses)
+	return slices.Compact(addresses)
+}
+
 func (w *world) probe(address string, tls bool) resolve.Probe {
 	p := resolve.Probe{Address: address, Result: resolve.Blocked}
 	if !w.answersTCP(address) {
 		return p
 	}
 	p.Result = resolve.Open
-	if tls && w.owners[address] == "other" {
+	if tls && w.owners[address] == neighbour {
 		p.TLS = resolve.Mismatch
 	} else if tls {
 		p.TLS = resolve.Match
