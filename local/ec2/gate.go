@@ -78,12 +78,14 @@ func (g *gate) serve() {
 	}
 }
 
+// carry holds a connection until it is over, and cuts it when the gate closes, whatever the load balancer does about that.
 func (g *gate) carry(conn net.Conn) {
-	defer conn.Close()
 	stop := context.AfterFunc(g.ctx, func() { reset(conn) })
-	defer stop()
 	client, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
 	g.forward(g.ctx, client.Addr(), conn)
+	if stop() {
+		conn.Close()
+	}
 }
 
 func (g *gate) close() {

@@ -29,13 +29,13 @@ func from(group string) []types.IpPermission {
 	return p
 }
 
-func (c *cloud) authorize1(group string, permissions []types.IpPermission) error {
+func (c *cloud) tryPermit(group string, permissions []types.IpPermission) error {
 	return try(c, provider, c.authorizeIngress, sdk.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: permissions})
 }
 
 func (c *cloud) permit(group string, permissions []types.IpPermission) {
 	c.t.Helper()
-	if err := c.authorize1(group, permissions); err != nil {
+	if err := c.tryPermit(group, permissions); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -47,7 +47,7 @@ func TestSecurityGroupRefusals(t *testing.T) {
 			for _, p := range permissions[:len(permissions)-1] {
 				c.permit(group, p)
 			}
-			return c.authorize1(group, permissions[len(permissions)-1])
+			return c.tryPermit(group, permissions[len(permissions)-1])
 		}
 	}
 	var sixty []string
