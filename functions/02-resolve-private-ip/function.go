@@ -71,8 +71,9 @@ func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) 
 		return types.FunctionConfiguration{}, step.Failed("get tags of function %s: %s: %s",
 			name, aws.ToString(found.TagsError.ErrorCode), aws.ToString(found.TagsError.Message))
 	}
-	if found.Tags[owned.ManagedTag] != "true" || found.Tags[owned.VPCTag] != in.VPCID {
-		return types.FunctionConfiguration{}, step.Conflict("function %s does not carry our tags: rename or delete it",
+	ours := found.Tags[owned.ManagedTag] == "true" && found.Tags[owned.VPCTag] == in.VPCID
+	if !ours || found.Configuration.VpcConfig == nil {
+		return types.FunctionConfiguration{}, step.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
 			aws.ToString(found.Configuration.FunctionArn))
 	}
 	return *found.Configuration, s.upgrade(ctx, *found.Configuration, found.Tags[codeTag])

@@ -64,6 +64,9 @@ func TestRun(t *testing.T) {
 		"a function of someone else is a conflict": {
 			again: true, drift: func(c *cloud) { c.functionTags = nil }, err: "Conflict",
 		},
+		"a function that someone took out of the VPC is a conflict": {
+			again: true, drift: func(c *cloud) { c.function.VpcConfig = nil }, err: "Conflict",
+		},
 		"a function whose tags may not be read is told": {
 			again: true, drift: func(c *cloud) { c.tagsError = &types.TagsError{} }, err: "Failed",
 		},

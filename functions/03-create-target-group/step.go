@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/targets"
+)
+
+// Input is what the state machine passes.
+type Input struct {
+	Execution        string   `json:"execution"`
+	Exposure         string   `json:"exposure"`
+	DatabaseARN      string   `json:"databaseArn"`
+	DatabaseKind     string   `json:"databaseKind"`
+	Endpoint         string   `json:"endpoint"`
+	Engine           string   `json:"engine"`
+	Host             string   `json:"host"`
+	Port             int32    `json:"port"`
+	VPCID            string   `json:"vpcId"`
+	VPCCIDRs         []string `json:"vpcCidrs"`
+	ResolverFunction string   `json:"resolverFunction"`
+}
+
+// Output is what later steps need.
+type Output struct {
+	TargetGroupARN string `json:"targetGroupArn"`
+}
+
+type groupAPI interface {
+	DescribeTargetGroups(context.Context, *elb.DescribeTargetGroupsInput, ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error)
+	DescribeTags(context.Context, *elb.DescribeTagsInput, ...func(*elb.Options)) (*elb.DescribeTagsOutput, error)
+	CreateTargetGroup(context.Context, *elb.CreateTargetGroupInput, ...func(*elb.Options)) (*elb.CreateTargetGroupOutput, error)
+	ModifyTargetGroup(context.Context, *elb.ModifyTargetGroupInput, ...func(*elb.Options)) (*elb.ModifyTargetGroupOutput, error)
+}
+
+type attributeAPI interface {
+	DescribeTargetGroupAttributes(context.Context, *elb.DescribeTargetGroupAttributesInput, ...func(*elb.Options)) (*elb.DescribeTargetGroupAttributesOutput, error)
+	ModifyTargetGroupAttributes(context.Context, *elb.ModifyTargetGroupAttributesInput, ...func(*elb.Options)) (*elb.ModifyTargetGroupAttributesOutput, error)
+}
+
+type recorder interface {
+	Record(ctx context.Context, id, execution string, set map[string]any) error
+}
+
+type createTargetGroup struct {
+	groups     groupAPI
+	attributes attributeAPI
+	registry   recorder
+	sync       func(context.Context, targets.Binding) (targets.Report, error)
+	tags       map[string]string
+}
+
+func (s createTargetGroup) run(ctx context.Context, in Input) (Output, error) {
+	group, err := s.group(ctx, in)
+	if err != nil {
+		return Output{}, err
+	}
+	arn := aws.ToString(group.TargetGroupArn)
+	if err := s.correct(ctx, in, group); err != nil {
+		return Output{}, err
+	}
+	binding, err := json.Marshal(in.binding(arn))
+	if err != nil {
+		return Output{}, fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
+	}
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
+		"targetGroupArn": arn,
+		"binding":        json.RawMessage(binding),
+	}); err != nil {
+		return Output{}, err
+	}
+	return Output{arn}, s.register(ctx, in.binding(arn))
+}
+
+func (in Input) binding(targetGroupARN string) targets.Binding {
+	return targets.Binding{
+		Exposure:         in.Exposure,
+		DatabaseARN:      in.DatabaseARN,
+		DatabaseKind:     in.DatabaseKind,
+		Endpoint:         in.Endpoint,
+		Engine:           in.Engine,
+		Host:             in.Host,
+		Port:             int(in.Port),
+		VPCID:            in.VPCID,
+		VPCCIDRs:         in.VPCCIDRs,
+		ResolverFunction: in.ResolverFunction,
+		TargetGroupARN:   targetGroupARN,
+	}
+}
+
+func (s createTargetGroup) group(ctx context.Context, in Input) (types.TargetGroup, error) {
+	out, err := s.groups.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{in.Exposure}})
+	if _, missing := errors.AsType[*types.TargetGroupNotFoundException](err); missing {
+		return s.create(ctx, in)
+	}
+	if err != nil {
+		return types.TargetGroup{}, fmt.Errorf("describe target group %s: %w", in.Exposure, err)
+	}
+	if len(out.TargetGroups) == 0 {
+		return s.create(ctx, in)
+	}
+	return out.TargetGroups[0], s.verify(ctx, in, out.TargetGroups[0])
+}
+
+func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGroup, error) {
+	slog.InfoContext(ctx, "create target group", "name", in.Exposure, "vpcId", in.VPCID, "port", in.Port)
+	out, err := s.groups.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
+		Name:                       &in.Exposure,
+		Protocol:                   types.ProtocolEnumTcp,
+		Port:                       &in.Port,
+		VpcId:                      &in.VPCID,
+		TargetType:                 types.TargetTypeEnumIp,
+		HealthCheckProtocol:        types.ProtocolEnumTcp,
+		HealthCheckPort:            aws.String(trafficPort),
+		HealthCheckIntervalSeconds: aws.Int32(interval(in.Engine)),
+		HealthyThresholdCount:      aws.Int32(threshold),
+		UnhealthyThresholdCount:    aws.Int32(threshold),
+		Tags:                       owned.ELBTags(owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+	})
+	if err != nil {
+		return types.TargetGroup{}, fmt.Errorf("create target group %s: %w", in.Exposure, err)
+	}
+	slog.InfoContext(ctx, "created target group", "targetGroupArn", aws.ToString(out.TargetGroups[0].TargetGroupArn))
+	return out.TargetGroups[0], nil
+}
+
+// verify decides whether what carries our name may be adopted. The group's own port does not matter: every target is
+// registered with the database's.
+func (s createTargetGroup) verify(ctx context.Context, in Input, group types.TargetGroup) error {
+	arn := aws.ToString(group.TargetGroupArn)
+	out, err := s.groups.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{arn}})
+	if err != nil {
+		return fmt.Errorf("describe tags of target group %s: %w", arn, lagging(err))
+	}
+	if len(out.TagDescriptions) == 0 || !owned.Has(owned.FromELB(out.TagDescriptions[0].Tags), in.Exposure) {
+		return step.Conflict("target group %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
+	}
+	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {
+		return step.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: tear the exposure down first",
+			arn, group.Protocol, group.TargetType, aws.ToString(group.VpcId), in.VPCID)
+	}
+	return nil
+}
+
+// register puts the database's address into the group, by the same code that will follow it from then on. Nothing is
+// healthy yet: no listener uses the group, and the database does not let the load balancer in.
+func (s createTargetGroup) register(ctx context.Context, binding targets.Binding) error {
+	report, err := s.sync(ctx, binding)
+	switch {
+	case err != nil:
+		return fmt.Errorf("register %s: %w", binding.Host, lagging(err))
+	case report.Registered:
+		return nil
+	case report.State == targets.Stopped:
+		return step.Failed("register %s: %s; start the database, and redrive this execution", binding.Host, report.Detail)
+	}
+	return step.NotReady("register %s: %s", binding.Host, report.Detail)
+}
+
+func (s createTargetGroup) correct(ctx context.Context, in Input, group types.TargetGroup) error {
+	if err := s.correctHealthCheck(ctx, in, group); err != nil {
+		return err
+	}
+	return s.setAttributes(ctx, aws.ToString(group.TargetGroupArn))
+}
+
+const (
+	trafficPort = "traffic-port"
+	threshold   = 2 // the lowest: a failover must not wait for the load balancer's doubts
+)
+
+// interval is longer for engines that count the broken handshakes of health checks and, at max_connect_errors, block the
+// load balancer's address with every consumer behind it.
+func interval(engine string) int32 {
+	for _, counting := range []string{"mysql", "mariadb"} {
+		if strings.Contains(engine, counting) {
+			return 30
+		}
+	}
+	return 10
+}
+
+func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, group types.TargetGroup) error {
+	if group.HealthCheckProtocol == types.ProtocolEnumTcp && aws.ToString(group.HealthCheckPort) == trafficPort &&
+		aws.ToInt32(group.HealthCheckIntervalSeconds) == interval(in.Engine) &&
+		aws.ToInt32(group.HealthyThresholdCount) == threshold && aws.ToInt32(group.UnhealthyThresholdCount) == threshold {
+		return nil
+	}
+	arn := aws.ToString(group.TargetGroupArn)
+	slog.InfoContext(ctx, "modify target group", "targetGroupArn", arn, "healthCheckIntervalSeconds", interval(in.Engine))
+	_, err := s.groups.ModifyTargetGroup(ctx, &elb.ModifyTargetGroupInput{
+		TargetGroupArn:             &arn,
+		HealthCheckProtocol:        types.ProtocolEnumTcp,
+		HealthCheckPort:            aws.String(trafficPort),
+		HealthCheckIntervalSeconds: aws.Int32(interval(in.Engine)),
+		HealthyThresholdCount:      aws.Int32(threshold),
+		UnhealthyThresholdCount:    aws.Int32(threshold),
+	})
+	if err != nil {
+		return fmt.Errorf("modify target group %s: %w", arn, lagging(err))
+	}
+	return nil
+}
+
+// wantedAttributes cut the connections to an address that the database has left: without the second, they stay on what may
+// be a read-only instance by now, and the first ends them at once.
+var wantedAttributes = map[string]string{
+	"deregistration_delay.timeout_seconds":                "0",
+	"deregistration_delay.connection_termination.enabled": "true",
+}
+
+func (s createTargetGroup) setAttributes(ctx context.Context, arn string) error {
+	out, err := s.attributes.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
+	if err != nil {
+		return fmt.Errorf("describe attributes of target group %s: %w", arn, lagging(err))
+	}
+	differing := maps.Clone(wantedAttributes)
+	for _, attribute := range out.Attributes {
+		if differing[aws.ToString(attribute.Key)] == aws.ToString(attribute.Value) {
+			delete(differing, aws.ToString(attribute.Key))
+		}
+	}
+	if len(differing) == 0 {
+		return nil
+	}
+	var change []types.TargetGroupAttribute
+	for _, key := range slices.Sorted(maps.Keys(differing)) {
+		change = append(change, types.TargetGroupAttribute{Key: &key, Value: new(differing[key])})
+	}
+	slog.InfoContext(ctx, "modify target group attributes", "targetGroupArn", arn, "attributes", differing)
+	_, err = s.attributes.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn, Attributes: change})
+	if err != nil {
+		return fmt.Errorf("modify attributes of target group %s: %w", arn, lagging(err))
+	}
+	return nil
+}
+
+// lagging names what ELB says of a group that it has just made: asking again settles it.
+func lagging(err error) error {
+	if _, missing := errors.AsType[*types.TargetGroupNotFoundException](err); missing {
+		return step.NotReady("ELB does not agree with itself yet: %w", err)
+	}
+	return err
+}

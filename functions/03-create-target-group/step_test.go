@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/targets"
+)
+
+const (
+	exposure = "orders-acme-00000000"
+	database = "arn:aws:rds:eu-central-1:111122223333:db:orders"
+	groupARN = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/orders-acme-00000000/1"
+)
+
+func input() Input {
+	return Input{
+		Execution: "execution", Exposure: exposure, DatabaseARN: database, DatabaseKind: "instance", Endpoint: "writer", Engine: "postgres",
+		Host: "orders.rds.amazonaws.com", Port: 5432, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, ResolverFunction: "resolver",
+	}
+}
+
+func TestRun(t *testing.T) {
+	const (
+		attributes = "ModifyTargetGroupAttributes deregistration_delay.connection_termination.enabled=true deregistration_delay.timeout_seconds=0"
+		register   = "register orders.rds.amazonaws.com:5432"
+	)
+	everything := []string{"CreateTargetGroup orders-acme-00000000 TCP 5432 ip vpc-1 every 10", attributes, "Record", register}
+	for name, row := range map[string]struct {
+		again bool         // after a first, complete run
+		drift func(*cloud) // before the run
+		in    func(*Input)
+		want  []string
+		err   string
+	}{
+		"the first run makes the group and registers the database": {want: everything},
+		"a second run changes nothing":                             {again: true},
+		"MySQL is checked less often": {
+			in:   func(in *Input) { in.Engine = "mysql" },
+			want: append([]string{"CreateTargetGroup orders-acme-00000000 TCP 5432 ip vpc-1 every 30"}, everything[1:]...),
+		},
+		"a lost claim ends the step before anything is registered": {
+			drift: func(c *cloud) { c.recordError = step.Conflict("claim lost") }, want: everything[:3], err: "Conflict",
+		},
+		"a group of someone else is a conflict": {
+			again: true, drift: func(c *cloud) { c.tags = nil }, err: "Conflict",
+		},
+		"a group of another exposure is a conflict": {
+			again: true, drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", database, nil)) }, err: "Conflict",
+		},
+		"a group in the VPC that the database left is a conflict": {
+			again: true, drift: func(c *cloud) { c.group.VpcId = aws.String("vpc-2") }, err: "Conflict",
+		},
+		"a group of instances is a conflict": {
+			again: true, drift: func(c *cloud) { c.group.TargetType = types.TargetTypeEnumInstance }, err: "Conflict",
+		},
+		"a database that moved to another port keeps its group": {
+			again: true, in: func(in *Input) { in.Port = 6432 }, want: []string{"Record", "register orders.rds.amazonaws.com:6432"},
+		},
+		"a health check that was changed is changed back": {
+			again: true, drift: func(c *cloud) { c.group.HealthCheckIntervalSeconds = aws.Int32(300) },
+			want: []string{"ModifyTargetGroup every 10"},
+		},
+		"an attribute that was changed is changed back, alone": {
+			again: true, drift: func(c *cloud) { c.attributes["deregistration_delay.timeout_seconds"] = "300" },
+			want: []string{"ModifyTargetGroupAttributes deregistration_delay.timeout_seconds=0"},
+		},
+		"a describe that does not know the new group yet is asked again": {
+			drift: func(c *cloud) { c.lag = true }, want: everything[:1], err: "NotReady",
+		},
+		"a moving database is waited for": {
+			drift: func(c *cloud) { c.report = &targets.Report{State: targets.Moving} }, want: everything[:3], err: "NotReady",
+		},
+		"a sync that someone else does is waited for": {
+			drift: func(c *cloud) { c.report = &targets.Report{State: targets.Busy} }, want: everything[:3], err: "NotReady",
+		},
+		"a stopped database is told": {
+			drift: func(c *cloud) { c.report = &targets.Report{State: targets.Stopped} }, want: everything[:3], err: "Failed",
+		},
+		"a target group that the sync does not see yet is waited for": {
+			drift: func(c *cloud) { c.syncError = &types.TargetGroupNotFoundException{} }, want: everything[:3], err: "NotReady",
+		},
+		"a resolver that is not ready is waited for": {
+			drift: func(c *cloud) { c.syncError = fmt.Errorf("resolve: %w", step.NotReady("pending")) }, want: everything[:3], err: "NotReady",
+		},
+		"what the sync cannot do is told": {
+			drift: func(c *cloud) { c.syncError = errors.New("two addresses") }, want: everything[:3], err: "Failed",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud()
+			in := input()
+			if row.again {
+				if _, err := c.step().run(t.Context(), in); err != nil {
+					t.Fatalf("first run: %v", err)
+				}
+				c.mutations = nil
+			}
+			if row.drift != nil {
+				row.drift(c)
+			}
+			if row.in != nil {
+				row.in(&in)
+			}
+
+			out, err := c.step().run(t.Context(), in)
+
+			if got := step.Classify(err); got != row.err {
+				t.Fatalf("error %q (%v), want %q", got, err, row.err)
+			}
+			if want := (Output{groupARN}); err == nil && out != want {
+				t.Errorf("output %+v, want %+v", out, want)
+			}
+			if !slices.Equal(c.mutations, row.want) {
+				t.Errorf("mutations\n%s\nwant\n%s", strings.Join(c.mutations, "\n"), strings.Join(row.want, "\n"))
+			}
+		})
+	}
+}
+
+func TestTheDeployersTagsAreOnTheGroup(t *testing.T) {
+	c := newCloud()
+	s := c.step()
+	s.tags = map[string]string{"cost-center": "42"}
+	if _, err := s.run(t.Context(), input()); err != nil {
+		t.Fatal(err)
+	}
+	if found := owned.FromELB(c.tags); found["cost-center"] != "42" || !owned.Has(found, exposure) {
+		t.Errorf("the group carries %v", found)
+	}
+}
+
+func TestTheBindingIsWhatATickNeeds(t *testing.T) {
+	c := newCloud()
+	if _, err := c.step().run(t.Context(), input()); err != nil {
+		t.Fatal(err)
+	}
+	var recorded targets.Binding
+	if err := json.Unmarshal(c.recorded["binding"].(json.RawMessage), &recorded); err != nil {
+		t.Fatal(err)
+	}
+	want := targets.Binding{
+		Exposure: exposure, DatabaseARN: database, DatabaseKind: "instance", Endpoint: "writer", Engine: "postgres",
+		Host: "orders.rds.amazonaws.com", Port: 5432, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
+		ResolverFunction: "resolver", TargetGroupARN: groupARN,
+	}
+	if !reflect.DeepEqual(recorded, want) {
+		t.Errorf("recorded %+v, want %+v", recorded, want)
+	}
+}
+
+// cloud is ELB with room for one target group, the registry, and the sync.
+type cloud struct {
+	group       *types.TargetGroup
+	tags        []types.Tag
+	attributes  map[string]string
+	lag         bool // describes of attributes do not know the group yet
+	recorded    map[string]any
+	recordError error
+	registered  string
+	report      *targets.Report // of the sync, which registers by default
+	syncError   error
+	mutations   []string
+}
+
+func newCloud() *cloud {
+	return &cloud{attributes: map[string]string{
+		"deregistration_delay.timeout_seconds":                "300",
+		"deregistration_delay.connection_termination.enabled": "false",
+	}}
+}
+
+func (c *cloud) step() createTargetGroup {
+	return createTargetGroup{groups: c, attributes: c, registry: c, sync: c.sync}
+}
+
+func (c *cloud) mutate(format string, args ...any) {
+	c.mutations = append(c.mutations, fmt.Sprintf(format, args...))
+}
+
+func (c *cloud) sync(_ context.Context, b targets.Binding) (targets.Report, error) {
+	if c.syncError != nil {
+		return targets.Report{State: targets.Failing}, c.syncError
+	}
+	if c.report != nil {
+		return *c.report, nil
+	}
+	if target := fmt.Sprintf("%s:%d", b.Host, b.Port); target != c.registered {
+		c.mutate("register %s", target)
+		c.registered = target
+	}
+	return targets.Report{State: targets.Settling, Registered: true}, nil
+}
+
+func (c *cloud) Record(_ context.Context, _, _ string, set map[string]any) error {
+	if !reflect.DeepEqual(c.recorded, set) {
+		c.mutate("Record")
+	}
+	c.recorded = set
+	return c.recordError
+}
+
+func (c *cloud) DescribeTargetGroups(_ context.Context, in *elb.DescribeTargetGroupsInput, _ ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error) {
+	if c.group == nil || *c.group.TargetGroupName != in.Names[0] {
+		return nil, &types.TargetGroupNotFoundException{}
+	}
+	return &elb.DescribeTargetGroupsOutput{TargetGroups: []types.TargetGroup{*c.group}}, nil
+}
+
+func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...func(*elb.Options)) (*elb.DescribeTagsOutput, error) {
+	return &elb.DescribeTagsOutput{TagDescriptions: []types.TagDescription{{ResourceArn: &in.ResourceArns[0], Tags: c.tags}}}, nil
+}
+
+func (c *cloud) CreateTargetGroup(_ context.Context, in *elb.CreateTargetGroupInput, _ ...func(*elb.Options)) (*elb.CreateTargetGroupOutput, error) {
+	c.mutate("CreateTargetGroup %s %s %d %s %s every %d", *in.Name, in.Protocol, *in.Port, in.TargetType, *in.VpcId, *in.HealthCheckIntervalSeconds)
+	c.tags = in.Tags
+	c.group = &types.TargetGroup{
+		TargetGroupArn: aws.String(groupARN), TargetGroupName: in.Name, Protocol: in.Protocol, Port: in.Port, TargetType: in.TargetType, VpcId: in.VpcId,
+		HealthCheckProtocol: in.HealthCheckProtocol, HealthCheckPort: in.HealthCheckPort, HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
+		HealthyThresholdCount: in.HealthyThresholdCount, UnhealthyThresholdCount: in.UnhealthyThresholdCount,
+	}
+	return &elb.CreateTargetGroupOutput{TargetGroups: []types.TargetGroup{*c.group}}, nil
+}
+
+func (c *cloud) ModifyTargetGroup(_ context.Context, in *elb.ModifyTargetGroupInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupOutput, error) {
+	c.mutate("ModifyTargetGroup every %d", *in.HealthCheckIntervalSeconds)
+	c.group.HealthCheckIntervalSeconds = in.HealthCheckIntervalSeconds
+	return &elb.ModifyTargetGroupOutput{}, nil
+}
+
+func (c *cloud) DescribeTargetGroupAttributes(context.Context, *elb.DescribeTargetGroupAttributesInput, ...func(*elb.Options)) (*elb.DescribeTargetGroupAttributesOutput, error) {
+	if c.lag {
+		return nil, &types.TargetGroupNotFoundException{}
+	}
+	var out elb.DescribeTargetGroupAttributesOutput
+	for _, key := range slices.Sorted(maps.Keys(c.attributes)) {
+		out.Attributes = append(out.Attributes, types.TargetGroupAttribute{Key: &key, Value: new(c.attributes[key])})
+	}
+	return &out, nil
+}
+
+func (c *cloud) ModifyTargetGroupAttributes(_ context.Context, in *elb.ModifyTargetGroupAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupAttributesOutput, error) {
+	mutation := "ModifyTargetGroupAttributes"
+	for _, attribute := range in.Attributes {
+		mutation += fmt.Sprintf(" %s=%s", *attribute.Key, *attribute.Value)
+		c.attributes[*attribute.Key] = *attribute.Value
+	}
+	c.mutate("%s", mutation)
+	return &elb.ModifyTargetGroupAttributesOutput{}, nil
+}
