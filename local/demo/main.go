@@ -1,0 +1,90 @@
+// Command demo runs the main job of rdslink on a local cloud, whole: the real cdk deploy, one execution, an approval, rows
+// read by the vendor through the private link. Its exit status says whether all of it worked.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "\nThe demo failed:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if err := network.Check(); err != nil {
+		return err
+	}
+	ask := os.Getenv("APPROVE") == "ask"
+	if ask && !term.IsTerminal(int(os.Stdin.Fd())) {
+		return errors.New("APPROVE=ask needs a terminal to ask on")
+	}
+	d := &demo{start: time.Now(), ask: ask}
+	defer d.close()
+	for _, scene := range []func(context.Context) error{
+		d.openCloud, d.deploy, d.makeCustomer, d.execute, d.readAsVendor, d.summarize,
+	} {
+		if err := scene(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// phase runs work and says how long it took.
+func phase(title string, work func() error) error {
+	start := time.Now()
+	err := work()
+	mark := "ok"
+	if err != nil {
+		mark = "failed"
+	}
+	fmt.Printf("%-46s %6.1f s  %s\n", title, time.Since(start).Seconds(), mark)
+	return err
+}
+
+// indent sets text off from what the demo itself says.
+func indent(text string) string {
+	return "    | " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    | ")
+}
+
+func (d *demo) openCloud(ctx context.Context) error {
+	return phase("start the local cloud", func() (err error) {
+		d.cloud, err = stage.Start(ctx)
+		return err
+	})
+}
+
+func (d *demo) deploy(ctx context.Context) error {
+	for _, p := range []struct {
+		title string
+		work  func(context.Context) error
+	}{
+		{"cdk bootstrap", d.cloud.Bootstrap},
+		{"cdk synth", d.cloud.Synth},
+		{"cdk deploy", d.cloud.Deploy},
+	} {
+		if err := phase(p.title, func() error { return p.work(ctx) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/operator"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+// demo is the play so far.
+type demo struct {
+	start time.Time
+	ask   bool
+
+	cloud    *stage.Cloud
+	mail     *stage.Mailbox // what the hand-off topic says
+	news     *stage.Mailbox // what the operators' topic says
+	database stage.Database
+	progress operator.Progress
+	handoff  stage.Handoff
+	exposure string
+	endpoint stage.Endpoint
+	rows     []string
+}
+
+func (d *demo) close() {
+	if d.cloud != nil {
+		d.cloud.Stop()
+	}
+}
+
+// makeCustomer makes what a customer has before rdslink comes: a VPC without a way out, a database with rows.
+func (d *demo) makeCustomer(ctx context.Context) error {
+	return phase("the customer: VPC, database orders-prod, rows", func() error {
+		vpc, err := d.cloud.NewVPC(ctx, stage.Customer)
+		if err != nil {
+			return err
+		}
+		if d.database, err = d.cloud.NewDatabase(ctx, vpc, "orders-prod", true); err != nil {
+			return err
+		}
+		if err := d.cloud.Fill(ctx, d.database); err != nil {
+			return err
+		}
+		if d.mail, err = d.cloud.NewMailbox(ctx, "demo-hand-off", "HandOffTopicArn"); err != nil {
+			return err
+		}
+		d.news, err = d.cloud.NewMailbox(ctx, "demo-operators", "OperatorsTopicArn")
+		return err
+	})
+}
+
+const input = `{"database": "orders-prod", "vendor": "pushmetrics"}`
+
+// execute starts the execution and follows it; when it waits for people, people act.
+func (d *demo) execute(ctx context.Context) error {
+	o := operator.New(d.cloud.Config(stage.Customer))
+	execution, err := o.Start(ctx, input)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nExecution %s\n  input %s\n\n", execution, input)
+	view := operator.NewView(os.Stdout)
+	d.progress, err = o.Follow(ctx, execution, 200*time.Millisecond, func(p operator.Progress) bool {
+		view.Show(p)
+		return p.Waiting() != nil
+	})
+	if err != nil {
+		return err
+	}
+	if d.progress.Done() {
+		return fmt.Errorf("%s: %s", d.progress.Error, d.progress.Cause)
+	}
+	if err := d.connectAsVendor(ctx); err != nil {
+		return err
+	}
+	if err := d.decide(ctx, o); err != nil {
+		return err
+	}
+	view = operator.NewView(os.Stdout)
+	d.progress, err = o.Follow(ctx, execution, 200*time.Millisecond, func(p operator.Progress) bool {
+		p.Steps = p.Steps[min(8, len(p.Steps)):] // the earlier lines stand above
+		view.Show(p)
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	if d.progress.Error != "" {
+		return fmt.Errorf("%s: %s", d.progress.Error, d.progress.Cause)
+	}
+	return nil
+}
+
+// request is how the operators' message names the exposure and the endpoint.
+var request = regexp.MustCompile(`asks to connect to (\S+) \((vpce-[0-9a-f]+)\)`)
+
+// connectAsVendor lets the vendor act on nothing but the message.
+func (d *demo) connectAsVendor(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	message, err := d.mail.Next(ctx, "Service name")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nThe hand-off topic published this for the vendor:\n%s\n\n", indent(message))
+	if d.handoff, err = stage.ReadHandoff(message); err != nil {
+		return err
+	}
+	vpc, err := d.cloud.NewVPC(ctx, stage.PushMetrics)
+	if err != nil {
+		return err
+	}
+	if d.endpoint, err = d.cloud.NewEndpoint(ctx, vpc, d.handoff); err != nil {
+		return err
+	}
+	fmt.Printf("The vendor (account %s) created %s in its own VPC, which has the same addresses as the customer's.\n", stage.PushMetrics, d.endpoint.ID)
+	pending, err := d.news.Next(ctx, d.endpoint.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("The operators' topic published:\n%s\n\n", indent(pending))
+	m := request.FindStringSubmatch(pending)
+	if m == nil {
+		return fmt.Errorf("the message does not say which exposure the request is for: %s", pending)
+	}
+	d.exposure = m[1]
+	return nil
+}
+
+// decide puts the approver's decision on the bus, as anybody with the permission would.
+func (d *demo) decide(ctx context.Context, o *operator.Operator) error {
+	decision := operator.Decision{Exposure: d.exposure, VPCEndpointID: d.endpoint.ID, Decision: "accept", By: "demo", Reason: "the endpoint that the vendor told us"}
+	if d.ask {
+		answer, err := question(ctx, "Accept "+d.endpoint.ID+" of account "+stage.PushMetrics+"? [y/N] ")
+		if err != nil {
+			return err
+		}
+		if !strings.EqualFold(answer, "y") {
+			decision.Decision, decision.Reason = "reject", "the person said no"
+		}
+	}
+	if err := o.Decide(ctx, decision); err != nil {
+		return err
+	}
+	fmt.Printf("ConnectionDecision on the bus rdslink: %s %s\n\n", decision.Decision, decision.VPCEndpointID)
+	return nil
+}
+
+// question asks the person at the terminal.
+func question(ctx context.Context, text string) (string, error) {
+	fmt.Print(text)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case a := <-answer:
+		return a, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// readAsVendor reads the rows from the vendor's VPC, over TLS verified against the server name of the hand-off.
+func (d *demo) readAsVendor(ctx context.Context) error {
+	client, err := d.cloud.Client(ctx, d.endpoint, d.handoff)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nThe vendor connects to %s:%d, TLS verified against %s, and reads:\n", client.Host, client.Port, client.ServerName)
+	if d.rows, err = d.cloud.Rows(ctx, client); err != nil {
+		return err
+	}
+	if len(d.rows) == 0 {
+		return errors.New("the vendor reads no rows")
+	}
+	fmt.Println(indent(strings.Join(d.rows, "\n")))
+	return nil
+}
+
+// summarize prints what the execution leaves: the hand-off, the steps with their times, the document's checklist.
+func (d *demo) summarize(ctx context.Context) error {
+	var output any
+	if err := json.Unmarshal([]byte(d.progress.Output), &output); err != nil {
+		return fmt.Errorf("decode the execution's output: %w", err)
+	}
+	pretty, err := json.MarshalIndent(output, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the execution's output: %w", err)
+	}
+	fmt.Printf("\nThe execution's output, the hand-off:\n%s\n\nSteps\n", indent(string(pretty)))
+	for _, s := range d.progress.Steps {
+		fmt.Printf("  %-34s %7.1f s\n", s.Name, s.Ended.Sub(s.Entered).Seconds())
+	}
+	fmt.Println("\nThe document's checklist, and what was found")
+	if err := d.checklist(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("\nAll of it worked. %.1f s since the local cloud was started.\n", time.Since(d.start).Seconds())
+	return nil
+}

@@ -1,0 +1,187 @@
+package stage
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/jackc/pgx/v5"
+)
+
+// Database is an RDS instance of the customer.
+type Database struct {
+	Identifier    string
+	Host          string
+	Port          int
+	SecurityGroup string
+	VPC           VPC
+}
+
+// The databases' master user.
+const (
+	masterUser     = "orders"
+	masterPassword = "correct-horse-battery"
+)
+
+// NewDatabase makes a PostgreSQL instance with its own security group, and waits until it is available.
+func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool) (Database, error) {
+	group, err := c.newDatabaseGroup(ctx, vpc, identifier)
+	if err != nil {
+		return Database{}, err
+	}
+	client := rds.NewFromConfig(c.Config(vpc.Account))
+	if _, err := client.CreateDBSubnetGroup(ctx, &rds.CreateDBSubnetGroupInput{
+		DBSubnetGroupName: &identifier, DBSubnetGroupDescription: aws.String("private"), SubnetIds: vpc.SubnetIDs(),
+	}); err != nil {
+		return Database{}, fmt.Errorf("create DB subnet group %s: %w", identifier, err)
+	}
+	if _, err := client.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
+		DBInstanceIdentifier: &identifier,
+		DBInstanceClass:      aws.String("db.t4g.micro"),
+		Engine:               aws.String("postgres"),
+		AllocatedStorage:     aws.Int32(20),
+		DBName:               aws.String("orders"),
+		MasterUsername:       aws.String(masterUser),
+		MasterUserPassword:   aws.String(masterPassword),
+		DBSubnetGroupName:    &identifier,
+		VpcSecurityGroupIds:  []string{group},
+		MultiAZ:              &multiAZ,
+		PubliclyAccessible:   aws.Bool(false),
+	}); err != nil {
+		return Database{}, fmt.Errorf("create DB instance %s: %w", identifier, err)
+	}
+	d := Database{Identifier: identifier, SecurityGroup: group, VPC: vpc}
+	err = poll(ctx, func() (bool, error) {
+		out, err := client.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &identifier})
+		if err != nil || len(out.DBInstances) != 1 {
+			return false, err
+		}
+		instance := out.DBInstances[0]
+		if instance.Endpoint != nil {
+			d.Host, d.Port = aws.ToString(instance.Endpoint.Address), int(aws.ToInt32(instance.Endpoint.Port))
+		}
+		return aws.ToString(instance.DBInstanceStatus) == "available", nil
+	})
+	if err != nil {
+		return Database{}, fmt.Errorf("wait for DB instance %s: %w", identifier, err)
+	}
+	return d, nil
+}
+
+// newDatabaseGroup makes a security group that admits PostgreSQL from its own members only: the customer's applications.
+func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string) (string, error) {
+	client := ec2.NewFromConfig(c.Config(vpc.Account))
+	group, err := client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+		GroupName: &name, Description: aws.String("the database " + name + " and its applications"), VpcId: &vpc.ID,
+	})
+	if err != nil {
+		return "", fmt.Errorf("create security group %s: %w", name, err)
+	}
+	if _, err := client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: group.GroupId,
+		IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: group.GroupId}},
+		}},
+	}); err != nil {
+		return "", fmt.Errorf("authorize applications of %s: %w", name, err)
+	}
+	return aws.ToString(group.GroupId), nil
+}
+
+// Application is the customer's own client of the database, in the same VPC and security group.
+func (d Database) Application() Client {
+	return Client{Place: Place{Account: d.VPC.Account, Subnet: d.VPC.SubnetIDs()[0], SecurityGroup: d.SecurityGroup}, Host: d.Host, Port: d.Port, ServerName: d.Host}
+}
+
+// Client is a program that connects to a database over TLS and verifies its certificate in full.
+type Client struct {
+	Place      Place
+	Host       string // what it connects to
+	Port       int
+	ServerName string // what the certificate must say
+}
+
+// Connect connects to the database as c says.
+func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
+	pem, err := c.Authority(ctx)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("read the databases' certificate authority: no certificate")
+	}
+	settings, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=orders sslmode=require", from.Host, from.Port, masterUser, masterPassword))
+	if err != nil {
+		return nil, fmt.Errorf("parse connection settings: %w", err)
+	}
+	settings.TLSConfig = &tls.Config{RootCAs: roots, ServerName: from.ServerName, MinVersion: tls.VersionTLS12}
+	settings.ConnectTimeout = 10 * time.Second
+	// The VPC of the client resolves the name, not this machine.
+	settings.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	settings.DialFunc = func(ctx context.Context, _, address string) (net.Conn, error) {
+		return c.Dial(ctx, from.Place, address)
+	}
+	conn, err := pgx.ConnectConfig(ctx, settings)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s from %s: %w", from.Host, from.Place.Subnet, err)
+	}
+	return conn, nil
+}
+
+// poll asks every tenth of a second until the answer is yes.
+func poll(ctx context.Context, ask func() (bool, error)) error {
+	for {
+		if yes, err := ask(); yes || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Fill makes a table of orders in the database, as the customer's application would.
+func (c *Cloud) Fill(ctx context.Context, d Database) error {
+	conn, err := c.Connect(ctx, d.Application())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, `
+		create table orders (id int primary key, item text not null, quantity int not null);
+		insert into orders values (1, 'kettle', 2), (2, 'teapot', 1), (3, 'cup', 6)`)
+	if err != nil {
+		return fmt.Errorf("fill %s: %w", d.Identifier, err)
+	}
+	return nil
+}
+
+// Rows reads the orders, a line for each.
+func (c *Cloud) Rows(ctx context.Context, from Client) ([]string, error) {
+	conn, err := c.Connect(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	rows, err := conn.Query(ctx, `select format('%s  %-8s %s', id, item, quantity) from orders order by id`)
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	return lines, nil
+}

@@ -1,0 +1,53 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// VPC is an account's network: one private subnet per Availability Zone, without a way out.
+type VPC struct {
+	Account string
+	ID      string
+	Subnets []types.Subnet
+}
+
+// SubnetIDs are the ids of the subnets.
+func (v VPC) SubnetIDs() []string {
+	var ids []string
+	for _, s := range v.Subnets {
+		ids = append(ids, aws.ToString(s.SubnetId))
+	}
+	return ids
+}
+
+// NewVPC makes a VPC 10.0.0.0/16 with one subnet per Availability Zone of the account. Everybody's VPC has these same
+// addresses: PrivateLink does not mind.
+func (c *Cloud) NewVPC(ctx context.Context, account string) (VPC, error) {
+	client := ec2.NewFromConfig(c.Config(account))
+	made, err := client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	if err != nil {
+		return VPC{}, fmt.Errorf("create VPC: %w", err)
+	}
+	vpc := VPC{Account: account, ID: aws.ToString(made.Vpc.VpcId)}
+	zones, err := client.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
+	if err != nil {
+		return VPC{}, fmt.Errorf("describe Availability Zones: %w", err)
+	}
+	for i, zone := range zones.AvailabilityZones {
+		subnet, err := client.CreateSubnet(ctx, &ec2.CreateSubnetInput{
+			VpcId:            made.Vpc.VpcId,
+			AvailabilityZone: zone.ZoneName,
+			CidrBlock:        aws.String(fmt.Sprintf("10.0.%d.0/24", i+1)),
+		})
+		if err != nil {
+			return VPC{}, fmt.Errorf("create subnet in %s: %w", aws.ToString(zone.ZoneName), err)
+		}
+		vpc.Subnets = append(vpc.Subnets, *subnet.Subnet)
+	}
+	return vpc, nil
+}
