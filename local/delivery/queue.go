@@ -62,9 +62,10 @@ func (d *Delivery) submit(i Invocation) {
 	d.run(ctx, &event{Invocation: i, settings: s, id: requestID(), accepted: time.Now()})
 }
 
-// admit asks the function's policy, unless a role invokes: its permission is judged with the call.
+// admit asks the function's policy, unless a role invokes, whose permission is judged with the call, or no service does: an
+// asynchronous Invoke has been let in where it arrived.
 func (d *Delivery) admit(ctx context.Context, i Invocation) error {
-	if i.Role != "" {
+	if i.Role != "" || i.Principal == "" {
 		return nil
 	}
 	policy, err := d.functions.Policy(ctx, i.FunctionARN)

@@ -25,6 +25,8 @@ type Door struct {
 	Fault func(context.Context, Call) Fault
 	// Log has every call.
 	Log *Log
+	// Tunnel serves CONNECT.
+	Tunnel http.Handler
 
 	backend *url.URL
 	proxy   *httputil.ReverseProxy
@@ -96,10 +98,17 @@ func (d *Door) Around(signingName, model string, wrap Wrap) error {
 func (d *Door) Handle(pattern string, h http.Handler) { d.local.Handle(pattern, h) }
 
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodConnect || strings.HasPrefix(r.URL.Path, "/_local/") {
+	switch {
+	case r.Method == http.MethodConnect && d.Tunnel != nil:
+		d.Tunnel.ServeHTTP(w, r)
+	case strings.HasPrefix(r.URL.Path, "/_local/"):
 		d.local.ServeHTTP(w, r)
-		return
+	default:
+		d.serveCall(w, r)
 	}
+}
+
+func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 	caller, service, err := identity.Read(r)
 	body, bodyErr := bodyOf(r, service)
 	if bodyErr != nil {
@@ -139,7 +148,7 @@ func (d *Door) serve(w *recorder, r *http.Request, a asked, f Fault) {
 		a.service.Refuse(w, a.ID, Denied(a.Call))
 		return
 	case ReplyLost:
-		d.answer(&unheard{header: http.Header{}}, r, a)
+		capture(func(unheard http.ResponseWriter, r *http.Request) { d.answer(unheard, r, a) }, r)
 		w.hangUp()
 	}
 	d.answer(w, r, a)

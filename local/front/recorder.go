@@ -58,10 +58,3 @@ func (r *recorder) code() string {
 	}
 	return http.StatusText(r.status)
 }
-
-// unheard takes an answer that nobody gets.
-type unheard struct{ header http.Header }
-
-func (u *unheard) Header() http.Header         { return u.header }
-func (u *unheard) Write(b []byte) (int, error) { return len(b), nil }
-func (u *unheard) WriteHeader(int)             {}

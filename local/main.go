@@ -1,0 +1,134 @@
+// Local is a cloud on this machine: the parts of AWS that rdslink and its users meet, behind one endpoint.
+//
+//	local serve --port 4566
+//
+// The front and what it starts live in Linux namespaces of their own and end with this process, however it ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/rdslink/rdslink/local/network"
+)
+
+// insideVariable tells the process that it is the one inside.
+const insideVariable = "RDSLINK_LOCAL_INSIDE"
+
+func main() {
+	if len(os.Args) < 2 || os.Args[1] != "serve" {
+		fmt.Fprintln(os.Stderr, "usage: local serve [flags]; local serve --help lists them")
+		os.Exit(2)
+	}
+	o := readOptions(os.Args[2:])
+	run := enclose
+	if os.Getenv(insideVariable) != "" {
+		run = inside
+	}
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}
+
+// options are what a run is told.
+type options struct {
+	Port         int
+	Dir          string
+	Tools        string
+	Region       string
+	Account      string
+	Speed        float64
+	TimeoutSpeed float64
+	Documented   bool
+}
+
+func readOptions(args []string) options {
+	o := options{}
+	flags := flag.NewFlagSet("local serve", flag.ExitOnError)
+	flags.IntVar(&o.Port, "port", 4566, "of the API, on localhost; 0 takes a free one")
+	flags.StringVar(&o.Dir, "dir", "", "for logs; default: a temporary directory, deleted at the end")
+	flags.StringVar(&o.Tools, "tools", "build", "where ministack/ and node_modules/ are")
+	flags.StringVar(&o.Region, "region", "eu-central-1", "the one region")
+	flags.StringVar(&o.Account, "account", "111122223333", "MiniStack's default account")
+	flags.Float64Var(&o.Speed, "speed", 60, "AWS's durations, retries and schedules are this many times shorter")
+	flags.Float64Var(&o.TimeoutSpeed, "timeout-speed", 1, "timeouts and heartbeats of state machines are this many times shorter")
+	flags.BoolVar(&o.Documented, "documented", false, "a describe may miss what was just made, as AWS's documents warn")
+	_ = flags.Parse(args) // exits on an error
+	return o
+}
+
+// enclose opens the API's port here and runs this program again inside namespaces.
+func enclose(o options) error {
+	// The inner process ends with the thread that starts it.
+	runtime.LockOSThread()
+	if err := network.Check(); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)))
+	if err != nil {
+		return err
+	}
+	o.Port = listener.Addr().(*net.TCPAddr).Port
+	file, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		return err
+	}
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "rdslink-local-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(o.Dir)
+	}
+	cmd, err := network.Enclose(o.args(), append(os.Environ(), insideVariable+"=1"), []*os.File{file})
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	// A terminal's Ctrl-C goes to its whole process group: only this process decides how it ends.
+	cmd.SysProcAttr.Setpgid = true
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start inside: %w", err)
+	}
+	return await(ctx, cmd)
+}
+
+// await waits until the inner process ends, or ends it: it is PID 1 there, so everything that it started ends too.
+func await(ctx context.Context, cmd *exec.Cmd) error {
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-ended:
+	case <-time.After(2 * time.Second):
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	return nil
+}
+
+func (o options) args() []string {
+	return []string{
+		"serve", "--port", strconv.Itoa(o.Port), "--dir", o.Dir, "--tools", o.Tools, "--region", o.Region, "--account", o.Account,
+		"--speed", fmt.Sprint(o.Speed), "--timeout-speed", fmt.Sprint(o.TimeoutSpeed), "--documented=" + strconv.FormatBool(o.Documented),
+	}
+}

@@ -1,0 +1,298 @@
+"""Starts MiniStack as a part of the local cloud: what it does by itself, past its own API, is handed to the front."""
+import base64
+import contextvars
+import ctypes
+import datetime
+import hashlib
+import json
+import os
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from importlib.metadata import version
+
+# Everything below leans on names inside MiniStack; another release may mean other things by them.
+if version("ministack") != "1.5.33":
+    sys.exit("start.py is written for ministack 1.5.33, not " + version("ministack"))
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import error_response_json, get_account_id, get_region
+from ministack.services import dynamodb, eventbridge, iam, lambda_svc, scheduler, sns, stepfunctions
+from ministack.services.cloudformation import provisioners, stacks
+
+FRONT = os.environ["AWS_ENDPOINT_URL"]
+SUBNETS = os.environ.pop("LOCAL_SUBNETS")
+OWN_ENVIRONMENT = set(os.environ) - {"PATH", "TMPDIR", "AWS_ENDPOINT_URL"}
+
+
+def call_front(service, method, path, body, headers=()):
+    """Calls the front as the root of the account in whose name MiniStack is working."""
+    scope = f"{get_account_id()}/20260101/{get_region()}/{service}/aws4_request"
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=" + scope, "Content-Type": "application/json", **dict(headers)}
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(FRONT + path, data, signed, method=method)) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as e:
+        raise ValueError(e.read().decode()) from e
+
+
+# Functions: the session token names role and function, so that the front knows who calls.
+
+def credentials(config):
+    role, name = config["Role"], config["FunctionName"]
+    token = json.dumps({"role": role, "session": name}).encode()
+    return {
+        "AWS_ACCESS_KEY_ID": "ASIA" + hashlib.sha256((role + name).encode()).hexdigest()[:16].upper(),
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": base64.urlsafe_b64encode(token).decode(),
+    }
+
+
+worker_env = lambda_svc._provided_worker_env
+
+
+def function_env(config, code_dir, port):
+    """A function's environment without the server's own."""
+    mine = config.get("Environment", {}).get("Variables", {})
+    env = worker_env(config, code_dir, port)
+    return {k: v for k, v in env.items() if k in mine or k not in OWN_ENVIRONMENT}
+
+
+lambda_svc.execution_credentials = lambda_runtime.execution_credentials = credentials
+lambda_svc._provided_worker_env = function_env
+
+# Functions of a VPC are born in the network namespace of their subnet, and their Runtime API with them: a socket belongs to
+# the namespace of the thread that makes it. Every function starts without the server's capabilities.
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def enter(subnet):
+    directory = os.path.join(SUBNETS, subnet)
+    namespace = os.open(os.path.join(directory, "net"), os.O_RDONLY)
+    try:
+        checked(libc.unshare(CLONE_NEWNS))
+        checked(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+        checked(libc.mount(os.path.join(directory, "resolv.conf").encode(), b"/etc/resolv.conf", None, MS_BIND, None))
+        checked(libc.setns(namespace, CLONE_NEWNET))
+    finally:
+        os.close(namespace)
+
+
+spawn = lambda_runtime.ProvidedWorker._spawn
+
+
+def spawn_in_subnet(worker, init_timeout=None):
+    subnets = (worker.config.get("VpcConfig") or {}).get("SubnetIds")
+    failure = []
+
+    def run():
+        try:
+            if subnets:
+                enter(subnets[0])
+            checked(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+            spawn(worker, init_timeout)
+        except BaseException as e:
+            failure.append(e)
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,))
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+
+
+lambda_runtime.ProvidedWorker._spawn = spawn_in_subnet
+
+# A warm invocation waits 50 ms for log lines and 40 ms for Nagle's algorithm.
+lambda_runtime.ProvidedWorker._drain_stderr_bounded.__defaults__ = (0.005, 0.002, 0.25)
+handler_class = lambda_runtime.ProvidedWorker._build_handler_class
+
+
+def undelayed_handler_class(worker, *args):
+    handler = handler_class(worker, *args)
+    handler.disable_nagle_algorithm = True
+    return handler
+
+
+lambda_runtime.ProvidedWorker._build_handler_class = undelayed_handler_class
+
+# Deliveries of EventBridge and SNS to functions are the front's: resource policy, retries, dead letters, faults.
+current_rule = contextvars.ContextVar("rule")
+invoke_target = eventbridge._invoke_target
+
+
+def deliver(kind, source, target, payload, **more):
+    call_front("lambda", "POST", "/_local/deliver", {
+        "kind": kind, "account": get_account_id(), "region": get_region(), "source": source, "target": target,
+        "payload": base64.b64encode(payload.encode()).decode(), **more,
+    })
+
+
+def remember_rule(target, event, rule, view=None):
+    token = current_rule.set((rule, target))
+    try:
+        invoke_target(target, event, rule, view)
+    finally:
+        current_rule.reset(token)
+
+
+def deliver_event(function, payload):
+    rule, target = current_rule.get()
+    dead_letter = (target.get("DeadLetterConfig") or {}).get("Arn", "")
+    deliver("events", rule["Arn"], function, payload, deadLetter=dead_letter)
+
+
+def start_execution(machine, payload):
+    call_front("states", "POST", "/", {"stateMachineArn": machine, "input": payload}, {"X-Amz-Target": "AWSStepFunctions.StartExecution"})
+
+
+def deliver_notification(function, envelope, topic, subscription, *_):
+    record = {"EventVersion": "1.0", "EventSubscriptionArn": subscription, "EventSource": "aws:sns", "Sns": json.loads(envelope)}
+    deliver("sns", topic, function, json.dumps({"Records": [record]}))
+
+
+eventbridge._invoke_target = remember_rule
+eventbridge._dispatch_to_lambda = deliver_event
+eventbridge._dispatch_to_stepfunctions = start_execution
+sns._deliver_to_lambda = deliver_notification
+
+# The front sends the events of AWS's services, and it has its own schedules and executions.
+eventbridge._put_events.__defaults__ = (True,)
+scheduler.start_scheduler = lambda: None
+
+
+def validate(definition):
+    call_front("states", "POST", "/_local/validate-state-machine", definition.encode())
+
+
+def validated(store):
+    def store_valid(data):
+        if "definition" in data:
+            try:
+                validate(data["definition"])
+            except ValueError as e:
+                return error_response_json("InvalidDefinition", str(e), 400)
+        return store(data)
+    return store_valid
+
+
+stepfunctions._create_state_machine = validated(stepfunctions._create_state_machine)
+stepfunctions._update_state_machine = validated(stepfunctions._update_state_machine)
+
+# CloudFormation: schedules and functions of a VPC are made through the front, and properties that it drops are applied after all.
+
+
+def schedule(properties):
+    body = {k: v for k, v in properties.items() if k != "Name"}
+    for date in {"StartDate", "EndDate"} & body.keys():
+        body[date] = datetime.datetime.fromisoformat(body[date].replace("Z", "+00:00")).timestamp()
+    return body
+
+
+def schedule_path(name):
+    return "/schedules/" + urllib.parse.quote(name, safe="")
+
+
+def create_schedule(logical_id, properties, stack):
+    name = properties.get("Name") or provisioners._physical_name(stack, logical_id, max_len=64)
+    answer = json.loads(call_front("scheduler", "POST", schedule_path(name), schedule(properties)))
+    return name, {"Arn": answer["ScheduleArn"]}
+
+
+def update_schedule(name, _, properties, __):
+    answer = json.loads(call_front("scheduler", "PUT", schedule_path(name), schedule(properties)))
+    return name, {"Arn": answer["ScheduleArn"]}
+
+
+def delete_schedule(name, properties):
+    call_front("scheduler", "DELETE", schedule_path(name) + "?groupName=" + properties.get("GroupName", "default"), None)
+
+
+def complete_function(name, properties):
+    path = "/2015-03-31/functions/" + name
+    dropped = {"DeadLetterConfig": "DeadLetterConfig", "KmsKeyArn": "KMSKeyArn", "VpcConfig": "VpcConfig"}
+    if any(k in properties for k in dropped):
+        call_front("lambda", "PUT", path + "/configuration", {api: properties[k] for k, api in dropped.items() if k in properties})
+    if "ReservedConcurrentExecutions" in properties:
+        lambda_svc._put_function_concurrency(name, {"ReservedConcurrentExecutions": int(properties["ReservedConcurrentExecutions"])})
+
+
+def delete_function(name, properties):
+    if "VpcConfig" in properties:
+        call_front("lambda", "DELETE", "/2015-03-31/functions/" + name, None)
+    original["AWS::Lambda::Function"]["delete"](name, properties)
+
+
+def complete_table(name, properties):
+    recovery = properties.get("PointInTimeRecoverySpecification")
+    if recovery:
+        dynamodb._update_continuous_backups({"TableName": name, "PointInTimeRecoverySpecification": recovery})
+    if "TimeToLiveSpecification" in properties:
+        dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": properties["TimeToLiveSpecification"]})
+    encryption = properties.get("SSESpecification")
+    if encryption:
+        api = {("Enabled" if k == "SSEEnabled" else k): v for k, v in encryption.items()}
+        dynamodb._tables[name]["SSEDescription"] = dynamodb._sse_description_from_spec(api)
+
+
+def complete_topic(arn, properties):
+    if "KmsMasterKeyId" in properties:
+        sns._topics[arn]["attributes"]["KmsMasterKeyId"] = properties["KmsMasterKeyId"]
+
+
+def complete_role(name, properties):
+    if "PermissionsBoundary" in properties:
+        iam._roles[name]["PermissionsBoundary"] = properties["PermissionsBoundary"]
+
+
+def check_machine(_, properties):
+    validate(provisioners._sfn_definition(properties))
+
+
+def completed(handlers, complete, before=None):
+    """handlers with complete called on the physical id and the properties after a create or an update."""
+    create, update = handlers["create"], handlers["update"]
+
+    def create_completed(logical_id, properties, stack):
+        if before:
+            before(logical_id, properties)
+        physical_id, attributes = create(logical_id, properties, stack)
+        complete(physical_id, properties)
+        return physical_id, attributes
+
+    def update_completed(physical_id, old, properties, *rest):
+        physical_id, attributes = update(physical_id, old, properties, *rest)
+        complete(physical_id, properties)
+        return physical_id, attributes
+
+    return {**handlers, "create": create_completed, "update": update_completed}
+
+
+original = dict(provisioners._RESOURCE_HANDLERS)
+ours = {
+    "AWS::Scheduler::Schedule": {"create": create_schedule, "update": update_schedule, "delete": delete_schedule},
+    "AWS::Lambda::Function": {**completed(original["AWS::Lambda::Function"], complete_function), "delete": delete_function},
+    "AWS::DynamoDB::Table": completed(original["AWS::DynamoDB::Table"], complete_table),
+    "AWS::SNS::Topic": completed(original["AWS::SNS::Topic"], complete_topic),
+    "AWS::IAM::Role": completed(original["AWS::IAM::Role"], complete_role),
+    "AWS::StepFunctions::StateMachine": completed(original["AWS::StepFunctions::StateMachine"], lambda *_: None, check_machine),
+}
+provisioners._RESOURCE_HANDLERS.update(ours)
+# What calls the front must leave the event loop free: the front may call back.
+on_thread = stacks._runs_on_worker_thread
+stacks._runs_on_worker_thread = lambda resource_type: resource_type in ours or on_thread(resource_type)
+
+from ministack.app import main  # noqa: E402, imports the services with what is changed above
+
+main()
