@@ -47,6 +47,8 @@ func connectEvents(r *resources) {
 	newRule(r, "TellOperators", r.bus, "Tells the operators what became of a connection", &awsevents.EventPattern{
 		Source:     list("rdslink"),
 		DetailType: list(observed...),
+		// The observer repeats an outcome as long as an execution waits for it; people need it once.
+		Detail: &map[string]any{"repeated": []bool{false}},
 	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
 		Message: awsevents.RuleTargetInput_FromText(awsevents.EventField_FromPath(ptr("$.detail.message"))),
 	}))

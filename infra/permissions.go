@@ -64,19 +64,21 @@ func permissions(r *resources) map[string][]grant {
 	)
 	return map[string][]grant{
 		"gather-rds-details": with(registry,
-			grant{actions: []string{"rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeDBProxies"}, resources: []string{r.arn("rds", "db:*"), r.arn("rds", "cluster:*"), r.arn("rds", "db-proxy:*")}},
+			grant{actions: []string{"dynamodb:PutItem"}, resources: []string{table}},
+			grant{actions: []string{"rds:DescribeDBInstances"}, resources: []string{r.arn("rds", "db:*")}},
 			grant{actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:DescribeAvailabilityZones", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeLoadBalancers"}, resources: anywhere},
+			grant{actions: []string{"servicequotas:GetServiceQuota"}, resources: []string{r.arn("servicequotas", "vpc/*")}},
 			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
 		"resolve-private-ip": with(registry, resolve,
-			grant{actions: []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
+			grant{actions: []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{groups}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{vpcs}},
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"}, resources: []string{groups}, conditions: changesOurs},
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress"}, resources: []string{rules}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateTags"}, resources: []string{groups, rules}, conditions: tagsAtBirth("ec2:CreateAction", "CreateSecurityGroup", "AuthorizeSecurityGroupEgress")},
 			grant{actions: []string{"lambda:CreateFunction"}, resources: []string{resolvers}, conditions: createsOurs},
-			grant{actions: []string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}},
+			grant{actions: []string{"lambda:GetFunction", "lambda:ListTags", "lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}},
 			grant{actions: []string{"iam:PassRole"}, resources: []string{*r.resolverRole.RoleArn()}, conditions: passedTo("lambda.amazonaws.com")},
 			grant{actions: []string{"s3:GetObject"}, resources: []string{*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())}},
 		),
@@ -88,7 +90,7 @@ func permissions(r *resources) map[string][]grant {
 		)...),
 		"create-load-balancer": with(registry,
 			grant{actions: []string{"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeLoadBalancerAttributes", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"}, resources: anywhere},
-			grant{actions: []string{"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
+			grant{actions: []string{"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{groups}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{vpcs}},
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"}, resources: []string{groups}, conditions: changesOurs},
@@ -138,7 +140,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"ec2:AcceptVpcEndpointConnections", "ec2:RejectVpcEndpointConnections"}, resources: []string{vpces}, conditions: changesOurs},
 			// The Service Authorization Reference lists no resource type for SendTask*.
 			grant{actions: []string{"states:SendTaskSuccess", "states:SendTaskFailure"}, resources: anywhere},
-			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
+			grant{actions: []string{"states:GetExecutionHistory"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
 	}
 }

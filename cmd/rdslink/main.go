@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/operator"
 )
 
@@ -56,9 +57,9 @@ func run(ctx context.Context, args []string) error {
 		}
 		return follow(ctx, o, args[1])
 	case "approve":
-		return decide(ctx, o, flags, args[1:], "accept")
+		return decide(ctx, o, flags, args[1:], connection.Accept)
 	case "reject":
-		return decide(ctx, o, flags, args[1:], "reject")
+		return decide(ctx, o, flags, args[1:], connection.Reject)
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
 }
@@ -107,7 +108,7 @@ func follow(ctx context.Context, o *operator.Operator, execution string) error {
 }
 
 func decide(ctx context.Context, o *operator.Operator, flags *flag.FlagSet, args []string, decision string) error {
-	d := operator.Decision{Decision: decision}
+	d := connection.Decision{Decision: decision}
 	flags.StringVar(&d.Exposure, "exposure", "", "the exposure")
 	flags.StringVar(&d.VPCEndpointID, "endpoint", "", "the VPC endpoint; the only pending one if not given")
 	flags.StringVar(&d.Reason, "reason", "", "kept with the decision")

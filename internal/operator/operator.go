@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	states "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/rdslink/rdslink/internal/connection"
 )
 
 // The fixed names of a deployment.
@@ -66,25 +68,16 @@ func (o *Operator) machineARN(ctx context.Context) (string, error) {
 	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID, Resource: "stateMachine:" + stateMachine}.String(), nil
 }
 
-// Decision is what an approver says about one connection request.
-type Decision struct {
-	Exposure      string `json:"exposure"`
-	VPCEndpointID string `json:"vpcEndpointId,omitempty"` // empty: the only pending request of an expected account
-	Decision      string `json:"decision"`                // accept or reject
-	By            string `json:"by,omitempty"`            // a claim: events carry no proven principal
-	Reason        string `json:"reason,omitempty"`
-}
-
 // Decide puts d on rdslink's event bus.
-func (o *Operator) Decide(ctx context.Context, d Decision) error {
+func (o *Operator) Decide(ctx context.Context, d connection.Decision) error {
 	detail, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
 	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
 		EventBusName: aws.String(bus),
-		Source:       aws.String("rdslink.approver"),
-		DetailType:   aws.String("ConnectionDecision"),
+		Source:       aws.String(connection.Source),
+		DetailType:   aws.String(connection.DecisionEvent),
 		Detail:       aws.String(string(detail)),
 	}}})
 	if err != nil {
