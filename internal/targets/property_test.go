@@ -2,6 +2,7 @@ package targets
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"iter"
@@ -20,7 +21,12 @@ import (
 	"github.com/rdslink/rdslink/internal/resolve"
 )
 
+// TestMain asks for more worlds than rapid's 100, unless the command line says
+// otherwise: the faults that matter need several things to happen in a row.
 func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "1000"); err != nil {
+		panic(err)
+	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	os.Exit(m.Run())
 }
@@ -45,7 +51,7 @@ type trace struct {
 	t          *rapid.T
 	faulty     bool          // calls fail
 	lag        time.Duration // of describes, at most
-	lying      bool          // DNS gives wrong answers, not only old ones
+	lie        int           // which wrong answer DNS gives now
 	previous   string        // the address that late DNS still gives
 	movedAt    time.Time
 	hiddenTill time.Time
@@ -82,7 +88,6 @@ func newTrace(t *rapid.T) *trace {
 		world: newWorld(), t: t, previous: blue, movedAt: noon,
 		faulty:     rapid.IntRange(0, 2).Draw(t, "faulty") == 0,
 		lag:        rapid.SampledFrom([]time.Duration{0, 5 * time.Second, maxLag}).Draw(t, "most lag"),
-		lying:      rapid.Bool().Draw(t, "lying"),
 		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastAlien: map[string]time.Time{}, lastServed: map[target]time.Time{},
 	}
 	maps.Copy(tr.owners, others)
@@ -120,33 +125,66 @@ func (tr *trace) fault(name string) error {
 	return nil
 }
 
-// step lets one thing happen, most often that an actor goes on.
+// step lets one thing happen: most often that an actor goes on.
 func (tr *trace) step() {
-	switch rapid.IntRange(0, 19).Draw(tr.t, "what") {
-	case 0:
-		tr.failover()
-	case 1:
+	switch rapid.SampledFrom([]string{
+		"failover", "replace", "status", "vanish", "listener", "lie", "wait", "wait", "check", "check", "kill",
+		"run", "run", "run", "run", "crawl", "turn", "turn", "back",
+	}).Draw(tr.t, "what") {
+	case "failover":
+		tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
+	case "back":
+		tr.failover(tr.previous)
+	case "replace":
 		tr.replace()
-	case 2:
+	case "status":
 		tr.status = rapid.SampledFrom([]string{"available", "available", "rebooting", "stopped", "starting"}).Draw(tr.t, "status")
-	case 3:
+	case "vanish":
 		tr.vanish()
-	case 4:
-		tr.kill(tr.actors[rapid.IntRange(0, 1).Draw(tr.t, "killed")])
-	case 5:
+	case "lie":
+		tr.lie = rapid.IntRange(0, 9).Draw(tr.t, "lie")
+	case "kill":
+		tr.kill(tr.someActor())
+	case "listener":
 		tr.listener = true
-	case 6, 7, 8:
+	case "wait":
 		tr.wait(rapid.IntRange(1, 120).Draw(tr.t, "seconds"))
-	case 9, 10, 11, 12:
+	case "check":
 		tr.checkSome()
-	default:
-		tr.run(tr.actors[rapid.IntRange(0, 1).Draw(tr.t, "actor")], rapid.SampledFrom([]int{1, 3, 9, 30}).Draw(tr.t, "calls"))
+	case "run":
+		tr.run(tr.someActor(), rapid.SampledFrom([]int{1, 3, 9, 30}).Draw(tr.t, "calls"))
+	case "crawl":
+		tr.crawl(tr.someActor())
+	case "turn":
+		tr.turn(tr.someActor())
 	}
 	tr.note()
 }
 
-func (tr *trace) failover() {
-	to := rapid.SampledFrom(pool).Draw(tr.t, "to")
+func (tr *trace) someActor() *actor {
+	return tr.actors[rapid.IntRange(0, len(tr.actors)-1).Draw(tr.t, "actor")]
+}
+
+// turn is what should happen: the database moves, a tick registers, the checks
+// pass, and a tick deregisters.
+func (tr *trace) turn(a *actor) {
+	tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
+	tr.run(a, 30)
+	tr.checkAll()
+	tr.note()
+	tr.run(a, rapid.IntRange(1, 30).Draw(tr.t, "calls"))
+}
+
+// crawl makes calls each of which takes nearly as long as it may.
+func (tr *trace) crawl(a *actor) {
+	for range rapid.IntRange(2, 12).Draw(tr.t, "calls") {
+		tr.run(a, 1)
+		tr.wait(int(leaseMargin/time.Second) - 1)
+		tr.note()
+	}
+}
+
+func (tr *trace) failover(to string) {
 	if owner, taken := tr.owners[to]; taken && owner != ours || to == tr.primary {
 		return
 	}
@@ -154,11 +192,12 @@ func (tr *trace) failover() {
 		tr.owners[to], tr.ownedSince[to] = ours, tr.now
 	}
 	tr.previous, tr.primary, tr.movedAt = tr.primary, to, tr.now
+	tr.note()
 }
 
 // replace moves the database to another host, and gives its address away.
 func (tr *trace) replace() {
-	tr.failover()
+	tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
 	if tr.previous != tr.primary && tr.owners[tr.previous] == ours {
 		delete(tr.owners, tr.previous)
 		if taker := rapid.SampledFrom([]owner{"", neighbour, stranger}).Draw(tr.t, "taker"); taker != "" {
@@ -195,32 +234,26 @@ func (tr *trace) checkSome() {
 
 func byName(a, b target) int { return strings.Compare(a.String(), b.String()) }
 
-// unreliableDNS is late after a move, and fails; it may also lie.
+// unreliableDNS is late after a move, and lies while lie says so.
 func (tr *trace) unreliableDNS() resolve.Answer {
 	if !tr.exists || tr.hidden {
 		return resolve.Answer{Lookups: [][]string{{}, {}}, Gone: true}
 	}
-	kinds := 5
-	if tr.lying {
-		kinds = 12
-	}
-	switch rapid.IntRange(0, kinds).Draw(tr.t, "dns") {
-	case 0:
-		return resolve.Answer{Lookups: [][]string{{tr.late()}, {tr.late()}}}
+	switch tr.lie {
 	case 1:
 		return resolve.Answer{Lookups: [][]string{{}, {}}, Errors: []string{"timeout"}}
-	case 6:
+	case 2:
 		return resolve.Answer{Lookups: [][]string{{tr.primary}, {}}, Errors: []string{"timeout"}}
-	case 7:
-		return answers(public)
-	case 8:
-		return answers(rapid.SampledFrom(slices.Sorted(maps.Keys(others))).Draw(tr.t, "other"))
-	case 9:
-		return answers(unique([]string{tr.primary, tr.previous})...)
-	case 10:
+	case 3:
 		return resolve.Answer{Lookups: [][]string{{}, {}}, Gone: true}
+	case 4:
+		return answers(public)
+	case 5:
+		return answers(rapid.SampledFrom(slices.Sorted(maps.Keys(others))).Draw(tr.t, "other"))
+	case 6:
+		return answers(unique([]string{tr.primary, tr.previous})...)
 	default:
-		return answers(tr.late())
+		return resolve.Answer{Lookups: [][]string{{tr.late()}, {tr.late()}}}
 	}
 }
 
@@ -341,7 +374,12 @@ func (tr *trace) examineDeregistration(c *client, t target, complain func(int, s
 	if !slices.ContainsFunc(left, serves) {
 		complain(2, "none of %v serves", left)
 	}
-	if l := c.lastAnswer.Lookups; len(l) != 2 || len(l[0]) != 1 || !slices.Equal(l[0], l[1]) {
+	if c.lastShown[t] == draining {
+		complain(4, "it is draining already")
+	}
+	if l := c.lastAnswer.Lookups; slices.EqualFunc(l, answers(t.Address).Lookups, slices.Equal[[]string]) && t.Port == binding.Port {
+		complain(5, "DNS names it")
+	} else if len(l) != 2 || len(l[0]) != 1 || !slices.Equal(l[0], l[1]) {
 		complain(5, "DNS answered %v", l)
 	}
 }

@@ -109,6 +109,7 @@ func (w *world) set(t target, state elbtypes.TargetHealthStateEnum) {
 func (w *world) check(t target) {
 	r := w.targets[t]
 	switch {
+	case r.state == draining && w.now.Sub(r.since) < 2*time.Minute:
 	case r.state == draining:
 		delete(w.targets, t)
 		w.record()
@@ -153,6 +154,7 @@ type client struct {
 	calls         []string                  // every call, in order
 	changes       []string                  // calls that change targets, in order
 	lastAnswer    resolve.Answer
+	lastShown     map[target]elbtypes.TargetHealthStateEnum
 	holder        string
 	changing      func(operation string, t elbtypes.TargetDescription) // judges a change ahead of its effect
 }
@@ -194,7 +196,8 @@ func call[T any](c *client, operation string, effect func() (T, error)) (T, erro
 func (c *client) DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error) {
 	return call(c, "DescribeTargetHealth", func() (*elb.DescribeTargetHealthOutput, error) {
 		out := &elb.DescribeTargetHealthOutput{}
-		for t, state := range c.asOf(c.lag()) {
+		c.lastShown = c.asOf(c.lag())
+		for t, state := range c.lastShown {
 			out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, elbtypes.TargetHealthDescription{
 				Target:          &elbtypes.TargetDescription{Id: &t.Address, Port: aws.Int32(int32(t.Port))},
 				HealthCheckPort: aws.String("5432"),
