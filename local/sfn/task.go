@@ -198,8 +198,7 @@ func (r *run) perform(s *State, c call, waiting *task) (any, *failure) {
 	var alive chan struct{}
 	if waiting != nil {
 		answered, alive = waiting.answer, waiting.heartbeat
-	}
-	if waiting == nil {
+	} else {
 		missed = r.service.deadline(c.heartbeat)
 	}
 	for {
