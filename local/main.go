@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -73,6 +74,10 @@ func enclose(o options) error {
 	// The inner process ends with the thread that starts it.
 	runtime.LockOSThread()
 	if err := network.Check(); err != nil {
+		return err
+	}
+	var err error
+	if o.Tools, err = filepath.Abs(o.Tools); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)))
