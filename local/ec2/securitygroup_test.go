@@ -248,3 +248,16 @@ func TestAdmits(t *testing.T) {
 		t.Error("admitted at another port")
 	}
 }
+
+func TestEgressCanBeNarrowed(t *testing.T) {
+	c := newCloud(t)
+	group := c.group(provider, c.providerVPC, "balancer")
+	everywhere := []types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}
+	must(c, provider, c.revokeEgress, sdk.RevokeSecurityGroupEgressInput{GroupId: &group, IpPermissions: everywhere})
+	must(c, provider, c.authorizeEgress, sdk.AuthorizeSecurityGroupEgressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16")})
+	i := c.attach(provider, c.providerSubnets[0], group)
+	want := []network.Rule{{Peer: netip.MustParsePrefix("10.0.0.0/16"), FromPort: 5432, ToPort: 5432}}
+	if got := c.network.firewalls[c.providerVPC][i.Address].Outbound; !slices.Equal(got, want) {
+		t.Errorf("outbound %v, want %v", got, want)
+	}
+}

@@ -283,3 +283,37 @@ func TestInterfacesTellWhoAskedForThem(t *testing.T) {
 		t.Errorf("%s, managed %v, owner %s", i.InterfaceType, *i.RequesterManaged, *i.OwnerId)
 	}
 }
+
+func TestAVPCWithoutSubnetsGoesWithItsDefaultGroup(t *testing.T) {
+	c := newCloud(t)
+	empty := *must(c, provider, c.createVPC, sdk.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16")}).Vpc.VpcId
+	must(c, provider, c.deleteVPC, sdk.DeleteVpcInput{VpcId: &empty})
+	if _, left := c.DefaultSecurityGroup(empty); left || c.CIDRs(empty) != nil {
+		t.Error("something of it is left")
+	}
+}
+
+func TestASubnetMayLieInASecondBlock(t *testing.T) {
+	c := newCloud(t)
+	second := aws.String("10.9.0.0/16")
+	must(c, provider, c.associateVPCCIDRBlock, sdk.AssociateVpcCidrBlockInput{VpcId: &c.providerVPC, CidrBlock: second})
+	must(c, provider, c.createSubnet, sdk.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.9.1.0/24")})
+	if v := must(c, provider, c.describeVPCs, sdk.DescribeVpcsInput{VpcIds: []string{c.providerVPC}}).Vpcs[0]; len(v.CidrBlockAssociationSet) != 2 || *v.CidrBlock != "10.0.0.0/16" {
+		t.Errorf("%d blocks, the first %s", len(v.CidrBlockAssociationSet), *v.CidrBlock)
+	}
+	if n, ok := c.SubnetAt(c.providerVPC, netip.MustParseAddr("10.9.1.77")); !ok || n.CIDR.String() != "10.9.1.0/24" {
+		t.Errorf("its address lies in %v", n)
+	}
+}
+
+func TestVPCAttributes(t *testing.T) {
+	c := newCloud(t)
+	on := &types.AttributeBooleanValue{Value: aws.Bool(true)}
+	must(c, provider, c.modifyVPCAttribute, sdk.ModifyVpcAttributeInput{VpcId: &c.providerVPC, EnableDnsHostnames: on})
+	for vpc, account := range map[string]string{c.providerVPC: provider, c.consumerVPC: consumer} {
+		in := sdk.DescribeVpcAttributeInput{VpcId: &vpc, Attribute: types.VpcAttributeNameEnableDnsHostnames}
+		if got := *must(c, account, c.describeVPCAttribute, in).EnableDnsHostnames.Value; got != (account == provider) {
+			t.Errorf("%s has DNS hostnames: %v", account, got)
+		}
+	}
+}
