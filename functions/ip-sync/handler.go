@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/targets"
+)
+
+// input is one of three: a binding (a schedule's tick), an exposure's id alone
+// (the observer's tick, while the exposure has no schedule yet), or an RDS
+// event. Unknown fields are no error: EventBridge sends many.
+type input struct {
+	targets.Binding
+	Source string `json:"source"`
+	Detail struct {
+		EventID   string `json:"EventID"`
+		SourceARN string `json:"SourceArn"`
+	} `json:"detail"`
+}
+
+type exposures interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
+	ByDatabase(ctx context.Context, databaseARN string) ([]registry.Exposure, error)
+}
+
+type syncFunc func(context.Context, targets.Binding) (targets.Report, error)
+
+type ipSync struct {
+	registry exposures
+	sync     syncFunc // one tick
+	follow   syncFunc // a loop, until a failover is over
+	metrics  io.Writer
+	now      func() time.Time
+}
+
+func (s ipSync) handle(ctx context.Context, in input) error {
+	switch {
+	case in.Source == "aws.rds":
+		return s.event(ctx, in)
+	case in.TargetGroupARN != "":
+		return s.run(ctx, s.sync, in.Binding)
+	case in.Exposure != "":
+		return s.recorded(ctx, in.Exposure)
+	}
+	return step.BadInput("neither a binding nor an exposure nor an RDS event")
+}
+
+// event follows every exposure of the database that RDS speaks of. Most
+// databases of an account have none.
+func (s ipSync) event(ctx context.Context, in input) error {
+	found, err := s.registry.ByDatabase(ctx, in.Detail.SourceARN)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(found))
+	var loops sync.WaitGroup
+	for i, exposure := range found {
+		loops.Go(func() {
+			slog.InfoContext(ctx, "database moves", "exposure", exposure.ID, "event", in.Detail.EventID)
+			errs[i] = s.runRecorded(ctx, s.follow, exposure)
+		})
+	}
+	loops.Wait()
+	return errors.Join(errs...)
+}
+
+func (s ipSync) recorded(ctx context.Context, id string) error {
+	exposure, err := s.registry.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.runRecorded(ctx, s.sync, exposure)
+}
+
+// runRecorded passes over an exposure without a binding: its target group does
+// not exist yet.
+func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.Exposure) error {
+	if len(exposure.Binding) == 0 {
+		return nil
+	}
+	var b targets.Binding
+	if err := json.Unmarshal(exposure.Binding, &b); err != nil {
+		return fmt.Errorf("decode binding of exposure %s: %w", exposure.ID, err)
+	}
+	return s.run(ctx, f, b)
+}
+
+// run is silent about a steady tick, but for its metric: there are 43,000 of
+// them a month. A throttled tick is skipped: the next one comes in a minute, and
+// what alarms is the age of the last good sync.
+func (s ipSync) run(ctx context.Context, f syncFunc, b targets.Binding) error {
+	report, err := f(ctx, b)
+	s.measure(b.Exposure, report)
+	switch {
+	case step.Classify(err) == "Throttled":
+		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "error", err.Error())
+		return nil
+	case err != nil:
+		slog.ErrorContext(ctx, "sync failed", "exposure", b.Exposure, "error", err.Error())
+		return err
+	case report.State != targets.Settled:
+		slog.InfoContext(ctx, "sync not settled", "exposure", b.Exposure, "state", report.State, "address", report.Address, "detail", report.Detail)
+	}
+	return nil
+}
+
+// measure writes how long ago the last good sync was, in CloudWatch's embedded
+// metric format. The exposure is no dimension, which would make a metric, and a
+// price, for each; it is there to be found in the log.
+func (s ipSync) measure(exposure string, report targets.Report) {
+	good := report.State == targets.Settled || report.State == targets.Stopped
+	if !good && report.FailingSince.IsZero() {
+		return
+	}
+	age := 0.0
+	if !good {
+		age = s.now().Sub(report.FailingSince).Seconds()
+	}
+	line, err := json.Marshal(embeddedMetric{
+		AWS: metricDirective{
+			Timestamp: s.now().UnixMilli(),
+			Metrics: []metricSet{{
+				Namespace:  "rdslink",
+				Dimensions: [][]string{{}},
+				Metrics:    []metric{{Name: "SyncAge", Unit: "Seconds"}},
+			}},
+		},
+		SyncAge:  age,
+		Exposure: exposure,
+	})
+	if err == nil {
+		_, err = fmt.Fprintf(s.metrics, "%s\n", line)
+	}
+	if err != nil {
+		slog.Error("metric not written", "exposure", exposure, "error", err.Error())
+	}
+}
+
+// embeddedMetric is a log line that CloudWatch reads a metric from
+// (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+type embeddedMetric struct {
+	AWS      metricDirective `json:"_aws"`
+	SyncAge  float64         `json:"SyncAge"`
+	Exposure string          `json:"exposure"`
+}
+
+type metricDirective struct {
+	Timestamp int64       `json:"Timestamp"`
+	Metrics   []metricSet `json:"CloudWatchMetrics"`
+}
+
+type metricSet struct {
+	Namespace  string     `json:"Namespace"`
+	Dimensions [][]string `json:"Dimensions"`
+	Metrics    []metric   `json:"Metrics"`
+}
+
+type metric struct {
+	Name string `json:"Name"`
+	Unit string `json:"Unit"`
+}

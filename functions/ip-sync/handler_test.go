@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/targets"
+)
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	os.Exit(m.Run())
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+const (
+	orders = "arn:aws:rds:eu-central-1:111122223333:db:orders"
+
+	// Events as in docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html.
+	failover = `{"version":"0","id":"844e2571-85d4-695f-b930-0153b71dcb42","detail-type":"RDS DB Instance Event","source":"aws.rds",
+		"account":"111122223333","time":"2026-03-01T12:00:00Z","region":"eu-central-1","resources":["` + orders + `"],
+		"detail":{"EventCategories":["failover"],"SourceType":"DB_INSTANCE","SourceArn":"` + orders + `","Date":"2026-03-01T12:00:00.293Z",
+		"Message":"Multi-AZ instance failover completed.","SourceIdentifier":"orders","EventID":"RDS-EVENT-0049"}}`
+)
+
+// table is a registry in memory.
+type table []registry.Exposure
+
+func (t table) Get(_ context.Context, id string) (registry.Exposure, error) {
+	for _, e := range t {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return registry.Exposure{}, registry.ErrNotFound
+}
+
+func (t table) ByDatabase(_ context.Context, databaseARN string) ([]registry.Exposure, error) {
+	if databaseARN == "" {
+		return nil, errors.New("empty key")
+	}
+	return slices.DeleteFunc(slices.Clone(t), func(e registry.Exposure) bool { return e.DatabaseARN != databaseARN }), nil
+}
+
+func exposure(id, databaseARN string) registry.Exposure {
+	return registry.Exposure{ID: id, DatabaseARN: databaseARN, Binding: fmt.Appendf(nil, `{"exposure":%q,"targetGroupArn":"arn:tg"}`, id)}
+}
+
+func TestHandle(t *testing.T) {
+	settled := targets.Report{State: targets.Settled}
+	for name, test := range map[string]struct {
+		in     string
+		report targets.Report
+		err    error
+		want   []string // what was run
+		age    string   // of the metric, empty for none
+		class  string   // of the error
+	}{
+		"a schedule's tick":          {in: `{"exposure":"a","targetGroupArn":"arn:tg","addedLater":1}`, report: settled, want: []string{"sync a"}, age: "0"},
+		"the observer's tick":        {in: `{"exposure":"b"}`, report: settled, want: []string{"sync b"}, age: "0"},
+		"no target group yet":        {in: `{"exposure":"young"}`},
+		"unknown exposure":           {in: `{"exposure":"z"}`, class: "Failed"},
+		"an RDS event":               {in: failover, report: settled, want: []string{"follow a", "follow b"}, age: "0"},
+		"of a database not exposed":  {in: strings.ReplaceAll(failover, "db:orders", "db:payroll")},
+		"something else":             {in: `{"hello":"world"}`, class: "BadInput"},
+		"failing for two minutes":    {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"), want: []string{"sync a"}, age: "120", class: "Failed"},
+		"failing without a registry": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
+		"throttled skips the tick":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-time.Minute)}, err: step.Throttled("describe"), want: []string{"sync a"}, age: "60"},
+		"someone else is at it":      {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy}, want: []string{"sync a"}},
+		"stopped is no failure":      {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Stopped}, want: []string{"sync a"}, age: "0"},
+		"settling has an age":        {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, FailingSince: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var metrics bytes.Buffer
+			ran := &runs{report: test.report, err: test.err}
+			s := ipSync{
+				registry: table{exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), {ID: "young", DatabaseARN: orders}},
+				sync:     ran.as("sync"), follow: ran.as("follow"), metrics: &lockedWriter{w: &metrics}, now: func() time.Time { return noon },
+			}
+			var in input
+			if err := json.Unmarshal([]byte(test.in), &in); err != nil {
+				t.Fatal(err)
+			}
+			err := s.handle(t.Context(), in)
+			if got := step.Classify(err); got != test.class {
+				t.Errorf("error %v is %q, want %q", err, got, test.class)
+			}
+			if slices.Sort(ran.names); !slices.Equal(ran.names, test.want) {
+				t.Errorf("ran %v, want %v", ran.names, test.want)
+			}
+			checkMetrics(t, metrics.String(), test.age)
+		})
+	}
+}
+
+func checkMetrics(t *testing.T, lines, age string) {
+	t.Helper()
+	if (lines == "") != (age == "") {
+		t.Errorf("metrics %q, want age %q", lines, age)
+	}
+	for line := range strings.Lines(lines) {
+		want := `{"_aws":{"Timestamp":1772366400000,"CloudWatchMetrics":[{"Namespace":"rdslink","Dimensions":[[]],"Metrics":[{"Name":"SyncAge","Unit":"Seconds"}]}]},"SyncAge":` + age + `,"exposure":`
+		if !strings.HasPrefix(line, want) {
+			t.Errorf("got %s, want %s", line, want)
+		}
+	}
+}
+
+// runs records what was run, and answers all of it alike.
+type runs struct {
+	report targets.Report
+	err    error
+	lock   sync.Mutex
+	names  []string
+}
+
+func (r *runs) as(name string) syncFunc {
+	return func(_ context.Context, b targets.Binding) (targets.Report, error) {
+		r.lock.Lock()
+		defer r.lock.Unlock()
+		r.names = append(r.names, name+" "+b.Exposure)
+		return r.report, r.err
+	}
+}
+
+// lockedWriter keeps lines whole, as the write to a pipe does.
+type lockedWriter struct {
+	lock sync.Mutex
+	w    io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.w.Write(p)
+}
