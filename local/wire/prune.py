@@ -14,7 +14,8 @@ import botocore
 
 OPERATIONS = {
     "ec2": ("2016-11-15", """
-        AcceptVpcEndpointConnections AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateNetworkInterface
+        AcceptVpcEndpointConnections AssociateVpcCidrBlock AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
+        CreateNetworkInterface
         CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint CreateVpcEndpointConnectionNotification
         CreateVpcEndpointServiceConfiguration DeleteNetworkInterface DeleteSecurityGroup DeleteSubnet DeleteTags
         DeleteVpc DeleteVpcEndpointConnectionNotifications DeleteVpcEndpointServiceConfigurations DeleteVpcEndpoints
