@@ -256,6 +256,27 @@ def complete_role(name, properties):
         iam._roles[name]["PermissionsBoundary"] = properties["PermissionsBoundary"]
 
 
+def put_bus_statement(_, properties, __):
+    name, sid = properties.get("EventBusName", "default"), properties["StatementId"]
+    statement = properties.get("Statement") or {
+        "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{properties['Principal']}:root"}, "Action": properties["Action"],
+        "Resource": f"arn:aws:events:{get_region()}:{get_account_id()}:event-bus/{name}",
+    }
+    delete_bus_statement("", properties)
+    policy = eventbridge._event_bus_policies.setdefault(name, {"Version": "2012-10-17", "Statement": []})
+    policy["Statement"].append({**statement, "Sid": sid})
+    return f"{name}|{sid}", {}
+
+
+def update_bus_statement(_, old, properties, stack):
+    delete_bus_statement("", old)
+    return put_bus_statement("", properties, stack)
+
+
+def delete_bus_statement(_, properties):
+    eventbridge._remove_permission({"EventBusName": properties.get("EventBusName", "default"), "StatementId": properties["StatementId"]})
+
+
 def check_machine(_, properties):
     validate(provisioners._sfn_definition(properties))
 
@@ -282,6 +303,7 @@ def completed(handlers, complete, before=None):
 original = dict(provisioners._RESOURCE_HANDLERS)
 ours = {
     "AWS::Scheduler::Schedule": {"create": create_schedule, "update": update_schedule, "delete": delete_schedule},
+    "AWS::Events::EventBusPolicy": {"create": put_bus_statement, "update": update_bus_statement, "delete": delete_bus_statement},
     "AWS::Lambda::Function": {**completed(original["AWS::Lambda::Function"], complete_function), "delete": delete_function},
     "AWS::DynamoDB::Table": completed(original["AWS::DynamoDB::Table"], complete_table),
     "AWS::SNS::Topic": completed(original["AWS::SNS::Topic"], complete_topic),
