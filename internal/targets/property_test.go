@@ -129,7 +129,7 @@ func (tr *trace) fault(name string) error {
 func (tr *trace) step() {
 	switch rapid.SampledFrom([]string{
 		"failover", "replace", "status", "vanish", "listener", "lie", "wait", "wait", "check", "check", "kill",
-		"run", "run", "run", "run", "crawl", "turn", "turn", "back",
+		"run", "run", "run", "run", "crawl", "turn", "turn and back", "back",
 	}).Draw(tr.t, "what") {
 	case "failover":
 		tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
@@ -157,6 +157,10 @@ func (tr *trace) step() {
 		tr.crawl(tr.someActor())
 	case "turn":
 		tr.turn(tr.someActor())
+	case "turn and back":
+		tr.turn(tr.someActor())
+		tr.failover(tr.previous)
+		tr.run(tr.someActor(), 30)
 	}
 	tr.note()
 }
@@ -170,8 +174,10 @@ func (tr *trace) someActor() *actor {
 func (tr *trace) turn(a *actor) {
 	tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
 	tr.run(a, 30)
+	tr.wait(rapid.IntRange(0, 60).Draw(tr.t, "seconds"))
 	tr.checkAll()
 	tr.note()
+	tr.wait(rapid.IntRange(0, 10).Draw(tr.t, "seconds"))
 	tr.run(a, rapid.IntRange(1, 30).Draw(tr.t, "calls"))
 }
 
