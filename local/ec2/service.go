@@ -125,7 +125,8 @@ func (s *Service) Operations() wire.Operations {
 // op makes an operation that a dry run stops short of any effect. Whether the caller may is decided before it gets here.
 func op[I, O any](serve func(context.Context, *I) (*O, error)) wire.Operation {
 	return wire.Op(func(ctx context.Context, in *I) (*O, error) {
-		if dry, ok := reflect.ValueOf(in).Elem().FieldByName("DryRun").Interface().(*bool); ok && aws.ToBool(dry) {
+		// Not every operation has the flag: ModifyVpcAttribute does not.
+		if flag := reflect.ValueOf(in).Elem().FieldByName("DryRun"); flag.IsValid() && aws.ToBool(flag.Interface().(*bool)) {
 			return nil, &wire.Error{Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.", Status: http.StatusPreconditionFailed}
 		}
 		return serve(ctx, in)

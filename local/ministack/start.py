@@ -127,6 +127,11 @@ def undelayed_handler_class(worker, *args):
 
 lambda_runtime.ProvidedWorker._build_handler_class = undelayed_handler_class
 
+# A function without a qualifier is $LATEST, where CloudFormation has to put its asynchronous configuration.
+event_invoke_config = lambda_svc._event_invoke_config
+lambda_svc._event_invoke_config = lambda function, qualifier: (
+    event_invoke_config(function, qualifier) or event_invoke_config(function, qualifier or "$LATEST"))
+
 # Deliveries of EventBridge and SNS to functions are the front's: resource policy, retries, dead letters, faults.
 current_rule = contextvars.ContextVar("rule")
 invoke_target = eventbridge._invoke_target
