@@ -1,0 +1,354 @@
+package ministack_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	lambdasdk "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/rdslink/rdslink/local/front/identity"
+	"github.com/rdslink/rdslink/local/ministack"
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/network/networktest"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+const (
+	account = "111122223333"
+	role    = "arn:aws:iam::111122223333:role/looker"
+	host    = "orders-prod.rds.test"
+)
+
+// TestMain lets the test binary be a function's code too.
+func TestMain(m *testing.M) {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		lambda.Start(look)
+	}
+	networktest.TestMain(m)
+}
+
+// sight is what a function sees.
+type sight struct {
+	Key, Token string
+	Port       string // of MiniStack's own environment
+	Said       string // by who listens at host, if anybody
+	Effective  string // capabilities
+}
+
+func look(ctx context.Context) (sight, error) {
+	s := sight{Key: os.Getenv("AWS_ACCESS_KEY_ID"), Token: os.Getenv("AWS_SESSION_TOKEN"), Port: os.Getenv("GATEWAY_PORT")}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return s, err
+	}
+	_, rest, _ := strings.Cut(string(status), "CapEff:")
+	s.Effective = strings.Fields(rest)[0]
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host+":5432")
+	if err != nil {
+		return s, nil
+	}
+	defer conn.Close()
+	said, err := io.ReadAll(conn)
+	s.Said = string(said)
+	return s, err
+}
+
+// front writes down what MiniStack hands over.
+type front struct {
+	mu     sync.Mutex
+	handed []string
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	if r.URL.Path == "/_local/validate-state-machine" && !bytes.Contains(body, []byte("States")) {
+		http.Error(w, "no States", http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handed = append(f.handed, r.Method+" "+r.URL.RequestURI()+" "+string(body))
+	fmt.Fprint(w, `{"ScheduleArn":"arn:aws:scheduler:::schedule"}`)
+}
+
+// wait returns the first thing handed over to path.
+func (f *front) wait(t *testing.T, path string) string {
+	t.Helper()
+	for range 500 {
+		f.mu.Lock()
+		for _, h := range f.handed {
+			if strings.HasPrefix(h, path) {
+				f.mu.Unlock()
+				return h
+			}
+		}
+		f.mu.Unlock()
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("nothing came to %s: %q", path, f.handed)
+	return ""
+}
+
+type names struct{}
+
+func (names) Lookup(vpc, name string) ([]netip.Addr, uint32, bool) {
+	return []netip.Addr{netip.MustParseAddr("10.0.1.15")}, 5, vpc == "vpc-1" && name == host
+}
+
+func start(t *testing.T) (*front, *network.Network, aws.Config) {
+	dir := networktest.TempDir(t)
+	n := networktest.NewIn(t, dir)
+	f := new(front)
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	python, err := filepath.Abs("../../build/ministack/bin/python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	m, err := ministack.Start(ctx, ministack.Options{
+		Python: python, Dir: dir, Log: filepath.Join(dir, "ministack.log"), Subnets: filepath.Join(dir, "subnets"),
+		Port: 4510, Endpoint: server.URL, Region: "eu-central-1", Account: account,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Stop)
+	return f, n, identity.Config(m.URL, "eu-central-1", identity.Root(account))
+}
+
+func code(t *testing.T) []byte {
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	h := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
+	h.SetMode(0o755)
+	w, err := z.CreateHeader(h)
+	if err == nil {
+		_, err = w.Write(self)
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestAFunctionSaysWhoseItIsAndLivesWhereItsConfigurationPutsIt(t *testing.T) {
+	ctx := context.Background()
+	_, n, config := start(t)
+	n.SetResolver(names{})
+	database := netip.MustParseAddrPort("10.0.1.15:5432")
+	if err := errors.Join(n.CreateVPC("vpc-1", netip.MustParsePrefix("10.0.0.0/16")), n.PublishSubnet("vpc-1", "subnet-1"),
+		n.AddAddress("vpc-1", database.Addr())); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := n.Listen("vpc-1", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(conn, "orders")
+			_ = conn.Close()
+		}
+	}()
+	functions, zipped := lambdasdk.NewFromConfig(config), code(t)
+	for name, c := range map[string]struct {
+		vpc  *lambdatypes.VpcConfig
+		said string
+	}{
+		"outside": {nil, ""},
+		"inside":  {&lambdatypes.VpcConfig{SubnetIds: []string{"subnet-1"}, SecurityGroupIds: []string{"sg-1"}}, "orders"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := functions.CreateFunction(ctx, &lambdasdk.CreateFunctionInput{
+				FunctionName: aws.String(name), Role: aws.String(role), Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
+				Code: &lambdatypes.FunctionCode{ZipFile: zipped}, VpcConfig: c.vpc, Timeout: aws.Int32(30),
+			}); err != nil {
+				t.Fatal(err)
+			}
+			out, err := functions.Invoke(ctx, &lambdasdk.InvokeInput{FunctionName: aws.String(name)})
+			if err != nil || out.FunctionError != nil {
+				t.Fatalf("%v %s", err, out.Payload)
+			}
+			var s sight
+			if err := json.Unmarshal(out.Payload, &s); err != nil {
+				t.Fatal(err)
+			}
+			who, ok := identity.Caller(aws.Credentials{SessionToken: s.Token})
+			want := wire.Caller{Account: account, ARN: "arn:aws:sts::111122223333:assumed-role/looker/" + name, Role: role}
+			if !ok || who != want || s.Key != identity.Credentials(role, name).AccessKeyID {
+				t.Errorf("it calls as %+v with %s", who, s.Key)
+			}
+			if s.Said != c.said {
+				t.Errorf("it reads %q", s.Said)
+			}
+			if s.Port != "" || strings.Trim(s.Effective, "0") != "" {
+				t.Errorf("it inherits port %q, capabilities %s", s.Port, s.Effective)
+			}
+		})
+	}
+}
+
+func TestDeliveriesToFunctionsAreHandedOver(t *testing.T) {
+	ctx := context.Background()
+	f, _, config := start(t)
+	const function = "arn:aws:lambda:eu-central-1:111122223333:function:observer"
+	events := eventbridge.NewFromConfig(config)
+	rule, err := events.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String("failovers"), EventPattern: aws.String(`{"source":["aws.rds"]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := events.PutTargets(ctx, &eventbridge.PutTargetsInput{
+		Rule: aws.String("failovers"), Targets: []eventtypes.Target{{Id: aws.String("1"), Arn: aws.String(function)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	put, err := events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventtypes.PutEventsRequestEntry{
+		{Source: aws.String("aws.rds"), DetailType: aws.String("RDS DB Instance Event"), Detail: aws.String(`{"EventID":"RDS-EVENT-0049"}`)},
+	}})
+	if err != nil || put.FailedEntryCount != 0 {
+		t.Fatal(put, err)
+	}
+	check(t, f.wait(t, "POST /_local/deliver"), "events", *rule.RuleArn, function, `"EventID": "RDS-EVENT-0049"`)
+
+	f.handed = nil
+	topics := sns.NewFromConfig(config)
+	topic, err := topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("connections")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := topics.Subscribe(ctx, &sns.SubscribeInput{TopicArn: topic.TopicArn, Protocol: aws.String("lambda"), Endpoint: aws.String(function)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := topics.Publish(ctx, &sns.PublishInput{TopicArn: topic.TopicArn, Message: aws.String("Connect")}); err != nil {
+		t.Fatal(err)
+	}
+	check(t, f.wait(t, "POST /_local/deliver"), "sns", *topic.TopicArn, function, `"Message": "Connect"`)
+}
+
+func check(t *testing.T, handed, kind, source, target, payload string) {
+	t.Helper()
+	var d struct {
+		Kind, Account, Region, Source, Target string
+		Payload                               []byte
+	}
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(handed, "POST /_local/deliver ")), &d); err != nil {
+		t.Fatal(err)
+	}
+	if d.Kind != kind || d.Account != account || d.Region != "eu-central-1" || d.Source != source || d.Target != target || !bytes.Contains(d.Payload, []byte(payload)) {
+		t.Errorf("handed over %+v with %s", d, d.Payload)
+	}
+}
+
+func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
+	ctx := context.Background()
+	f, _, config := start(t)
+	stacks := cloudformation.NewFromConfig(config)
+	template := `{"Resources":{
+		"Group":{"Type":"AWS::Scheduler::ScheduleGroup","Properties":{"Name":"sync"}},
+		"Schedule":{"Type":"AWS::Scheduler::Schedule","Properties":{"Name":"sweep","GroupName":"sync","ScheduleExpression":"rate(1 minute)","StartDate":"2026-01-01T00:00:00Z",
+			"FlexibleTimeWindow":{"Mode":"OFF"},"Target":{"Arn":"arn:aws:lambda:eu-central-1:111122223333:function:f","RoleArn":"arn:aws:iam::111122223333:role/r"}}},
+		"Table":{"Type":"AWS::DynamoDB::Table","Properties":{"TableName":"registry","BillingMode":"PAY_PER_REQUEST","SSESpecification":{"SSEEnabled":true,"SSEType":"KMS"},
+			"PointInTimeRecoverySpecification":{"PointInTimeRecoveryEnabled":true},
+			"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}},
+		"Topic":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"operators","KmsMasterKeyId":"alias/aws/sns"}},
+		"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"rdslink"}},
+		"Policy":{"Type":"AWS::Events::EventBusPolicy","Properties":{"EventBusName":{"Ref":"Bus"},"StatementId":"Only","Statement":{"Effect":"Deny","Principal":"*","Action":"events:PutEvents","Resource":"*"}}},
+		"Function":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"f","Runtime":"provided.al2023","Handler":"bootstrap","Role":"arn:aws:iam::111122223333:role/r",
+			"Code":{"ZipFile":"x"},"ReservedConcurrentExecutions":1,"DeadLetterConfig":{"TargetArn":"arn:aws:sqs:eu-central-1:111122223333:dead"}}}}}`
+	if status := deploy(t, stacks, "app", template); status != "CREATE_COMPLETE" {
+		t.Fatal(status)
+	}
+	if got := f.wait(t, "POST /schedules/sweep"); !strings.Contains(got, `"GroupName": "sync"`) || !strings.Contains(got, `"StartDate": 1767225600.0`) || strings.Contains(got, `"Name"`) {
+		t.Error(got)
+	}
+	if got := f.wait(t, "PUT /2015-03-31/functions/f/configuration"); !strings.Contains(got, `{"DeadLetterConfig": {"TargetArn": "arn:aws:sqs`) {
+		t.Error(got)
+	}
+	tables := dynamodb.NewFromConfig(config)
+	backups, err := tables.DescribeContinuousBackups(ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: aws.String("registry")})
+	if err != nil || backups.ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus != "ENABLED" {
+		t.Error(backups, err)
+	}
+	table, err := tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("registry")})
+	if err != nil || table.Table.SSEDescription == nil || table.Table.SSEDescription.Status != "ENABLED" {
+		t.Error(table, err)
+	}
+	topic, err := sns.NewFromConfig(config).GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: aws.String("arn:aws:sns:eu-central-1:111122223333:operators")})
+	if err != nil || topic.Attributes["KmsMasterKeyId"] != "alias/aws/sns" {
+		t.Error(topic, err)
+	}
+	bus, err := eventbridge.NewFromConfig(config).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String("rdslink")})
+	if err != nil || !strings.Contains(aws.ToString(bus.Policy), `"Sid": "Only"`) {
+		t.Error(bus, err)
+	}
+	concurrency, err := lambdasdk.NewFromConfig(config).GetFunctionConcurrency(ctx, &lambdasdk.GetFunctionConcurrencyInput{FunctionName: aws.String("f")})
+	if err != nil || aws.ToInt32(concurrency.ReservedConcurrentExecutions) != 1 {
+		t.Error(concurrency, err)
+	}
+	if _, err := stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String("app")}); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(t, "DELETE /schedules/sweep?groupName=sync")
+}
+
+func TestAStackWhoseStateMachineIsInvalidFails(t *testing.T) {
+	_, _, config := start(t)
+	template := `{"Resources":{"Machine":{"Type":"AWS::StepFunctions::StateMachine","Properties":{"RoleArn":"arn:aws:iam::111122223333:role/r","DefinitionString":"{}"}}}}`
+	if status := deploy(t, cloudformation.NewFromConfig(config), "bad", template); status != "ROLLBACK_COMPLETE" {
+		t.Error(status)
+	}
+}
+
+// deploy creates a stack and returns how that ended.
+func deploy(t *testing.T, stacks *cloudformation.Client, name, template string) string {
+	t.Helper()
+	ctx := context.Background()
+	if _, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String(name), TemplateBody: aws.String(template)}); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		out, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status := string(out.Stacks[0].StackStatus); status != "CREATE_IN_PROGRESS" && status != "ROLLBACK_IN_PROGRESS" {
+			return status
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("the stack is still being created")
+	return ""
+}
