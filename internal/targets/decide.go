@@ -62,11 +62,11 @@ func decide(b Binding, o observation, m memory) (plan, memory) {
 	}
 	p.conclude(b, o, wanted, registered, err)
 
-	m = m.deregistering(p.taken(), o.now)
+	m = m.deregistering(p.taken(), o.ended)
 	if p.report.State == Settled || p.report.State == Stopped {
 		m = m.good()
 	} else {
-		m = m.failing(o.now)
+		m = m.failing(o.ended)
 	}
 	p.report.FailingSince = m.since()
 	return p, m
@@ -87,7 +87,7 @@ func (p *plan) exchange(o observation, m memory, wanted target, registered []tar
 		p.register = append(p.register, wanted)
 		return
 	}
-	if !o.serves(wanted) || m.doubts(wanted, o.now) {
+	if !o.serves(wanted) || m.doubts(wanted, o.begun) {
 		return
 	}
 	for _, t := range registered {
@@ -165,7 +165,7 @@ var errMoving = errors.New("lookups disagree: the endpoint is moving")
 func (o observation) registered(m memory) []target {
 	found := []target{}
 	for t, h := range o.health {
-		if h.state != elbtypes.TargetHealthStateEnumDraining && h.state != elbtypes.TargetHealthStateEnumUnhealthyDraining && !m.doubts(t, o.now) {
+		if h.state != elbtypes.TargetHealthStateEnumDraining && h.state != elbtypes.TargetHealthStateEnumUnhealthyDraining && !m.doubts(t, o.begun) {
 			found = append(found, t)
 		}
 	}
@@ -204,7 +204,7 @@ func (o observation) absence(m memory, registered []target) (memory, bool) {
 	if len(registered) == 0 {
 		return m, false
 	}
-	return m.gone(o.now)
+	return m.gone(o.begun, o.ended)
 }
 
 // foreign is the proof that a target is not the database, or empty. Network

@@ -44,7 +44,7 @@ func at(address string) target { return target{address, 5432} }
 // and whose target is blue and healthy, after changes.
 func seen(changes ...func(*observation)) observation {
 	o := observation{
-		now: noon, deep: true,
+		begun: noon, ended: noon, deep: true,
 		answer:   resolve.Answer{Lookups: [][]string{{blue}, {blue}}},
 		health:   map[target]health{at(blue): {state: healthy}},
 		topology: database.Topology{Exists: true, Status: "available", Host: binding.Host, Port: 5432, SecurityGroupIDs: []string{group}},
@@ -171,7 +171,7 @@ func TestDecide(t *testing.T) {
 		"late describe: a deregistered one does not count": {observed: seen(resolvesTo(green), targets(states{at(blue): healthy, at(green): healthy})),
 			memory: memory{Deregistered: map[string]int64{at(green).String(): noon.Unix() - 10}}, register: []target{at(green)}, state: Settling},
 		"no longer late": {observed: seen(resolvesTo(green), targets(states{at(blue): healthy, at(green): healthy})),
-			memory: memory{Deregistered: map[string]int64{at(green).String(): noon.Unix() - 100}}, deregister: []target{at(blue)}, state: Settled},
+			memory: memory{Deregistered: map[string]int64{at(green).String(): noon.Unix() - 200}}, deregister: []target{at(blue)}, state: Settled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, next := decide(binding, test.observed, test.memory)
@@ -234,8 +234,8 @@ func TestMemory(t *testing.T) {
 		t.Errorf("a failure an hour after the last is an old one: %+v", later)
 	}
 	m = memory{}.deregistering([]target{at(blue)}, noon)
-	m = m.deregistering([]target{at(green)}, after(2*time.Minute))
-	if len(m.Deregistered) != 1 || !m.doubts(at(green), after(2*time.Minute)) {
+	m = m.deregistering([]target{at(green)}, after(3*time.Minute))
+	if len(m.Deregistered) != 1 || !m.doubts(at(green), after(4*time.Minute)) {
 		t.Errorf("got %+v, want only %s remembered", m, at(green))
 	}
 	state, err := m.encode()

@@ -10,9 +10,11 @@ import (
 
 // How long things are believed.
 const (
-	// describeLag is how long a describe may still show what was before a
-	// change. AWS calls its APIs eventually consistent and gives no bound.
-	describeLag = time.Minute
+	// describeLag is how long a describe may show what was before a change that
+	// was remembered: the change itself may come as late as the lease ends, and
+	// describes are given another minute. AWS calls its APIs eventually
+	// consistent and gives no bound.
+	describeLag = leaseTime + time.Minute
 	// A name that is gone must still be gone at the next tick, a minute later. A
 	// first time that is longer ago proves nothing: the steady tick in between
 	// read no registry and could not strike it out.
@@ -85,12 +87,13 @@ func (m memory) since() time.Time {
 	return time.Unix(m.FailingSince, 0)
 }
 
-// gone strikes the clock of a name that does not exist; there tells that it
-// exists. Struck for long enough, the name is gone for good.
-func (m memory) gone(now time.Time) (next memory, forGood bool) {
-	age := now.Sub(time.Unix(m.GoneSince, 0))
+// gone starts the clock of a name that does not exist, when the first look has
+// ended; it is gone for good if a look that begins long enough after that does
+// not find it either. there stops the clock.
+func (m memory) gone(begun, ended time.Time) (next memory, forGood bool) {
+	age := begun.Sub(time.Unix(m.GoneSince, 0))
 	if m.GoneSince == 0 || age > goneAtMost {
-		m.GoneSince = now.Unix()
+		m.GoneSince = ended.Unix()
 		return m, false
 	}
 	return m, age >= goneAtLeast

@@ -25,7 +25,10 @@ const lookups = 2
 
 // observation is everything that a decision rests on.
 type observation struct {
-	now    time.Time
+	// What is seen is older than ended, and may be as old as begun: calls take
+	// their time.
+	begun, ended time.Time
+
 	answer resolve.Answer
 	health map[target]health
 	// deep says that what follows was read too: not on a steady tick.
@@ -75,9 +78,9 @@ func (d Deps) study(ctx context.Context, b Binding) (observation, error) {
 }
 
 // look is all that a steady tick does: one describe, one invocation.
-func (d Deps) look(ctx context.Context, b Binding, checkTLS bool) (observation, error) {
-	o := observation{now: d.now()}
-	var err error
+func (d Deps) look(ctx context.Context, b Binding, checkTLS bool) (o observation, err error) {
+	o.begun = d.now()
+	defer func() { o.ended = d.now() }()
 	if o.health, err = d.targetHealth(ctx, b.TargetGroupARN); err != nil {
 		return o, err
 	}
@@ -98,8 +101,9 @@ func (d Deps) resolver(b Binding) resolve.Resolver {
 	return resolve.Lambda(d.Lambda, b.ResolverFunction)
 }
 
-func (d Deps) deepen(ctx context.Context, b Binding, o observation) (observation, error) {
-	var err error
+func (d Deps) deepen(ctx context.Context, b Binding, seen observation) (o observation, err error) {
+	o = seen
+	defer func() { o.ended = d.now() }()
 	if o.topology, err = database.Observe(ctx, d.RDS, b.DatabaseARN, b.DatabaseKind, b.Endpoint); err != nil {
 		return o, err
 	}

@@ -86,7 +86,7 @@ func steady(b Binding, o observation) Report {
 
 func judge(b Binding, o observation, m memory, err error) (plan, memory) {
 	if err != nil {
-		return failed(b, o.now, m, err)
+		return failed(b, o.ended, m, err)
 	}
 	return decide(b, o, m)
 }

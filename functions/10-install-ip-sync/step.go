@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/targets"
+)
+
+// Input is what the state machine passes: the binding of the sync, and what the
+// hand-off names.
+type Input struct {
+	Execution string `json:"execution"`
+	targets.Binding
+	Consumer                    string   `json:"consumer"`
+	Region                      string   `json:"region"`
+	ListenerPort                int      `json:"listenerPort"`
+	LoadBalancerARN             string   `json:"loadBalancerArn"`
+	ListenerARN                 string   `json:"listenerArn"`
+	LoadBalancerSecurityGroupID string   `json:"loadBalancerSecurityGroupId"`
+	DatabaseSecurityGroupID     string   `json:"databaseSecurityGroupId"`
+	SecurityGroupRuleIDs        []string `json:"securityGroupRuleIds"`
+	ServiceID                   string   `json:"serviceId"`
+	ServiceName                 string   `json:"serviceName"`
+	AvailabilityZoneIDs         []string `json:"availabilityZoneIds"`
+	SupportedRegions            []string `json:"supportedRegions"`
+	VPCEndpointID               string   `json:"vpcEndpointId"`
+}
+
+type recorder interface {
+	Record(ctx context.Context, id, execution string, set map[string]any) error
+}
+
+type installIPSync struct {
+	schedules             scheduleAPI
+	connections           connection.API
+	registry              recorder
+	sync                  func(context.Context, targets.Binding) (targets.Report, error)
+	group, role, function string
+	now                   func() time.Time
+}
+
+func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
+	binding, err := json.Marshal(in.Binding)
+	if err != nil {
+		return Output{}, fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
+	}
+	if err := s.ensureSchedule(ctx, in.Exposure, string(binding)); err != nil {
+		return Output{}, err
+	}
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
+		"scheduleName": in.Exposure,
+		"binding":      json.RawMessage(binding),
+	}); err != nil {
+		return Output{}, err
+	}
+	if err := s.proveTarget(ctx, in.Binding); err != nil {
+		return Output{}, err
+	}
+	if err := s.proveConnection(ctx, in); err != nil {
+		return Output{}, err
+	}
+	return handOff(in), nil
+}
+
+// proveTarget does the first sync, and wants what every later one wants, and a
+// healthy target too.
+func (s installIPSync) proveTarget(ctx context.Context, b targets.Binding) error {
+	report, err := s.sync(ctx, b)
+	switch {
+	case err != nil:
+		return fmt.Errorf("prove target of exposure %s: %w", b.Exposure, err)
+	case report.State == targets.Stopped:
+		return step.Failed("prove target of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
+	case report.State != targets.Settled || !report.Healthy:
+		return step.NotReady("prove target of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
+	}
+	return nil
+}
+
+func (s installIPSync) proveConnection(ctx context.Context, in Input) error {
+	connections, err := connection.To(ctx, s.connections, in.ServiceID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(connections, func(c connection.Connection) bool { return c.VPCEndpointID == in.VPCEndpointID })
+	switch {
+	case i < 0:
+		return step.Failed("prove connection %s: endpoint service %s does not list it: start again with the same input, to wait for another",
+			in.VPCEndpointID, in.ServiceID)
+	case connections[i].State == connection.Available:
+		return nil
+	case connections[i].Live():
+		return step.NotReady("prove connection %s: it is %s", in.VPCEndpointID, connections[i].State)
+	}
+	return step.Failed("prove connection %s: it is %s: start again with the same input, to wait for another",
+		in.VPCEndpointID, connections[i].State)
+}

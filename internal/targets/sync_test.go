@@ -1,0 +1,191 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/resolve"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// steadyWorld has blue registered and healthy.
+func steadyWorld(changes ...func(*world)) *world {
+	w := newWorld()
+	w.set(at(blue), healthy)
+	for _, change := range changes {
+		change(w)
+	}
+	return w
+}
+
+func TestSyncCalls(t *testing.T) {
+	var (
+		glance = []string{"DescribeTargetHealth", "Invoke"}
+		study  = []string{"DescribeTargetHealth", "Invoke", "DescribeDBInstances", "DescribeNetworkInterfaces"}
+		change = slices.Concat(study, []string{"Get", "Lease", "Get"}, study, []string{"SaveSync"})
+	)
+	for name, test := range map[string]struct {
+		world *world
+		fails map[string]error
+		want  []string
+		state State
+		class string
+	}{
+		"steady":                  {world: steadyWorld(), want: glance, state: Settled},
+		"steady without registry": {world: steadyWorld(), fails: map[string]error{"Get": errors.New("no key"), "Lease": errors.New("no key")}, want: glance, state: Settled},
+		"unhealthy is steady":     {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }), want: glance, state: Settled},
+		"failed over": {world: steadyWorld(func(w *world) { w.primary = green }),
+			want: slices.Concat(change, []string{"RegisterTargets", "Release"}), state: Settling},
+		"stopped, and DNS silent: no lease, no write": {world: steadyWorld(func(w *world) {
+			w.status, w.dns = "stopped", func() resolve.Answer { return resolve.Answer{Lookups: [][]string{{}, {}}} }
+		}), want: append(slices.Clone(study), "Get"), state: Stopped},
+		"someone else holds the lease": {world: steadyWorld(func(w *world) {
+			w.primary, w.holder, w.until = green, "someone", noon.Add(time.Minute)
+		}), want: slices.Concat(study, []string{"Get", "Lease"}), state: Busy},
+		"ELB throttles: remembered, returned": {world: steadyWorld(),
+			fails: map[string]error{"DescribeTargetHealth": step.Throttled("slow down")},
+			want:  []string{"DescribeTargetHealth", "Get", "Lease", "Get", "DescribeTargetHealth", "SaveSync", "Release"},
+			state: Failing, class: "Throttled"},
+		"overtaken: nothing is changed": {world: steadyWorld(func(w *world) { w.primary = green }),
+			fails: map[string]error{"SaveSync": step.Conflict("overtaken")},
+			want:  slices.Concat(change, []string{"Release"}), state: Failing, class: "Conflict"},
+		"registration fails": {world: steadyWorld(func(w *world) { w.primary = green }),
+			fails: map[string]error{"RegisterTargets": errors.New("InvalidTarget")},
+			want:  slices.Concat(change, []string{"RegisterTargets", "Release"}), state: Failing, class: "Failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(test.world)
+			c.before = func(operation string) error { return test.fails[operation] }
+			report, err := c.sync()
+			if got := step.Classify(err); got != test.class {
+				t.Errorf("error %v is %q, want %q", err, got, test.class)
+			}
+			if report.State != test.state {
+				t.Errorf("state %s (%s), want %s", report.State, report.Detail, test.state)
+			}
+			if !slices.Equal(c.calls, test.want) {
+				t.Errorf("calls\n%v, want\n%v", c.calls, test.want)
+			}
+		})
+	}
+}
+
+func TestFailureIsWrittenOnce(t *testing.T) {
+	c := newClient(steadyWorld(func(w *world) { w.dns = func() resolve.Answer { return answers(public) } }))
+	var since []time.Time
+	for range 3 {
+		report, err := c.sync()
+		if err == nil || !strings.Contains(err.Error(), "outside the VPC") {
+			t.Fatalf("got %v", err)
+		}
+		since = append(since, report.FailingSince)
+		c.now = c.now.Add(time.Minute)
+	}
+	if !since[0].Equal(noon) || !since[2].Equal(noon) {
+		t.Errorf("failing since %v, want noon each time", since)
+	}
+	writes := slices.DeleteFunc(c.calls, func(call string) bool { return call != "SaveSync" && call != "Lease" })
+	if !slices.Equal(writes, []string{"Lease", "SaveSync"}) {
+		t.Errorf("three failing ticks write %v", writes)
+	}
+}
+
+// TestFollow runs in a bubble whose time stands still but for waiting.
+func TestFollow(t *testing.T) {
+	follow := func(w *world, ctx context.Context) (*client, Report, error) {
+		c := newClient(w)
+		d := c.deps()
+		d.clock = func() time.Time { w.now = time.Now(); return w.now }
+		w.history, w.now = nil, time.Now()
+		w.record()
+		report, err := Follow(ctx, d, binding)
+		return c, report, err
+	}
+	// after has something happen so long after the event: odd seconds, for the
+	// passes come at even ones.
+	after := func(d time.Duration, w *world, happen func()) {
+		time.AfterFunc(d, func() { w.now = time.Now(); happen() })
+	}
+
+	t.Run("until the new target is healthy", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := steadyWorld(func(w *world) { w.status = "rebooting" })
+			after(41*time.Second, w, func() { w.primary, w.status = green, "available" })
+			after(131*time.Second, w, w.checkAll)
+			c, report, err := follow(w, t.Context())
+			if err != nil || !report.calm() || report.Address != green {
+				t.Errorf("got %+v, %v", report, err)
+			}
+			if want := []string{"register " + at(green).String(), "deregister " + at(blue).String()}; !slices.Equal(c.changes, want) {
+				t.Errorf("changes %v, want %v", c.changes, want)
+			}
+			if w.holder != "" {
+				t.Error("the lease was kept")
+			}
+		})
+	})
+	t.Run("not for ever", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			_, report, err := follow(steadyWorld(func(w *world) { w.status = "rebooting" }), t.Context())
+			if took := time.Since(begin); took > followAtMost || took < followAtMost-time.Minute {
+				t.Errorf("took %v: %+v, %v", took, report, err)
+			}
+		})
+	})
+	t.Run("within the function's time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			c, _, _ := follow(steadyWorld(func(w *world) { w.status = "rebooting" }), ctx)
+			if ctx.Err() != nil || c.calls[len(c.calls)-1] != "Release" {
+				t.Errorf("ended with %v, last call %s", ctx.Err(), c.calls[len(c.calls)-1])
+			}
+		})
+	})
+	t.Run("once another's lease has ended", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := steadyWorld(func(w *world) { w.holder, w.until, w.primary = "someone", time.Now().Add(30*time.Second), green })
+			c, _, _ := follow(w, t.Context())
+			if len(c.changes) == 0 {
+				t.Error("the event was dropped, because someone else held the lease when it came")
+			}
+		})
+	})
+	t.Run("a stopped database ends it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			w := steadyWorld(func(w *world) {
+				w.status, w.dns = "stopped", func() resolve.Answer { return resolve.Answer{Lookups: [][]string{{}, {}}} }
+			})
+			if _, report, err := follow(w, t.Context()); err != nil || report.State != Stopped || time.Since(begin) > 0 {
+				t.Errorf("got %+v, %v after %v", report, err, time.Since(begin))
+			}
+		})
+	})
+	t.Run("a pass that fails does not", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := newClient(steadyWorld(func(w *world) { w.primary = green }))
+			d := c.deps()
+			d.clock = func() time.Time { c.now = time.Now(); return c.now }
+			c.history, c.now = nil, time.Now()
+			c.record()
+			throttled := 5
+			c.before = func(operation string) error {
+				if throttled--; throttled >= 0 && operation == "DescribeTargetHealth" {
+					return step.Throttled("slow down")
+				}
+				c.checkAll()
+				return nil
+			}
+			if report, err := Follow(t.Context(), d, binding); err != nil || !report.calm() || report.Address != green {
+				t.Errorf("got %+v, %v", report, err)
+			}
+		})
+	})
+}
