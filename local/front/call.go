@@ -37,6 +37,9 @@ func (c Call) Session() string {
 
 var identifier = regexp.MustCompile(`^(arn:aws[\w-]*:\S+|[a-z]{2,8}(-[a-z]+)?-[0-9a-f]{8,17})$`)
 
+// itemKey is the parameter below which all text names one item of a DynamoDB table.
+const itemKey = "Key"
+
 // Resources are the ARNs, ids and names among the parameters: a hint for who reads the log, not for a decision.
 func (c Call) Resources() []string {
 	var found []string
@@ -45,6 +48,9 @@ func (c Call) Resources() []string {
 		switch v := v.(type) {
 		case map[string]any:
 			for kid, value := range v {
+				if name == itemKey {
+					kid = itemKey
+				}
 				walk(kid, value)
 			}
 		case []any:
@@ -52,7 +58,7 @@ func (c Call) Resources() []string {
 				walk(name, value)
 			}
 		case string:
-			named := strings.HasSuffix(name, "Name") || strings.HasSuffix(name, "Identifier")
+			named := strings.HasSuffix(name, "Name") || strings.HasSuffix(name, "Identifier") || name == itemKey
 			if len(v) < 300 && (named || identifier.MatchString(v)) {
 				found = append(found, v)
 			}

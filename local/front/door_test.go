@@ -154,6 +154,7 @@ func TestAFaultMeetsTheCallsThatItsRuleNames(t *testing.T) {
 		"lose the reply":      {`{"action":"CreateVpc","kind":"reply-lost","count":1}`, "EOF", "", 2, 0, ""},
 		"delay":               {`{"kind":"delay","delay":"1ms"}`, "", "", 2, 200, ""},
 		"another role's call": {`{"role":"server","kind":"deny"}`, "", "", 2, 200, ""},
+		"a resource's call":   {`{"resource":"vpc-0123456789abcdef0","kind":"deny"}`, "", "", 2, 200, ""},
 		"another service":     {`{"action":"rds:CreateVpc","kind":"deny"}`, "", "", 2, 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,13 +30,14 @@ type Fault struct {
 	Delay time.Duration
 }
 
-// Rule is a fault for calls of a role and an action; empty matches every one.
+// Rule is a fault for calls of a role, an action and a resource; empty matches every one.
 type Rule struct {
-	Role   string    `json:"role"`   // a role's name
-	Action string    `json:"action"` // StartExecution, or states:StartExecution
-	Kind   FaultKind `json:"kind"`
-	Delay  string    `json:"delay"` // 1.5s
-	Count  int       `json:"count"` // how often; 0 until the faults are deleted
+	Role     string    `json:"role"`     // a role's name
+	Action   string    `json:"action"`   // StartExecution, or states:StartExecution
+	Resource string    `json:"resource"` // an ARN, id or name, as the log shows it
+	Kind     FaultKind `json:"kind"`
+	Delay    string    `json:"delay"` // 1.5s
+	Count    int       `json:"count"` // how often; 0 until the faults are deleted
 
 	delay time.Duration
 }
@@ -66,7 +68,8 @@ func (f *Faults) Pick(_ context.Context, c Call) Fault {
 
 func (r *Rule) matches(c Call) bool {
 	return (r.Role == "" || strings.HasSuffix(c.Caller.Role, "/"+r.Role)) &&
-		(r.Action == "" || r.Action == c.Action || r.Action == c.Service+":"+c.Action)
+		(r.Action == "" || r.Action == c.Action || r.Action == c.Service+":"+c.Action) &&
+		(r.Resource == "" || slices.Contains(c.Resources(), r.Resource))
 }
 
 func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
