@@ -37,8 +37,8 @@ func (c Call) Session() string {
 
 var identifier = regexp.MustCompile(`^(arn:aws[\w-]*:\S+|[a-z]{2,8}(-[a-z]+)?-[0-9a-f]{8,17})$`)
 
-// itemKey is the parameter below which all text names one item of a DynamoDB table.
-const itemKey = "Key"
+// itemName stands for every text below a Key: it names one item of a DynamoDB table. The Key of a tag is text itself.
+const itemName = "ItemName"
 
 // Resources are the ARNs, ids and names among the parameters: a hint for who reads the log, not for a decision.
 func (c Call) Resources() []string {
@@ -48,8 +48,8 @@ func (c Call) Resources() []string {
 		switch v := v.(type) {
 		case map[string]any:
 			for kid, value := range v {
-				if name == itemKey {
-					kid = itemKey
+				if name == "Key" || name == itemName {
+					kid = itemName
 				}
 				walk(kid, value)
 			}
@@ -58,7 +58,7 @@ func (c Call) Resources() []string {
 				walk(name, value)
 			}
 		case string:
-			named := strings.HasSuffix(name, "Name") || strings.HasSuffix(name, "Identifier") || name == itemKey
+			named := strings.HasSuffix(name, "Name") || strings.HasSuffix(name, "Identifier")
 			if len(v) < 300 && (named || identifier.MatchString(v)) {
 				found = append(found, v)
 			}

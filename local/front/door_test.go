@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -154,7 +155,8 @@ func TestAFaultMeetsTheCallsThatItsRuleNames(t *testing.T) {
 		"lose the reply":      {`{"action":"CreateVpc","kind":"reply-lost","count":1}`, "EOF", "", 2, 0, ""},
 		"delay":               {`{"kind":"delay","delay":"1ms"}`, "", "", 2, 200, ""},
 		"another role's call": {`{"role":"server","kind":"deny"}`, "", "", 2, 200, ""},
-		"a resource's call":   {`{"resource":"vpc-0123456789abcdef0","kind":"deny"}`, "", "", 2, 200, ""},
+		"the resource's call": {`{"resource":"ipam-pool-0123456789abcdef0","kind":"deny","count":1}`, "UnauthorizedOperation", "", 1, 403, "UnauthorizedOperation"},
+		"another resource":    {`{"resource":"vpc-0123456789abcdef0","kind":"deny"}`, "", "", 2, 200, ""},
 		"another service":     {`{"action":"rds:CreateVpc","kind":"deny"}`, "", "", 2, 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,7 +164,7 @@ func TestAFaultMeetsTheCallsThatItsRuleNames(t *testing.T) {
 			post(t, cloud.url+"/_local/faults", c.rule, http.StatusOK)
 			vpcs := ec2.NewFromConfig(cloud.as(identity.Credentials(role, "observer")))
 			for _, want := range []string{c.refused, c.again} {
-				_, err := vpcs.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+				_, err := vpcs.CreateVpc(ctx, &ec2.CreateVpcInput{Ipv4IpamPoolId: aws.String("ipam-pool-0123456789abcdef0")})
 				if got := code(err); want == "" && err != nil || !strings.Contains(got, want) {
 					t.Errorf("answered %v, not %q", err, want)
 				}
@@ -216,7 +218,9 @@ func TestAPermissionIsAskedForBeforeTheCallAndItsRefusalIsTheAnswer(t *testing.T
 func TestTheLogHasEveryCall(t *testing.T) {
 	ctx, c := context.Background(), newCloud(t)
 	observer := c.as(identity.Credentials(role, "observer"))
-	_, _ = dynamodb.NewFromConfig(observer).DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("registry")})
+	_, _ = dynamodb.NewFromConfig(observer).GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String("registry"), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "orders"}},
+	})
 	_, _ = ec2.NewFromConfig(observer).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{"vpc-0123456789abcdef0"}})
 	answer, err := http.Get(c.url + "/_local/calls?since=1")
 	if err != nil {
@@ -234,7 +238,7 @@ func TestTheLogHasEveryCall(t *testing.T) {
 	if e.N != 2 || e.Session != "observer" || e.Service+":"+e.Action != "ec2:DescribeVpcs" || e.Status != 501 || e.Error != "NotImplemented" || e.Resources[0] != "vpc-0123456789abcdef0" {
 		t.Errorf("%+v", e)
 	}
-	if e := c.Log.Since(0)[0]; e.Action != "DescribeTable" || e.Resources[0] != "registry" || e.Status != 200 {
+	if e := c.Log.Since(0)[0]; e.Action != "GetItem" || strings.Join(e.Resources, " ") != "orders registry" || e.Status != 200 {
 		t.Errorf("%+v", e)
 	}
 }
