@@ -3,6 +3,8 @@ package stage
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -50,4 +52,19 @@ func (c *Cloud) NewVPC(ctx context.Context, account string) (VPC, error) {
 		vpc.Subnets = append(vpc.Subnets, *subnet.Subnet)
 	}
 	return vpc, nil
+}
+
+// resolver is where a VPC's DNS server listens: at the base of its addresses plus two.
+const resolver = "10.0.0.2:53"
+
+// Lookup resolves a name as nslookup does on a machine at a place: the VPC there answers.
+func (c *Cloud) Lookup(ctx context.Context, at Place, name string) ([]netip.Addr, error) {
+	inside := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return c.Dial(ctx, at, resolver)
+	}}
+	addresses, err := inside.LookupNetIP(ctx, "ip4", name+".")
+	if err != nil {
+		return nil, fmt.Errorf("look up %s from %s: %w", name, at.Subnet, err)
+	}
+	return addresses, nil
 }
