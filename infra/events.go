@@ -44,14 +44,6 @@ func connectEvents(r *resources) {
 	newRule(r, "Decisions", r.bus, "What an approver decided", &awsevents.EventPattern{
 		DetailType: list(decided),
 	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
-	newRule(r, "TellOperators", r.bus, "Tells the operators what became of a connection", &awsevents.EventPattern{
-		Source:     list("rdslink"),
-		DetailType: list(observed...),
-		// The observer repeats an outcome as long as an execution waits for it; people need it once.
-		Detail: &map[string]any{"repeated": []bool{false}},
-	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
-		Message: awsevents.RuleTargetInput_FromText(awsevents.EventField_FromPath(ptr("$.detail.message"))),
-	}))
 	newRule(r, "DatabaseMoves", nil, "A database's address may have changed", &awsevents.EventPattern{
 		Source: list("aws.rds"),
 		Detail: &map[string]any{"EventID": list(moves...)},
@@ -64,9 +56,14 @@ func connectEvents(r *resources) {
 			"status":          list("FAILED", "TIMED_OUT", "ABORTED"),
 		},
 	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
-		Message: awsevents.RuleTargetInput_FromText(ptr("rdslink: execution " + *awsevents.EventField_FromPath(ptr("$.detail.executionArn")) +
-			" ended " + *awsevents.EventField_FromPath(ptr("$.detail.status")) + ": " + *awsevents.EventField_FromPath(ptr("$.detail.error")) +
-			" " + *awsevents.EventField_FromPath(ptr("$.detail.cause")) + ". Mend what it names, then redrive it or start again with the same input.")),
+		// An object is valid JSON whatever the cause contains; what a text template makes of quotation marks is not defined.
+		Message: awsevents.RuleTargetInput_FromObject(&map[string]any{
+			"message":   "An execution of rdslink did not succeed: mend what the cause names, then redrive it, or start again with the same input.",
+			"execution": awsevents.EventField_FromPath(ptr("$.detail.executionArn")),
+			"status":    awsevents.EventField_FromPath(ptr("$.detail.status")),
+			"error":     awsevents.EventField_FromPath(ptr("$.detail.error")),
+			"cause":     awsevents.EventField_FromPath(ptr("$.detail.cause")),
+		}),
 	}))
 }
 

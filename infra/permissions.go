@@ -130,7 +130,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"iam:PassRole"}, resources: []string{*r.scheduleRole.RoleArn()}, conditions: passedTo("scheduler.amazonaws.com")},
 		)...),
 		"ip-sync": with(registry, append(sync, registryIndexes)...),
-		"observer": with(registry, registryIndexes,
+		"observer": with(registry, registryIndexes, publish(*r.operators.TopicArn()), encrypt,
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
 			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}},
 			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("ip-sync")}},

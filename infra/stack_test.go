@@ -238,6 +238,11 @@ func TestTemplateHolds(t *testing.T) {
 		"operators hear of an execution that failed": {"AWS::Events::Rule", want{
 			"EventPattern": assertions.Match_ObjectLike(&want{"source": []string{"aws.states"}, "detail": assertions.Match_ObjectLike(&want{"status": []string{"FAILED", "TIMED_OUT", "ABORTED"}})}),
 		}},
+		"what they hear is JSON, whatever the cause contains": {"AWS::Events::Rule", want{
+			"Targets": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&want{"InputTransformer": assertions.Match_ObjectLike(&want{
+				"InputTemplate": assertions.Match_StringLikeRegexp(jsii.String(`"cause":<[^>"]+>`)),
+			})})}),
+		}},
 		"operators are subscribed": {"AWS::SNS::Subscription", want{"Protocol": "email", "Endpoint": "operators@example.com"}},
 		"the deployer's tags are everywhere": {"AWS::Lambda::Function", want{
 			"Tags":        assertions.Match_ArrayWith(&[]any{want{"Key": "CostCenter", "Value": "4711"}}),

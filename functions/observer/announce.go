@@ -67,35 +67,8 @@ func (o observer) event(exposure registry.Exposure, n news) connection.Event {
 		State:         n.State,
 		Repeated:      n.repeated,
 	}
-	event.Message = o.message(event, n.EventType())
+	event.Message = o.message(exposure, event, n.EventType())
 	return event
-}
-
-// message says in a sentence what happened and, where someone has to act, how.
-func (o observer) message(e connection.Event, kind string) string {
-	switch {
-	case kind == connection.PendingEvent && e.Expected:
-		return fmt.Sprintf("Account %s asks to connect to %s (%s). To accept: %s",
-			e.Owner, e.Exposure, e.VPCEndpointID, o.command(e, connection.Accept))
-	case kind == connection.PendingEvent:
-		return fmt.Sprintf("Account %s, which is not one that %s was made for, asks to connect to it (%s); it is not accepted. To reject: %s",
-			e.Owner, e.Exposure, e.VPCEndpointID, o.command(e, connection.Reject))
-	case kind == connection.AvailableEvent:
-		return fmt.Sprintf("Account %s is connected to %s (%s).", e.Owner, e.Exposure, e.VPCEndpointID)
-	case kind == connection.RejectedEvent:
-		return fmt.Sprintf("The connection of account %s to %s (%s) is %s; the consumer has to delete the endpoint and make a new one.",
-			e.Owner, e.Exposure, e.VPCEndpointID, e.State)
-	}
-	return fmt.Sprintf("Account %s has taken its connection to %s (%s) away.", e.Owner, e.Exposure, e.VPCEndpointID)
-}
-
-// command is the shell command that decides about a request and leaves a trace of who did.
-func (o observer) command(e connection.Event, decision string) string {
-	detail := encode(connection.Decision{Exposure: e.Exposure, VPCEndpointID: e.VPCEndpointID, Decision: decision})
-	entry := encode([]map[string]string{{
-		"EventBusName": o.bus, "Source": connection.Source, "DetailType": connection.DecisionEvent, "Detail": detail,
-	}})
-	return "aws events put-events --entries '" + entry + "'"
 }
 
 // encode writes what consists of strings and flags, which cannot fail.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -51,6 +52,8 @@ type observer struct {
 	connections connection.API
 	events      eventAPI
 	functions   functionAPI
+	topic       topicAPI
+	operators   arn.ARN // of their topic
 	bus         string
 	sync        string
 	now         func() time.Time
@@ -155,10 +158,13 @@ func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure) err
 	return errors.Join(errs...)
 }
 
-// look announces before it records: what is announced twice does no harm, what is recorded and never announced is lost.
+// look announces before it records: what is said twice does no harm, what is recorded and never said is lost.
 func (o observer) look(ctx context.Context, exposure registry.Exposure, found []connection.Connection) error {
 	news, seen := compare(exposure, found, o.now())
 	if err := o.announce(ctx, exposure, news); err != nil {
+		return err
+	}
+	if err := o.tellOperators(ctx, exposure, news); err != nil {
 		return err
 	}
 	return o.registry.RecordConnections(ctx, exposure.ID, seen)

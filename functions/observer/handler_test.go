@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -28,6 +30,8 @@ const (
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+var operators = arn.ARN{Partition: "aws", Service: "sns", Region: "eu-central-1", AccountID: "111122223333", Resource: "operators"}
 
 // minutesAgo is when a recorded state was first seen.
 func minutesAgo(minutes int) time.Time { return noon.Add(-time.Duration(minutes) * time.Minute) }
@@ -46,11 +50,11 @@ func TestLook(t *testing.T) {
 		"nothing there, nothing to tell": {},
 		"a request is announced and recorded": {
 			found: map[string]string{"vpce-1": "pendingAcceptance"},
-			want:  []string{"ConnectionPending vpce-1 expected", "record vpce-1 pendingAcceptance"},
+			want:  []string{"ConnectionPending vpce-1 expected", "tell rdslink: connection requested: orders", "record vpce-1 pendingAcceptance"},
 		},
 		"a stranger's request is announced as one": {
 			found: map[string]string{"vpce-1": "pendingAcceptance"}, owner: stranger,
-			want: []string{"ConnectionPending vpce-1 stranger", "record vpce-1 pendingAcceptance"},
+			want: []string{"ConnectionPending vpce-1 stranger", "tell rdslink: connection requested: orders", "record vpce-1 pendingAcceptance"},
 		},
 		"a second look tells nothing": {
 			found: map[string]string{"vpce-1": "pendingAcceptance"}, recorded: map[string]string{"vpce-1": "pendingAcceptance"},
@@ -61,14 +65,14 @@ func TestLook(t *testing.T) {
 		},
 		"an accepted connection that became available is announced": {
 			found: map[string]string{"vpce-1": "available"}, recorded: map[string]string{"vpce-1": "pending"},
-			want: []string{"ConnectionAvailable vpce-1 expected", "record vpce-1 available"},
+			want: []string{"ConnectionAvailable vpce-1 expected", "tell rdslink: connected: orders", "record vpce-1 available"},
 		},
 		"the SDK's spelling is the same state": {
 			found: map[string]string{"vpce-1": "Available"}, recorded: map[string]string{"vpce-1": "available"},
 		},
 		"a rejection is announced": {
 			found: map[string]string{"vpce-1": "rejected"}, recorded: map[string]string{"vpce-1": "pendingAcceptance"},
-			want: []string{"ConnectionRejected vpce-1 expected", "record vpce-1 rejected"},
+			want: []string{"ConnectionRejected vpce-1 expected", "tell rdslink: connection rejected: orders", "record vpce-1 rejected"},
 		},
 		"a deletion is announced once": {
 			found: map[string]string{"vpce-1": "deleted"}, recorded: map[string]string{"vpce-1": "deleting"},
@@ -79,7 +83,7 @@ func TestLook(t *testing.T) {
 		},
 		"a connection that is no longer listed is deleted": {
 			recorded: map[string]string{"vpce-1": "available"},
-			want:     []string{"ConnectionDeleted vpce-1 expected", "record vpce-1 deleted"},
+			want:     []string{"ConnectionDeleted vpce-1 expected", "tell rdslink: connection deleted: orders", "record vpce-1 deleted"},
 		},
 		"a fresh connection may be missed by a describe": {
 			recorded: map[string]string{"vpce-1": "pendingAcceptance"}, seen: minutesAgo(1),
@@ -138,8 +142,11 @@ func TestLook(t *testing.T) {
 }
 
 func TestInputs(t *testing.T) {
-	announced := func(n int) []string {
-		return []string{fmt.Sprintf("ConnectionPending vpce-%d expected", n), fmt.Sprintf("record vpce-%d pendingAcceptance", n)}
+	announced := func(n int, exposure string) []string {
+		return []string{
+			fmt.Sprintf("ConnectionPending vpce-%d expected", n), "tell rdslink: connection requested: " + exposure,
+			fmt.Sprintf("record vpce-%d pendingAcceptance", n),
+		}
 	}
 	for name, row := range map[string]struct {
 		in    string
@@ -149,16 +156,16 @@ func TestInputs(t *testing.T) {
 		err   bool
 	}{
 		"a notification looks at everything in one call": {
-			in: `{"Records":[{"Sns":{"Message":"whatever AWS writes"}}]}`, want: slices.Concat(announced(1), announced(2)), calls: 1,
+			in: `{"Records":[{"Sns":{"Message":"whatever AWS writes"}}]}`, want: slices.Concat(announced(1, "orders"), announced(2, "billing")), calls: 1,
 		},
 		"a sweep of all does, too": {
-			in: `{"sweep":"all"}`, want: slices.Concat(announced(1), announced(2)), calls: 1,
+			in: `{"sweep":"all"}`, want: slices.Concat(announced(1, "orders"), announced(2, "billing")), calls: 1,
 		},
 		"a sweep of the awaited looks at those and has them synced": {
-			in: `{"sweep":"awaited"}`, want: append(announced(2), `invoke ip-sync Event {"exposure":"billing"}`), calls: 1,
+			in: `{"sweep":"awaited"}`, want: append(announced(2, "billing"), `invoke ip-sync Event {"exposure":"billing"}`), calls: 1,
 		},
 		"a service is looked at alone": {
-			in: `{"serviceId":"vpce-svc-1"}`, want: announced(1), calls: 1,
+			in: `{"serviceId":"vpce-svc-1"}`, want: announced(1, "orders"), calls: 1,
 		},
 		"a service that the index does not show yet is asked for again": {in: `{"serviceId":"vpce-svc-9"}`, err: true},
 		"no exposure, no call":                   {in: `{"sweep":"all"}`, none: true},
@@ -211,6 +218,7 @@ func TestWhatCannotBeAnnouncedIsNotRecorded(t *testing.T) {
 	for name, fault := range map[string]func(*world){
 		"a call that fails":                    func(w *world) { w.putError = errors.New("no bus") },
 		"a 200 that says that nothing arrived": func(w *world) { w.refused = aws.String("ThrottlingException") },
+		"operators who cannot be told":         func(w *world) { w.publishError = errors.New("no topic") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
@@ -242,28 +250,77 @@ func TestOneExposureThatCannotBeRecordedDoesNotHideTheOthers(t *testing.T) {
 	}
 }
 
-func TestAPendingRequestComesWithTheCommandThatAcceptsIt(t *testing.T) {
-	w := newWorld()
-	w.expose("orders", "vpce-svc-1")
-	w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
-	if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err != nil {
-		t.Fatal(err)
+func TestAPendingRequestComesWithTheWaysToDecide(t *testing.T) {
+	for name, row := range map[string]struct {
+		owner, decision, target string
+	}{
+		"an expected one can be accepted": {vendor, connection.Accept, "make approve EXPOSURE=orders ENDPOINT=vpce-1"},
+		"a stranger's can be rejected":    {stranger, connection.Reject, "make reject EXPOSURE=orders ENDPOINT=vpce-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.expose("orders", "vpce-svc-1")
+			w.connect("vpce-svc-1", "vpce-1", row.owner, "pendingAcceptance")
+			if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(*w.told[0].Message, "\n")
+			i := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "aws ") })
+			if i < 0 {
+				t.Fatalf("no command in\n%s", *w.told[0].Message)
+			}
+			if got := decisionOf(t, lines[i]); got != (connection.Decision{Exposure: "orders", VPCEndpointID: "vpce-1", Decision: row.decision}) {
+				t.Errorf("%s decides %+v", lines[i], got)
+			}
+			if !slices.Contains(lines, row.target) {
+				t.Errorf("%q is missing in\n%s", row.target, *w.told[0].Message)
+			}
+			if link := "https://console.aws.amazon.com/vpcconsole/home?region=eu-central-1#EndpointServices:serviceId=vpce-svc-1"; !slices.Contains(lines, link) {
+				t.Errorf("%q is missing in\n%s", link, *w.told[0].Message)
+			}
+		})
 	}
-	_, quoted, found := strings.Cut(w.events[0].Message, "aws events put-events --entries '")
+}
+
+// decisionOf is what a shell makes of the command.
+func decisionOf(t *testing.T, command string) connection.Decision {
+	t.Helper()
+	quoted, found := strings.CutPrefix(command, "aws events put-events --region eu-central-1 --entries '")
 	if !found {
-		t.Fatalf("message %q", w.events[0].Message)
+		t.Fatalf("command %q", command)
 	}
 	var entries []types.PutEventsRequestEntry
 	if err := json.Unmarshal([]byte(strings.TrimSuffix(quoted, "'")), &entries); err != nil {
 		t.Fatal(err)
 	}
+	if *entries[0].DetailType != connection.DecisionEvent || *entries[0].EventBusName != "bus" {
+		t.Errorf("entry %s", quoted)
+	}
 	var decision connection.Decision
 	if err := json.Unmarshal([]byte(*entries[0].Detail), &decision); err != nil {
 		t.Fatal(err)
 	}
-	want := connection.Decision{Exposure: "orders", VPCEndpointID: "vpce-1", Decision: connection.Accept}
-	if decision != want || *entries[0].DetailType != connection.DecisionEvent || *entries[0].EventBusName != "bus" {
-		t.Errorf("entry %s for %+v", quoted, decision)
+	return decision
+}
+
+func TestARequestThatIsWaitedForSaysUntilWhen(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.exposures[0].Token = &registry.Token{Value: "token", Since: noon, Deadline: noon.Add(24 * time.Hour)}
+	w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
+	if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "The execution waits until Sat, 03 Jan 2026 12:00:00 UTC."; !strings.Contains(*w.told[0].Message, want) {
+		t.Errorf("%q is missing in\n%s", want, *w.told[0].Message)
+	}
+}
+
+func TestSubjectsFitSNS(t *testing.T) {
+	for kind, subject := range subjects {
+		if longest := subject + strings.Repeat("x", 32); len(longest) > 100 {
+			t.Errorf("%s: subject of %d characters", kind, len(longest))
+		}
 	}
 }
 
@@ -272,9 +329,10 @@ type world struct {
 	exposures    []registry.Exposure
 	connections  []ec2types.VpcEndpointConnection
 	calls        int
-	events       []connection.Event
+	told         []*sns.PublishInput
 	mutations    []string
 	putError     error
+	publishError error
 	refused      *string
 	recordErrors map[string]error
 }
@@ -282,7 +340,7 @@ type world struct {
 func newWorld() *world { return &world{} }
 
 func (w *world) observer() observer {
-	return observer{registry: w, waiting: w, connections: w, events: w, functions: w, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
+	return observer{registry: w, waiting: w, connections: w, events: w, functions: w, topic: w, operators: operators, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
 }
 
 func (w *world) expose(id, serviceID string) {
@@ -363,7 +421,6 @@ func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ .
 		if err := json.Unmarshal([]byte(*entry.Detail), &event); err != nil {
 			return nil, err
 		}
-		w.events = append(w.events, event)
 		w.mutations = append(w.mutations, said(*entry.DetailType, event))
 		out.Entries = append(out.Entries, types.PutEventsResultEntry{EventId: aws.String("1")})
 	}
@@ -379,6 +436,15 @@ func said(detailType string, event connection.Event) string {
 		s += " repeated"
 	}
 	return s
+}
+
+func (w *world) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
+	if w.publishError != nil {
+		return nil, w.publishError
+	}
+	w.told = append(w.told, in)
+	w.mutations = append(w.mutations, "tell "+*in.Subject)
+	return &sns.PublishOutput{}, nil
 }
 
 func (w *world) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {

@@ -1,4 +1,4 @@
-// The observer looks at consumers' connections and announces on our own bus what changed.
+// The observer looks at consumers' connections, announces on our own bus what changed, and tells the operators.
 package main
 
 import (
@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
@@ -24,6 +26,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	operators, err := arn.Parse(step.Env("OPERATORS_TOPIC_ARN"))
+	if err != nil {
+		log.Fatal(err)
+	}
 	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
 	lambda.Start(observer{
 		registry:    table,
@@ -31,6 +37,8 @@ func main() {
 		connections: ec2.NewFromConfig(config),
 		events:      eventbridge.NewFromConfig(config),
 		functions:   awslambda.NewFromConfig(config),
+		topic:       sns.NewFromConfig(config),
+		operators:   operators,
 		bus:         step.Env("EVENT_BUS"),
 		sync:        step.Env("IP_SYNC_FUNCTION_ARN"),
 		now:         time.Now,
