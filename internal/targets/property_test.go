@@ -53,7 +53,7 @@ type trace struct {
 	lag        time.Duration // of describes, at most
 	lie        int           // which wrong answer DNS gives now
 	previous   string        // the address that late DNS still gives
-	movedAt    time.Time
+	lateTill   time.Time
 	hiddenTill time.Time
 	ownedSince map[string]time.Time
 	lastOurs   map[string]time.Time // when an address was last the database's
@@ -85,7 +85,7 @@ func TestInvariantsHold(t *testing.T) {
 
 func newTrace(t *rapid.T) *trace {
 	tr := &trace{
-		world: newWorld(), t: t, previous: blue, movedAt: noon,
+		world: newWorld(), t: t, previous: blue,
 		faulty:     rapid.IntRange(0, 2).Draw(t, "faulty") == 0,
 		lag:        rapid.SampledFrom([]time.Duration{0, 5 * time.Second, maxLag}).Draw(t, "most lag"),
 		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastAlien: map[string]time.Time{}, lastServed: map[target]time.Time{},
@@ -197,7 +197,8 @@ func (tr *trace) failover(to string) {
 	if tr.owners[to] == "" {
 		tr.owners[to], tr.ownedSince[to] = ours, tr.now
 	}
-	tr.previous, tr.primary, tr.movedAt = tr.primary, to, tr.now
+	tr.previous, tr.primary = tr.primary, to
+	tr.lateTill = tr.now.Add(rapid.SampledFrom([]time.Duration{0, 5 * time.Second, time.Minute}).Draw(tr.t, "DNS late for"))
 	tr.note()
 }
 
@@ -219,7 +220,7 @@ func (tr *trace) vanish() {
 		tr.exists = false
 		return
 	}
-	if tr.now.Before(tr.hiddenTill.Add(goneAtMost)) {
+	if tr.now.Before(tr.hiddenTill.Add(goneAtMost + leaseTime)) {
 		return
 	}
 	tr.hidden, tr.hiddenTill = true, tr.now.Add(goneAtLeast-time.Second)
@@ -264,7 +265,7 @@ func (tr *trace) unreliableDNS() resolve.Answer {
 }
 
 func (tr *trace) late() string {
-	if tr.now.Sub(tr.movedAt) < time.Minute && rapid.Bool().Draw(tr.t, "late") {
+	if tr.now.Before(tr.lateTill) && rapid.Bool().Draw(tr.t, "late") {
 		return tr.previous
 	}
 	return tr.primary
