@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/rdslink/rdslink/local/rds"
 	"github.com/rdslink/rdslink/local/scheduler"
 	"github.com/rdslink/rdslink/local/sfn"
+	"github.com/rdslink/rdslink/local/wire"
 )
 
 // ministackPort is free: nobody else lives in this network namespace.
@@ -152,6 +154,9 @@ func postgresBinaries(tools string) string {
 func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, c clients, o options) error {
 	deliveries := delivery.New(w, c.invoke, c.config)
 	deliveries.Refused = func(r delivery.Refusal) { door.Log.Add(refusalEntry(r)) }
+	deliveries.Disturb = func(i delivery.Invocation) delivery.Disturbance {
+		return disturbance(door.Fault(context.Background(), deliveryCall(i)))
+	}
 	w.Publish, w.Notify = deliveries.Publish, deliveries.Notify
 	door.Handle("/_local/deliver", deliveries)
 
@@ -184,6 +189,23 @@ func validate(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, "Invalid State Machine Definition: "+err.Error(), http.StatusBadRequest)
 	}
+}
+
+// deliveryCall is how a fault's rule sees a delivery to a function: as the action Deliver of events, sns, or what else brings it.
+func deliveryCall(i delivery.Invocation) front.Call {
+	service, _, _ := strings.Cut(i.Principal, ".")
+	return front.Call{
+		Time: time.Now(), Service: service, Action: "Deliver", Caller: wire.Caller{Account: i.Account, ARN: i.Principal, Role: i.Role},
+		Parameters: map[string]any{"FunctionName": i.FunctionARN},
+	}
+}
+
+func disturbance(f front.Fault) delivery.Disturbance {
+	d := delivery.Disturbance{Delay: f.Delay, Drop: f.Kind == front.Drop}
+	if f.Kind == front.Duplicate {
+		d.Duplicates = 1
+	}
+	return d
 }
 
 // refusalEntry is how the log shows what AWS would not have done by itself.

@@ -40,7 +40,6 @@ type part struct {
 	service    *wire.Service
 	operations wire.Operations
 	forwarded  map[string]bool
-	all        bool // everything is forwarded
 }
 
 // Wrap serves a forwarded call; forward hands it to MiniStack.
@@ -89,7 +88,7 @@ func (d *Door) Around(signingName, model string, wrap Wrap) error {
 	if err != nil {
 		return err
 	}
-	d.parts[signingName] = &part{service: s, all: true}
+	d.parts[signingName] = &part{service: s}
 	d.wraps[signingName] = wrap
 	return nil
 }

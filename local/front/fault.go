@@ -22,6 +22,7 @@ const (
 	Drop      FaultKind = "drop"       // the connection closes before anything happens
 	ReplyLost FaultKind = "reply-lost" // it happens, and the connection closes
 	Delay     FaultKind = "delay"      // it happens later
+	Duplicate FaultKind = "duplicate"  // of a delivery: it comes twice
 )
 
 // Fault is what goes wrong with one call; the zero value is nothing. Delay comes before any kind.
@@ -100,9 +101,9 @@ func readRule(r *http.Request) (*Rule, error) {
 		return nil, fmt.Errorf("read fault: %w", err)
 	}
 	switch rule.Kind {
-	case Throttle, Deny, Drop, ReplyLost, Delay:
+	case Throttle, Deny, Drop, ReplyLost, Delay, Duplicate:
 	default:
-		return nil, fmt.Errorf("read fault: kind %q is none of throttle, deny, drop, reply-lost, delay", rule.Kind)
+		return nil, fmt.Errorf("read fault: kind %q is none of throttle, deny, drop, reply-lost, delay, duplicate", rule.Kind)
 	}
 	if rule.Delay == "" {
 		return rule, nil
