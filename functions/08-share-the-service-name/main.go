@@ -17,9 +17,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	topics := sns.NewFromConfig(config)
 	step.Start(sharer{
-		topic:    sns.NewFromConfig(config),
-		topicARN: step.Env("HANDOFF_TOPIC_ARN"),
-		registry: registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		topic:         topics,
+		subscriptions: topics,
+		topicARN:      step.Env("HANDOFF_TOPIC_ARN"),
+		registry:      registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
 	}.run)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
@@ -29,6 +30,7 @@ type Input struct {
 	AvailabilityZoneIDs      []string `json:"availabilityZoneIds"`
 	SupportedRegions         []string `json:"supportedRegions"`
 	AcceptanceTimeoutSeconds int      `json:"acceptanceTimeoutSeconds"`
+	Notify                   []string `json:"notify"`
 }
 
 // Output names the message, if one was sent.
@@ -46,12 +48,13 @@ type exposures interface {
 }
 
 type sharer struct {
-	topic    publisher
-	topicARN string
-	registry exposures
+	topic         publisher
+	subscriptions subscriptionAPI
+	topicARN      string
+	registry      exposures
 }
 
-// run publishes the hand-off when its text is new, and keeps it. It publishes first: a hand-off that arrives twice is better
+// run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it. It publishes first: a hand-off that arrives twice is better
 // than one that is recorded and never sent.
 func (s sharer) run(ctx context.Context, in Input) (Output, error) {
 	exposure, err := s.registry.Get(ctx, in.Exposure)
@@ -60,6 +63,9 @@ func (s sharer) run(ctx context.Context, in Input) (Output, error) {
 	}
 	if exposure.Claim != in.Execution {
 		return Output{}, step.Conflict("share the service name of exposure %s: execution %s works on it now", in.Exposure, exposure.Claim)
+	}
+	if err := s.subscribe(ctx, in.Exposure, in.Notify); err != nil {
+		return Output{}, err
 	}
 	text, err := handoff(in)
 	if err != nil {
@@ -84,6 +90,9 @@ func (s sharer) publish(ctx context.Context, in Input, text string) (string, err
 		TopicArn: &s.topicARN,
 		Subject:  aws.String(subject(in)),
 		Message:  &text,
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			"exposure": {DataType: aws.String("String"), StringValue: &in.Exposure},
+		},
 	})
 	if err != nil {
 		return "", fmt.Errorf("publish hand-off to %s: %w", s.topicARN, err)

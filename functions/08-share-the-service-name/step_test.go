@@ -55,7 +55,7 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			topic, kept := &fakeTopic{}, &fakeRegistry{registry.Exposure{Claim: row.holder}}
-			s := sharer{topic: topic, topicARN: "arn:topic", registry: kept}
+			s := sharer{topic: topic, subscriptions: &fakeSubscriptions{}, topicARN: "arn:topic", registry: kept}
 			first, err := s.run(t.Context(), input)
 			if got := step.Classify(err); got != row.want {
 				t.Fatalf("error = %v (%s), want %q", err, got, row.want)
@@ -74,6 +74,9 @@ func TestRun(t *testing.T) {
 			}
 			if len(topic.sent) != row.sent || first.MessageID == "" || (second.MessageID != "") != (row.sent == 2) {
 				t.Errorf("sent %d times, messages %q and %q", len(topic.sent), first.MessageID, second.MessageID)
+			}
+			if to := topic.sent[0].MessageAttributes["exposure"]; aws.ToString(to.StringValue) != input.Exposure {
+				t.Errorf("sent to subscribers of exposure %q", aws.ToString(to.StringValue))
 			}
 			if kept.exposure.Handoff != *topic.sent[row.sent-1].Message {
 				t.Errorf("kept %q", kept.exposure.Handoff)
