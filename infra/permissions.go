@@ -137,6 +137,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
 			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}},
 			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("ip-sync")}},
+			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
 		"decision": with(registry, registryIndexes, publish(*r.operators.TopicArn()), encrypt,
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	account   = "111122223333"
-	execution = "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:first"
+	account      = "111122223333"
+	ourExecution = "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:first"
 )
 
 // fakeAWS is an account with one database in a VPC of two zones. It lists one thing a page.

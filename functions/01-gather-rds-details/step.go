@@ -3,13 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
-
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/execution"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -57,10 +52,6 @@ type Acceptance struct {
 	MaxConnections int    `json:"maxConnections"`
 }
 
-type executionsAPI interface {
-	DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error)
-}
-
 type claims interface {
 	Claim(ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error)) (registry.Exposure, error)
 }
@@ -70,7 +61,7 @@ type gatherer struct {
 	network    networkAPI
 	balancers  balancersAPI
 	quotas     quotasAPI
-	executions executionsAPI
+	executions execution.API
 	claims     claims
 }
 
@@ -173,14 +164,6 @@ func (g gatherer) claim(ctx context.Context, plan Output, execution string) erro
 	return err
 }
 
-// running reports whether an execution still works. One that Step Functions has forgotten does not.
-func (g gatherer) running(ctx context.Context, execution string) (bool, error) {
-	out, err := g.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
-	if _, gone := errors.AsType[*types.ExecutionDoesNotExist](err); gone {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("describe execution %s: %w", execution, err)
-	}
-	return out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive, nil
+func (g gatherer) running(ctx context.Context, holder string) (bool, error) {
+	return execution.Running(ctx, g.executions, holder)
 }

@@ -23,7 +23,7 @@ const usual = `{"database":"orders-prod","vendor":"pushmetrics"}`
 
 func run(t *testing.T, f *fakeAWS, input string) (Output, error) {
 	t.Helper()
-	return f.gatherer().run(t.Context(), Input{Execution: execution, Input: json.RawMessage(input)})
+	return f.gatherer().run(t.Context(), Input{Execution: ourExecution, Input: json.RawMessage(input)})
 }
 
 func TestPlanOfTheUsualInput(t *testing.T) {
@@ -212,7 +212,7 @@ func wantBadInput(t *testing.T, fake *fakeAWS, err error, message string) {
 func TestVendorOfAnotherRegion(t *testing.T) {
 	fake := newFake()
 	_, err := fake.gatherer().run(t.Context(), Input{
-		Execution: strings.Replace(execution, "eu-central-1", "us-east-1", 1), Input: json.RawMessage(usual)})
+		Execution: strings.Replace(ourExecution, "eu-central-1", "us-east-1", 1), Input: json.RawMessage(usual)})
 	wantBadInput(t, fake, err, "connects from eu-central-1 only")
 }
 

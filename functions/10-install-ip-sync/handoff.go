@@ -1,6 +1,6 @@
 package main
 
-import "math"
+import "github.com/rdslink/rdslink/internal/cost"
 
 // Output is the hand-off, and the output of the execution.
 type Output struct {
@@ -44,15 +44,9 @@ type Cost struct {
 	Basis     string  `json:"basis"`
 }
 
-const (
-	// Endpoints drop a connection that was idle for 350 s, whatever the load
-	// balancer's own time-out is.
-	tcpKeepaliveSeconds = 300
-
-	loadBalancerHourUSD = 0.0225
-	hoursOfMonth        = 730
-	syncMonthUSD        = 0.15
-)
+// tcpKeepaliveSeconds is less than the 350 s after which endpoints drop a connection that was idle, whatever the load
+// balancer's own time-out is.
+const tcpKeepaliveSeconds = 300
 
 func handOff(in Input) Output {
 	return Output{
@@ -78,8 +72,8 @@ func handOff(in Input) Output {
 			ResolverFunction:            in.ResolverFunction,
 		},
 		MonthlyCostEstimate: Cost{
-			AmountUSD: math.Round(100*(loadBalancerHourUSD*hoursOfMonth+syncMonthUSD)) / 100,
-			Region:    "us-east-1 list price; other regions differ",
+			AmountUSD: cost.MonthUSD(),
+			Region:    cost.Region,
 			Basis:     "one Network Load Balancer for 730 hours and a sync every minute; traffic (capacity units) comes on top, and the consumer pays for the endpoint",
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/execution"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -40,6 +41,7 @@ type registryAPI interface {
 type waitingAPI interface {
 	Awaiting(ctx context.Context) ([]registry.Exposure, error)
 	ClearToken(ctx context.Context, id, value string) error
+	RecordReminder(ctx context.Context, id, token string, day int) error
 }
 
 type functionAPI interface {
@@ -52,6 +54,7 @@ type observer struct {
 	connections connection.API
 	events      eventAPI
 	functions   functionAPI
+	executions  execution.API
 	topic       topicAPI
 	operators   arn.ARN // of their topic
 	bus         string
@@ -105,7 +108,7 @@ func (o observer) lookAtAwaited(ctx context.Context) error {
 	}
 	errs := []error{o.lookAt(ctx, exposures)}
 	for _, exposure := range exposures {
-		errs = append(errs, o.startSync(ctx, exposure.ID))
+		errs = append(errs, o.remind(ctx, exposure), o.startSync(ctx, exposure.ID))
 	}
 	return errors.Join(errs...)
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/connection"
@@ -331,16 +333,17 @@ type world struct {
 	calls        int
 	told         []*sns.PublishInput
 	mutations    []string
+	status       sfntypes.ExecutionStatus // of whatever waits
 	putError     error
 	publishError error
 	refused      *string
 	recordErrors map[string]error
 }
 
-func newWorld() *world { return &world{} }
+func newWorld() *world { return &world{status: sfntypes.ExecutionStatusRunning} }
 
 func (w *world) observer() observer {
-	return observer{registry: w, waiting: w, connections: w, events: w, functions: w, topic: w, operators: operators, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
+	return observer{registry: w, waiting: w, connections: w, events: w, functions: w, executions: w, topic: w, operators: operators, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
 }
 
 func (w *world) expose(id, serviceID string) {
@@ -374,6 +377,15 @@ func (w *world) Awaiting(context.Context) ([]registry.Exposure, error) {
 func (w *world) ClearToken(_ context.Context, id, value string) error {
 	w.mutations = append(w.mutations, "clear "+value+" of "+id)
 	return nil
+}
+
+func (w *world) RecordReminder(_ context.Context, _, _ string, day int) error {
+	w.mutations = append(w.mutations, fmt.Sprintf("reminded of day %d", day))
+	return nil
+}
+
+func (w *world) DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
+	return &sfn.DescribeExecutionOutput{Status: w.status}, nil
 }
 
 func (w *world) ByService(_ context.Context, serviceID string) (registry.Exposure, bool, error) {

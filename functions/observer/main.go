@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/registry"
@@ -37,6 +38,7 @@ func main() {
 		connections: ec2.NewFromConfig(config),
 		events:      eventbridge.NewFromConfig(config),
 		functions:   awslambda.NewFromConfig(config),
+		executions:  sfn.NewFromConfig(config),
 		topic:       sns.NewFromConfig(config),
 		operators:   operators,
 		bus:         step.Env("EVENT_BUS"),

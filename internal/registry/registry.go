@@ -86,6 +86,7 @@ type Token struct {
 	RetryCount   int       `dynamodbav:"retryCount"`
 	Since        time.Time `dynamodbav:"since"`
 	Deadline     time.Time `dynamodbav:"deadline"`
+	Reminded     int       `dynamodbav:"reminded,omitempty"` // the day of the wait that people were last reminded of
 }
 
 // Lease is who may change an exposure's targets, and until when (Unix milliseconds: DynamoDB compares numbers).

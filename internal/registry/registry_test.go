@@ -290,6 +290,24 @@ func TestClearTokenLeavesANewerOne(t *testing.T) {
 	}
 }
 
+func TestRecordReminderLeavesANewerToken(t *testing.T) {
+	registry, _ := table(t)
+	if err := registry.StoreToken(t.Context(), seed.ID, first, Token{Value: "newer"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		token     string
+		day, want int
+	}{{"older", 7, 0}, {"newer", 1, 1}} {
+		if err := registry.RecordReminder(t.Context(), seed.ID, row.token, row.day); err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, registry).Token.Reminded; got != row.want {
+			t.Errorf("after a reminder of the %s token: day %d, want %d", row.token, got, row.want)
+		}
+	}
+}
+
 func TestConnectionsAndDecisionsAdd(t *testing.T) {
 	registry, fake := table(t)
 	seen := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)

@@ -48,6 +48,16 @@ func (t *Table) ClearToken(ctx context.Context, id, value string) error {
 	return nil
 }
 
+// RecordReminder keeps the day of the wait that people were reminded of. A newer token begins a wait of its own.
+func (t *Table) RecordReminder(ctx context.Context, id, token string, day int) error {
+	change := expression.Set(expression.Name("token.reminded"), expression.Value(day))
+	_, _, err := t.update(ctx, id, change, expression.Name("token.value").Equal(expression.Value(token)))
+	if err != nil {
+		return fmt.Errorf("record reminder about exposure %s: %w", id, err)
+	}
+	return nil
+}
+
 // RecordConnections keeps what was seen of the given endpoints; others stay as they are.
 func (t *Table) RecordConnections(ctx context.Context, id string, seen map[string]Connection) error {
 	if len(seen) == 0 {
