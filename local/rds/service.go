@@ -77,9 +77,13 @@ func New(w *model.World, ec2 *ec2.Service, engine Engine) *Service {
 	}
 }
 
+// limit is how often an account may call. RDS throttles DescribeDBInstances (aws/aws-cli#8604) but publishes no figures; these
+// are Elastic Load Balancing's.
+var limit = model.Limit{Burst: 40, Rate: 10}
+
 // Operations are the service's operations; they must run under the world's lock.
 func (s *Service) Operations() wire.Operations {
-	return wire.Operations{
+	return s.world.Limited(wire.Operations{
 		"CreateDBSubnetGroup":        wire.Op(s.createDBSubnetGroup),
 		"DescribeDBSubnetGroups":     wire.Op(s.describeDBSubnetGroups),
 		"DeleteDBSubnetGroup":        wire.Op(s.deleteDBSubnetGroup),
@@ -99,7 +103,7 @@ func (s *Service) Operations() wire.Operations {
 		"DescribeDBProxies":          wire.Op(s.describeDBProxies),
 		"DescribeDBProxyEndpoints":   wire.Op(s.describeDBProxyEndpoints),
 		"DescribeCertificates":       wire.Op(s.describeCertificates),
-	}
+	}, limit)
 }
 
 func (s *Service) arn(account, kind, id string) string {
