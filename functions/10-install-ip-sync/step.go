@@ -15,10 +15,20 @@ import (
 // Input is what the state machine passes: the binding of the sync, and what the
 // hand-off names.
 type Input struct {
-	Execution string `json:"execution"`
-	targets.Binding
+	Execution                   string   `json:"execution"`
+	Exposure                    string   `json:"exposure"`
 	Consumer                    string   `json:"consumer"`
 	Region                      string   `json:"region"`
+	DatabaseARN                 string   `json:"databaseArn"`
+	DatabaseKind                string   `json:"databaseKind"`
+	Endpoint                    string   `json:"endpoint"`
+	Engine                      string   `json:"engine"`
+	Host                        string   `json:"host"`
+	Port                        int      `json:"port"`
+	VPCID                       string   `json:"vpcId"`
+	VPCCIDRs                    []string `json:"vpcCidrs"`
+	ResolverFunction            string   `json:"resolverFunction"`
+	TargetGroupARN              string   `json:"targetGroupArn"`
 	ListenerPort                int      `json:"listenerPort"`
 	LoadBalancerARN             string   `json:"loadBalancerArn"`
 	ListenerARN                 string   `json:"listenerArn"`
@@ -30,6 +40,22 @@ type Input struct {
 	AvailabilityZoneIDs         []string `json:"availabilityZoneIds"`
 	SupportedRegions            []string `json:"supportedRegions"`
 	VPCEndpointID               string   `json:"vpcEndpointId"`
+}
+
+func (in Input) binding() targets.Binding {
+	return targets.Binding{
+		Exposure:         in.Exposure,
+		DatabaseARN:      in.DatabaseARN,
+		DatabaseKind:     in.DatabaseKind,
+		Endpoint:         in.Endpoint,
+		Engine:           in.Engine,
+		Host:             in.Host,
+		Port:             in.Port,
+		VPCID:            in.VPCID,
+		VPCCIDRs:         in.VPCCIDRs,
+		ResolverFunction: in.ResolverFunction,
+		TargetGroupARN:   in.TargetGroupARN,
+	}
 }
 
 type recorder interface {
@@ -46,7 +72,7 @@ type installIPSync struct {
 }
 
 func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
-	binding, err := json.Marshal(in.Binding)
+	binding, err := json.Marshal(in.binding())
 	if err != nil {
 		return Output{}, fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
 	}
@@ -59,7 +85,7 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	}); err != nil {
 		return Output{}, err
 	}
-	if err := s.proveTarget(ctx, in.Binding); err != nil {
+	if err := s.proveTarget(ctx, in.binding()); err != nil {
 		return Output{}, err
 	}
 	if err := s.proveConnection(ctx, in); err != nil {
