@@ -12,12 +12,15 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_DEPRECATED := quiet
 export CDK_DISABLE_CLI_TELEMETRY := true
 
+# Where the local cloud listens.
+PORT ?= 4566
+
 phase := @tools/phase
 cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench local local-down synth deploy start approve reject functions app tools-run tools-check clean
+.PHONY: help demo test lint bench local local-down local-env synth deploy start approve reject functions app tools-run tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,10 +43,13 @@ lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the te
 	for f in statemachine/*.asl.json; do build/node_modules/.bin/asl-validator --json-path "$$f" || exit 1; done
 
 local: tools-run functions build/bin/infra build/bin/local ## start the local cloud with the app deployed, and print the environment for aws and cdk
-	@build/bin/local up
+	@build/bin/local up --port $(PORT)
 
 local-down: ## stop the local cloud
-	@build/bin/local down
+	@build/bin/local down --port $(PORT)
+
+local-env: ## print the local cloud's environment: eval "$$(make -s local-env [ACCOUNT=…])"
+	@build/bin/local env --port $(PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
 
 synth: tools-run ## synthesize the template into cdk.out
 	$(cdk) synth --quiet && ls cdk.out/*.template.json
