@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+func TestAnAcceptanceInTheVPCConsoleEndsTheWait(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-console", singleAZ)
+	execution := s.exposes(database)
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	execution.waits()
+	_, err := s.network().AcceptVpcEndpointConnections(s.ctx, &ec2.AcceptVpcEndpointConnectionsInput{
+		ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID},
+	})
+	s.check(err)
+	execution.succeeds()
+	s.readsOrders(s.client(endpoint, handoff))
+}
+
+func TestAStrangersRequestIsReportedAndLeftAloneAndTheWaitGoesOn(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-stranger", singleAZ)
+	execution := s.exposes(database)
+	handoff := s.handoff(database)
+	if _, err := cloud.NewEndpoint(s.ctx, s.vpc(stage.Stranger), handoff); code(err) != "InvalidServiceName" {
+		s.Fatalf("someone who is not allowed gets %v", err)
+	}
+	// Someone lets the stranger in by hand. Only then is there a request.
+	_, err := s.network().ModifyVpcEndpointServicePermissions(s.ctx, &ec2.ModifyVpcEndpointServicePermissionsInput{
+		ServiceId: new(serviceID(handoff)), AddAllowedPrincipals: []string{"arn:aws:iam::" + stage.Stranger + ":root"},
+	})
+	s.check(err)
+	strange := s.connects(s.vpc(stage.Stranger), handoff)
+	s.hears(news, strange.ID, stage.Stranger, "not one that", "not accepted")
+
+	execution.waits()
+	exposure := s.decides(connection.Accept, strange)
+	s.hears(news, "was refused", strange.ID, exposure, "not made for")
+
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.decides(connection.Accept, endpoint)
+	if output := execution.succeeds(); output.Connection.VPCEndpointID != endpoint.ID {
+		s.Errorf("the wait ended with %s and not with the vendor's %s", output.Connection.VPCEndpointID, endpoint.ID)
+	}
+	if state := s.state(strange); state != connection.PendingAcceptance {
+		s.Errorf("the stranger's request is %s", state)
+	}
+}
+
+func TestARejectionFailsTheExecutionAndSaysWhoseWordItWas(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-rejected", singleAZ)
+	execution := s.exposes(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), s.handoff(database))
+	execution.waits()
+	exposure := s.decides(connection.Reject, endpoint)
+	execution.fails("ConnectionRejected", endpoint.ID, stage.PushMetrics, "olga", "ticket 4711", "redrive")
+	s.hears(news, execution.arn, "FAILED", "ConnectionRejected", endpoint.ID)
+	s.hears(news, exposure, endpoint.ID, "is rejected")
+	if state := s.state(endpoint); state != connection.Rejected {
+		s.Errorf("the request is %s", state)
+	}
+}
+
+func TestTheSweepSeesARequestWhoseNotificationIsLost(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-unnoticed", singleAZ)
+	execution := s.exposes(database)
+	handoff := s.handoff(database)
+	execution.waits()
+	s.silence(handoff)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.decides(connection.Accept, endpoint)
+	execution.succeeds()
+}
+
+// silence takes the connection notifications of a service away: nothing reaches the observer but its own looking.
+func (s story) silence(handoff stage.Handoff) {
+	s.Helper()
+	out, err := s.network().DescribeVpcEndpointConnectionNotifications(s.ctx, &ec2.DescribeVpcEndpointConnectionNotificationsInput{})
+	s.check(err)
+	var ids []string
+	for _, n := range out.ConnectionNotificationSet {
+		if n.ServiceId != nil && *n.ServiceId == serviceID(handoff) {
+			ids = append(ids, *n.ConnectionNotificationId)
+		}
+	}
+	if len(ids) == 0 {
+		s.Fatal("there is no notification to lose")
+	}
+	_, err = s.network().DeleteVpcEndpointConnectionNotifications(s.ctx, &ec2.DeleteVpcEndpointConnectionNotificationsInput{ConnectionNotificationIds: ids})
+	s.check(err)
+}

@@ -1,0 +1,96 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+func TestASecondExecutionAndASteadyTickChangeNothing(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-again", multiAZ)
+	execution := s.exposes(database)
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.decides(connection.Accept, endpoint)
+	first := execution.succeeds()
+	ours := append(first.names(), database.Identifier, database.VPC.ID)
+
+	before := s.callsUntilNow()
+	second := s.exposes(database).succeeds()
+	if second.text != first.text {
+		s.Errorf("the second execution results in\n%s\nand not\n%s", second.text, first.text)
+	}
+	for _, c := range s.calls(before, func(c call) bool { return c.changes() && c.about(ours...) }) {
+		if slices.Contains([]string{"ec2", "elasticloadbalancing", "rds", "lambda", "scheduler"}, c.Service) {
+			s.Errorf("the second execution changes something: %s", c)
+		}
+	}
+
+	before = s.callsUntilNow()
+	tick := func(c call) bool { return c.Session == "rdslink-ip-sync" && c.about(ours...) }
+	s.await("ticks of the sync", func() bool {
+		looks := s.calls(before, func(c call) bool { return tick(c) && c.Action == "DescribeTargetHealth" })
+		return len(looks) >= 3
+	})
+	for _, c := range s.calls(before, tick) {
+		if c.changes() {
+			s.Errorf("a steady tick writes: %s", c)
+		}
+	}
+}
+
+func TestOfTwoExecutionsAtOnceOneWinsAndTheOtherNamesIt(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-twice", singleAZ)
+	both := []execution{s.exposes(database), s.exposes(database)}
+	s.await("one of them to fail", func() bool { return both[0].failed() || both[1].failed() })
+	winner, loser := both[0], both[1]
+	if winner.failed() {
+		winner, loser = loser, winner
+	}
+	loser.fails("Conflict", winner.arn)
+	winner.waits()
+
+	endpoint := s.connects(s.vpc(stage.PushMetrics), s.handoff(database))
+	s.decides(connection.Accept, endpoint)
+	winner.succeeds()
+}
+
+func (e execution) failed() bool {
+	e.Helper()
+	p, err := e.operator.Progress(e.ctx, e.arn)
+	e.check(err)
+	return p.Status == "FAILED"
+}
+
+func TestARedrivenExecutionGoesOnWhereItFailed(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-redriven", singleAZ)
+	s.check(cloud.Disturb(s.ctx, stage.Fault{
+		Action: "CreateLoadBalancer", Resource: database.VPC.SubnetIDs()[0], Kind: "deny", Count: 1,
+	}))
+	execution := s.exposes(database)
+	execution.fails("Failed", "elasticloadbalancing:CreateLoadBalancer", "service control policies")
+
+	_, err := sfn.NewFromConfig(cloud.Config(stage.Customer)).RedriveExecution(s.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &execution.arn})
+	s.check(err)
+	handoff := s.handoff(database)
+	execution.waits()
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.decides(connection.Accept, endpoint)
+	execution.succeeds()
+
+	name := execution.arn[strings.LastIndex(execution.arn, ":")+1:]
+	for function, want := range map[string]int{"gather-rds-details": 1, "create-target-group": 1, "create-load-balancer": 2} {
+		runs := s.calls(0, func(c call) bool { return c.Session == name && c.Action == "Invoke" && c.about("rdslink-"+function) })
+		if len(runs) != want {
+			s.Errorf("%s ran %d times, not %d", function, len(runs), want)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+func TestTheTaskTokenIsNowhereButInTheRegistry(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-secret", singleAZ)
+	execution := s.exposes(database)
+	handoff := s.handoff(database)
+	execution.waits()
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	token := s.token(s.asked(endpoint))
+	s.decides(connection.Accept, endpoint)
+	output := execution.succeeds()
+	s.hears(news, endpoint.ID, "is connected to")
+	s.hears(bus, endpoint.ID, "ConnectionAvailable")
+
+	calls, err := cloud.Calls(s.ctx, 0)
+	s.check(err)
+	for where, text := range map[string]string{
+		"the log of calls":         string(calls),
+		"a message for the vendor": strings.Join(mail.all(), "\n"),
+		"a message for operators":  strings.Join(news.all(), "\n"),
+		"an event":                 strings.Join(bus.all(), "\n"),
+		"the execution's output":   output.text,
+	} {
+		if strings.Contains(text, token) {
+			s.Errorf("the task token is in %s", where)
+		}
+	}
+}
+
+// token is what the registry keeps as long as the execution waits.
+func (s story) token(exposure string) string {
+	s.Helper()
+	config := cloud.Config(stage.Customer)
+	function, err := lambda.NewFromConfig(config).GetFunctionConfiguration(s.ctx, &lambda.GetFunctionConfigurationInput{FunctionName: new("rdslink-observer")})
+	s.check(err)
+	found, err := registry.New(dynamodb.NewFromConfig(config), function.Environment.Variables["REGISTRY_TABLE"]).Get(s.ctx, exposure)
+	s.check(err)
+	if found.Token == nil || len(found.Token.Value) < 20 {
+		s.Fatalf("the registry has no token of %s", exposure)
+	}
+	return found.Token.Value
+}
