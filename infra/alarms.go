@@ -14,7 +14,7 @@ func newAlarms(r *resources) {
 	minute := awscdk.Duration_Minutes(jsii.Number(1))
 	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: ptr("Sum")}
 	newAlarm(r, "ExecutionsFailed", "An execution failed: read its error, mend what it names, redrive it", r.setup.MetricFailed(sum), 1, 1)
-	newAlarm(r, "ExecutionsTimedOut", "Nobody accepted the connection in time: start the execution again", r.setup.MetricTimedOut(sum), 1, 1)
+	newAlarm(r, "ExecutionsTimedOut", "An execution ran for a year: start it again", r.setup.MetricTimedOut(sum), 1, 1)
 	newAlarm(r, "SyncAge", "An exposure had no good sync for five minutes: see the log of rdslink-ip-sync", ours("SyncAge", minute), 300, 3)
 	newAlarm(r, "Stuck", "A connection is available and its execution still waits: redrive it", ours("Stuck", minute), 1, 1)
 	for _, f := range functions {

@@ -108,33 +108,34 @@ func allowNotifications(r *resources) {
 		"ArnLike":      map[string]any{"aws:SourceArn": r.arn("ec2", "vpc-endpoint-service/*")},
 		"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()},
 	}
-	privateLink := awsiam.NewServicePrincipal(ptr("vpce.amazonaws.com"), nil)
 	r.connections.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{privateLink},
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(ptr("vpce.amazonaws.com"), nil)},
 		Actions:    list("sns:Publish"),
 		Resources:  list(*r.connections.TopicArn()),
 		Conditions: fromOurServices,
 	}))
-	r.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{privateLink},
-		Actions:    list("kms:GenerateDataKey*", "kms:Decrypt"),
-		Resources:  list("*"),
-		Conditions: fromOurServices,
-	}), nil)
-	for _, service := range []string{"events.amazonaws.com", "cloudwatch.amazonaws.com"} {
-		r.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(&service, nil)},
-			Actions:    list("kms:GenerateDataKey*", "kms:Decrypt"),
-			Resources:  list("*"),
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
-		}), nil)
-	}
+	encrypts(r, "vpce.amazonaws.com", fromOurServices)
+	// EventBridge publishes to an encrypted topic without telling the key for which account:
+	// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+	encrypts(r, "events.amazonaws.com", nil)
+	ofOurAccount := &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}}
+	encrypts(r, "cloudwatch.amazonaws.com", ofOurAccount)
 	r.operators.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(ptr("cloudwatch.amazonaws.com"), nil)},
 		Actions:    list("sns:Publish"),
 		Resources:  list(*r.operators.TopicArn()),
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
+		Conditions: ofOurAccount,
 	}))
+}
+
+// encrypts lets a service use the topics' key.
+func encrypts(r *resources, service string, conditions *map[string]any) {
+	r.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(&service, nil)},
+		Actions:    list("kms:GenerateDataKey*", "kms:Decrypt"),
+		Resources:  list("*"),
+		Conditions: conditions,
+	}), nil)
 }
 
 // restrictBus denies events to everybody but those whose word they are: the observer reports, approvers decide. Without the

@@ -47,6 +47,8 @@ var functions = []function{
 	{folder: "ip-sync", description: "Follows the database's address", timeout: 420, watcher: &watcher{retries: 0, maxAge: 60}},
 	{folder: "observer", description: "Sees what became of connections and says so on the bus", timeout: 120, watcher: patient},
 	{folder: "decision", description: "Accepts or rejects connections, completes the waiting step", timeout: 60, watcher: patient},
+	// CloudFormation waits for the answer, so there is nothing to keep.
+	{folder: "on-stack-change", description: "Upgrades the resolvers, refuses to delete a stack that exposures need", timeout: 300, watcher: &watcher{retries: 2, maxAge: 900}},
 }
 
 // name is the folder without its number.

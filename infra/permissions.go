@@ -48,6 +48,7 @@ func permissions(r *resources) map[string][]grant {
 			{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}},
 		}
 		registryIndexes = grant{actions: []string{"dynamodb:Query", "dynamodb:Scan"}, resources: []string{table, table + "/index/*"}}
+		resolverCode    = grant{actions: []string{"s3:GetObject"}, resources: []string{*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())}}
 		resolve         = grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{resolvers}}
 		// What the load balancer's API asks of its caller besides: docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
 		sync = []grant{
@@ -80,7 +81,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"lambda:CreateFunction"}, resources: []string{resolvers}, conditions: createsOurs},
 			grant{actions: []string{"lambda:GetFunction", "lambda:ListTags", "lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}},
 			grant{actions: []string{"iam:PassRole"}, resources: []string{*r.resolverRole.RoleArn()}, conditions: passedTo("lambda.amazonaws.com")},
-			grant{actions: []string{"s3:GetObject"}, resources: []string{*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())}},
+			resolverCode,
 		),
 		"create-target-group": with(registry, append(sync,
 			grant{actions: []string{"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTags"}, resources: anywhere},
@@ -146,6 +147,12 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"states:SendTaskSuccess", "states:SendTaskFailure"}, resources: anywhere},
 			grant{actions: []string{"states:GetExecutionHistory"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
+		"on-stack-change": {
+			{actions: []string{"dynamodb:Scan"}, resources: []string{table}},
+			{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}},
+			{actions: []string{"lambda:GetFunction", "lambda:ListTags", "lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}},
+			resolverCode,
+		},
 	}
 }
 

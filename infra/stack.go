@@ -85,6 +85,7 @@ func newStack(scope constructs.Construct, id string, o options) awscdk.Stack {
 	connectEvents(r)
 	newSweeps(r, group)
 	newAlarms(r)
+	newGuard(r)
 	suppressFindings(r)
 
 	output(stack, "StateMachineArn", *r.setup.StateMachineArn(), "Start an execution of this to put a database behind a private link")

@@ -70,6 +70,7 @@ type resource struct {
 	Type           string
 	Properties     map[string]any
 	DeletionPolicy string
+	DependsOn      []string
 }
 
 func (t template) ofType(name string) map[string]resource {
@@ -87,7 +88,7 @@ func TestFunctionNamesArePinned(t *testing.T) {
 	want := []string{
 		"rdslink-accept-the-connection", "rdslink-allow-principals", "rdslink-create-endpoint-service", "rdslink-create-load-balancer",
 		"rdslink-create-target-group", "rdslink-decision", "rdslink-gather-rds-details", "rdslink-install-ip-sync", "rdslink-ip-sync",
-		"rdslink-observer", "rdslink-resolve-private-ip", "rdslink-share-the-service-name", "rdslink-update-the-rds-security-group",
+		"rdslink-observer", "rdslink-on-stack-change", "rdslink-resolve-private-ip", "rdslink-share-the-service-name", "rdslink-update-the-rds-security-group",
 	}
 	var got []string
 	for _, f := range synthesized().json.ofType("AWS::Lambda::Function") {
@@ -270,4 +271,18 @@ func TestRetained(t *testing.T) {
 	if want := []string{"Key", "Registry", "ResolverRole"}; !slices.Equal(got, want) {
 		t.Errorf("retained are %v, want %v", got, want)
 	}
+}
+
+// CloudFormation deletes the guard first: when it refuses, everything is still there.
+func TestTheGuardDependsOnEverything(t *testing.T) {
+	stack := synthesized().json
+	for guard, r := range stack.ofType("Custom::Exposures") {
+		for id := range stack.Resources {
+			if id != guard && !slices.Contains(r.DependsOn, id) {
+				t.Errorf("%s can be deleted before %s", id, guard)
+			}
+		}
+		return
+	}
+	t.Error("no guard")
 }

@@ -14,24 +14,15 @@ import (
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 type functionAPI interface {
+	upgrade.API
 	GetFunction(context.Context, *lambda.GetFunctionInput, ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error)
 	CreateFunction(context.Context, *lambda.CreateFunctionInput, ...func(*lambda.Options)) (*lambda.CreateFunctionOutput, error)
-	UpdateFunctionCode(context.Context, *lambda.UpdateFunctionCodeInput, ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error)
-	TagResource(context.Context, *lambda.TagResourceInput, ...func(*lambda.Options)) (*lambda.TagResourceOutput, error)
 	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
 }
-
-// code is what a resolver runs, and as whom.
-type code struct {
-	role, bucket, key string
-	architecture      types.Architecture
-}
-
-// codeTag holds the key of the code that a resolver runs: an upgrade of the stack brings a new key.
-const codeTag = "rdslink:code"
 
 // databasePorts are what a resolver may come to probe, for this database and those exposed later.
 var databasePorts = []int32{1433, 1521, 3306, 5432}
@@ -76,7 +67,7 @@ func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) 
 		return types.FunctionConfiguration{}, step.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
 			aws.ToString(found.Configuration.FunctionArn))
 	}
-	return *found.Configuration, s.upgrade(ctx, *found.Configuration, found.Tags[codeTag])
+	return *found.Configuration, s.upgraded(ctx, *found.Configuration, found.Tags[upgrade.Tag])
 }
 
 // create puts the function into the first subnets that Lambda takes: it has no network interfaces in some AZs, and says so
@@ -107,15 +98,15 @@ func (s resolvePrivateIP) create(ctx context.Context, in Input, group string) (t
 
 func (s resolvePrivateIP) request(in Input, group string, subnets []string) *lambda.CreateFunctionInput {
 	tags := owned.VPCTags(in.VPCID, s.tags)
-	tags[codeTag] = s.code.key
+	tags[upgrade.Tag] = s.code.Key
 	return &lambda.CreateFunctionInput{
 		FunctionName:  aws.String(resolverName(in.VPCID)),
 		Description:   aws.String("rdslink: resolves and probes databases in " + in.VPCID),
 		Runtime:       types.RuntimeProvidedal2023,
 		Handler:       aws.String("bootstrap"),
-		Architectures: []types.Architecture{s.code.architecture},
-		Code:          &types.FunctionCode{S3Bucket: &s.code.bucket, S3Key: &s.code.key},
-		Role:          &s.code.role,
+		Architectures: []types.Architecture{s.code.Architecture},
+		Code:          &types.FunctionCode{S3Bucket: &s.code.Bucket, S3Key: &s.code.Key},
+		Role:          &s.role,
 		MemorySize:    aws.Int32(128),
 		Timeout:       aws.Int32(30),
 		VpcConfig:     &types.VpcConfig{SubnetIds: subnets, SecurityGroupIds: []string{group}},
@@ -137,31 +128,13 @@ func choices(subnets []string) [][]string {
 	return all
 }
 
-// upgrade gives the function the code that this version came with. The tag follows the code: when the second call is lost,
-// the first is made again, and changes nothing.
-func (s resolvePrivateIP) upgrade(ctx context.Context, function types.FunctionConfiguration, key string) error {
-	if key == s.code.key || function.State == types.StatePending {
-		return nil
+// upgraded is an error until the function runs the code of this version.
+func (s resolvePrivateIP) upgraded(ctx context.Context, function types.FunctionConfiguration, tagged string) error {
+	ready, err := upgrade.Resolver(ctx, s.functions, s.code, function, tagged)
+	if err == nil && !ready {
+		return step.NotReady("function %s takes its new code over", aws.ToString(function.FunctionArn))
 	}
-	arn := aws.ToString(function.FunctionArn)
-	slog.InfoContext(ctx, "update function code", "functionArn", arn, "s3Key", s.code.key)
-	_, err := s.functions.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-		FunctionName:  function.FunctionName,
-		S3Bucket:      &s.code.bucket,
-		S3Key:         &s.code.key,
-		Architectures: []types.Architecture{s.code.architecture},
-	})
-	if _, busy := errors.AsType[*types.ResourceConflictException](err); busy {
-		return step.NotReady("update code of function %s: %w", arn, err)
-	}
-	if err != nil {
-		return fmt.Errorf("update code of function %s: %w", arn, err)
-	}
-	_, err = s.functions.TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: map[string]string{codeTag: s.code.key}})
-	if err != nil {
-		return fmt.Errorf("tag function %s: %w", arn, err)
-	}
-	return step.NotReady("function %s takes its new code over", arn)
+	return err
 }
 
 // usable tells whether the function can be asked. An inactive one can: asking wakes it.

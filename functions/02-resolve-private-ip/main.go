@@ -14,6 +14,7 @@ import (
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 func main() {
@@ -26,12 +27,12 @@ func main() {
 		functions: lambda.NewFromConfig(config),
 		registry:  registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
 		outside:   resolve.Outside(),
-		code: code{
-			role:         step.Env("RESOLVER_ROLE_ARN"),
-			bucket:       step.Env("RESOLVER_CODE_BUCKET"),
-			key:          step.Env("RESOLVER_CODE_KEY"),
-			architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
+		code: upgrade.Code{
+			Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
+			Key:          step.Env("RESOLVER_CODE_KEY"),
+			Architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
 		},
+		role: step.Env("RESOLVER_ROLE_ARN"),
 		tags: owned.DeployerTags(),
 	}.run)
 }

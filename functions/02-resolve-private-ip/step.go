@@ -11,6 +11,7 @@ import (
 	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 // Input is what the state machine passes.
@@ -49,7 +50,8 @@ type resolvePrivateIP struct {
 	functions functionAPI
 	registry  registryAPI
 	outside   resolve.Resolver
-	code      code
+	code      upgrade.Code
+	role      string // of the resolvers
 	tags      map[string]string
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
 	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 func TestRun(t *testing.T) {
@@ -206,7 +207,7 @@ func newCloud() *cloud {
 func (c *cloud) step() resolvePrivateIP {
 	return resolvePrivateIP{
 		groups: c, functions: c, registry: records{c}, outside: outside{},
-		code: code{role: "role", bucket: "bucket", key: c.key, architecture: types.ArchitectureArm64},
+		role: "role", code: upgrade.Code{Bucket: "bucket", Key: c.key, Architecture: types.ArchitectureArm64},
 	}
 }
 
@@ -243,7 +244,7 @@ func (c *cloud) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionC
 }
 
 func (c *cloud) TagResource(_ context.Context, in *lambda.TagResourceInput, _ ...func(*lambda.Options)) (*lambda.TagResourceOutput, error) {
-	c.mutate("TagResource %s", in.Tags[codeTag])
+	c.mutate("TagResource %s", in.Tags[upgrade.Tag])
 	return &lambda.TagResourceOutput{}, nil
 }
 

@@ -156,10 +156,17 @@ func (t *Table) Awaiting(ctx context.Context) ([]Exposure, error) {
 	return t.query(ctx, awaitingIndex, "awaiting", awaitingYes)
 }
 
-// All reads every exposure.
+// All reads every exposure. The table also holds the VPCs' resolvers, which have no database.
 func (t *Table) All(ctx context.Context) ([]Exposure, error) {
-	// The table also holds the VPCs' resolvers, which have no database.
-	expr, err := expression.NewBuilder().WithFilter(expression.Name("databaseArn").AttributeExists()).Build()
+	items, err := t.scan(ctx, expression.Name("databaseArn").AttributeExists())
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll(nil, items)
+}
+
+func (t *Table) scan(ctx context.Context, filter expression.ConditionBuilder) ([]item, error) {
+	expr, err := expression.NewBuilder().WithFilter(filter).Build()
 	if err != nil {
 		return nil, fmt.Errorf("scan %s: %w", t.name, err)
 	}
@@ -169,15 +176,13 @@ func (t *Table) All(ctx context.Context) ([]Exposure, error) {
 		ExpressionAttributeNames: expr.Names(),
 		ConsistentRead:           aws.Bool(true),
 	})
-	var all []Exposure
+	var all []item
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("scan %s: %w", t.name, err)
 		}
-		if all, err = decodeAll(all, page.Items); err != nil {
-			return nil, err
-		}
+		all = append(all, page.Items...)
 	}
 	return all, nil
 }

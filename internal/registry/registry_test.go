@@ -399,4 +399,8 @@ func TestResolver(t *testing.T) {
 	if err != nil || !found || got.FunctionName != put.FunctionName || !slices.Equal(got.SubnetIDs, put.SubnetIDs) {
 		t.Errorf("resolver = %+v, %v, %v", got, found, err)
 	}
+	all, err := registry.Resolvers(t.Context())
+	if err != nil || len(all) != 1 || all[0].VPCID != put.VPCID {
+		t.Errorf("resolvers = %+v, %v", all, err)
+	}
 }

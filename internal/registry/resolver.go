@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
@@ -32,6 +33,19 @@ func (t *Table) Resolver(ctx context.Context, vpcID string) (Resolver, bool, err
 		return Resolver{}, false, fmt.Errorf("decode resolver of %s: %w", vpcID, err)
 	}
 	return resolver, true, nil
+}
+
+// Resolvers reads the resolvers of all VPCs.
+func (t *Table) Resolvers(ctx context.Context) ([]Resolver, error) {
+	items, err := t.scan(ctx, expression.Name("functionName").AttributeExists())
+	if err != nil {
+		return nil, err
+	}
+	var all []Resolver
+	if err := attributevalue.UnmarshalListOfMaps(items, &all); err != nil {
+		return nil, fmt.Errorf("decode resolvers: %w", err)
+	}
+	return all, nil
 }
 
 // PutResolver records the resolver of a VPC. Its facts derive from the VPC, so two writers write the same.
