@@ -94,8 +94,8 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	return handOff(in), nil
 }
 
-// proveTarget does the first sync, and wants what every later one wants, and a
-// healthy target too.
+// proveTarget does the first sync, and wants what every later one wants: the
+// database's address registered, alone, and healthy.
 func (s installIPSync) proveTarget(ctx context.Context, b targets.Binding) error {
 	report, err := s.sync(ctx, b)
 	switch {
@@ -103,7 +103,7 @@ func (s installIPSync) proveTarget(ctx context.Context, b targets.Binding) error
 		return fmt.Errorf("prove target of exposure %s: %w", b.Exposure, err)
 	case report.State == targets.Stopped:
 		return step.Failed("prove target of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
-	case report.State != targets.Settled || !report.Healthy:
+	case report.State != targets.Settled:
 		return step.NotReady("prove target of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
 	}
 	return nil

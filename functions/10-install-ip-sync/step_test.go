@@ -103,7 +103,7 @@ func (c *cloud) step() installIPSync {
 
 // proven is a cloud in which only the schedule is missing.
 func proven(changes ...func(*cloud)) *cloud {
-	c := &cloud{state: "available", report: targets.Report{State: targets.Settled, Registered: true, Healthy: true}}
+	c := &cloud{state: "available", report: targets.Report{State: targets.Settled, Registered: true}}
 	for _, change := range changes {
 		change(c)
 	}
@@ -150,7 +150,7 @@ func TestRun(t *testing.T) {
 		"found after all":         {given: proven(func(c *cloud) { c.createErr = &types.ConflictException{} }), class: "NotReady", says: "create schedule"},
 		"the claim is lost":       {given: proven(func(c *cloud) { c.recordErr = step.Conflict("lost") }), want: []string{created}, class: "Conflict"},
 		"the sync fails":          {given: proven(func(c *cloud) { c.syncErr = errors.New("no answer") }), want: []string{created}, class: "Failed", says: "no answer"},
-		"target not healthy":      {given: proven(func(c *cloud) { c.report = targets.Report{State: targets.Settled, Detail: "10.0.1.5:5432 is initial"} }), want: []string{created}, class: "NotReady", says: "initial"},
+		"target not healthy":      {given: proven(func(c *cloud) { c.report = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is initial"} }), want: []string{created}, class: "NotReady", says: "initial"},
 		"database moving":         {given: proven(func(c *cloud) { c.report.State = targets.Moving }), want: []string{created}, class: "NotReady", says: "moving"},
 		"database stopped":        {given: proven(func(c *cloud) { c.report.State = targets.Stopped }), want: []string{created}, class: "Failed", says: "redrive"},
 		"not available yet":       {given: proven(func(c *cloud) { c.state = "pending" }), want: []string{created}, class: "NotReady", says: "pending"},

@@ -66,8 +66,8 @@ func (t target) String() string { return net.JoinHostPort(t.Address, strconv.Ito
 type State string
 
 const (
-	Settled  State = "settled"  // exactly the endpoint's address is registered
-	Settling State = "settling" // changed, or waiting for a new target to become healthy
+	Settled  State = "settled"  // exactly the endpoint's address is registered, and it serves
+	Settling State = "settling" // changed, or waiting for a target to become healthy
 	Moving   State = "moving"   // DNS answers differ from one lookup to the next
 	Stopped  State = "stopped"  // the database is stopped, and nothing is to be done
 	Busy     State = "busy"     // someone else holds the lease and does the work
@@ -79,10 +79,9 @@ type Report struct {
 	State State
 	// Address is what the endpoint resolves to; empty when that is not known.
 	Address string
-	// Registered says that Address is registered and not draining, Healthy that
-	// it serves as well, and Available that RDS was asked and calls the database
-	// available.
-	Registered, Healthy, Available bool
+	// Registered says that Address is registered and not draining, Available that
+	// RDS was asked and calls the database available.
+	Registered, Available bool
 	// Detail says in a sentence why the state is not Settled.
 	Detail string
 	// FailingSince is when the state was last good; zero while it is.

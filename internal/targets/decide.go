@@ -29,15 +29,16 @@ type removal struct {
 func (p plan) empty() bool { return len(p.register) == 0 && len(p.deregister) == 0 }
 
 // quiet reports whether there is nothing to do, from what a glance shows: the
-// endpoint's address, and nothing else, is registered. Health is no part of it:
-// a single unhealthy target has nothing to be exchanged for.
+// endpoint's address, and nothing else, is registered, and it serves. A single
+// target that does not has nothing to be exchanged for, but it is no good sync:
+// how long that lasts is what alarms.
 func quiet(b Binding, o observation) bool {
 	address, err := endpointAddress(b, o.answer)
 	if err != nil {
 		return false
 	}
 	registered := o.registered(memory{})
-	return len(registered) == 1 && registered[0] == target{address, b.Port} &&
+	return len(registered) == 1 && registered[0] == target{address, b.Port} && o.serves(registered[0]) &&
 		o.probe(address).TLS != resolve.Mismatch
 }
 
@@ -112,7 +113,6 @@ func (p *plan) conclude(b Binding, o observation, wanted target, registered []ta
 	p.report = Report{
 		Address:    wanted.Address,
 		Registered: slices.Contains(after, wanted),
-		Healthy:    len(p.register) == 0 && slices.Contains(after, wanted) && o.serves(wanted),
 		Available:  o.topology.Status == "available",
 	}
 	switch {
@@ -124,7 +124,7 @@ func (p *plan) conclude(b Binding, o observation, wanted target, registered []ta
 		p.report.State, p.report.Detail = Moving, err.Error()
 	case err != nil:
 		p.report.State, p.err = Failing, fmt.Errorf("sync %s: %w", b.Exposure, err)
-	case len(after) == 1 && len(p.register) == 0:
+	case len(after) == 1 && len(p.register) == 0 && o.serves(wanted):
 		p.report.State = Settled
 	default:
 		p.report.State = Settling

@@ -122,7 +122,7 @@ func TestDecide(t *testing.T) {
 		"back to a draining one: register it again": {observed: seen(resolvesTo(green), targets(states{at(blue): healthy, at(green): draining})),
 			register: []target{at(green)}, state: Settling},
 		"a draining one is no work":               {observed: seen(targets(states{at(blue): healthy, at(green): draining})), state: Settled},
-		"unused is registered: no listener yet":   {observed: seen(targets(states{at(blue): unused})), state: Settled},
+		"unused is registered: no listener yet":   {observed: seen(targets(states{at(blue): unused})), state: Settling},
 		"unused serves nobody: the old one stays": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unused})), state: Settling},
 		"right address, wrong port": {observed: seen(targets(states{{blue, 5433}: unhealthy})),
 			register: []target{at(blue)}, state: Settling},
@@ -202,7 +202,7 @@ func TestQuiet(t *testing.T) {
 		want     bool
 	}{
 		"steady":                     {seen(), true},
-		"unhealthy, but all we have": {seen(targets(states{at(blue): unhealthy})), true},
+		"unhealthy, but all we have": {seen(targets(states{at(blue): unhealthy})), false},
 		"another one draining":       {seen(targets(states{at(blue): healthy, at(green): draining})), true},
 		"moved":                      {seen(resolvesTo(green)), false},
 		"draining itself":            {seen(targets(states{at(blue): draining})), false},

@@ -59,7 +59,7 @@ func (d Deps) now() time.Time {
 func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
 	o, err := d.look(ctx, b, identityDue(b.Exposure, d.now()))
 	if err == nil && quiet(b, o) {
-		return steady(b, o), nil
+		return steady(o), nil
 	}
 	if err == nil {
 		o, err = d.deepen(ctx, b, o)
@@ -75,13 +75,8 @@ func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
 	return d.underLease(ctx, b, func(h *hold) (Report, error) { return h.pass(ctx) })
 }
 
-func steady(b Binding, o observation) Report {
-	wanted := target{o.answer.Lookups[0][0], b.Port}
-	report := Report{State: Settled, Address: wanted.Address, Registered: true, Healthy: o.serves(wanted)}
-	if !report.Healthy {
-		report.Detail = fmt.Sprintf("%s is %s", wanted, o.describe(wanted))
-	}
-	return report
+func steady(o observation) Report {
+	return Report{State: Settled, Address: o.answer.Lookups[0][0], Registered: true}
 }
 
 func judge(b Binding, o observation, m memory, err error) (plan, memory) {

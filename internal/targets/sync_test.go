@@ -38,7 +38,8 @@ func TestSyncCalls(t *testing.T) {
 	}{
 		"steady":                  {world: steadyWorld(), want: glance, state: Settled},
 		"steady without registry": {world: steadyWorld(), fails: map[string]error{"Get": errors.New("no key"), "Lease": errors.New("no key")}, want: glance, state: Settled},
-		"unhealthy is steady":     {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }), want: glance, state: Settled},
+		"unhealthy: since when is remembered, nothing is changed": {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }),
+			want: slices.Concat(change, []string{"Release"}), state: Settling},
 		"failed over": {world: steadyWorld(func(w *world) { w.primary = green }),
 			want: slices.Concat(change, []string{"RegisterTargets", "Release"}), state: Settling},
 		"stopped, and DNS silent: no lease, no write": {world: steadyWorld(func(w *world) {
