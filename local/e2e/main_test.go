@@ -59,7 +59,8 @@ func open(ctx context.Context) error {
 	if cloud, err = stage.Start(setup); err != nil {
 		return err
 	}
-	if err := deploy(setup); err != nil {
+	quietly := func(_ string, work func() error) error { return work() }
+	if err := cloud.Install(setup, quietly); err != nil {
 		return err
 	}
 	return listen(ctx)
@@ -77,14 +78,4 @@ func checkBuilt() error {
 		}
 	}
 	return nil
-}
-
-// deploy synthesizes while it bootstraps: neither needs the other.
-func deploy(ctx context.Context) error {
-	synthesized := make(chan error, 1)
-	go func() { synthesized <- cloud.Synth(ctx) }()
-	if err := errors.Join(cloud.Bootstrap(ctx), <-synthesized); err != nil {
-		return err
-	}
-	return cloud.Deploy(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -33,11 +34,35 @@ func TestTheTaskTokenIsNowhereButInTheRegistry(t *testing.T) {
 		"a message for operators":  strings.Join(news.all(), "\n"),
 		"an event":                 strings.Join(bus.all(), "\n"),
 		"the execution's output":   output.text,
+		"a function's log":         s.logs(),
 	} {
 		if strings.Contains(text, token) {
 			s.Errorf("the task token is in %s", where)
 		}
+		if text == "" {
+			s.Errorf("%s is empty, and proves nothing", where)
+		}
 	}
+}
+
+// logs is what all functions have logged.
+func (s story) logs() string {
+	s.Helper()
+	client := cloudwatchlogs.NewFromConfig(cloud.Config(stage.Customer))
+	groups, err := client.DescribeLogGroups(s.ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: new("/aws/lambda/rdslink-")})
+	s.check(err)
+	var lines []string
+	for _, group := range groups.LogGroups {
+		pages := cloudwatchlogs.NewFilterLogEventsPaginator(client, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: group.LogGroupName})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(s.ctx)
+			s.check(err)
+			for _, event := range page.Events {
+				lines = append(lines, *event.Message)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // token is what the registry keeps as long as the execution waits.
