@@ -54,8 +54,8 @@ local-env: ## print the local cloud's environment: eval "$$(make -s local-env [A
 synth: tools-run ## synthesize the template into cdk.out
 	$(cdk) synth --quiet && ls cdk.out/*.template.json
 
-deploy: tools-run ## deploy to AWS, with your credentials and region (cdk bootstrap once per account and region)
-	$(cdk) deploy
+deploy: tools-run ## deploy to AWS, with your credentials and region (cdk bootstrap once per account and region; ARGS for cdk)
+	$(cdk) deploy $(ARGS)
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
 	@$(operator) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')

@@ -47,6 +47,7 @@ func permissions(r *resources) map[string][]grant {
 			{actions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, resources: []string{table}},
 			{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}},
 		}
+		registryItems   = grant{actions: []string{"dynamodb:PutItem"}, resources: []string{table}}
 		registryIndexes = grant{actions: []string{"dynamodb:Query", "dynamodb:Scan"}, resources: []string{table, table + "/index/*"}}
 		resolverCode    = grant{actions: []string{"s3:GetObject"}, resources: []string{*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())}}
 		resolve         = grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{resolvers}}
@@ -65,13 +66,13 @@ func permissions(r *resources) map[string][]grant {
 	)
 	return map[string][]grant{
 		"gather-rds-details": with(registry,
-			grant{actions: []string{"dynamodb:PutItem"}, resources: []string{table}},
+			registryItems,
 			grant{actions: []string{"rds:DescribeDBInstances"}, resources: []string{r.arn("rds", "db:*")}},
 			grant{actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:DescribeAvailabilityZones", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeLoadBalancers"}, resources: anywhere},
 			grant{actions: []string{"servicequotas:GetServiceQuota"}, resources: []string{r.arn("servicequotas", "vpc/*")}},
 			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
-		"resolve-private-ip": with(registry, resolve,
+		"resolve-private-ip": with(registry, registryItems, resolve,
 			grant{actions: []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{groups}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{vpcs}},
@@ -108,7 +109,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"elasticloadbalancing:DescribeLoadBalancers", "ec2:DescribeVpcEndpointServiceConfigurations", "ec2:DescribeVpcEndpointConnectionNotifications"}, resources: anywhere},
 			grant{actions: []string{"ec2:CreateVpcEndpointServiceConfiguration"}, resources: []string{vpces}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateTags"}, resources: []string{vpces}, conditions: tagsAtBirth("ec2:CreateAction", "CreateVpcEndpointServiceConfiguration")},
-			grant{actions: []string{"ec2:ModifyVpcEndpointServiceConfiguration", "ec2:CreateVpcEndpointConnectionNotification"}, resources: []string{vpces}, conditions: changesOurs},
+			grant{actions: []string{"ec2:ModifyVpcEndpointServiceConfiguration", "ec2:CreateVpcEndpointConnectionNotification", "ec2:ModifyVpcEndpointConnectionNotification"}, resources: []string{vpces}, conditions: changesOurs},
 			grant{actions: []string{"vpce:AllowMultiRegion"}, resources: anywhere},
 		),
 		"allow-principals": with(registry,
