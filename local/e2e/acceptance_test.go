@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"regexp"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -54,11 +56,12 @@ func TestAStrangersRequestIsReportedAndLeftAloneAndTheWaitGoesOn(t *testing.T) {
 	}
 }
 
-func TestARejectionFailsTheExecutionAndSaysWhoseWordItWas(t *testing.T) {
+func TestARejectionFailsTheExecutionAndARedriveWaitsForAnotherRequest(t *testing.T) {
 	s := begin(t)
 	database := s.database("orders-rejected", singleAZ)
 	execution := s.exposes(database)
-	endpoint := s.connects(s.vpc(stage.PushMetrics), s.handoff(database))
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
 	execution.waits()
 	exposure := s.decides(connection.Reject, endpoint)
 	execution.fails("ConnectionRejected", endpoint.ID, stage.PushMetrics, "olga", "ticket 4711", "redrive")
@@ -66,6 +69,32 @@ func TestARejectionFailsTheExecutionAndSaysWhoseWordItWas(t *testing.T) {
 	s.hears(news, exposure, endpoint.ID, "is rejected")
 	if state := s.state(endpoint); state != connection.Rejected {
 		s.Errorf("the request is %s", state)
+	}
+
+	execution.redrive()
+	execution.waits()
+	another := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.decides(connection.Accept, another)
+	execution.succeeds()
+	s.readsOrders(s.client(another, handoff))
+}
+
+func TestAnExpectedAccountIsLetInWithoutAPersonButNotTwice(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-expected", singleAZ)
+	execution := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "acceptance": {"mode": "expected-account"}}`, database.Identifier))
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	execution.succeeds()
+	s.readsOrders(s.client(endpoint, handoff))
+
+	// The account serves all its tenants: whose the second request is, only a person can tell.
+	another := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.asked(another)
+	left := regexp.MustCompile(`"left to a person".*` + another.ID)
+	s.await("the decision function to leave it", func() bool { return left.MatchString(s.logs()) })
+	if state := s.state(another); state != connection.PendingAcceptance {
+		s.Errorf("the second request is %s", state)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/local/stage"
 )
@@ -78,8 +76,7 @@ func TestARedrivenExecutionGoesOnWhereItFailed(t *testing.T) {
 	execution := s.exposes(database)
 	execution.fails("Failed", "elasticloadbalancing:CreateLoadBalancer", "service control policies")
 
-	_, err := sfn.NewFromConfig(cloud.Config(stage.Customer)).RedriveExecution(s.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &execution.arn})
-	s.check(err)
+	execution.redrive()
 	handoff := s.handoff(database)
 	execution.waits()
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/connection"
@@ -175,6 +176,13 @@ func (s story) starts(input string) execution {
 func (s story) exposes(database stage.Database) execution {
 	s.Helper()
 	return s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics"}`, database.Identifier))
+}
+
+// redrive lets an execution that failed go on.
+func (e execution) redrive() {
+	e.Helper()
+	_, err := sfn.NewFromConfig(cloud.Config(stage.Customer)).RedriveExecution(e.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &e.arn})
+	e.check(err)
 }
 
 func (e execution) follow(until func(operator.Progress) bool) operator.Progress {
