@@ -200,7 +200,7 @@ type cloud struct {
 
 func newCloud() *cloud {
 	c := &cloud{key: "code-1.zip", answer: resolve.Answer{Lookups: [][]string{{"10.0.1.1"}}}}
-	c.EC2.Record = func(mutation string) { c.mutate("%s", mutation) }
+	c.Record = func(mutation string) { c.mutate("%s", mutation) }
 	return c
 }
 
