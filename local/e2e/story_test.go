@@ -39,6 +39,11 @@ type story struct {
 // begin begins a story, beside the others.
 func begin(t *testing.T) story {
 	t.Parallel()
+	return alone(t)
+}
+
+// alone begins a story before all others.
+func alone(t *testing.T) story {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return story{t, ctx, operator.New(cloud.Config(stage.Customer))}
