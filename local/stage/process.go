@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a local cloud that ends with this process, however that ends.
@@ -27,6 +29,42 @@ type process struct {
 // it ends.
 func bound() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// boundWithChildren is bound for a command and whatever it starts: it is the first process of a PID namespace.
+func boundWithChildren() (*syscall.SysProcAttr, error) {
+	attributes := bound()
+	attributes.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWPID
+	attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}}
+	attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}}
+	if os.Geteuid() != 0 {
+		return attributes, nil
+	}
+	// Root stays master of everybody's files.
+	var err error
+	if attributes.UidMappings, err = everyID("/proc/self/uid_map"); err != nil {
+		return nil, err
+	}
+	attributes.GidMappings, err = everyID("/proc/self/gid_map")
+	attributes.GidMappingsEnableSetgroups = true
+	return attributes, err
+}
+
+// everyID maps each id of this process's user namespace to itself.
+func everyID(file string) ([]syscall.SysProcIDMap, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var ids []syscall.SysProcIDMap
+	for line := range strings.Lines(string(text)) {
+		var first, outside, count int
+		if _, err := fmt.Sscan(line, &first, &outside, &count); err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		ids = append(ids, syscall.SysProcIDMap{ContainerID: first, HostID: first, Size: count})
+	}
+	return ids, nil
 }
 
 // startProcess starts the local cloud on a port and waits until it answers.
@@ -89,18 +127,19 @@ func (p *process) stop() {
 
 // Run runs a command in the checkout with the account's environment and returns what it prints. What the command starts ends
 // with it, and what it leaves in the directory for temporary files goes with the cloud's own.
-func (c *Cloud) Run(ctx context.Context, account, name string, args ...string) ([]byte, error) {
+func (c *Cloud) Run(ctx context.Context, account, name string, args ...string) (out []byte, err error) {
 	if err := os.MkdirAll(c.temporary(), 0o755); err != nil {
 		return nil, fmt.Errorf("run %s: %w", filepath.Base(name), err)
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = c.Root
 	cmd.Env = append(append(cleanEnvironment(), "TMPDIR="+c.temporary()), c.Environment(account)...)
-	cmd.SysProcAttr = bound()
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // its children, too
+	if cmd.SysProcAttr, err = boundWithChildren(); err != nil {
+		return nil, fmt.Errorf("run %s: %w", filepath.Base(name), err)
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	out, err := cmd.CombinedOutput()
+	out, err = cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		return out, fmt.Errorf("run %s %s: %w", filepath.Base(name), strings.Join(args, " "), context.Cause(ctx))
 	}
