@@ -45,7 +45,14 @@ func play(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "set the stage:", err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if code == 0 {
+		if err := checkPermissions(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
 }
 
 // open starts the local cloud, deploys the app and begins to record what it says.
