@@ -41,9 +41,9 @@ func (q *Request) Answer(w http.ResponseWriter, requestID string, out any) {
 	s.write(w, requestID, http.StatusOK, b.Bytes())
 }
 
-// Refuse writes err as the service does and returns it with its HTTP status filled in. What is not an *Error is a fault
-// of the local cloud: it is logged and answered as InternalFailure.
-func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) *Error {
+// Refuse writes err as the service does. What is not an *Error is a fault of the local cloud: it is logged and answered as
+// InternalFailure.
+func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) {
 	e := s.complete(err)
 	var b bytes.Buffer
 	switch s.Protocol {
@@ -58,7 +58,6 @@ func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) *Er
 		_ = json.NewEncoder(&b).Encode(map[string]string{"__type": e.Code, "message": e.Message})
 	}
 	s.write(w, requestID, e.Status, b.Bytes())
-	return e
 }
 
 func (s *Service) complete(err error) *Error {
@@ -104,21 +103,22 @@ func (s *Service) write(w http.ResponseWriter, requestID string, status int, bod
 	_, _ = w.Write(body)
 }
 
-// Serve runs the request's operation out of ops and writes what it answers. It returns the refusal, if it was one.
-func (q *Request) Serve(w http.ResponseWriter, r *http.Request, requestID string, ops Operations) *Error {
+// Serve runs the request's operation out of ops and writes what it answers.
+func (q *Request) Serve(w http.ResponseWriter, r *http.Request, requestID string, ops Operations) {
 	op := ops[q.Action]
 	if op == nil || !q.Known() {
-		return q.Service.Refuse(w, requestID, &Error{
+		q.Service.Refuse(w, requestID, &Error{
 			Code: "NotImplemented", Status: http.StatusNotImplemented,
 			Message: fmt.Sprintf("The local cloud does not have %s of %s.", q.Action, q.Service.Name),
 		})
+		return
 	}
 	out, err := op(r.Context(), q.Decode)
 	if err != nil {
-		return q.Service.Refuse(w, requestID, err)
+		q.Service.Refuse(w, requestID, err)
+		return
 	}
 	q.Answer(w, requestID, out)
-	return nil
 }
 
 // Handler serves one service alone, as tests of its operations want it: no identity beside what the request's context
