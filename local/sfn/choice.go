@@ -84,15 +84,7 @@ func (r *reader) comparison() func(scope) (bool, error) {
 		if compare == nil {
 			continue
 		}
-		operand := func(scope) (any, error) { return nil, nil }
-		if byPath {
-			if other := r.pointer(field); other != nil {
-				operand = other.find
-			}
-		} else {
-			literal := r.take(field)
-			operand = func(scope) (any, error) { return literal, nil }
-		}
+		operand := r.operand(field, byPath)
 		return func(in scope) (bool, error) {
 			left, err := variable.find(in)
 			if err != nil {
@@ -104,6 +96,15 @@ func (r *reader) comparison() func(scope) (bool, error) {
 	}
 	r.problem("", "One comparison operator that is supported is required")
 	return nil
+}
+
+// operand is what a comparison's field compares with: what its path finds, or its value itself.
+func (r *reader) operand(field string, byPath bool) expression {
+	if byPath {
+		return r.pointer(field).find
+	}
+	literal := r.take(field)
+	return func(scope) (any, error) { return literal, nil }
 }
 
 // typeTests are the operators that ask what a variable is.

@@ -234,6 +234,9 @@ func runtime(at position, err error) *failure {
 	return f
 }
 
+// causef is an error that is a failure's cause word for word: with AWS's capital, and full stop where it has one.
+func causef(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
 // tooLarge is worded as in test_states_errors.snapshot.json of 21 Mar 2024.
 func tooLarge(what string) *failure {
 	return failed("States.DataLimitExceeded", fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", what))

@@ -1,6 +1,7 @@
 package sfn
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func TestValidateStateMachine(t *testing.T) {
 			`"message":"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'"}`,
 	} {
 		w := httptest.NewRecorder()
-		ValidateStateMachine(w, httptest.NewRequest("POST", "/_local/validate-state-machine", strings.NewReader(definition)))
+		ValidateStateMachine(w, httptest.NewRequest(http.MethodPost, "/_local/validate-state-machine", strings.NewReader(definition)))
 		if got := strings.TrimSpace(w.Body.String()); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

@@ -55,10 +55,6 @@ type duration struct {
 	untilPath   *Path
 }
 
-func (d duration) given() bool {
-	return d != duration{}
-}
-
 // text is a string, or an expression that computes it.
 type text struct {
 	literal *string

@@ -35,12 +35,11 @@ func (r *reader) note(code, at, message string) {
 }
 
 // require notes the missing of names as AWS does: all in one problem.
-func (r *reader) require(names ...string) bool {
+func (r *reader) require(names ...string) {
 	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := r.fields[name]; return ok })
 	if len(missing) > 0 {
 		r.problem("", "These fields are required: [%s]", strings.Join(missing, ", "))
 	}
-	return len(missing) == 0
 }
 
 func (r *reader) has(field string) bool {

@@ -97,14 +97,14 @@ func (r *run) visitChoice(s *State, at position) (any, string, *failure) {
 		matched, err := c.matches(in)
 		var missing *missingError
 		if errors.As(err, &missing) {
-			return nil, "", runtime(at, fmt.Errorf("Invalid path '%s': The choice state's condition path references an invalid value.", missing.path.text))
+			return nil, "", runtime(at, causef("Invalid path '%s': The choice state's condition path references an invalid value.", missing.path.text))
 		}
 		if matched {
 			return output, c.next, nil
 		}
 	}
 	if s.Default == "" {
-		f := runtime(at, errors.New("Failed to transition out of the state. The state does not point to a next state."))
+		f := runtime(at, causef("Failed to transition out of the state. The state does not point to a next state."))
 		f.name = ptr("States.NoChoiceMatched")
 		return nil, "", f
 	}
@@ -134,7 +134,7 @@ func (t text) value(in scope) (*string, error) {
 	}
 	s, ok := v.(string)
 	if !ok {
-		return nil, fmt.Errorf("The field '%s' does not reference a string: %s", t.field, encode(v))
+		return nil, causef("The field '%s' does not reference a string: %s", t.field, encode(v))
 	}
 	return &s, nil
 }
@@ -163,10 +163,10 @@ func (d duration) length(in scope, field string) (time.Duration, error) {
 		n, _ := v.(json.Number)
 		seconds, err := n.Int64()
 		if err != nil {
-			return 0, fmt.Errorf("The %s parameter cannot be parsed as a long value: %s == %s", field, d.secondsPath.text, encode(v))
+			return 0, causef("The %s parameter cannot be parsed as a long value: %s == %s", field, d.secondsPath.text, encode(v))
 		}
 		if seconds < 0 {
-			return 0, fmt.Errorf("The %s parameter references a negative value: %s == %d", field, d.secondsPath.text, seconds)
+			return 0, causef("The %s parameter references a negative value: %s == %d", field, d.secondsPath.text, seconds)
 		}
 		return time.Duration(seconds) * time.Second, nil
 	case d.untilPath != nil:
@@ -176,7 +176,7 @@ func (d duration) length(in scope, field string) (time.Duration, error) {
 		}
 		until, ok := timestamp(v)
 		if !ok {
-			return 0, fmt.Errorf("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %v", d.untilPath.text, v)
+			return 0, causef("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %v", d.untilPath.text, v)
 		}
 		return time.Until(until), nil
 	case d.until != nil:

@@ -2,7 +2,6 @@ package sfn
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -174,7 +173,7 @@ func (r *run) prepare(s *State, at position, context any) (call, *failure) {
 	members := parameters.(map[string]any) // Parse has seen FunctionName in it
 	function, ok := members["FunctionName"].(string)
 	if !ok {
-		return call{}, runtime(at, fmt.Errorf("The field 'FunctionName' must be a STRING: %s", encode(members["FunctionName"])))
+		return call{}, runtime(at, causef("The field 'FunctionName' must be a STRING: %s", encode(members["FunctionName"])))
 	}
 	payload, ok := members["Payload"]
 	if !ok {

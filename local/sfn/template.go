@@ -65,7 +65,7 @@ func notFound(err error, field string, in scope) error {
 	if !errors.As(err, &missing) {
 		return err
 	}
-	return fmt.Errorf("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", missing.path.text, field, encode(in.input))
+	return causef("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", missing.path.text, field, encode(in.input))
 }
 
 // compileExpression reads a path or an intrinsic function.
