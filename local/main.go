@@ -128,11 +128,12 @@ func enclose(o options) error {
 
 // await waits until the inner process ends, or ends it: it is PID 1 there, so everything that it started ends too.
 func await(ctx context.Context, cmd *exec.Cmd) error {
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var end error
+	ended := make(chan struct{})
+	go func() { end = cmd.Wait(); close(ended) }()
 	select {
-	case err := <-ended:
-		return err
+	case <-ended:
+		return end
 	case <-ctx.Done():
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -131,8 +131,8 @@ func (d detached) start(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start local cloud: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }() // the log says why
 	if err := awaitReady(ctx, log.Name(), ended); err != nil {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		return fmt.Errorf("start local cloud: %w", err)
@@ -141,7 +141,7 @@ func (d detached) start(ctx context.Context) error {
 }
 
 // awaitReady waits until the log says that the cloud is ready.
-func awaitReady(ctx context.Context, log string, ended <-chan error) error {
+func awaitReady(ctx context.Context, log string, ended <-chan struct{}) error {
 	for {
 		said, err := os.ReadFile(log)
 		if err != nil || strings.Contains(string(said), "ready http") {

@@ -168,11 +168,11 @@ func (f *fakeAWS) Claim(ctx context.Context, seed registry.Exposure, execution s
 	return seed, nil
 }
 
-// rulesOf fills a group with n rules of somebody else's.
-func rulesOf(group string, n int) []ec2types.SecurityGroupRule {
+// otherRules are n rules of somebody else's in the database's group.
+func otherRules(n int) []ec2types.SecurityGroupRule {
 	var rules []ec2types.SecurityGroupRule
 	for i := range n {
-		rules = append(rules, ec2types.SecurityGroupRule{GroupId: &group, IsEgress: aws.Bool(false), IpProtocol: aws.String("tcp"),
+		rules = append(rules, ec2types.SecurityGroupRule{GroupId: aws.String("sg-db"), IsEgress: aws.Bool(false), IpProtocol: aws.String("tcp"),
 			FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), CidrIpv4: aws.String("192.168." + strconv.Itoa(i) + ".0/24")})
 	}
 	return rules

@@ -254,7 +254,7 @@ func TestWhatCannotWorkIsRefusedBeforeAnythingIsMade(t *testing.T) {
 		}, want: "no usable subnet"},
 		"a full zone":             {change: func(f *fakeAWS) { f.subnets[1].AvailableIpAddressCount = aws.Int32(0) }, want: "zone euc1-az2 has a free address"},
 		"another account's group": {change: func(f *fakeAWS) { f.groups[0].OwnerId = aws.String("999999999999") }, want: "belong to another account"},
-		"a full group":            {change: func(f *fakeAWS) { f.rules = rulesOf("sg-db", 58) }, want: "room for 3 more rules"},
+		"a full group":            {change: func(f *fakeAWS) { f.rules = otherRules(58) }, want: "room for 3 more rules"},
 		"no load balancer left":   {change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50) }, want: "its limit is 50"},
 		"a zone without other regions": {input: option(`"supportedRegions":["eu-west-1"]`),
 			change: func(f *fakeAWS) { f.subnets[0].AvailabilityZoneId = aws.String("use1-az3") }, want: "includes zone use1-az3"},
@@ -285,15 +285,15 @@ func TestWhatStillWorks(t *testing.T) {
 		groups  []string
 	}{
 		"a database that is being modified": {change: func(f *fakeAWS) { f.instances[0].DBInstanceStatus = aws.String("modifying") }},
-		"a raised rules quota":              {change: func(f *fakeAWS) { f.rules, f.ruleLimit = rulesOf("sg-db", 58), 100 }},
+		"a raised rules quota":              {change: func(f *fakeAWS) { f.rules, f.ruleLimit = otherRules(58), 100 }},
 		"a full group with rules of ours": {change: func(f *fakeAWS) {
-			f.rules = rulesOf("sg-db", 60)
+			f.rules = otherRules(60)
 			for i := range 3 {
 				f.rules[i].Tags = owned.EC2Tags(owned.RuleTags(owned.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics"), nil))
 			}
 		}},
 		"the group with room comes first": {change: func(f *fakeAWS) {
-			f.rules = rulesOf("sg-db", 60)
+			f.rules = otherRules(60)
 			f.groups = append(f.groups, ec2types.SecurityGroup{GroupId: aws.String("sg-roomy"), OwnerId: aws.String(account)})
 			f.instances[0].VpcSecurityGroups = append(f.instances[0].VpcSecurityGroups,
 				rdstypes.VpcSecurityGroupMembership{VpcSecurityGroupId: aws.String("sg-roomy"), Status: aws.String("active")})

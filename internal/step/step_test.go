@@ -89,8 +89,7 @@ func TestHandler(t *testing.T) {
 			if row.want == "" && err == nil {
 				return
 			}
-			// aws-lambda-go asserts this very type, not something that wraps it.
-			reported, byValue := err.(messages.InvokeResponse_Error)
+			reported, byValue := err.(messages.InvokeResponse_Error) //nolint:errorlint // aws-lambda-go asserts this very type, not something that wraps it
 			if !byValue || reported.Type != row.want {
 				t.Errorf("error = %#v, want type %s", err, row.want)
 			}

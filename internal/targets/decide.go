@@ -120,7 +120,7 @@ func (p *plan) conclude(b Binding, o observation, wanted target, registered []ta
 		p.report.State, p.err = Failing, fmt.Errorf("sync %s: the last target is not the database any more: %s", b.Exposure, p.deregister[0].reason)
 	case o.stopped() && p.empty():
 		p.report.State, p.report.Detail = Stopped, "the database is "+o.topology.Status
-	case err == errMoving:
+	case errors.Is(err, errMoving):
 		p.report.State, p.report.Detail = Moving, err.Error()
 	case err != nil:
 		p.report.State, p.err = Failing, fmt.Errorf("sync %s: %w", b.Exposure, err)

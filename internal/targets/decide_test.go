@@ -221,7 +221,7 @@ func TestQuiet(t *testing.T) {
 }
 
 func TestMemory(t *testing.T) {
-	after := func(d time.Duration) time.Time { return noon.Add(d) }
+	after := noon.Add
 	m := memory{}.failing(noon)
 	if again := m.failing(after(time.Minute)); !again.equal(m) {
 		t.Errorf("a failure that lasts is written every minute: %+v", again)

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -253,7 +254,7 @@ func TestHandOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := &world{outcomes: []string{"ok"}, settings: standard, policy: allowRule}
 			r := httptest.NewRecorder()
-			w.delivery().ServeHTTP(r, httptest.NewRequest("POST", "/_local/deliver", strings.NewReader(test.body)))
+			w.delivery().ServeHTTP(r, httptest.NewRequest(http.MethodPost, "/_local/deliver", strings.NewReader(test.body)))
 			if r.Code != test.status {
 				t.Errorf("status %d: %s", r.Code, r.Body)
 			}

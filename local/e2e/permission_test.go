@@ -54,8 +54,7 @@ func checkPermissions(ctx context.Context) error {
 
 // permission is the action in IAM that a call needs, where it is not the operation's own name.
 func permission(service, operation string) string {
-	switch service + ":" + operation {
-	case "lambda:Invoke":
+	if service == "lambda" && operation == "Invoke" {
 		return "lambda:InvokeFunction"
 	}
 	return service + ":" + operation

@@ -262,8 +262,8 @@ func (b *fakeBalancers) Forward(ctx context.Context, arn, zoneID string, port ui
 }
 
 // change makes the load balancer another one.
-func (b *fakeBalancers) change(arn string, to func(*LoadBalancer)) {
-	lb := b.byARN[arn]
+func (b *fakeBalancers) change(to func(*LoadBalancer)) {
+	lb := b.byARN[balancer]
 	to(&lb)
-	b.byARN[arn] = lb
+	b.byARN[balancer] = lb
 }

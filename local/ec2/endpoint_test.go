@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -280,7 +281,7 @@ func TestAnEndpointIsCutOff(t *testing.T) {
 			must(c, consumer, c.deleteEndpoints, sdk.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
 		},
 		"when the listener goes": func(c *cloud, _ *types.ServiceConfiguration, _ *types.VpcEndpoint) {
-			c.balancers.change(balancer, func(lb *LoadBalancer) { lb.Ports = nil })
+			c.balancers.change(func(lb *LoadBalancer) { lb.Ports = nil })
 			c.underLock(func() bool { c.PortsChanged(balancer); return true })
 		},
 	} {
@@ -294,7 +295,7 @@ func TestAnEndpointIsCutOff(t *testing.T) {
 			}
 			greeting(t, conn)
 			end(c, svc, e)
-			if _, err := conn.Read(make([]byte, 1)); err == nil || err == io.EOF {
+			if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 				t.Errorf("the connection ended with %v, want a reset", err)
 			}
 			if _, err := c.network.dial(c.consumerVPC, at); err == nil {
@@ -307,7 +308,7 @@ func TestAnEndpointIsCutOff(t *testing.T) {
 func TestAnEndpointListensOnTheLoadBalancersPorts(t *testing.T) {
 	c := newCloud(t)
 	_, e := c.connected()
-	c.balancers.change(balancer, func(lb *LoadBalancer) { lb.Ports = []uint16{5432, 5433} })
+	c.balancers.change(func(lb *LoadBalancer) { lb.Ports = []uint16{5432, 5433} })
 	c.underLock(func() bool { c.PortsChanged(balancer); return true })
 	conn, err := c.network.dial(c.consumerVPC, c.firstAddress(e, 5433))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 func TestEndpointServiceRefusals(t *testing.T) {
 	create := func(prepare func(*LoadBalancer), in sdk.CreateVpcEndpointServiceConfigurationInput) func(*cloud) error {
 		return func(c *cloud) error {
-			c.balancers.change(balancer, prepare)
+			c.balancers.change(prepare)
 			return try(c, provider, c.createEndpointService, in)
 		}
 	}
@@ -149,7 +149,7 @@ func TestAServiceBecomesAvailableAndHoldsItsLoadBalancerUntilDeleted(t *testing.
 func TestAModificationReadsTheLoadBalancersZonesAgain(t *testing.T) {
 	c := newCloud(t)
 	svc := c.service()
-	c.balancers.change(balancer, func(lb *LoadBalancer) { lb.ZoneIDs = []string{"euc1-az1", "euc1-az2", "euc1-az3"} })
+	c.balancers.change(func(lb *LoadBalancer) { lb.ZoneIDs = []string{"euc1-az1", "euc1-az2", "euc1-az3"} })
 	if got := c.configuration(*svc.ServiceId).AvailabilityZoneIds; len(got) != 2 {
 		t.Errorf("zones %v without a modification", got)
 	}

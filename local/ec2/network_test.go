@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -51,7 +52,7 @@ func TestAConsumerReachesAServiceOnlyThroughItsEndpointAndItsSecurityGroup(t *te
 	}
 
 	must(c, consumer, c.deleteEndpoints, sdk.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
-	if _, err := conn.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("the connection ended with %v, want it cut", err)
 	}
 	c.eventually("endpoint gone", func() bool { return len(c.endpoints) == 0 })

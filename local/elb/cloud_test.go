@@ -155,7 +155,7 @@ func (c *cloud) setBlind(node netip.Addr, blind bool) {
 }
 
 // database listens at an address and greets with it.
-func (c *cloud) database(t *testing.T, address string) net.Listener {
+func (c *cloud) database(t *testing.T, address string) {
 	t.Helper()
 	l, err := c.Listen(vpc, netip.MustParseAddrPort(address+":5432"))
 	if err != nil {
@@ -175,12 +175,11 @@ func (c *cloud) database(t *testing.T, address string) net.Listener {
 			}()
 		}
 	}()
-	return l
 }
 
-// kill stops listening there.
-func (c *cloud) kill(address string) {
-	at := netip.MustParseAddrPort(address + ":5432")
+// kill makes the database at 10.0.1.10 stop listening.
+func (c *cloud) kill() {
+	at := netip.MustParseAddrPort("10.0.1.10:5432")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.listeners[at].Close()
@@ -204,18 +203,17 @@ func newBed(t *testing.T) *bed {
 	}
 	b := &bed{s, c, t, wire.WithCaller(context.Background(), wire.Caller{Account: account})}
 	t.Cleanup(func() {
-		locked(b, func() (struct{}, error) {
-			for _, lb := range s.loadBalancers {
-				lb.flows.reset()
-			}
-			for _, l := range s.listeners {
-				l.close()
-			}
-			clear(s.targetGroups)
-			clear(s.listeners)
-			clear(s.loadBalancers)
-			return struct{}{}, nil
-		})
+		w.Lock()
+		defer w.Unlock()
+		for _, lb := range s.loadBalancers {
+			lb.flows.reset()
+		}
+		for _, l := range s.listeners {
+			l.close()
+		}
+		clear(s.targetGroups)
+		clear(s.listeners)
+		clear(s.loadBalancers)
 	})
 	return b
 }

@@ -183,8 +183,9 @@ func (s *Service) publishNames(lb *loadBalancer) {
 
 func (s *Service) deleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
 	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
-	if err != nil { // "If the load balancer does not exist or has already been deleted, the call succeeds" (API_DeleteLoadBalancer)
-		return &elb.DeleteLoadBalancerOutput{}, nil
+	if err != nil {
+		// "If the load balancer does not exist or has already been deleted, the call succeeds" (API_DeleteLoadBalancer)
+		return &elb.DeleteLoadBalancerOutput{}, nil //nolint:nilerr // not found is success
 	}
 	if lb.attributes.get(loadBalancerAttributes, deletionProtection) == "true" {
 		return nil, wire.Errorf("OperationNotPermitted", "Load balancer '%s' cannot be deleted because deletion protection is enabled", lb.arn)

@@ -43,7 +43,7 @@ func TestTargetBecomesHealthyAndUnhealthyByItsAnswers(t *testing.T) {
 	b.awaitHealth(group, "10.0.1.10", unhealthy)
 	b.database(t, "10.0.1.10")
 	b.awaitHealth(group, "10.0.1.10", healthy)
-	b.kill("10.0.1.10")
+	b.kill()
 	b.awaitHealth(group, "10.0.1.10", unhealthy)
 }
 
@@ -278,11 +278,11 @@ func TestConnectionsOfTargetsThatGo(t *testing.T) {
 			b.database(b.t, "10.0.2.10")
 			b.registerAddresses(group, "10.0.2.10")
 			b.awaitHealth(group, "10.0.2.10", healthy)
-			b.kill("10.0.1.10")
+			b.kill()
 			b.awaitHealth(group, "10.0.1.10", unhealthy)
 		}, true},
 		"live on when all are unhealthy": {"target-group-health-checks.html", func(b *bed, group string) {
-			b.kill("10.0.1.10")
+			b.kill()
 			b.awaitHealth(group, "10.0.1.10", unhealthy)
 		}, false},
 		"live on when the attribute is off": {"API_TargetGroupAttribute", func(b *bed, group string) {
@@ -290,7 +290,7 @@ func TestConnectionsOfTargetsThatGo(t *testing.T) {
 			b.database(b.t, "10.0.2.10")
 			b.registerAddresses(group, "10.0.2.10")
 			b.awaitHealth(group, "10.0.2.10", healthy)
-			b.kill("10.0.1.10")
+			b.kill()
 			b.awaitHealth(group, "10.0.1.10", unhealthy)
 		}, false},
 		"live on after deregistration": {"API_TargetGroupAttribute", func(b *bed, group string) {

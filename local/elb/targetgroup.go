@@ -96,8 +96,9 @@ func (s *Service) modifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGro
 
 func (s *Service) deleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
 	g, err := s.targetGroup(ctx, *in.TargetGroupArn)
-	if err != nil { // deleting what is gone succeeds, as with load balancers; the API's errors list only ResourceInUse
-		return &elb.DeleteTargetGroupOutput{}, nil
+	if err != nil {
+		// Deleting what is gone succeeds, as with load balancers; the API's errors list only ResourceInUse.
+		return &elb.DeleteTargetGroupOutput{}, nil //nolint:nilerr // not found is success
 	}
 	if s.user(g) != nil {
 		return nil, wire.Errorf("ResourceInUse", "Target group '%s' is currently in use by a listener or a rule", g.arn)

@@ -360,6 +360,7 @@ func (c *vpcCloud) connect(t *testing.T, headers map[string]string, host string,
 	if err != nil || answer.StatusCode != status {
 		t.Fatal(answer, err)
 	}
+	_ = answer.Body.Close() // the connection stays open
 	return buffered{conn, r}
 }
 

@@ -147,6 +147,7 @@ func (c *Cloud) Dial(ctx context.Context, at Place, address string) (net.Conn, e
 		_ = conn.Close()
 		return nil, fmt.Errorf("dial %s from %s: %w", address, at.Subnet, err)
 	}
+	defer func() { _ = response.Body.Close() }() // the connection stays open
 	if response.StatusCode != http.StatusOK {
 		reason, _ := io.ReadAll(response.Body)
 		_ = conn.Close()

@@ -39,8 +39,8 @@ func TestWhatACommandStartsEndsWhen(t *testing.T) {
 		},
 		"its context ends": func(_ *testing.T, root string) func() {
 			ctx, cancel := context.WithCancel(context.Background())
-			ended := make(chan error)
-			go func() { ended <- runFamily(ctx, root) }()
+			ended := make(chan struct{})
+			go func() { _ = runFamily(ctx, root); close(ended) }()
 			return func() { cancel(); <-ended }
 		},
 	}

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -102,7 +103,7 @@ func TestAnEmptyResultIsAnEmptyList(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader("Action=DescribeVpcs")))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("Action=DescribeVpcs")))
 	if !strings.Contains(w.Body.String(), "<vpcSet></vpcSet>") {
 		t.Error(w.Body.String())
 	}

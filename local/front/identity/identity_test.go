@@ -3,6 +3,7 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestWhoSignedIsRead(t *testing.T) {
 		"a key that nobody gave out": {aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "x"}, wire.Caller{}, "InvalidClientTokenId"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			header, query := httptest.NewRequest("POST", "/", nil), httptest.NewRequest("GET", "/", nil)
+			header, query := httptest.NewRequest(http.MethodPost, "/", nil), httptest.NewRequest(http.MethodGet, "/", nil)
 			signer := v4.NewSigner()
 			if err := signer.SignHTTP(context.Background(), c.credentials, header, "", "ec2", "eu-central-1", time.Now()); err != nil {
 				t.Fatal(err)
@@ -42,7 +43,9 @@ func TestWhoSignedIsRead(t *testing.T) {
 				is  func() (wire.Caller, string, error)
 			}{
 				{"header", func() (wire.Caller, string, error) { return identity.Read(header) }},
-				{"query", func() (wire.Caller, string, error) { return identity.Read(httptest.NewRequest("GET", url, nil)) }},
+				{"query", func() (wire.Caller, string, error) {
+					return identity.Read(httptest.NewRequest(http.MethodGet, url, nil))
+				}},
 			} {
 				caller, service, err := r.is()
 				if caller != c.caller || service != "ec2" || code(err) != c.code {
@@ -54,7 +57,7 @@ func TestWhoSignedIsRead(t *testing.T) {
 }
 
 func TestAForwardedRequestIsRoots(t *testing.T) {
-	r := httptest.NewRequest("POST", "/", nil)
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	if err := v4.NewSigner().SignHTTP(context.Background(), identity.Credentials(role, "orders"), r, "", "sns", "eu-central-1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +69,7 @@ func TestAForwardedRequestIsRoots(t *testing.T) {
 }
 
 func TestAnUnsignedRequestIsNobodys(t *testing.T) {
-	if _, _, err := identity.Read(httptest.NewRequest("GET", "/", nil)); code(err) != "MissingAuthenticationToken" {
+	if _, _, err := identity.Read(httptest.NewRequest(http.MethodGet, "/", nil)); code(err) != "MissingAuthenticationToken" {
 		t.Error(err)
 	}
 }
