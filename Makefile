@@ -73,15 +73,15 @@ clean: ## remove everything that was built
 app: functions build/bin/infra
 	@build/bin/infra
 
-functions:
+functions: build/.modules
 	$(phase) "build the functions ($(ARCH))" tools/build-functions $(ARCH)
 
 # Go knows best whether a program is up to date.
-build/bin/infra: FORCE
+build/bin/infra: build/.modules FORCE
 	$(phase) "build the CDK app" go build -o $@ ./infra
-build/bin/local: FORCE
+build/bin/local: build/.modules FORCE
 	$(phase) "build the local cloud" go build -o $@ ./local
-build/bin/demo: FORCE
+build/bin/demo: build/.modules FORCE
 	$(phase) "build the demo" go build -o $@ ./local/demo
 FORCE:
 
@@ -92,6 +92,10 @@ check:
 tools-run: build/.npm build/.ministack
 tools-check: build/.aws build/bin/golangci-lint-v2.15.0
 
+# Go says nothing while it downloads all at once.
+build/.modules: go.sum
+	$(phase) "download the Go modules" go mod download
+	@mkdir -p build && touch $@
 build/.npm: tools/package-lock.json
 	$(phase) "install aws-cdk, asl-validator, PostgreSQL" tools/install-npm
 	@touch $@
