@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,7 +23,7 @@ import (
 // Deps are the services that a sync talks to.
 type Deps struct {
 	ELB      ELB
-	RDS      database.API
+	RDS      database.TopologyAPI
 	EC2      ec2.DescribeNetworkInterfacesAPIClient
 	Lambda   resolve.Invoker
 	Registry Registry
@@ -75,11 +76,12 @@ func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
 	return d.underLease(ctx, b, func(h *hold) (Report, error) { return h.pass(ctx) })
 }
 
+// steady is the report of a quiet tick.
 func steady(b Binding, o observation) Report {
-	wanted := target{o.answer.Lookups[0][0], b.Port}
-	report := Report{State: Settled, Address: wanted.Address, Registered: true, Healthy: o.serves(wanted)}
+	wanted, _ := o.wanted(b) // quiet has seen that there is no error
+	report := Report{State: Settled, Address: addressesOf(wanted), Registered: true, Healthy: slices.ContainsFunc(wanted, o.serves)}
 	if !report.Healthy {
-		report.Detail = fmt.Sprintf("%s is %s", wanted, o.describe(wanted))
+		report.Detail = o.describe(wanted)
 	}
 	return report
 }
