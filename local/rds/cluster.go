@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -106,37 +107,32 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 	}, nil
 }
 
+// volumeCreation is how long an Aurora cluster takes until it can have members. Nobody has published a figure.
+const volumeCreation = time.Minute
+
 // form makes the cluster's volume, and starts the members that there are already.
 func (s *Service) form(c *cluster, password string) {
 	config := ServerConfig{ID: c.resourceID, Engine: c.engine, User: c.user, Password: password, Database: c.database}
 	var v Volume
-	s.work(&c.resource, s.world.Delays.DatabaseCreation, func(context.Context) (err error) {
+	s.work(&c.resource, volumeCreation, func(context.Context) (err error) {
 		v, err = s.engine.CreateVolume(config)
 		return err
 	}, func() {
 		c.volume = v
-		if len(c.members) == 0 {
-			c.status = available
-			s.publish(&c.resource, clusterCreated)
-			return
-		}
 		for _, i := range c.members {
 			s.join(i)
 		}
-		s.awaitMembers(c, func() { s.publish(&c.resource, clusterCreated) })
+		s.settle(c)
 	})
 }
 
-// awaitMembers makes c available when all its members have joined.
-func (s *Service) awaitMembers(c *cluster, then func()) {
-	joined := c.joined
-	s.work(&c.resource, 0, func(context.Context) error {
-		<-joined
-		return nil
-	}, func() {
+// settle makes a new cluster available when all its members are.
+func (s *Service) settle(c *cluster) {
+	waits := func(i *instance) bool { return i.status != available }
+	if c.status == creating && !slices.ContainsFunc(c.members, waits) {
 		c.status = available
-		then()
-	})
+		s.publish(&c.resource, clusterCreated)
+	}
 }
 
 func (s *Service) describeDBClusters(ctx context.Context, in *rds.DescribeDBClustersInput) (*rds.DescribeDBClustersOutput, error) {

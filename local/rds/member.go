@@ -107,6 +107,7 @@ func (s *Service) join(i *instance) {
 		s.publishNames(c)
 		s.publish(&i.resource, instanceCreated)
 		s.publish(&i.resource, topologyUpdated)
+		s.settle(c)
 	})
 }
 
