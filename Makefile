@@ -12,12 +12,15 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_DEPRECATED := quiet
 export CDK_DISABLE_CLI_TELEMETRY := true
 
+# Where the local cloud listens.
+LOCAL_PORT ?= 4566
+
 phase := @tools/phase
 cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench local local-down synth deploy start approve reject functions app tools-run tools-check clean
+.PHONY: help check demo test lint bench local local-down local-env synth deploy start approve reject functions app tools-run tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,10 +28,10 @@ help: ## print this list
 	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve or reject.'
 	@echo '  INPUT: the whole input as JSON instead (make start).  APPROVE=ask: the demo asks you.'
 
-demo: tools-run functions build/bin/infra build/bin/local build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
+demo: check tools-run functions build/bin/infra build/bin/local build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
 	@build/bin/demo
 
-test: tools-run tools-check functions build/bin/infra build/bin/local ## every test, and lint
+test: check tools-run tools-check functions build/bin/infra build/bin/local ## every test, and lint
 	$(phase) "go vet" go vet ./...
 	$(phase) "lint" $(MAKE) --silent lint
 	$(phase) "go test" go test -timeout 15m ./...
@@ -39,17 +42,20 @@ lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the te
 	build/aws/bin/cfn-lint --non-zero-exit-code warning --ignore-checks W3005 -- build/lint/rdslink.template.json
 	for f in statemachine/*.asl.json; do build/node_modules/.bin/asl-validator --json-path "$$f" || exit 1; done
 
-local: tools-run functions build/bin/infra build/bin/local ## start the local cloud with the app deployed, and print the environment for aws and cdk
-	@build/bin/local up
+local: check tools-run functions build/bin/infra build/bin/local ## start the local cloud with the app deployed, and print the environment for aws and cdk
+	@build/bin/local up --port $(LOCAL_PORT)
 
 local-down: ## stop the local cloud
-	@build/bin/local down
+	@build/bin/local down --port $(LOCAL_PORT)
+
+local-env: ## print the local cloud's environment: eval "$$(make -s local-env [ACCOUNT=…])"
+	@build/bin/local env --port $(LOCAL_PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
 
 synth: tools-run ## synthesize the template into cdk.out
 	$(cdk) synth --quiet && ls cdk.out/*.template.json
 
-deploy: tools-run ## deploy to AWS, with your credentials and region (cdk bootstrap once per account and region)
-	$(cdk) deploy
+deploy: tools-run ## deploy to AWS, with your credentials and region (cdk bootstrap once per account and region; ARGS for cdk)
+	$(cdk) deploy $(ARGS)
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
 	@$(operator) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')
@@ -78,6 +84,10 @@ build/bin/local: FORCE
 build/bin/demo: FORCE
 	$(phase) "build the demo" go build -o $@ ./local/demo
 FORCE:
+
+# Before anything is built or fetched.
+check:
+	$(phase) "check this machine" tools/check
 
 tools-run: build/.npm build/.ministack
 tools-check: build/.aws build/bin/golangci-lint-v2.15.0

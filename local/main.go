@@ -1,6 +1,9 @@
 // Local is a cloud on this machine: the parts of AWS that rdslink and its users meet, behind one endpoint.
 //
-//	local serve --port 4566
+//	local up      starts it, deploys the app, prints the environment; goes on until
+//	local down    ends it
+//	local env     prints the environment again
+//	local serve   is the cloud itself, which ends with this process
 //
 // The front and what it starts live in Linux namespaces of their own and end with this process, however it ends.
 package main
@@ -26,20 +29,29 @@ import (
 // insideVariable tells the process that it is the one inside.
 const insideVariable = "RDSLINK_LOCAL_INSIDE"
 
+var commands = map[string]func(args []string) error{"up": up, "down": down, "env": environment, "serve": serve}
+
 func main() {
-	if len(os.Args) < 2 || os.Args[1] != "serve" {
-		fmt.Fprintln(os.Stderr, "usage: local serve [flags]; local serve --help lists them")
+	var run func([]string) error
+	if len(os.Args) > 1 {
+		run = commands[os.Args[1]]
+	}
+	if run == nil {
+		fmt.Fprintln(os.Stderr, "usage: local up|down|env|serve [flags]; --help lists the flags")
 		os.Exit(2)
 	}
-	o := readOptions(os.Args[2:])
-	run := enclose
-	if os.Getenv(insideVariable) != "" {
-		run = inside
-	}
-	if err := run(o); err != nil {
+	if err := run(os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "local:", err)
 		os.Exit(1)
 	}
+}
+
+func serve(args []string) error {
+	o := readOptions(args)
+	if os.Getenv(insideVariable) != "" {
+		return inside(o)
+	}
+	return enclose(o)
 }
 
 // options are what a run is told.
@@ -58,7 +70,7 @@ func readOptions(args []string) options {
 	o := options{}
 	flags := flag.NewFlagSet("local serve", flag.ExitOnError)
 	flags.IntVar(&o.Port, "port", 4566, "of the API, on localhost; 0 takes a free one")
-	flags.StringVar(&o.Dir, "dir", "", "for logs; default: a temporary directory, deleted at the end")
+	flags.StringVar(&o.Dir, "dir", "", "for logs; default: local/PORT among the tools")
 	flags.StringVar(&o.Tools, "tools", "build", "where ministack/ and node_modules/ are")
 	flags.StringVar(&o.Region, "region", "eu-central-1", "the one region")
 	flags.StringVar(&o.Account, "account", "111122223333", "MiniStack's default account")
@@ -90,11 +102,15 @@ func enclose(o options) error {
 		return err
 	}
 	if o.Dir == "" {
-		if o.Dir, err = os.MkdirTemp("", "rdslink-local-"); err != nil {
+		if o.Dir, err = makeDirectory(o.Tools, o.Port); err != nil {
 			return err
 		}
-		defer os.RemoveAll(o.Dir)
 	}
+	lock, err := claim(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
 	cmd, err := network.Enclose(o.args(), append(os.Environ(), insideVariable+"=1"), []*os.File{file})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	"github.com/rdslink/rdslink/local/network"
@@ -40,7 +41,7 @@ func run(ctx context.Context) error {
 	d := &demo{start: time.Now(), ask: ask}
 	defer d.close()
 	for _, scene := range []func(context.Context) error{
-		d.openCloud, d.deploy, d.makeCustomer, d.execute, d.readAsVendor, d.summarize,
+		d.openCloud, d.prepare, d.subscribe, d.execute, d.readAsVendor, d.summarize,
 	} {
 		if err := scene(ctx); err != nil {
 			return err
@@ -73,18 +74,12 @@ func (d *demo) openCloud(ctx context.Context) error {
 	})
 }
 
-func (d *demo) deploy(ctx context.Context) error {
-	for _, p := range []struct {
-		title string
-		work  func(context.Context) error
-	}{
-		{"cdk bootstrap", d.cloud.Bootstrap},
-		{"cdk synth", d.cloud.Synth},
-		{"cdk deploy", d.cloud.Deploy},
-	} {
-		if err := phase(p.title, func() error { return p.work(ctx) }); err != nil {
-			return err
-		}
-	}
-	return nil
+// prepare deploys the app while the customer makes what it had before rdslink came: neither needs the other.
+func (d *demo) prepare(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.cloud.Install(ctx, phase) })
+	group.Go(func() error {
+		return phase("the customer: VPC, database orders-prod, rows", func() error { return d.makeCustomer(ctx) })
+	})
+	return group.Wait()
 }

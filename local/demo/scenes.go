@@ -40,23 +40,23 @@ func (d *demo) close() {
 
 // makeCustomer makes what a customer has before rdslink comes: a VPC without a way out, a database with rows.
 func (d *demo) makeCustomer(ctx context.Context) error {
-	return phase("the customer: VPC, database orders-prod, rows", func() error {
-		vpc, err := d.cloud.NewVPC(ctx, stage.Customer)
-		if err != nil {
-			return err
-		}
-		if d.database, err = d.cloud.NewDatabase(ctx, vpc, "orders-prod", true); err != nil {
-			return err
-		}
-		if err := d.cloud.Fill(ctx, d.database); err != nil {
-			return err
-		}
-		if d.mail, err = d.cloud.NewMailbox(ctx, "demo-hand-off", "HandOffTopicArn"); err != nil {
-			return err
-		}
-		d.news, err = d.cloud.NewMailbox(ctx, "demo-operators", "OperatorsTopicArn")
+	vpc, err := d.cloud.NewVPC(ctx, stage.Customer)
+	if err != nil {
 		return err
-	})
+	}
+	if d.database, err = d.cloud.NewDatabase(ctx, vpc, "orders-prod", true); err != nil {
+		return err
+	}
+	return d.cloud.Fill(ctx, d.database)
+}
+
+// subscribe lets the demo read what rdslink tells people.
+func (d *demo) subscribe(ctx context.Context) (err error) {
+	if d.mail, err = d.cloud.NewMailbox(ctx, "demo-hand-off", "HandOffTopicArn"); err != nil {
+		return err
+	}
+	d.news, err = d.cloud.NewMailbox(ctx, "demo-operators", "OperatorsTopicArn")
+	return err
 }
 
 const input = `{"database": "orders-prod", "vendor": "pushmetrics"}`

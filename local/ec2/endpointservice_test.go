@@ -80,6 +80,13 @@ func TestEndpointServiceRefusals(t *testing.T) {
 				return try(c, provider, c.modifyEndpointService, in)
 			},
 		},
+		"an account is named by the ARN of its root": {
+			source: "API_ModifyVpcEndpointServicePermissions.html; wording from hashicorp/terraform-provider-aws#16657", code: "InvalidPrincipal", words: "Invalid Principal: '444455556667'",
+			do: func(c *cloud) error {
+				in := sdk.ModifyVpcEndpointServicePermissionsInput{ServiceId: c.service().ServiceId, AddAllowedPrincipals: []string{consumer}}
+				return try(c, provider, c.modifyPermissions, in)
+			},
+		},
 		"the service does not exist for another account": {
 			source: errorCodes, code: "InvalidVpcEndpointServiceId.NotFound",
 			do: func(c *cloud) error {

@@ -44,7 +44,7 @@ func principalKind(principal string) (types.PrincipalType, error) {
 			return f.kind, nil
 		}
 	}
-	return "", wire.Errorf("UnknownPrincipalType.Unsupported", "The principal type of '%s' is not supported", principal)
+	return "", wire.Errorf("InvalidPrincipal", "Invalid Principal: '%s'", principal)
 }
 
 // allows says whether caller may create an endpoint: by its account, its role or user, or because everyone may.

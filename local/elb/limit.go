@@ -2,11 +2,16 @@ package elb
 
 import (
 	"context"
+	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/wire"
 )
 
 // The default quotas of elasticloadbalancing/latest/network/load-balancer-limits.html.
@@ -28,4 +33,31 @@ func (s *Service) describeAccountLimits(context.Context, *elb.DescribeAccountLim
 		limit("targets-per-network-load-balancer", 3000),
 		limit("targets-per-availability-zone-per-network-load-balancer", 500),
 	}}, nil
+}
+
+// How often an account may call. The figures of reads are AWS's (elasticloadbalancing/latest/userguide/elb-api-throttling.html),
+// those of writes keep AWS's own controller out of trouble (kubernetes-sigs/aws-load-balancer-controller#2809).
+var (
+	readLimit         = model.Limit{Burst: 40, Rate: 10}
+	registrationLimit = model.Limit{Burst: 20, Rate: 4}
+	writeLimit        = model.Limit{Burst: 40, Rate: 10}
+)
+
+// limited gives reads, registrations and other writes each their limit.
+func (s *Service) limited(ops wire.Operations) wire.Operations {
+	reads, registrations, writes := wire.Operations{}, wire.Operations{}, wire.Operations{}
+	for name, op := range ops {
+		switch {
+		case strings.HasPrefix(name, "Describe"):
+			reads[name] = op
+		case name == "RegisterTargets" || name == "DeregisterTargets":
+			registrations[name] = op
+		default:
+			writes[name] = op
+		}
+	}
+	all := s.world.Limited(reads, readLimit)
+	maps.Copy(all, s.world.Limited(registrations, registrationLimit))
+	maps.Copy(all, s.world.Limited(writes, writeLimit))
+	return all
 }

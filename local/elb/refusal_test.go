@@ -222,3 +222,35 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+func TestABurstIsThrottled(t *testing.T) { // elasticloadbalancing/latest/userguide/elb-api-throttling.html
+	b := newBed(t)
+	b.world.Speed = 0.001 // nothing comes back to the buckets
+	group := b.makeTargetGroup()
+	ops := b.Operations()
+	// refusals counts those of fifty calls in a row.
+	refusals := func(operation string, fill func(in any)) (n int) {
+		for range 50 {
+			_, err := locked(b, func() (any, error) {
+				return ops[operation](b.ctx, func(in any) error { fill(in); return nil })
+			})
+			var e *wire.Error
+			if errors.As(err, &e) && e.Code == "Throttling" {
+				n++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	health := func(in any) { in.(*elb.DescribeTargetHealthInput).TargetGroupArn = &group }
+	if got := refusals("DescribeTargetHealth", health); got != 10 {
+		t.Errorf("%d of 50 reads refused, want 10", got)
+	}
+	register := func(in any) {
+		*in.(*elb.RegisterTargetsInput) = elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets("10.0.1.10")}
+	}
+	if got := refusals("RegisterTargets", register); got != 30 {
+		t.Errorf("%d of 50 registrations refused, want 30", got)
+	}
+}

@@ -75,7 +75,7 @@ func New(w *model.World, n *network.Network, ec2 *ec2.Service) *Service {
 
 // Operations are the service's operations; they must run under the world's lock.
 func (s *Service) Operations() wire.Operations {
-	return wire.Operations{
+	return s.limited(wire.Operations{
 		"CreateLoadBalancer":             wire.Op(s.createLoadBalancer),
 		"DescribeLoadBalancers":          wire.Op(s.describeLoadBalancers),
 		"DeleteLoadBalancer":             wire.Op(s.deleteLoadBalancer),
@@ -102,7 +102,7 @@ func (s *Service) Operations() wire.Operations {
 		"RemoveTags":                     wire.Op(s.removeTags),
 		"DescribeTags":                   wire.Op(s.describeTags),
 		"DescribeAccountLimits":          wire.Op(s.describeAccountLimits),
-	}
+	})
 }
 
 func (s *Service) arn(account, format string, args ...any) string {

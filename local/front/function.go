@@ -44,11 +44,13 @@ type Functions struct {
 
 // placement is a function in a VPC.
 type placement struct {
+	account    string
 	vpc        string
 	subnets    []string
 	groups     []string
 	interfaces []*ec2.Interface
 	state      functionState
+	used       time.Time // when it was last invoked, or became active
 }
 
 // functionState is what Lambda reports while it makes network interfaces, and when it could not
@@ -198,16 +200,22 @@ func refusedBy(operation string, err error) error {
 	return wire.Errorf("InvalidParameterValueException", "Error occurred while %s. EC2 Error Code: %s. EC2 Error Message: %s", operation, e.Code, e.Message)
 }
 
-// place gives a function its network interfaces: one per subnet, ready after a while.
+// place puts a function into a VPC.
 func (f *Functions) place(arn, account string, subnets, groups []string, until functionState) {
 	f.world.Lock()
 	defer f.world.Unlock()
-	name := arn[strings.LastIndex(arn, ":")+1:]
-	p := &placement{subnets: subnets, groups: groups, state: until}
+	p := &placement{account: account, subnets: subnets, groups: groups}
 	f.placed[arn] = p
+	f.connect(arn, p, until)
+}
+
+// connect gives a function its network interfaces: one per subnet, ready after a while.
+func (f *Functions) connect(arn string, p *placement, until functionState) {
+	p.state = until
+	name := arn[strings.LastIndex(arn, ":")+1:]
 	then := active
-	for _, subnet := range subnets {
-		i, err := f.vpcs.Attach(account, subnet, groups, "AWS Lambda VPC ENI-"+name+"-"+requestID(), netip.Addr{})
+	for _, subnet := range p.subnets {
+		i, err := f.vpcs.Attach(p.account, subnet, p.groups, "AWS Lambda VPC ENI-"+name+"-"+requestID(), netip.Addr{})
 		if err != nil {
 			then = functionState{state: "Failed", update: "Failed", code: "SubnetOutOfIPAddresses", reason: err.Error()}
 			continue
@@ -220,12 +228,40 @@ func (f *Functions) place(arn, account string, subnets, groups []string, until f
 			then = functionState{state: "Failed", update: "Failed", code: "InternalError", reason: err.Error()}
 		}
 	}
-	f.world.After(f.world.Delays.FunctionInVPC, func() { p.state = then })
+	f.world.After(f.world.Delays.FunctionInVPC, func() { p.state, p.used = then, time.Now() })
 }
 
 // interfaceLinger is how long Lambda keeps the network interfaces of a function that is gone: up to 20 minutes
 // (docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
 const interfaceLinger = 20 * time.Minute
+
+// idleLimit is how long Lambda keeps a function's connection to its VPC for nothing
+// (docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html: after 14 days the function is inactive).
+const idleLimit = 14 * 24 * time.Hour
+
+var inactive = functionState{state: "Inactive", reason: "The function is idle.", code: "Idle"}
+
+// rest takes the network interfaces of a function away that nobody has invoked for long.
+func (f *Functions) rest(p *placement) {
+	if p.state != active || time.Since(p.used) < f.world.Scale(idleLimit) {
+		return
+	}
+	p.state = inactive
+	for _, i := range p.interfaces {
+		f.vpcs.Detach(i.ID)
+	}
+	p.interfaces = nil
+	f.speakFromAnother(p.vpc)
+}
+
+// wake gives an inactive function its network interfaces back.
+func (f *Functions) wake(arn string) {
+	f.world.Lock()
+	defer f.world.Unlock()
+	if p := f.placed[arn]; p != nil && p.state == inactive {
+		f.connect(arn, p, functionState{state: "Pending", reason: "The function is being restored.", code: "Restoring"})
+	}
+}
 
 func (f *Functions) withdraw(arn string) {
 	f.world.Lock()
@@ -268,6 +304,7 @@ func (f *Functions) stateOf(arn string) (functionState, string, bool) {
 	if p == nil {
 		return functionState{}, "", false
 	}
+	f.rest(p)
 	return p.state, p.vpc, true
 }
 
@@ -285,6 +322,28 @@ func (f *Functions) refusePending(w http.ResponseWriter, c Call, arn string) boo
 	e.Status = http.StatusConflict
 	lambdaService.Refuse(w, c.ID, e)
 	return true
+}
+
+// refuseInactive fails the invocation that wakes an inactive function (API_Invoke, ResourceNotReadyException).
+func (f *Functions) refuseInactive(w http.ResponseWriter, c Call, arn string) bool {
+	if state, _, _ := f.stateOf(arn); state != inactive {
+		return false
+	}
+	f.wake(arn)
+	lambdaService.Refuse(w, c.ID, &wire.Error{
+		Code: "ResourceNotReadyException", Status: http.StatusBadGateway,
+		Message: "The function is inactive and its VPC connection is no longer available. Wait for the VPC connection to reestablish and try again.",
+	})
+	return true
+}
+
+// use notes that a function is not idle.
+func (f *Functions) use(arn string) {
+	f.world.Lock()
+	defer f.world.Unlock()
+	if p := f.placed[arn]; p != nil {
+		p.used = time.Now()
+	}
 }
 
 func (f *Functions) overlaid(w http.ResponseWriter, r *http.Request, arn string, forward http.HandlerFunc) {
@@ -328,9 +387,10 @@ func (f *Functions) overlay(answer *captured, arn string) {
 
 // invoke hands an asynchronous invocation over once MiniStack says that the function exists.
 func (f *Functions) invoke(w http.ResponseWriter, r *http.Request, c Call, arn string, forward http.HandlerFunc) {
-	if f.refusePending(w, c, arn) {
+	if f.refuseInactive(w, c, arn) || f.refusePending(w, c, arn) {
 		return
 	}
+	f.use(arn)
 	if r.Header.Get("X-Amz-Invocation-Type") != "Event" {
 		forward(w, r)
 		return

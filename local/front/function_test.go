@@ -221,6 +221,28 @@ func TestInterfacesGoAWhileAfterTheirFunction(t *testing.T) {
 	c.eventually("no interface", func() bool { return len(c.interfaces()) == 0 })
 }
 
+func TestAnIdleFunctionInAVPCIsInactiveAndTheInvocationThatWakesItFails(t *testing.T) {
+	ctx, c := context.Background(), newVPCCloud(t, 10_000_000) // fourteen days are an eighth of a second
+	if _, err := c.create(c.subnet, c.group); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("inactive", func() bool {
+		got, err := c.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("resolver")})
+		return err == nil && got.State == lambdatypes.StateInactive && got.StateReasonCode == lambdatypes.StateReasonCodeIdle
+	})
+	if all := c.interfaces(); len(all) != 0 {
+		t.Errorf("it holds %d interfaces", len(all))
+	}
+	// docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+	if _, err := c.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String("resolver")}); code(err) != "ResourceNotReadyException" {
+		t.Error(err)
+	}
+	c.eventually("invoked", func() bool {
+		_, err := c.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String("resolver")})
+		return err == nil
+	})
+}
+
 func TestAVPCConfigurationThatEC2RefusesIsNoFunction(t *testing.T) {
 	c := newVPCCloud(t, 1)
 	_, otherSubnet, otherGroup := c.place("10.1.0.0/16", "10.1.1.0/24")

@@ -45,6 +45,8 @@ func TestTheDocumentedProcedureByHand(t *testing.T) {
 		{"PushMetrics tests the connection", p.testConnection},
 		{"10. IP sync after a failover", p.followFailover},
 		{"PushMetrics reconnects", p.reconnect},
+		{"AWS refuses what would break it", p.tryWhatAWSRefuses},
+		{"PushMetrics reads on", p.testConnection},
 	} {
 		if !t.Run(step.title, step.play) {
 			t.FailNow() // every step stands on those before it

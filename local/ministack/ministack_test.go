@@ -78,8 +78,9 @@ func look(ctx context.Context) (sight, error) {
 
 // front writes down what MiniStack hands over.
 type front struct {
-	mu     sync.Mutex
-	handed []string
+	mu      sync.Mutex
+	handed  []string
+	refused string // the method that it refuses
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -90,8 +91,18 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if r.Method == f.refused {
+		http.Error(w, "refused", http.StatusBadRequest)
+		return
+	}
 	f.handed = append(f.handed, r.Method+" "+r.URL.RequestURI()+" "+string(body))
 	fmt.Fprint(w, `{"ScheduleArn":"arn:aws:scheduler:::schedule"}`)
+}
+
+func (f *front) refuse(method string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = method
 }
 
 // wait returns the first thing handed over to path.
@@ -332,6 +343,34 @@ func TestAStackWhoseStateMachineIsInvalidFails(t *testing.T) {
 	}
 }
 
+func TestWhatAFailedDeletionDependsOnStays(t *testing.T) {
+	ctx := context.Background()
+	f, _, config := start(t)
+	stacks, topics := cloudformation.NewFromConfig(config), sns.NewFromConfig(config)
+	topic := &sns.GetTopicAttributesInput{TopicArn: aws.String("arn:aws:sns:eu-central-1:111122223333:operators")}
+	template := `{"Resources":{
+		"Topic":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"operators"}},
+		"Schedule":{"Type":"AWS::Scheduler::Schedule","DependsOn":"Topic","Properties":{"Name":"sweep","ScheduleExpression":"rate(1 minute)",
+			"FlexibleTimeWindow":{"Mode":"OFF"},"Target":{"Arn":"arn:aws:lambda:eu-central-1:111122223333:function:f","RoleArn":"arn:aws:iam::111122223333:role/r"}}}}}`
+	if status := deploy(t, stacks, "app", template); status != "CREATE_COMPLETE" {
+		t.Fatal(status)
+	}
+	f.refuse(http.MethodDelete)
+	if status := destroy(t, stacks, "app"); status != "DELETE_FAILED" {
+		t.Error(status)
+	}
+	if _, err := topics.GetTopicAttributes(ctx, topic); err != nil {
+		t.Error(err)
+	}
+	f.refuse("")
+	if status := destroy(t, stacks, "app"); status != "DELETE_COMPLETE" {
+		t.Error(status)
+	}
+	if _, err := topics.GetTopicAttributes(ctx, topic); err == nil {
+		t.Error("the topic is still there")
+	}
+}
+
 // deploy creates a stack and returns how that ended.
 func deploy(t *testing.T, stacks *cloudformation.Client, name, template string) string {
 	t.Helper()
@@ -339,16 +378,36 @@ func deploy(t *testing.T, stacks *cloudformation.Client, name, template string) 
 	if _, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String(name), TemplateBody: aws.String(template)}); err != nil {
 		t.Fatal(err)
 	}
+	return settled(t, stacks, name)
+}
+
+// destroy deletes a stack and returns how that ended.
+func destroy(t *testing.T, stacks *cloudformation.Client, name string) string {
+	t.Helper()
+	ctx := context.Background()
+	// A deleted stack is described by its id alone.
+	out, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
+		t.Fatal(err)
+	}
+	return settled(t, stacks, *out.Stacks[0].StackId)
+}
+
+func settled(t *testing.T, stacks *cloudformation.Client, name string) string {
+	t.Helper()
 	for range 500 {
-		out, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
+		out, err := stacks.DescribeStacks(context.Background(), &cloudformation.DescribeStacksInput{StackName: &name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status := string(out.Stacks[0].StackStatus); status != "CREATE_IN_PROGRESS" && status != "ROLLBACK_IN_PROGRESS" {
+		if status := string(out.Stacks[0].StackStatus); !strings.HasSuffix(status, "_IN_PROGRESS") {
 			return status
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatal("the stack is still being created")
+	t.Fatal("the stack is still being changed")
 	return ""
 }

@@ -19,7 +19,7 @@ if version("ministack") != "1.5.33":
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import dynamodb, eventbridge, iam, lambda_svc, scheduler, sns, stepfunctions
+from ministack.services import cloudformation, dynamodb, eventbridge, iam, lambda_svc, scheduler, sns, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
 FRONT = os.environ["AWS_ENDPOINT_URL"]
@@ -319,6 +319,28 @@ provisioners._RESOURCE_HANDLERS.update(ours)
 # What calls the front must leave the event loop free: the front may call back.
 on_thread = stacks._runs_on_worker_thread
 stacks._runs_on_worker_thread = lambda resource_type: resource_type in ours or on_thread(resource_type)
+
+# CloudFormation deletes a resource only once those that depend on it are gone; MiniStack goes on when one of them fails.
+delete_resource = stacks._delete_resource
+kept = {}
+
+
+def delete_after_dependents(kind, physical_id, properties, stack, logical_id):
+    mine = kept.setdefault((get_account_id(), stack), {})
+    mine.pop(logical_id, None)
+    dependents = [d for d, needs in mine.items() if logical_id in needs]
+    if dependents:
+        raise ValueError("not deleted, because these depend on it: " + ", ".join(dependents))
+    try:
+        delete_resource(kind, physical_id, properties, stack, logical_id)
+    except Exception:
+        template = cloudformation._stacks.get(stack, {}).get("_template") or {}
+        definitions = template.get("Resources", {})
+        mine[logical_id] = stacks._with_dependencies([logical_id], definitions, set(definitions)) - {logical_id}
+        raise
+
+
+stacks._delete_resource = delete_after_dependents
 
 from ministack.app import main  # noqa: E402, imports the services with what is changed above
 

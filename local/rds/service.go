@@ -110,9 +110,13 @@ func newService(w *model.World, i interfaces, v vpcs, n names, engine Engine) *S
 	}
 }
 
+// limit is how often an account may call. RDS throttles DescribeDBInstances (aws/aws-cli#8604) but publishes no figures; these
+// are Elastic Load Balancing's.
+var limit = model.Limit{Burst: 40, Rate: 10}
+
 // Operations are the service's operations; they must run under the world's lock.
 func (s *Service) Operations() wire.Operations {
-	return wire.Operations{
+	return s.world.Limited(wire.Operations{
 		"CreateDBSubnetGroup":         wire.Op(s.createDBSubnetGroup),
 		"DescribeDBSubnetGroups":      wire.Op(s.describeDBSubnetGroups),
 		"DeleteDBSubnetGroup":         wire.Op(s.deleteDBSubnetGroup),
@@ -148,7 +152,7 @@ func (s *Service) Operations() wire.Operations {
 		"RemoveTagsFromResource":      wire.Op(s.removeTagsFromResource),
 		"ListTagsForResource":         wire.Op(s.listTagsForResource),
 		"DescribeCertificates":        wire.Op(s.describeCertificates),
-	}
+	}, limit)
 }
 
 func (s *Service) arn(account, kind, id string) string {

@@ -4,7 +4,6 @@ package stage
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,11 +11,9 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,78 +34,46 @@ type Cloud struct {
 	Endpoint string // http://localhost:PORT
 	Root     string // of the checkout
 
-	process *exec.Cmd
-	output  *bytes.Buffer
+	port     int
+	process  *process // nil if this process did not start it
+	assembly string   // what Synth made
 }
 
-// Start starts the local cloud on a free port. Its output is kept, and shown if it does not come up.
-func Start(ctx context.Context) (*Cloud, error) {
+// At is the local cloud on a port, whether it runs or not.
+func At(port int) (*Cloud, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
 	}
+	return &Cloud{Endpoint: fmt.Sprintf("http://localhost:%d", port), Root: root, port: port}, nil
+}
+
+// Start starts the local cloud on a free port. It ends with this process at the latest.
+func Start(ctx context.Context) (*Cloud, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	c := &Cloud{Endpoint: fmt.Sprintf("http://localhost:%d", port), Root: root, output: new(bytes.Buffer)}
-	c.process = exec.Command(filepath.Join(root, "build/bin/local"), "serve", "--port", strconv.Itoa(port))
-	c.process.Dir = root
-	c.process.Stderr = c.output
-	// A terminal's Ctrl-C reaches the demo alone, which then ends the cloud in order.
-	c.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	ready, err := c.process.StdoutPipe()
+	c, err := At(port)
 	if err != nil {
-		return nil, fmt.Errorf("start local cloud: %w", err)
+		return nil, err
 	}
-	if err := c.process.Start(); err != nil {
-		return nil, fmt.Errorf("start local cloud: %w", err)
-	}
-	if err := c.awaitReady(ctx, ready); err != nil {
-		c.Stop()
+	if c.process, err = startProcess(ctx, c.Root, port); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// awaitReady waits for the first line that the local cloud writes, and then keeps on reading.
-func (c *Cloud) awaitReady(ctx context.Context, out io.Reader) error {
-	lines := make(chan string, 1)
-	go func() {
-		scanner := bufio.NewScanner(out)
-		if scanner.Scan() {
-			lines <- scanner.Text()
-		}
-		close(lines)
-		_, _ = io.Copy(io.Discard, out)
-	}()
-	select {
-	case _, up := <-lines:
-		if up {
-			return nil
-		}
-		_ = c.process.Wait()
-		return fmt.Errorf("start local cloud: %s", strings.TrimSpace(c.output.String()))
-	case <-ctx.Done():
-		return fmt.Errorf("start local cloud: %w: %s", ctx.Err(), c.output)
-	}
+// Stop ends what Start started, and everything in it. The logs stay.
+func (c *Cloud) Stop() {
+	c.process.stop()
+	_ = os.RemoveAll(c.temporary()) // the next start would do it
 }
 
-// Stop ends the local cloud and everything in it.
-func (c *Cloud) Stop() {
-	if c.process == nil || c.process.ProcessState != nil {
-		return
-	}
-	_ = c.process.Process.Signal(syscall.SIGTERM)
-	ended := make(chan struct{})
-	go func() { _ = c.process.Wait(); close(ended) }()
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
-		_ = c.process.Process.Kill()
-		<-ended
-	}
-}
+// Dir is where the local cloud has its logs.
+func (c *Cloud) Dir() string { return filepath.Join(c.Root, "build", "local", strconv.Itoa(c.port)) }
+
+func (c *Cloud) temporary() string { return filepath.Join(c.Dir(), "tmp") }
 
 // Config is an AWS configuration with which account acts as its root user.
 func (c *Cloud) Config(account string) aws.Config {
@@ -136,29 +101,6 @@ func (c *Cloud) Environment(account string) []string {
 	}
 }
 
-// Run runs a command in the checkout with the account's environment and returns what it prints.
-func (c *Cloud) Run(ctx context.Context, account, name string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = c.Root
-	cmd.Env = append(cleanEnvironment(), c.Environment(account)...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return out, fmt.Errorf("run %s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
-	}
-	return out, nil
-}
-
-// cleanEnvironment is the environment without anybody's AWS settings.
-func cleanEnvironment() []string {
-	var kept []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "AWS_") {
-			kept = append(kept, variable)
-		}
-	}
-	return kept
-}
-
 // Calls returns the log of all calls since the n-th, one JSON object a line.
 func (c *Cloud) Calls(ctx context.Context, since int) ([]byte, error) {
 	return c.get(ctx, fmt.Sprintf("/_local/calls?since=%d", since))
@@ -166,7 +108,7 @@ func (c *Cloud) Calls(ctx context.Context, since int) ([]byte, error) {
 
 // Authority returns the certificate, PEM, that signed the databases' certificates.
 func (c *Cloud) Authority(ctx context.Context) ([]byte, error) {
-	return c.get(ctx, "/_local/rds-ca.pem")
+	return c.get(ctx, "/_local/ca.pem")
 }
 
 func (c *Cloud) get(ctx context.Context, path string) ([]byte, error) {

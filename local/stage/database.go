@@ -33,6 +33,30 @@ const (
 
 // NewDatabase makes a PostgreSQL instance with its own security group, and waits until it is available.
 func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool) (Database, error) {
+	d, err := c.CreateDatabase(ctx, vpc, identifier, multiAZ)
+	if err != nil {
+		return Database{}, err
+	}
+	client := rds.NewFromConfig(c.Config(vpc.Account))
+	err = poll(ctx, func() (bool, error) {
+		out, err := client.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &identifier})
+		if err != nil || len(out.DBInstances) != 1 {
+			return false, err
+		}
+		instance := out.DBInstances[0]
+		if instance.Endpoint != nil {
+			d.Host, d.Port = aws.ToString(instance.Endpoint.Address), int(aws.ToInt32(instance.Endpoint.Port))
+		}
+		return aws.ToString(instance.DBInstanceStatus) == "available", nil
+	})
+	if err != nil {
+		return Database{}, fmt.Errorf("wait for DB instance %s: %w", identifier, err)
+	}
+	return d, nil
+}
+
+// CreateDatabase is the beginning of NewDatabase: the instance is creating, and has no endpoint yet.
+func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool) (Database, error) {
 	group, err := c.newDatabaseGroup(ctx, vpc, identifier)
 	if err != nil {
 		return Database{}, err
@@ -58,22 +82,7 @@ func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, mul
 	}); err != nil {
 		return Database{}, fmt.Errorf("create DB instance %s: %w", identifier, err)
 	}
-	d := Database{Identifier: identifier, SecurityGroup: group, VPC: vpc}
-	err = poll(ctx, func() (bool, error) {
-		out, err := client.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &identifier})
-		if err != nil || len(out.DBInstances) != 1 {
-			return false, err
-		}
-		instance := out.DBInstances[0]
-		if instance.Endpoint != nil {
-			d.Host, d.Port = aws.ToString(instance.Endpoint.Address), int(aws.ToInt32(instance.Endpoint.Port))
-		}
-		return aws.ToString(instance.DBInstanceStatus) == "available", nil
-	})
-	if err != nil {
-		return Database{}, fmt.Errorf("wait for DB instance %s: %w", identifier, err)
-	}
-	return d, nil
+	return Database{Identifier: identifier, SecurityGroup: group, VPC: vpc}, nil
 }
 
 // newDatabaseGroup makes a security group that admits PostgreSQL from its own members only: the customer's applications.

@@ -2,8 +2,33 @@ package stage
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 )
+
+// Install deploys the app: bootstrap and synthesis, which do not need each other, then the deployment. phase runs a part
+// and may tell of it.
+func (c *Cloud) Install(ctx context.Context, phase func(title string, work func() error) error) error {
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return phase("cdk synth", func() error { return c.Synth(both) })
+	})
+	group.Go(func() error {
+		return phase("cdk bootstrap", func() error { return c.Bootstrap(both) })
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return phase("cdk deploy", func() error { return c.Deploy(ctx) })
+}
 
 // Bootstrap prepares the customer's account and region for the CDK, as anybody does once.
 func (c *Cloud) Bootstrap(ctx context.Context) error {
@@ -12,19 +37,94 @@ func (c *Cloud) Bootstrap(ctx context.Context) error {
 	return err
 }
 
-// Synth synthesizes the app with the programs that are built, into a folder of the build.
+// Synth synthesizes the app with the programs that are built, for Deploy. What was made of the same programs serves again.
 func (c *Cloud) Synth(ctx context.Context) error {
-	_, err := c.cdk(ctx, "synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra"), "--output", c.assembly())
-	return err
+	all := filepath.Join(c.Root, "build", "cdk.out")
+	if err := os.MkdirAll(all, 0o755); err != nil {
+		return fmt.Errorf("make a folder for assemblies: %w", err)
+	}
+	key, err := c.synthesisKey()
+	if err != nil {
+		return err
+	}
+	c.assembly = filepath.Join(all, key)
+	now := time.Now()
+	if os.Chtimes(c.assembly, now, now) == nil {
+		return nil
+	}
+	// Under its name when it is complete: another run may look for the same.
+	made, err := os.MkdirTemp(all, "new-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the assembly: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(made) }() // unless it has its name
+	if _, err := c.cdk(ctx, "synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra"), "--output", made); err != nil {
+		return err
+	}
+	if err := os.Rename(made, c.assembly); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("name the assembly: %w", err)
+	}
+	return removeUnused(all)
+}
+
+// synthesisKey stands for everything that the assembly is made of: the app's program, in which the definitions are, the
+// functions, the context, the tools and the architecture.
+func (c *Cloud) synthesisKey() (string, error) {
+	files, err := filepath.Glob(filepath.Join(c.Root, "build/functions/*/bootstrap"))
+	if err != nil {
+		return "", fmt.Errorf("find functions: %w", err)
+	}
+	for _, name := range []string{"build/bin/infra", "build/package-lock.json", "cdk.json"} {
+		files = append(files, filepath.Join(c.Root, name))
+	}
+	slices.Sort(files)
+	hash := sha256.New()
+	fmt.Fprintln(hash, os.Getenv("ARCH"))
+	for _, name := range files {
+		if err := hashFile(hash, name); err != nil {
+			return "", fmt.Errorf("hash what the assembly is made of: %w", err)
+		}
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil)[:8]), nil
+}
+
+func hashFile(hash io.Writer, name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	size, err := io.Copy(hash, file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(hash, name, size)
+	return nil
+}
+
+// removeUnused removes the assemblies that nobody has asked for in the last hour.
+func removeUnused(all string) error {
+	assemblies, err := os.ReadDir(all)
+	if err != nil {
+		return fmt.Errorf("list assemblies: %w", err)
+	}
+	for _, a := range assemblies {
+		info, err := a.Info()
+		if err != nil || time.Since(info.ModTime()) < time.Hour {
+			continue // another run has removed it, or may use it
+		}
+		if err := os.RemoveAll(filepath.Join(all, a.Name())); err != nil {
+			return fmt.Errorf("remove assembly: %w", err)
+		}
+	}
+	return nil
 }
 
 // Deploy deploys what Synth made: the same app as for AWS, with the real cdk.
 func (c *Cloud) Deploy(ctx context.Context) error {
-	_, err := c.cdk(ctx, "deploy", "--app", c.assembly(), "--require-approval", "never", "--progress", "events")
+	_, err := c.cdk(ctx, "deploy", "--app", c.assembly, "--require-approval", "never", "--progress", "events")
 	return err
 }
-
-func (c *Cloud) assembly() string { return filepath.Join(c.Root, "build/cdk.out") }
 
 func (c *Cloud) cdk(ctx context.Context, args ...string) ([]byte, error) {
 	return c.Run(ctx, Customer, filepath.Join(c.Root, "build/node_modules/.bin/cdk"), args...)

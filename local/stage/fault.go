@@ -1,0 +1,42 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Fault is what goes wrong with the calls that it names; an empty field names all. Kinds are the front's.
+type Fault struct {
+	Role     string `json:"role,omitempty"`
+	Action   string `json:"action,omitempty"`   // CreateLoadBalancer
+	Resource string `json:"resource,omitempty"` // an ARN, id or name among the call's parameters
+	Kind     string `json:"kind"`               // throttle, deny, drop, reply-lost, delay
+	Delay    string `json:"delay,omitempty"`    // 1.5s
+	Count    int    `json:"count,omitempty"`    // how often; 0 is always
+}
+
+// Disturb makes things go wrong from now on.
+func (c *Cloud) Disturb(ctx context.Context, f Fault) error {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("encode fault: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Endpoint+"/_local/faults", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("post fault: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("post fault: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		reason, _ := io.ReadAll(response.Body)
+		return fmt.Errorf("post fault %s: %s: %s", body, response.Status, reason)
+	}
+	return nil
+}
