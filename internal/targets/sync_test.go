@@ -38,7 +38,9 @@ func TestSyncCalls(t *testing.T) {
 	}{
 		"steady":                  {world: steadyWorld(), want: glance, state: Settled},
 		"steady without registry": {world: steadyWorld(), fails: map[string]error{"Get": errors.New("no key"), "Lease": errors.New("no key")}, want: glance, state: Settled},
-		"unhealthy is steady":     {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }), want: glance, state: Settled},
+		"a cluster's roles are read on every tick": {world: func() *world { w := newCluster(); w.set(at(blue), healthy); return w }(),
+			want: []string{"DescribeTargetHealth", "DescribeDBClusters", "DescribeDBInstances", "Invoke"}, state: Settled},
+		"unhealthy is steady": {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }), want: glance, state: Settled},
 		"failed over": {world: steadyWorld(func(w *world) { w.primary = green }),
 			want: slices.Concat(change, []string{"RegisterTargets", "Release"}), state: Settling},
 		"stopped, and DNS silent: no lease, no write": {world: steadyWorld(func(w *world) {

@@ -31,11 +31,13 @@ type world struct {
 	exists  bool
 	hidden  bool // RDS does not find the database, though it exists
 	status  string
-	primary string           // where it is; a proxy is at
-	several []string         // several addresses instead
-	writers []writer         // who wrote in a cluster since when
-	owners  map[string]owner // free addresses are missing
-	dns     func() resolve.Answer
+	primary string   // where it is; a proxy is at
+	several []string // several addresses instead
+	writers []writer // who wrote in a cluster since when
+
+	answered []past           // by DNS
+	owners   map[string]owner // free addresses are missing
+	dns      func() resolve.Answer
 
 	listener bool
 	targets  map[target]*registered
@@ -59,6 +61,11 @@ const (
 type registered struct {
 	state elbtypes.TargetHealthStateEnum
 	since time.Time
+}
+
+type past struct {
+	at      time.Time
+	lookups [][]string
 }
 
 type writer struct {
@@ -389,7 +396,7 @@ func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 				answer.Names[memberHost(address)] = []string{address}
 			}
 		}
-		c.lastAnswer = answer
+		c.lastAnswer, c.answered = answer, append(c.answered, past{c.now, answer.Lookups})
 		payload, err := json.Marshal(answer)
 		return &lambda.InvokeOutput{Payload: payload}, err
 	})
