@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Database is an RDS instance of the customer.
+// Database is a database of the customer: an RDS instance, a cluster or a proxy.
 type Database struct {
 	Identifier    string
 	Host          string
@@ -57,16 +57,11 @@ func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, mul
 
 // CreateDatabase is the beginning of NewDatabase: the instance is creating, and has no endpoint yet.
 func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool) (Database, error) {
-	group, err := c.newDatabaseGroup(ctx, vpc, identifier)
+	d, err := c.surround(ctx, vpc, identifier, postgreSQLPort)
 	if err != nil {
 		return Database{}, err
 	}
 	client := rds.NewFromConfig(c.Config(vpc.Account))
-	if _, err := client.CreateDBSubnetGroup(ctx, &rds.CreateDBSubnetGroupInput{
-		DBSubnetGroupName: &identifier, DBSubnetGroupDescription: aws.String("private"), SubnetIds: vpc.SubnetIDs(),
-	}); err != nil {
-		return Database{}, fmt.Errorf("create DB subnet group %s: %w", identifier, err)
-	}
 	if _, err := client.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
 		DBInstanceIdentifier: &identifier,
 		DBInstanceClass:      aws.String("db.t4g.micro"),
@@ -76,17 +71,33 @@ func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, 
 		MasterUsername:       aws.String(masterUser),
 		MasterUserPassword:   aws.String(masterPassword),
 		DBSubnetGroupName:    &identifier,
-		VpcSecurityGroupIds:  []string{group},
+		VpcSecurityGroupIds:  []string{d.SecurityGroup},
 		MultiAZ:              &multiAZ,
 		PubliclyAccessible:   aws.Bool(false),
 	}); err != nil {
 		return Database{}, fmt.Errorf("create DB instance %s: %w", identifier, err)
 	}
+	return d, nil
+}
+
+const postgreSQLPort = 5432
+
+// surround makes what a database lies in: a security group and a subnet group of its own.
+func (c *Cloud) surround(ctx context.Context, vpc VPC, identifier string, port int32) (Database, error) {
+	group, err := c.newDatabaseGroup(ctx, vpc, identifier, port)
+	if err != nil {
+		return Database{}, err
+	}
+	if _, err := rds.NewFromConfig(c.Config(vpc.Account)).CreateDBSubnetGroup(ctx, &rds.CreateDBSubnetGroupInput{
+		DBSubnetGroupName: &identifier, DBSubnetGroupDescription: aws.String("private"), SubnetIds: vpc.SubnetIDs(),
+	}); err != nil {
+		return Database{}, fmt.Errorf("create DB subnet group %s: %w", identifier, err)
+	}
 	return Database{Identifier: identifier, SecurityGroup: group, VPC: vpc}, nil
 }
 
-// newDatabaseGroup makes a security group that admits PostgreSQL from its own members only: the customer's applications.
-func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string) (string, error) {
+// newDatabaseGroup makes a security group that admits its own members only, to one port: the customer's applications.
+func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string, port int32) (string, error) {
 	client := ec2.NewFromConfig(c.Config(vpc.Account))
 	group, err := client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 		GroupName: &name, Description: aws.String("the database " + name + " and its applications"), VpcId: &vpc.ID,
@@ -97,7 +108,7 @@ func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string) (str
 	if _, err := client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: group.GroupId,
 		IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
+			IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port,
 			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: group.GroupId}},
 		}},
 	}); err != nil {
