@@ -136,8 +136,11 @@ func (v vantage) probe(ctx context.Context, address string, r Request) Probe {
 	}
 	defer conn.Close()
 	p.Result = Open
-	if r.TLS {
-		p.TLS, p.Detail = identity(ctx, conn, r.Engine, r.ServerName)
+	if r.TLS || mustFinish(r.Engine) {
+		identify(ctx, conn, r, &p)
+	}
+	if !r.TLS {
+		p.TLS = ""
 	}
 	return p
 }
