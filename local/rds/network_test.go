@@ -54,7 +54,7 @@ func newCloud(t *testing.T) cloud {
 		t.Fatal(err)
 	}
 	vpcs := ec2.New(w, n)
-	databases := rds.New(w, vpcs, rds.PostgreSQL(installation))
+	databases := rds.New(w, vpcs, rds.Servers(n, installation))
 	return cloud{t, n, vpcs, installation, []wire.Operations{w.Locked(vpcs.Operations()), w.Locked(databases.Operations())}}
 }
 
