@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
 	"github.com/rdslink/rdslink/local/stage"
 )
 
@@ -34,23 +36,46 @@ var consumers = map[string]consumer{
 	"principals": {"acme", acme, map[string]any{"name": "acme", "principals": []string{acme}}},
 }
 
-// kinds of database, each with how the customer comes by one named orders-prod.
-var kinds = map[string]func(context.Context, *stage.Cloud, stage.VPC) (stage.Database, error){
-	"instance": func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
+// kind is a kind of database: how the customer comes by it and fills it, and how a vendor reads it.
+type kind struct {
+	create func(context.Context, *stage.Cloud, stage.VPC) (stage.Database, error)
+	fill   func(*stage.Cloud, context.Context, stage.Database) error
+	read   func(*stage.Cloud, context.Context, stage.Client) ([]string, error)
+	health types.TargetHealthStateEnum // of its target: where no check may reach the server, unhealthy, and traffic goes all the same
+}
+
+func postgreSQL(create func(context.Context, *stage.Cloud, stage.VPC) (stage.Database, error)) kind {
+	return kind{create, (*stage.Cloud).Fill, (*stage.Cloud).Rows, types.TargetHealthStateEnumHealthy}
+}
+
+var kinds = map[string]kind{
+	"instance": postgreSQL(func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
 		return c.NewDatabase(ctx, vpc, name, true)
-	},
-	"aurora": func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
+	}),
+	"aurora": postgreSQL(func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
 		return c.NewAurora(ctx, vpc, name)
-	},
-	"cluster": func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
+	}),
+	"cluster": postgreSQL(func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
 		return c.NewMultiAZ(ctx, vpc, name)
-	},
-	"proxy": func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
+	}),
+	"proxy": postgreSQL(func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
 		behind, err := c.NewDatabase(ctx, vpc, name+"-1", true)
 		if err != nil {
 			return stage.Database{}, err
 		}
 		return c.NewProxy(ctx, behind, name)
+	}),
+	// Of MySQL the local cloud has the beginning of a connection, and no data.
+	"mysql": {
+		create: func(ctx context.Context, c *stage.Cloud, vpc stage.VPC) (stage.Database, error) {
+			return c.NewMySQL(ctx, vpc, name)
+		},
+		fill: func(c *stage.Cloud, ctx context.Context, d stage.Database) error {
+			_, err := c.LogIn(ctx, d.Application())
+			return err
+		},
+		read:   (*stage.Cloud).LogIn,
+		health: types.TargetHealthStateEnumUnhealthy,
 	},
 }
 
@@ -60,7 +85,7 @@ const name = "orders-prod"
 func (d *demo) cast(database, vendor string) error {
 	database, vendor = cmp.Or(database, "instance"), cmp.Or(vendor, "pushmetrics")
 	var known bool
-	if d.newDatabase, known = kinds[database]; !known {
+	if d.kind, known = kinds[database]; !known {
 		return fmt.Errorf("DATABASE=%s: the demo has %s", database, choice(kinds))
 	}
 	if d.consumer, known = consumers[vendor]; !known {

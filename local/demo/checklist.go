@@ -46,7 +46,7 @@ func (d *demo) checklist(ctx context.Context) error {
 		{"Gather RDS details", d.handoff.ServerName == d.database.Host, d.database.Host},
 		{"Resolve RDS private IP from within the VPC", len(f.targets) > 0 && f.private(), f.target()},
 		{"Create NLB target group (IP type, TCP, database port)", f.targetGroup.TargetType == types.TargetTypeEnumIp && f.targetGroup.Protocol == types.ProtocolEnumTcp && int(aws.ToInt32(f.targetGroup.Port)) == d.database.Port, fmt.Sprintf("%s %s %d", f.targetGroup.TargetType, f.targetGroup.Protocol, aws.ToInt32(f.targetGroup.Port))},
-		{"Register RDS IP as a target", f.healthy(), f.target() + " " + f.health()},
+		{"Register RDS IP as a target", f.registered(d.kind.health), f.target() + " " + f.health()},
 		{"Create internal NLB with TCP listener forwarding to the target group", f.balancer.Scheme == types.LoadBalancerSchemeEnumInternal && f.forwards(), fmt.Sprintf("%s, %d zones", f.balancer.Scheme, len(f.balancer.AvailabilityZones))},
 		{"Enable cross-zone load balancing on the NLB", f.crossZone == "true", "load_balancing.cross_zone.enabled=" + f.crossZone},
 		{"Create VPC endpoint service (with acceptance required)", aws.ToBool(f.service.AcceptanceRequired), fmt.Sprintf("acceptance required: %t", aws.ToBool(f.service.AcceptanceRequired))},
@@ -170,10 +170,10 @@ func (f *found) private() bool {
 	})
 }
 
-// healthy says whether there are targets, and all of them serve.
-func (f *found) healthy() bool {
+// registered says whether there are targets, and all of them in the state that they are to have.
+func (f *found) registered(want types.TargetHealthStateEnum) bool {
 	return len(f.targets) > 0 && !slices.ContainsFunc(f.targets, func(t types.TargetHealthDescription) bool {
-		return t.TargetHealth.State != types.TargetHealthStateEnumHealthy
+		return t.TargetHealth.State != want
 	})
 }
 

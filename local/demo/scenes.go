@@ -21,8 +21,8 @@ type demo struct {
 	start time.Time
 	ask   bool
 
-	newDatabase func(context.Context, *stage.Cloud, stage.VPC) (stage.Database, error)
-	consumer    consumer
+	kind     kind
+	consumer consumer
 
 	cloud    *stage.Cloud
 	mail     *stage.Mailbox // what the hand-off topic says
@@ -47,10 +47,10 @@ func (d *demo) makeCustomer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.database, err = d.newDatabase(ctx, d.cloud, vpc); err != nil {
+	if d.database, err = d.kind.create(ctx, d.cloud, vpc); err != nil {
 		return err
 	}
-	return d.cloud.Fill(ctx, d.database)
+	return d.kind.fill(d.cloud, ctx, d.database)
 }
 
 // subscribe lets the demo read what rdslink tells people.
@@ -184,7 +184,7 @@ func (d *demo) readAsVendor(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("\nThe vendor connects to %s:%d, TLS verified against %s, and reads:\n", client.Host, client.Port, client.ServerName)
-	if d.rows, err = d.cloud.Rows(ctx, client); err != nil {
+	if d.rows, err = d.kind.read(d.cloud, ctx, client); err != nil {
 		return err
 	}
 	if len(d.rows) == 0 {

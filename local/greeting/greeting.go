@@ -1,5 +1,5 @@
 // Package greeting runs servers that say as much of a database's protocol as the beginning of a connection takes: MySQL's and
-// MariaDB's handshake with TLS and log-in, and for the other engines TLS alone. They hold no data. What they do hold is what a
+// MariaDB's handshake with TLS and log-in, SQL Server's pre-login with TLS, and for Oracle TLS alone. They hold no data. What they do hold is what a
 // load balancer's health checks can break: a count of the handshakes that every host began and did not finish.
 package greeting
 
@@ -32,10 +32,11 @@ type Config struct {
 // Protocol is what a server speaks.
 type Protocol int
 
-// The protocols: TLS from the first byte, as SQL Server's TDS 8.0 and Oracle's TCPS, or MySQL's greeting first.
+// The protocols: TLS from the first byte, as Oracle's TCPS; MySQL's and MariaDB's, where the server greets first; SQL Server's.
 const (
 	TLS Protocol = iota
 	MySQL
+	TDS
 )
 
 // Server is one server. It can be stopped and started again, elsewhere.
@@ -94,11 +95,17 @@ func (s *Server) admit(l net.Listener, conn net.Conn) bool {
 
 func (s *Server) serve(conn net.Conn) {
 	defer s.forget(conn)
-	if s.config.Speaks == MySQL {
+	switch s.config.Speaks {
+	case MySQL:
 		s.converse(conn)
-		return
+	case TDS:
+		s.prelogin(conn)
+	case TLS:
+		s.encrypt(conn)
 	}
-	// Who does not speak TLS, such as a health check, is heard to its end all the same.
+}
+
+func (s *Server) encrypt(conn net.Conn) {
 	client := tls.Server(conn, s.tls())
 	if client.Handshake() == nil {
 		_, _ = client.Read(make([]byte, 1))

@@ -215,7 +215,55 @@ func TestHostIsBlocked(t *testing.T) { // dev.mysql.com/doc/refman/8.4/en/host-c
 	}
 }
 
-func TestOtherEnginesSpeakTLSFromTheFirstByte(t *testing.T) {
+// packets carries TLS within TDS packets.
+type packets struct {
+	net.Conn
+	b    *bed
+	rest []byte
+}
+
+func (p *packets) Write(payload []byte) (int, error) {
+	header := append(binary.BigEndian.AppendUint16([]byte{0x12, 1}, uint16(8+len(payload))), 0, 0, 1, 0)
+	_, err := p.Conn.Write(append(header, payload...))
+	return len(payload), err
+}
+
+func (p *packets) Read(into []byte) (int, error) {
+	if len(p.rest) == 0 {
+		p.rest = p.packet()
+	}
+	n := copy(into, p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
+}
+
+func (p *packets) packet() []byte {
+	var header [8]byte
+	if _, err := io.ReadFull(p.Conn, header[:]); err != nil {
+		p.b.t.Fatal(err)
+	}
+	payload := make([]byte, binary.BigEndian.Uint16(header[2:])-8)
+	if _, err := io.ReadFull(p.Conn, payload); err != nil {
+		p.b.t.Fatal(err)
+	}
+	return payload
+}
+
+func TestSQLServerShakesHandsWithinPreLogin(t *testing.T) { // MS-TDS, 3.2.5.2
+	b := start(t, greeting.Config{Speaks: greeting.TDS})
+	p := &packets{Conn: b.dial(), b: b}
+	if _, err := p.Write([]byte{0x01, 0, 6, 0, 1, 0xff, 0x01}); err != nil {
+		t.Fatal(err)
+	}
+	if answer := p.packet(); answer[len(answer)-1] != 0x01 {
+		t.Fatalf("answered %v", answer)
+	}
+	if err := tls.Client(p, &tls.Config{ServerName: endpoint, RootCAs: b.trusted}).Handshake(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOracleSpeaksTLSFromTheFirstByte(t *testing.T) {
 	b := start(t, greeting.Config{Speaks: greeting.TLS})
 	if err := tls.Client(b.dial(), &tls.Config{ServerName: endpoint, RootCAs: b.trusted}).Handshake(); err != nil {
 		t.Error(err)

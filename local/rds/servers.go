@@ -41,17 +41,20 @@ func postgresConfig(c ServerConfig) postgres.Config {
 	return postgres.Config{Name: c.ID, DNSNames: c.DNSNames, User: c.User, Password: c.Password, Database: c.Database}
 }
 
+// protocols by engine family. Oracle has none: its servers speak TLS at once.
+var protocols = map[string]greeting.Protocol{"MYSQL": greeting.MySQL, "SQLSERVER": greeting.TDS}
+
 // greet makes a server without data.
 func (s servers) greet(c ServerConfig) (*greeting.Server, error) {
 	certificate, err := s.postgres.Certificate(c.DNSNames...)
 	if err != nil {
 		return nil, err
 	}
-	config := greeting.Config{Certificate: certificate, User: c.User, Password: c.Password, Version: engines[c.Engine].version}
-	if engines[c.Engine].proxied == "MYSQL" {
-		config.Speaks, config.MaxConnectErrors = greeting.MySQL, maxConnectErrors(c)
-	}
-	return greeting.New(s.network, config), nil
+	e := engines[c.Engine]
+	return greeting.New(s.network, greeting.Config{
+		Certificate: certificate, Speaks: protocols[e.proxied], User: c.User, Password: c.Password, Version: e.version,
+		MaxConnectErrors: maxConnectErrors(c),
+	}), nil
 }
 
 // maxConnectErrors is after how many unfinished handshakes a server blocks a host: only those that resolve names do
@@ -76,11 +79,7 @@ func (s servers) Relay(c RelayConfig) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := greeting.Config{Certificate: certificate, Version: engines["mysql"].version}
-	if c.Family == "MYSQL" {
-		config.Speaks = greeting.MySQL
-	}
-	server := greeting.New(s.network, config)
+	server := greeting.New(s.network, greeting.Config{Certificate: certificate, Speaks: protocols[c.Family], Version: engines["mysql"].version})
 	return server, server.Start(context.Background(), c.VPC, c.At)
 }
 

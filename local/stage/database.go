@@ -37,8 +37,13 @@ func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, mul
 	if err != nil {
 		return Database{}, err
 	}
-	client := rds.NewFromConfig(c.Config(vpc.Account))
-	err = poll(ctx, func() (bool, error) {
+	return c.awaitInstance(ctx, d)
+}
+
+// awaitInstance waits until an instance is available.
+func (c *Cloud) awaitInstance(ctx context.Context, d Database) (Database, error) {
+	client, identifier := rds.NewFromConfig(c.Config(d.VPC.Account)), d.Identifier
+	err := poll(ctx, func() (bool, error) {
 		out, err := client.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &identifier})
 		if err != nil || len(out.DBInstances) != 1 {
 			return false, err
@@ -61,23 +66,39 @@ func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, 
 	if err != nil {
 		return Database{}, err
 	}
-	client := rds.NewFromConfig(c.Config(vpc.Account))
-	if _, err := client.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: &identifier,
+	return d, c.createInstance(ctx, d, "postgres", aws.String("orders"), &multiAZ)
+}
+
+// NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data.
+func (c *Cloud) NewMySQL(ctx context.Context, vpc VPC, identifier string) (Database, error) {
+	const port = 3306
+	d, err := c.surround(ctx, vpc, identifier, port)
+	if err != nil {
+		return Database{}, err
+	}
+	if err := c.createInstance(ctx, d, "mysql", nil, aws.Bool(true)); err != nil {
+		return Database{}, err
+	}
+	return c.awaitInstance(ctx, d)
+}
+
+func (c *Cloud) createInstance(ctx context.Context, d Database, engine string, name *string, multiAZ *bool) error {
+	if _, err := rds.NewFromConfig(c.Config(d.VPC.Account)).CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
+		DBInstanceIdentifier: &d.Identifier,
 		DBInstanceClass:      aws.String("db.t4g.micro"),
-		Engine:               aws.String("postgres"),
+		Engine:               &engine,
 		AllocatedStorage:     aws.Int32(20),
-		DBName:               aws.String("orders"),
+		DBName:               name,
 		MasterUsername:       aws.String(masterUser),
 		MasterUserPassword:   aws.String(masterPassword),
-		DBSubnetGroupName:    &identifier,
+		DBSubnetGroupName:    &d.Identifier,
 		VpcSecurityGroupIds:  []string{d.SecurityGroup},
-		MultiAZ:              &multiAZ,
+		MultiAZ:              multiAZ,
 		PubliclyAccessible:   aws.Bool(false),
 	}); err != nil {
-		return Database{}, fmt.Errorf("create DB instance %s: %w", identifier, err)
+		return fmt.Errorf("create DB instance %s: %w", d.Identifier, err)
 	}
-	return d, nil
+	return nil
 }
 
 const postgreSQLPort = 5432
@@ -132,13 +153,9 @@ type Client struct {
 
 // Connect connects to the database as c says.
 func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
-	pem, err := c.Authority(ctx)
+	roots, err := c.roots(ctx)
 	if err != nil {
 		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, errors.New("read the databases' certificate authority: no certificate")
 	}
 	settings, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=orders sslmode=require", from.Host, from.Port, masterUser, masterPassword))
 	if err != nil {
@@ -156,6 +173,19 @@ func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connect to %s from %s: %w", from.Host, from.Place.Subnet, err)
 	}
 	return conn, nil
+}
+
+// roots are what clients trust.
+func (c *Cloud) roots(ctx context.Context) (*x509.CertPool, error) {
+	pem, err := c.Authority(ctx)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("read the databases' certificate authority: no certificate")
+	}
+	return roots, nil
 }
 
 // poll asks every tenth of a second until the answer is yes.
