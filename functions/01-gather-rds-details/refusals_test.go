@@ -30,7 +30,7 @@ type refusal struct {
 // option is the usual input with one more field.
 func option(field string) string { return strings.TrimSuffix(usual, "}") + "," + field + "}" }
 
-// database is the usual input for another database.
+// databaseInput is the usual input for another database.
 func databaseInput(name string) string { return `{"database":"` + name + `","vendor":"pushmetrics"}` }
 
 // principalsInput is an input whose principals are the given JSON.
@@ -107,6 +107,7 @@ var refusals = []refusal{
 	{field: "database", condition: "a cluster that is stopped", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("stopped") }), message: "ledger is stopped", remedy: "start it first"},
 	{field: "database", condition: "a member of a cluster that is stopped", input: databaseInput("ledger-2"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("stopped") }), message: "ledger is stopped", remedy: "start it first"},
 	{field: "database", condition: "a cluster without an instance", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.DBClusterMembers = nil }), message: "is a cluster without an instance", remedy: "add one"},
+	{field: "database", condition: "a cluster without a writer", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.DBClusterMembers[0].IsClusterWriter = aws.Bool(false) }), message: "no instance takes writes", remedy: "expose the primary"},
 	{field: "database", condition: "a cluster without an endpoint yet", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Endpoint = nil }), message: "has no endpoint yet", remedy: "wait until it is available"},
 	{field: "database", condition: "a cluster of Neptune", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Engine = aws.String("neptune") }), message: "is a Neptune database", remedy: exposes},
 	{field: "database", condition: "a cluster of DocumentDB", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Engine = aws.String("docdb") }), message: "is a DocumentDB database", remedy: exposes},

@@ -20,10 +20,10 @@ func findCluster(ctx context.Context, api API, identifier string) (Database, boo
 	if err != nil || !found {
 		return Database{}, found, err
 	}
-	if err := exposableCluster(cluster, identifier); err != nil {
+	if err := checkPrimary(ctx, api, cluster, identifier); err != nil {
 		return Database{}, true, err
 	}
-	if err := checkPrimary(ctx, api, cluster, identifier); err != nil {
+	if err := exposableCluster(cluster, identifier); err != nil {
 		return Database{}, true, err
 	}
 	group, err := subnetGroup(ctx, api, cluster)
@@ -99,6 +99,10 @@ func exposableCluster(cluster types.DBCluster, id string) error {
 	if len(cluster.DBClusterMembers) == 0 {
 		return step.BadInput("database %s is a cluster without an instance: add one, then start again", id)
 	}
+	if !slices.ContainsFunc(cluster.DBClusterMembers, func(m types.DBClusterMember) bool { return aws.ToBool(m.IsClusterWriter) }) {
+		return step.BadInput("database %s is a cluster in which no instance takes writes: it is failing over, then start again; or it is the secondary of "+
+			"a global database, then expose the primary, in its region", id)
+	}
 	if cluster.Endpoint == nil {
 		return step.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
 	}
@@ -121,13 +125,17 @@ func unsupportedCluster(cluster types.DBCluster) string {
 	}
 }
 
-// checkPrimary refuses a secondary cluster of an Aurora global database, whose writer is in another region.
+// checkPrimary refuses a secondary cluster of an Aurora global database, whose writer is in another region, and says which it
+// is. A global identifier that RDS does not know any more is not in the way: what no instance writes to is refused all the same.
 func checkPrimary(ctx context.Context, api API, cluster types.DBCluster, id string) error {
 	name := aws.ToString(cluster.GlobalClusterIdentifier)
 	if name == "" {
 		return nil
 	}
 	out, err := api.DescribeGlobalClusters(ctx, &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: &name})
+	if _, missing := errors.AsType[*types.GlobalClusterNotFoundFault](err); missing {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("describe global cluster %s: %w", name, err)
 	}
