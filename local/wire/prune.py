@@ -42,8 +42,8 @@ OPERATIONS = {
         DescribeDBInstances DescribeDBParameters DescribeDBProxies DescribeDBProxyEndpoints
         DescribeDBProxyTargetGroups DescribeDBProxyTargets DescribeDBSubnetGroups DescribeEvents DescribeGlobalClusters
         DescribePendingMaintenanceActions FailoverDBCluster ListTagsForResource ModifyDBCluster ModifyDBInstance
-        ModifyDBParameterGroup ModifyDBProxy RebootDBInstance RegisterDBProxyTargets RemoveTagsFromResource StartDBCluster StartDBInstance
-        StopDBCluster StopDBInstance"""),
+        ModifyDBParameterGroup ModifyDBProxy RebootDBInstance RegisterDBProxyTargets RemoveTagsFromResource
+        StartDBCluster StartDBInstance StopDBCluster StopDBInstance"""),
     "stepfunctions": ("2016-11-23", """
         CreateStateMachine DeleteStateMachine DescribeExecution DescribeStateMachine DescribeStateMachineForExecution
         GetExecutionHistory ListExecutions ListStateMachines ListTagsForResource RedriveExecution SendTaskFailure
