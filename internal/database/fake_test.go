@@ -115,15 +115,11 @@ func proxy(name string) types.DBProxy {
 }
 
 // account has one database of each kind: orders, ledger with its members ledger-1 and ledger-2, and Pool.
-func account(changes ...func(*fakeRDS)) *fakeRDS {
+func account() *fakeRDS {
 	ledger, members := cluster("ledger")
-	f := &fakeRDS{
+	return &fakeRDS{
 		instances: append([]types.DBInstance{instance("orders")}, members...),
 		clusters:  []types.DBCluster{ledger},
 		proxies:   []types.DBProxy{proxy("Pool")},
 	}
-	for _, change := range changes {
-		change(f)
-	}
-	return f
 }

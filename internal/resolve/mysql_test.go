@@ -92,7 +92,7 @@ func TestMySQLHandshakesAreFinished(t *testing.T) {
 			test.server.ended = func(login string) { ended <- login }
 			v := vantage{dial: func(context.Context, string, string) (net.Conn, error) {
 				client, server := net.Pipe()
-				go func() { defer server.Close(); mysql(test.server)(server) }()
+				go func() { mysql(test.server)(server); _ = server.Close() }()
 				return client, nil
 			}}
 			got := v.answer(t.Context(), Request{Probe: []string{"10.0.1.5"}, Port: 3306, Engine: "mysql", TLS: test.tls, ServerName: host}).Probes[0]

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 )
@@ -19,7 +20,7 @@ func sqlServer(certificate *tls.Certificate) func(net.Conn) {
 		if _, err := wrapped.Write([]byte{0x01, 0, 6, 0, 1, 0xff, encryption}); err != nil || wrapped.flush() != nil {
 			return
 		}
-		if certificate != nil && tls.Server(wrapped, &tls.Config{Certificates: []tls.Certificate{*certificate}}).Handshake() == nil {
+		if certificate != nil && tls.Server(wrapped, &tls.Config{Certificates: []tls.Certificate{*certificate}}).HandshakeContext(context.Background()) == nil {
 			_ = wrapped.flush()
 		}
 	}

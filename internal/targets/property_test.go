@@ -414,7 +414,12 @@ func (tr *trace) examineRegistration(c *client, t target, complain func(int, str
 	if r := tr.targets[t]; r != nil && r.state == unused && tr.now.Sub(r.since) > believed {
 		complain(4, "it is registered, though unused")
 	}
-	if l := c.lastAnswer.Lookups; !(tr.bound.set() && whole(l) && names(l, t.Address)) && !slices.EqualFunc(l, answers(t.Address).Lookups, slices.Equal[[]string]) {
+	l := c.lastAnswer.Lookups
+	named := slices.EqualFunc(l, answers(t.Address).Lookups, slices.Equal[[]string])
+	if tr.bound.set() {
+		named = whole(l) && names(l, t.Address)
+	}
+	if !named {
 		complain(5, "DNS answered %v", l)
 	}
 }
