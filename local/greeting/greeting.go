@@ -107,7 +107,7 @@ func (s *Server) serve(conn net.Conn) {
 
 func (s *Server) encrypt(conn net.Conn) {
 	client := tls.Server(conn, s.tls())
-	if client.Handshake() == nil {
+	if client.HandshakeContext(context.Background()) == nil {
 		_, _ = client.Read(make([]byte, 1))
 	}
 }

@@ -1,6 +1,7 @@
 package greeting_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -24,7 +25,7 @@ const endpoint = "orders-prod.c9akciq32.eu-central-1.rds.amazonaws.com"
 type loopback struct{ at chan net.Addr }
 
 func (l loopback) Listen(string, netip.AddrPort) (net.Listener, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp4", "127.0.0.1:0")
 	if err == nil {
 		l.at <- listener.Addr()
 	}
@@ -81,7 +82,7 @@ func (b *bed) start() {
 
 func (b *bed) dial() net.Conn {
 	b.t.Helper()
-	conn, err := net.Dial("tcp4", b.at.String())
+	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp4", b.at.String())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -278,7 +279,7 @@ func TestStoppedServerCutsConnections(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection lives on")
 	}
-	if conn, err := net.Dial("tcp4", b.at.String()); err == nil {
+	if conn, err := new(net.Dialer).DialContext(context.Background(), "tcp4", b.at.String()); err == nil {
 		_ = conn.Close()
 		t.Error("the server still listens")
 	}

@@ -2,6 +2,7 @@ package greeting
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
@@ -113,7 +114,7 @@ func (s *Server) shakeHands(w *wire) error {
 		return errors.Join(errDenied, w.refuse(errSecureTransport, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON."))
 	}
 	client := tls.Server(w.Conn, s.tls())
-	if err := client.Handshake(); err != nil {
+	if err := client.HandshakeContext(context.Background()); err != nil {
 		return err
 	}
 	w.Conn = client

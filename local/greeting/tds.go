@@ -1,6 +1,7 @@
 package greeting
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"io"
@@ -29,7 +30,7 @@ func (s *Server) prelogin(conn net.Conn) {
 		return
 	}
 	client := tls.Server(p, s.tls())
-	if client.Handshake() == nil {
+	if client.HandshakeContext(context.Background()) == nil {
 		_, _ = client.Read(make([]byte, 1))
 	}
 }

@@ -120,7 +120,7 @@ func (r *relay) greet(client net.Conn) (*session, error) {
 	}
 	s.startup = startup
 	if r.RequireTLS && !encrypted {
-		err := errors.New("This RDS Proxy requires TLS connections")
+		err := errors.New("this RDS Proxy requires TLS connections")
 		s.refuse(err)
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (r *relay) connect(s *session) (*pgconn.HijackedConn, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("Timed-out waiting to acquire database connection: %w", err)
+			return nil, fmt.Errorf("timed out waiting to acquire database connection: %w", err)
 		case <-time.After(retryInterval):
 		}
 	}

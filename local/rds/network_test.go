@@ -96,11 +96,12 @@ func (c cloud) await(what string, so func() bool) {
 	c.t.Fatalf("never %s", what)
 }
 
-func (c cloud) awaitInstance(id, status string) (d types.DBInstance) {
+// awaitInstance waits until an instance is available.
+func (c cloud) awaitInstance(id string) (d types.DBInstance) {
 	c.t.Helper()
-	c.await(id+" "+status, func() bool {
+	c.await(id+" available", func() bool {
 		out, err := call[api.DescribeDBInstancesOutput](c, "DescribeDBInstances", api.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
-		if err != nil || *out.DBInstances[0].DBInstanceStatus != status {
+		if err != nil || *out.DBInstances[0].DBInstanceStatus != "available" {
 			return false
 		}
 		d = out.DBInstances[0]
@@ -109,11 +110,12 @@ func (c cloud) awaitInstance(id, status string) (d types.DBInstance) {
 	return d
 }
 
-func (c cloud) awaitCluster(status string) (d types.DBCluster) {
+// awaitCluster waits until the cluster orders is available.
+func (c cloud) awaitCluster() (d types.DBCluster) {
 	c.t.Helper()
-	c.await("orders "+status, func() bool {
+	c.await("orders available", func() bool {
 		out, err := call[api.DescribeDBClustersOutput](c, "DescribeDBClusters", api.DescribeDBClustersInput{DBClusterIdentifier: aws.String("orders")})
-		if err != nil || *out.DBClusters[0].Status != status {
+		if err != nil || *out.DBClusters[0].Status != "available" {
 			return false
 		}
 		d = out.DBClusters[0]
@@ -201,12 +203,12 @@ func TestDataSurvivesFailoverToAnotherAddress(t *testing.T) {
 		DBInstanceIdentifier: aws.String("orders"), DBInstanceClass: aws.String("db.t4g.micro"), Engine: aws.String("postgres"), DBName: aws.String("orders"),
 		MasterUsername: aws.String("app"), MasterUserPassword: aws.String("correct-horse"), MultiAZ: aws.Bool(true), DBSubnetGroupName: aws.String("private"),
 	})
-	endpoint := *c.awaitInstance("orders", "available").Endpoint.Address
+	endpoint := *c.awaitInstance("orders").Endpoint.Address
 	before := c.lookUp("", endpoint)
 	c.query(vpc, endpoint, "create table kept as select 'kept' as word")
 
 	must[api.RebootDBInstanceOutput](c, "RebootDBInstance", api.RebootDBInstanceInput{DBInstanceIdentifier: aws.String("orders"), ForceFailover: aws.Bool(true)})
-	c.awaitInstance("orders", "available")
+	c.awaitInstance("orders")
 	if after := c.lookUp("", endpoint); after[0] == before[0] {
 		t.Errorf("the address is still %s", after[0])
 	}
@@ -230,15 +232,15 @@ func (c cloud) newAurora(vpc string) types.DBCluster {
 		DBClusterIdentifier: aws.String("orders"), Engine: aws.String("aurora-postgresql"), DatabaseName: aws.String("orders"),
 		MasterUsername: aws.String("app"), MasterUserPassword: aws.String("correct-horse"), DBSubnetGroupName: aws.String("private"),
 	})
-	c.awaitCluster("available")
+	c.awaitCluster()
 	for _, id := range []string{"one", "two"} {
 		must[api.CreateDBInstanceOutput](c, "CreateDBInstance", api.CreateDBInstanceInput{
 			DBInstanceIdentifier: &id, DBClusterIdentifier: aws.String("orders"), DBInstanceClass: aws.String("db.r8g.large"), Engine: aws.String("aurora-postgresql"),
 		})
 	}
-	c.awaitInstance("one", "available")
-	c.awaitInstance("two", "available")
-	d := c.awaitCluster("available")
+	c.awaitInstance("one")
+	c.awaitInstance("two")
+	d := c.awaitCluster()
 	c.query(vpc, *d.Endpoint, "create table words as select 'before' as word")
 	return d
 }
@@ -266,13 +268,13 @@ func TestOldWriterOfAuroraComesBackAsAReader(t *testing.T) {
 	c := newCloud(t)
 	vpc, _ := c.newSubnetGroup()
 	d := c.newAurora(vpc)
-	one, two := *c.awaitInstance("one", "available").Endpoint.Address, *c.awaitInstance("two", "available").Endpoint.Address
+	one, two := *c.awaitInstance("one").Endpoint.Address, *c.awaitInstance("two").Endpoint.Address
 	c.awaitWords(vpc, *d.ReaderEndpoint, "before")
 	c.mustRefuseWrites(vpc, two)
 	before := c.lookUp("", *d.Endpoint)
 
 	must[api.FailoverDBClusterOutput](c, "FailoverDBCluster", api.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders")})
-	c.awaitCluster("available")
+	c.awaitCluster()
 	if after := c.lookUp("", *d.Endpoint); after[0] == before[0] || after[0] != c.lookUp("", two)[0] {
 		t.Errorf("the cluster's endpoint leads from %s to %s", before, after)
 	}
@@ -307,7 +309,7 @@ func TestProxyKeepsItsAddressesWhenTheClusterFailsOver(t *testing.T) { // Amazon
 	c.query(vpc, *proxy.Endpoint, "insert into words values ('between')")
 
 	must[api.FailoverDBClusterOutput](c, "FailoverDBCluster", api.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders")})
-	c.awaitCluster("available")
+	c.awaitCluster()
 	if after := c.allAddresses(vpc, *proxy.Endpoint); !slices.Equal(after, addresses) {
 		t.Errorf("the addresses were %s and are %s", addresses, after)
 	}

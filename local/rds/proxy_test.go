@@ -106,8 +106,8 @@ func TestProxyScalesWithTheClassOfItsTarget(t *testing.T) { // rds-proxy-network
 		return slices.Equal(b.records[*d.Endpoint].outside, addresses("10.0.2.4", "10.0.1.6", "10.0.2.5"))
 	})
 	b.await("an end of the old address", func() bool {
-		b.cloud.mu.Lock()
-		defer b.cloud.mu.Unlock()
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		return slices.Contains(b.actions, "close 10.0.1.5:5432")
 	})
 	b.awaitStatus(available)
