@@ -27,6 +27,7 @@ help: ## print this list
 	@echo
 	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve or reject.'
 	@echo '  INPUT: the whole input as JSON instead (make start).  APPROVE=ask: the demo asks you.'
+	@echo '  The demo has DATABASE=instance|aurora|cluster|proxy|mysql and VENDOR=pushmetrics|fivetran|tidb-cloud|principals; tidb-cloud reads mysql.'
 
 demo: check tools-run functions build/bin/infra build/bin/local build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
 	@build/bin/demo

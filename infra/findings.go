@@ -12,7 +12,7 @@ var wildcards = []struct{ finding, reason string }{
 	{`/^Resource::arn:.*:table\/.*\/index\/\*$/`, "The registry's own indexes."},
 	{`/^Resource::arn:.*:(security-group|security-group-rule|vpc-endpoint-service|targetgroup|loadbalancer|listener)\/.*$/`, "AWS chooses these ids. Creation needs our tag in the request, changes need it on the resource; ingress rules go to the database's own group, which may carry no tag."},
 	{`/^Resource::arn:.*:vpc\/\*$/`, "The database's VPC is known only when an execution starts; the group made in it must carry our tag."},
-	{`/^Resource::arn:.*:rds:.*:(db|cluster|db-proxy):\*$/`, "Describing databases: which one is known only when an execution starts, and an unknown name is answered with the nearest ones."},
+	{`/^Resource::arn:.*:rds:.*:(db|cluster|db-proxy|subgrp|global-cluster):\*$/`, "Describing databases: which one is known only when an execution starts, and an unknown name is answered with the nearest ones."},
 	{`/^Resource::arn:.*:function:rdslink-resolver-\*$/`, "One resolver per VPC, made by step 2 under this prefix."},
 	{`/^Resource::arn:.*:log-group:\/aws\/lambda\/rdslink-resolver-\*$/`, "The logs of the resolvers, one per VPC."},
 	{`/^Resource::arn:.*:schedule\/rdslink\/\*$/`, "One schedule per exposure, in our own group."},

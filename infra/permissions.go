@@ -51,10 +51,12 @@ func permissions(r *resources) map[string][]grant {
 		registryIndexes = grant{actions: []string{"dynamodb:Query", "dynamodb:Scan"}, resources: []string{table, table + "/index/*"}}
 		resolverCode    = grant{actions: []string{"s3:GetObject"}, resources: []string{*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())}}
 		resolve         = grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{resolvers}}
+		topology        = grant{actions: []string{"rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeDBProxies"},
+			resources: []string{r.arn("rds", "db:*"), r.arn("rds", "cluster:*"), r.arn("rds", "db-proxy:*")}}
 		// What the load balancer's API asks of its caller besides: docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
 		sync = []grant{
 			resolve,
-			{actions: []string{"rds:DescribeDBInstances"}, resources: []string{r.arn("rds", "db:*")}},
+			topology,
 			{actions: []string{"ec2:DescribeNetworkInterfaces", "elasticloadbalancing:DescribeTargetHealth"}, resources: anywhere},
 			{actions: []string{"ec2:DescribeInstances", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
 			{actions: []string{"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}, resources: []string{targets}, conditions: changesOurs},
@@ -67,7 +69,9 @@ func permissions(r *resources) map[string][]grant {
 	return map[string][]grant{
 		"gather-rds-details": with(registry,
 			registryItems,
-			grant{actions: []string{"rds:DescribeDBInstances"}, resources: []string{r.arn("rds", "db:*")}},
+			topology,
+			grant{actions: []string{"rds:DescribeDBSubnetGroups"}, resources: []string{r.arn("rds", "subgrp:*")}},
+			grant{actions: []string{"rds:DescribeGlobalClusters"}, resources: []string{r.globalARN("rds", "global-cluster:*")}},
 			grant{actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:DescribeAvailabilityZones", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeLoadBalancers"}, resources: anywhere},
 			grant{actions: []string{"servicequotas:GetServiceQuota"}, resources: []string{r.arn("servicequotas", "vpc/*")}},
 			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
@@ -103,7 +107,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"elasticloadbalancing:AddTags"}, resources: []string{balancers, listeners}, conditions: tagsAtBirth("elasticloadbalancing:CreateAction", "CreateLoadBalancer", "CreateListener")},
 			grant{actions: []string{"elasticloadbalancing:ModifyLoadBalancerAttributes", "elasticloadbalancing:SetSecurityGroups", "elasticloadbalancing:SetSubnets"}, resources: []string{balancers}, conditions: changesOurs},
 			grant{actions: []string{"elasticloadbalancing:ModifyListener"}, resources: []string{listeners}, conditions: changesOurs},
-			grant{actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{r.iamARN("role/aws-service-role/elasticloadbalancing.amazonaws.com/*")}, conditions: map[string]any{"StringEquals": map[string]any{"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}}},
+			grant{actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{r.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/*")}, conditions: map[string]any{"StringEquals": map[string]any{"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}}},
 		),
 		"create-endpoint-service": with(registry,
 			grant{actions: []string{"elasticloadbalancing:DescribeLoadBalancers", "ec2:DescribeVpcEndpointServiceConfigurations", "ec2:DescribeVpcEndpointConnectionNotifications"}, resources: anywhere},

@@ -49,9 +49,9 @@ func (r *resources) arn(service, resource string) string {
 	return "arn:" + *r.stack.Partition() + ":" + service + ":" + *r.stack.Region() + ":" + *r.stack.Account() + ":" + resource
 }
 
-// iamARN is the ARN of a resource of IAM, which has no region.
-func (r *resources) iamARN(resource string) string {
-	return "arn:" + *r.stack.Partition() + ":iam::" + *r.stack.Account() + ":" + resource
+// globalARN is the ARN of a resource that has no region.
+func (r *resources) globalARN(service, resource string) string {
+	return "arn:" + *r.stack.Partition() + ":" + service + "::" + *r.stack.Account() + ":" + resource
 }
 
 // functionARN is known before the function is made: names are fixed, because schedules and resolvers outlive deployments.

@@ -130,7 +130,7 @@ func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	}
 	balancers := elb.New(w, n, vpcs)
 	vpcs.SetLoadBalancers(balancers)
-	databases := rds.New(w, vpcs, rds.PostgreSQL(postgreSQL))
+	databases := rds.New(w, vpcs, rds.Servers(n, postgreSQL))
 	door.Handle("/_local/ca.pem", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(postgreSQL.CA())
 	}))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type consumer struct {
 	vendor     vendor.Vendor // the zero value for plain principals
 	principals []string      // sorted ARNs and service principals
 	accounts   []string      // of the principals: from them a connection request is expected
+	zones      []string      // ids of the Availability Zones in which it makes endpoints, where it says so
 }
 
 func consumerOf(r request, home database.Home) (consumer, error) {
@@ -26,13 +28,15 @@ func consumerOf(r request, home database.Home) (consumer, error) {
 	if err != nil {
 		return consumer{}, err
 	}
-	c := consumer{name: r.name, vendor: preset}
-	if c.name == "" {
-		c.name = preset.ID
-	}
+	c := consumer{name: r.name, vendor: preset, zones: slices.Compact(slices.Sorted(slices.Values(r.vendorZones)))}
 	given := r.principals
-	if preset.ID != "" {
+	switch {
+	case preset.Asks():
+		given = []string{r.vendorAccount}
+		c.name = cmp.Or(c.name, preset.ID+"-"+r.vendorAccount)
+	case preset.ID != "":
 		given = preset.Principals
+		c.name = cmp.Or(c.name, preset.ID)
 	}
 	if c.principals, c.accounts, err = principals(given, home); err != nil {
 		return consumer{}, err
@@ -48,23 +52,45 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 	if r.vendor == "" {
 		return vendor.Vendor{}, checkNamed(r)
 	}
-	preset, found := vendor.Find(r.vendor)
+	if !slices.Contains(vendor.IDs(), r.vendor) {
+		return vendor.Vendor{}, unknownVendor(r.vendor)
+	}
+	preset, _ := vendor.Find(r.vendor)
 	switch {
 	case len(r.principals) > 0:
 		return vendor.Vendor{}, step.BadInput("vendor and principals are both given: a vendor brings its principals; for others use name and principals")
-	case !found:
-		return vendor.Vendor{}, unknownVendor(r.vendor)
 	case r.name != "" && !consumerName.MatchString(r.name):
 		return vendor.Vendor{}, badName(r.name)
-	case !slices.Contains(preset.Regions, home.Region):
+	case len(preset.Regions) > 0 && !slices.Contains(preset.Regions, home.Region):
 		return vendor.Vendor{}, step.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s)",
 			preset.ID, strings.Join(preset.Regions, ", "), home.Region, preset.Source, preset.Checked)
 	}
-	return preset, nil
+	return preset, checkAsked(r, preset)
+}
+
+// checkAsked reports, as an error, what a vendor that asks is not told, and what one that does not ask is.
+func checkAsked(r request, preset vendor.Vendor) error {
+	switch {
+	case !preset.Asks() && r.vendorAccount != "":
+		return step.BadInput("vendorAccount is given, and %s has one account for all its customers, which rdslink knows: leave vendorAccount out", preset.Name)
+	case !preset.Asks() && len(r.vendorZones) > 0:
+		return step.BadInput("vendorAvailabilityZoneIds is given, and %s does not publish zones by customer: leave vendorAvailabilityZoneIds out", preset.Name)
+	case !preset.Asks():
+		return nil
+	case r.vendorAccount == "":
+		return step.BadInput("vendorAccount is missing: %s tells each customer another account; find it %s", preset.Name, preset.Ask)
+	case !accountID.MatchString(r.vendorAccount):
+		return step.BadInput("vendorAccount: %q is not a 12-digit account id; find it %s", r.vendorAccount, preset.Ask)
+	case len(r.vendorZones) == 0:
+		return step.BadInput("vendorAvailabilityZoneIds is missing: %s makes endpoints in some Availability Zones only; find them %s", preset.Name, preset.Ask)
+	}
+	return nil
 }
 
 func checkNamed(r request) error {
 	switch _, isPreset := vendor.Find(r.name); {
+	case r.vendorAccount != "" || len(r.vendorZones) > 0:
+		return step.BadInput("vendorAccount and vendorAvailabilityZoneIds need a vendor: give vendor too, or put the account into principals")
 	case len(r.principals) == 0:
 		return step.BadInput("no consumer: give vendor (%s), or name and principals", strings.Join(vendor.IDs(), ", "))
 	case r.name == "":
@@ -93,9 +119,40 @@ func unknownVendor(id string) error {
 
 // suits reports, as an error, a database that the consumer cannot use.
 func (c consumer) suits(db database.Database) error {
-	if c.vendor.ID != "" && !slices.Contains(c.vendor.Engines, db.Engine) {
-		return step.BadInput("vendor %s connects to %s only, and database %s is %s",
-			c.vendor.ID, strings.Join(c.vendor.Engines, ", "), db.Identifier, db.Engine)
+	if c.vendor.ID != "" && !c.vendor.Connects(db.Engine) {
+		return step.BadInput("vendor %s connects to %s only, and database %s is %s (source: %s, %s)",
+			c.vendor.ID, strings.Join(c.vendor.Engines, ", "), db.Identifier, db.Engine, c.vendor.Source, c.vendor.Checked)
+	}
+	return nil
+}
+
+// meet adds to the zones in which the database can be those in which the VPC and the vendor are, when they have none in common:
+// an endpoint can only be made in a zone of the load balancer, which then reaches the database across zones.
+func (c consumer) meet(reachable, ofVPC []string) ([]string, error) {
+	common := func(zone string) bool { return slices.Contains(c.zones, zone) }
+	if len(c.zones) == 0 || slices.ContainsFunc(reachable, common) {
+		return reachable, nil
+	}
+	if !slices.ContainsFunc(ofVPC, common) {
+		return nil, step.BadInput("vendorAvailabilityZoneIds: %s makes endpoints in %s, and the database's VPC has usable subnets in %s: "+
+			"add a subnet in one of the vendor's zones", c.vendor.Name, strings.Join(c.zones, ", "), strings.Join(ofVPC, ", "))
+	}
+	for _, zone := range ofVPC {
+		if common(zone) {
+			reachable = append(reachable, zone)
+		}
+	}
+	slices.Sort(reachable)
+	return reachable, nil
+}
+
+// checkZones reports, as an error, zones that are none of the region's.
+func (c consumer) checkZones(region []string) error {
+	for _, zone := range c.zones {
+		if !slices.Contains(region, zone) {
+			return step.BadInput("vendorAvailabilityZoneIds: %q is not the id of an Availability Zone of this region, which has %s; "+
+				"names such as eu-central-1a differ from account to account, so ids are needed", zone, strings.Join(region, ", "))
+		}
 	}
 	return nil
 }

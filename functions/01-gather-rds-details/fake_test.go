@@ -28,6 +28,9 @@ const (
 // fakeAWS is an account with one database in a VPC of two zones. It lists one thing a page.
 type fakeAWS struct {
 	instances []rdstypes.DBInstance
+	clusters  []rdstypes.DBCluster
+	proxies   []rdstypes.DBProxy
+	globals   []rdstypes.GlobalCluster
 	subnets   []ec2types.Subnet
 	groups    []ec2types.SecurityGroup
 	rules     []ec2types.SecurityGroupRule
@@ -81,12 +84,12 @@ func page[T any](all []T, token *string) (items []T, next *string) {
 	if at+1 < len(all) {
 		next = aws.String(strconv.Itoa(at + 1))
 	}
-	return all[at:min(at+1, len(all))], next
+	return all[min(at, len(all)):min(at+1, len(all))], next
 }
 
 func (f *fakeAWS) DescribeDBInstances(_ context.Context, in *rds.DescribeDBInstancesInput, _ ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error) {
 	if in.DBInstanceIdentifier == nil {
-		items, next := page(f.instances, in.Marker)
+		items, next := page(f.membersOf(in.Filters), in.Marker)
 		return &rds.DescribeDBInstancesOutput{DBInstances: items, Marker: next}, nil
 	}
 	for _, i := range f.instances {
@@ -95,6 +98,39 @@ func (f *fakeAWS) DescribeDBInstances(_ context.Context, in *rds.DescribeDBInsta
 		}
 	}
 	return nil, &rdstypes.DBInstanceNotFoundFault{}
+}
+
+// membersOf are a cluster's instances, or all without a filter.
+func (f *fakeAWS) membersOf(filters []rdstypes.Filter) []rdstypes.DBInstance {
+	return slices.DeleteFunc(slices.Clone(f.instances), func(d rdstypes.DBInstance) bool {
+		return len(filters) > 0 && aws.ToString(d.DBClusterIdentifier) != filters[0].Values[0]
+	})
+}
+
+func (f *fakeAWS) DescribeDBClusters(_ context.Context, in *rds.DescribeDBClustersInput, _ ...func(*rds.Options)) (*rds.DescribeDBClustersOutput, error) {
+	if in.DBClusterIdentifier == nil {
+		items, next := page(f.clusters, in.Marker)
+		return &rds.DescribeDBClustersOutput{DBClusters: items, Marker: next}, nil
+	}
+	for _, c := range f.clusters {
+		if *c.DBClusterIdentifier == *in.DBClusterIdentifier {
+			return &rds.DescribeDBClustersOutput{DBClusters: []rdstypes.DBCluster{c}}, nil
+		}
+	}
+	return nil, &rdstypes.DBClusterNotFoundFault{}
+}
+
+func (f *fakeAWS) DescribeDBProxies(_ context.Context, in *rds.DescribeDBProxiesInput, _ ...func(*rds.Options)) (*rds.DescribeDBProxiesOutput, error) {
+	items, next := page(f.proxies, in.Marker)
+	return &rds.DescribeDBProxiesOutput{DBProxies: items, Marker: next}, nil
+}
+
+func (f *fakeAWS) DescribeDBSubnetGroups(context.Context, *rds.DescribeDBSubnetGroupsInput, ...func(*rds.Options)) (*rds.DescribeDBSubnetGroupsOutput, error) {
+	return &rds.DescribeDBSubnetGroupsOutput{DBSubnetGroups: []rdstypes.DBSubnetGroup{*instance("").DBSubnetGroup}}, nil
+}
+
+func (f *fakeAWS) DescribeGlobalClusters(context.Context, *rds.DescribeGlobalClustersInput, ...func(*rds.Options)) (*rds.DescribeGlobalClustersOutput, error) {
+	return &rds.DescribeGlobalClustersOutput{GlobalClusters: f.globals}, nil
 }
 
 func (f *fakeAWS) DescribeVpcs(_ context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
@@ -185,6 +221,53 @@ func balancersOf(kind elbtypes.LoadBalancerTypeEnum, n int) []elbtypes.LoadBalan
 		all = append(all, elbtypes.LoadBalancer{LoadBalancerName: aws.String("lb" + strconv.Itoa(i)), Type: kind})
 	}
 	return all
+}
+
+// withCluster adds the Aurora cluster ledger, and changes it. Its members are ledger-1, which writes, and ledger-2.
+func withCluster(changes ...func(*rdstypes.DBCluster)) func(*fakeAWS) {
+	return func(f *fakeAWS) {
+		cluster := rdstypes.DBCluster{
+			DBClusterIdentifier: aws.String("ledger"),
+			DBClusterArn:        aws.String("arn:aws:rds:eu-central-1:111122223333:cluster:ledger"),
+			Status:              aws.String("available"),
+			Engine:              aws.String("aurora-postgresql"),
+			Endpoint:            aws.String("ledger.cluster-c0ffee.eu-central-1.rds.amazonaws.com"),
+			Port:                aws.Int32(5432),
+			DBSubnetGroup:       aws.String("group"),
+			VpcSecurityGroups:   instance("").VpcSecurityGroups,
+		}
+		for _, id := range []string{"ledger-1", "ledger-2"} {
+			member := instance(id)
+			member.DBClusterIdentifier, member.Engine = cluster.DBClusterIdentifier, cluster.Engine
+			f.instances = append(f.instances, member)
+			cluster.DBClusterMembers = append(cluster.DBClusterMembers,
+				rdstypes.DBClusterMember{DBInstanceIdentifier: &id, IsClusterWriter: aws.Bool(id == "ledger-1")})
+		}
+		for _, change := range changes {
+			change(&cluster)
+		}
+		f.clusters = append(f.clusters, cluster)
+	}
+}
+
+// withProxy adds the proxy pool, and changes it.
+func withProxy(changes ...func(*rdstypes.DBProxy)) func(*fakeAWS) {
+	return func(f *fakeAWS) {
+		proxy := rdstypes.DBProxy{
+			DBProxyName:         aws.String("pool"),
+			DBProxyArn:          aws.String("arn:aws:rds:eu-central-1:111122223333:db-proxy:prx-0a1b"),
+			Status:              rdstypes.DBProxyStatusAvailable,
+			EngineFamily:        aws.String("POSTGRESQL"),
+			Endpoint:            aws.String("pool.proxy-c0ffee.eu-central-1.rds.amazonaws.com"),
+			VpcId:               aws.String("vpc-1"),
+			VpcSubnetIds:        []string{"subnet-b", "subnet-a"},
+			VpcSecurityGroupIds: []string{"sg-db"},
+		}
+		for _, change := range changes {
+			change(&proxy)
+		}
+		f.proxies = append(f.proxies, proxy)
+	}
 }
 
 // with changes the database.

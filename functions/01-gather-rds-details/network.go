@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -52,27 +51,37 @@ func vpcCIDRs(ctx context.Context, api networkAPI, vpcID string) ([]string, erro
 }
 
 // placement chooses the load balancer's subnets: one in every zone that the database can fail over to, because a target in a
-// zone where the load balancer has none gets no traffic, even with cross-zone. A zone keeps the subnet that the load balancer
-// already has there.
-func placement(ctx context.Context, api networkAPI, db database.Database, kept []string) ([]types.Subnet, error) {
-	all, err := usableSubnets(ctx, api, db.VPCID)
+// zone where the load balancer has none gets no traffic, even with cross-zone, and in zones of the consumer's where it could
+// not connect otherwise. A zone keeps the subnet that the load balancer already has there.
+func placement(ctx context.Context, api networkAPI, db database.Database, c consumer, kept []string) ([]types.Subnet, error) {
+	regular, err := regularZones(ctx, api)
 	if err != nil {
 		return nil, err
 	}
-	byZone := map[string][]types.Subnet{}
-	for _, subnet := range all {
-		if slices.ContainsFunc(all, func(s types.Subnet) bool { return sameZone(s, subnet) && inGroup(db, s) }) {
-			zone := aws.ToString(subnet.AvailabilityZoneId)
-			byZone[zone] = append(byZone[zone], subnet)
-		}
+	if err := c.checkZones(regular); err != nil {
+		return nil, err
 	}
-	if len(byZone) == 0 {
+	usable, err := usableSubnets(ctx, api, db.VPCID, regular)
+	if err != nil {
+		return nil, err
+	}
+	reachable := zonesOf(slices.DeleteFunc(slices.Clone(usable), func(s types.Subnet) bool { return !inGroup(db, s) }))
+	if len(reachable) == 0 {
 		return nil, step.BadInput("database %s has no usable subnet: those of its subnet group (%s) are gone, without IPv4, on Outposts, or in Local or Wavelength Zones, "+
 			"where no Network Load Balancer can serve an endpoint service", db.Identifier, strings.Join(db.SubnetIDs, ", "))
 	}
+	zones, err := c.meet(reachable, zonesOf(usable))
+	if err != nil {
+		return nil, err
+	}
+	return bestSubnets(zones, usable, db, kept)
+}
+
+func bestSubnets(zones []string, usable []types.Subnet, db database.Database, kept []string) ([]types.Subnet, error) {
 	var chosen []types.Subnet
-	for _, zone := range slices.Sorted(maps.Keys(byZone)) {
-		best := slices.MinFunc(byZone[zone], func(a, b types.Subnet) int { return compareSubnets(a, b, db, kept) })
+	for _, zone := range zones {
+		inZone := slices.DeleteFunc(slices.Clone(usable), func(s types.Subnet) bool { return aws.ToString(s.AvailabilityZoneId) != zone })
+		best := slices.MinFunc(inZone, func(a, b types.Subnet) int { return compareSubnets(a, b, db, kept) })
 		if aws.ToInt32(best.AvailableIpAddressCount) == 0 && !slices.Contains(kept, aws.ToString(best.SubnetId)) {
 			return nil, step.BadInput("no subnet of VPC %s in zone %s has a free address for the load balancer's node: free one, or add a subnet", db.VPCID, zone)
 		}
@@ -82,11 +91,7 @@ func placement(ctx context.Context, api networkAPI, db database.Database, kept [
 }
 
 // usableSubnets are the VPC's subnets that an NLB can use and that serve an endpoint service.
-func usableSubnets(ctx context.Context, api networkAPI, vpcID string) ([]types.Subnet, error) {
-	regular, err := regularZones(ctx, api)
-	if err != nil {
-		return nil, err
-	}
+func usableSubnets(ctx context.Context, api networkAPI, vpcID string, regular []string) ([]types.Subnet, error) {
 	pages := ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{
 		Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{vpcID}}},
 	})
@@ -98,7 +103,7 @@ func usableSubnets(ctx context.Context, api networkAPI, vpcID string) ([]types.S
 		}
 		for _, subnet := range page.Subnets {
 			ipv4 := subnet.CidrBlock != nil
-			if ipv4 && subnet.OutpostArn == nil && regular[aws.ToString(subnet.AvailabilityZoneId)] {
+			if ipv4 && subnet.OutpostArn == nil && slices.Contains(regular, aws.ToString(subnet.AvailabilityZoneId)) {
 				usable = append(usable, subnet)
 			}
 		}
@@ -106,19 +111,29 @@ func usableSubnets(ctx context.Context, api networkAPI, vpcID string) ([]types.S
 	return usable, nil
 }
 
-// regularZones are the ids of the region's Availability Zones, without Local and Wavelength Zones.
-func regularZones(ctx context.Context, api networkAPI) (map[string]bool, error) {
+// regularZones are the sorted ids of the region's Availability Zones, without Local and Wavelength Zones.
+func regularZones(ctx context.Context, api networkAPI) ([]string, error) {
 	out, err := api.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
 	if err != nil {
 		return nil, fmt.Errorf("describe Availability Zones: %w", err)
 	}
-	regular := map[string]bool{}
+	var regular []string
 	for _, zone := range out.AvailabilityZones {
 		if aws.ToString(zone.ZoneType) == "availability-zone" {
-			regular[aws.ToString(zone.ZoneId)] = true
+			regular = append(regular, aws.ToString(zone.ZoneId))
 		}
 	}
+	slices.Sort(regular)
 	return regular, nil
+}
+
+func zonesOf(subnets []types.Subnet) []string {
+	var zones []string
+	for _, subnet := range subnets {
+		zones = append(zones, aws.ToString(subnet.AvailabilityZoneId))
+	}
+	slices.Sort(zones)
+	return slices.Compact(zones)
 }
 
 // compareSubnets orders the subnets of a zone, the best first.
@@ -144,10 +159,6 @@ func first(a, b bool) int {
 	}
 }
 
-func sameZone(a, b types.Subnet) bool {
-	return aws.ToString(a.AvailabilityZoneId) == aws.ToString(b.AvailabilityZoneId)
-}
-
 func inGroup(db database.Database, subnet types.Subnet) bool {
 	return slices.Contains(db.SubnetIDs, aws.ToString(subnet.SubnetId))
 }
@@ -159,6 +170,10 @@ func resolverSubnets(r request, db database.Database, chosen []types.Subnet) ([]
 		if db.Public {
 			return nil, step.BadInput("resolver none does not work for database %s: it is publicly accessible, so outside its VPC its name resolves to a public address; use resolver vpc",
 				db.Identifier)
+		}
+		if database.BlocksHosts(db.Kind, db.Engine) {
+			return nil, step.BadInput("resolver none does not work for database %s: %s blocks hosts that check its port, so only the resolver in the VPC can tell whether it serves; use resolver vpc",
+				db.Identifier, db.Engine)
 		}
 		return ids, nil
 	}

@@ -20,10 +20,13 @@ import (
 // request is what a person types:
 //
 //	{
-//	  "database": "orders-prod",             DB instance identifier or ARN
+//	  "database": "orders-prod",             DB instance, DB cluster or RDS Proxy: identifier or ARN
 //	  "vendor": "pushmetrics",               a preset, or instead of it:
 //	  "name": "acme",                        who the consumer is, and
 //	  "principals": ["123456789012"],        account ids, account, role or user ARNs, service principals
+//
+//	  "vendorAccount": "123456789012",       what a vendor's console shows, for vendors that tell each customer
+//	  "vendorAvailabilityZoneIds": ["euc1-az1"],  another account and other zones
 //
 //	  "endpoint": "writer",
 //	  "listenerPort": 5432,                  the database's own by default
@@ -34,13 +37,15 @@ import (
 //	  "notify": ["dba@example.com"]
 //	}
 //
-// Everything after the first blank line may be left out, down to single fields of acceptance; its mode may also be
+// Everything after the first blank line may be left out (the vendor's account and zones unless the vendor asks for them), down to single fields of acceptance; its mode may also be
 // "expected-account", and its time limit is in days.
 type request struct {
 	database         string
 	vendor           string
 	name             string
 	principals       []string
+	vendorAccount    string
+	vendorZones      []string // Availability Zone ids
 	endpoint         string
 	listenerPort     int // 0 for the database's
 	acceptance       acceptance
@@ -66,10 +71,15 @@ const (
 
 	// An execution lives for a year at most, and the other steps need a part of it.
 	longestTimeoutDays = 360
-	secondsPerDay      = 24 * 60 * 60
+
+	// Nothing that we ask for is longer: the longest is an IAM role's ARN.
+	longestText = 256
+	longestList = 100
+
+	secondsPerDay = 24 * 60 * 60
 )
 
-var requestFields = []string{"database", "vendor", "name", "principals", "endpoint", "listenerPort", "acceptance",
+var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint", "listenerPort", "acceptance",
 	"supportedRegions", "ingress", "resolver", "notify"}
 
 // parse reads the request and checks what can be checked without asking AWS.
@@ -83,6 +93,8 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 		vendor:           in.text("vendor", ""),
 		name:             in.text("name", ""),
 		principals:       in.texts("principals"),
+		vendorAccount:    in.text("vendorAccount", ""),
+		vendorZones:      in.texts("vendorAvailabilityZoneIds"),
 		endpoint:         in.text("endpoint", database.Writer),
 		listenerPort:     in.whole("listenerPort", 0, 1, 65535),
 		acceptance:       in.acceptance(),
@@ -103,7 +115,7 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 
 func (r request) check() error {
 	if r.database == "" {
-		return step.BadInput(`database is missing: give a DB instance identifier or ARN, such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
+		return step.BadInput(`database is missing: give the identifier or the ARN of a DB instance, a DB cluster or an RDS Proxy, such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
 	}
 	for _, address := range r.notify {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
@@ -166,16 +178,16 @@ func object(input json.RawMessage, what string, known []string) (*fields, error)
 		return nil, step.BadInput(`%s must be an object, got %s`, what, kind)
 	}
 	if err := json.Unmarshal(input, &f.values); err != nil {
-		return nil, step.BadInput("%s: %w", what, err)
+		return nil, step.BadInput("%s must be valid JSON: %w", what, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
 		if slices.Contains(known, name) {
 			continue
 		}
 		if near := nearest.To(name, known); len(near) > 0 {
-			return nil, step.BadInput("%s has no field %q; did you mean %q?", what, name, near[0])
+			return nil, step.BadInput("%s has no field %q; did you mean %q?", what, short(name), near[0])
 		}
-		return nil, step.BadInput("%s has no field %q; the fields are %s", what, name, strings.Join(known, ", "))
+		return nil, step.BadInput("%s has no field %q; the fields are %s", what, short(name), strings.Join(known, ", "))
 	}
 	return f, nil
 }
@@ -204,15 +216,28 @@ func (f *fields) text(name, absent string) string {
 	value := absent
 	f.read(name, "a string", &value)
 	if _, given := f.values[name]; given && value == "" {
-		f.fail(step.BadInput("%s%s is empty", f.prefix, name))
+		f.fail(step.BadInput("%s%s is empty: give a value, or leave the field out", f.prefix, name))
 	}
+	f.limit(name, value)
 	return value
 }
 
 func (f *fields) texts(name string) []string {
 	value := []string{}
 	f.read(name, "a list of strings", &value)
+	if len(value) > longestList {
+		f.fail(step.BadInput("%s%s must have at most %d entries, got %d", f.prefix, name, longestList, len(value)))
+	}
+	for _, text := range value {
+		f.limit(name, text)
+	}
 	return value
+}
+
+func (f *fields) limit(name, text string) {
+	if len(text) > longestText {
+		f.fail(step.BadInput("%s%s must have at most %d characters, got %d", f.prefix, name, longestText, len(text)))
+	}
 }
 
 func (f *fields) whole(name string, absent, lowest, highest int) int {
@@ -259,14 +284,23 @@ func kindOf(value json.RawMessage) string {
 	case '{':
 		return "an object"
 	case '[':
-		return "the list " + string(value)
+		return "the list " + short(string(value))
 	case '"':
-		return "the string " + string(value)
+		return "the string " + short(string(value))
 	case 't', 'f':
 		return fmt.Sprintf("the boolean %s", value)
 	case 'n':
 		return "null"
 	default:
-		return fmt.Sprintf("the number %s", value)
+		return "the number " + short(string(value))
 	}
+}
+
+// short keeps a message readable, whatever it quotes.
+func short(text string) string {
+	const longest = 80
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "") + "..."
 }

@@ -87,7 +87,7 @@ func (g gatherer) run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	plan := newPlan(r, c, db, home)
-	if err := g.place(ctx, &plan, r, db, home); err != nil {
+	if err := g.place(ctx, &plan, r, c, db, home); err != nil {
 		return Output{}, err
 	}
 	return plan, g.claim(ctx, plan, in.Execution)
@@ -127,7 +127,7 @@ func newPlan(r request, c consumer, db database.Database, home database.Home) Ou
 }
 
 // place adds to the plan where in the VPC things go, and that they fit.
-func (g gatherer) place(ctx context.Context, plan *Output, r request, db database.Database, home database.Home) (err error) {
+func (g gatherer) place(ctx context.Context, plan *Output, r request, c consumer, db database.Database, home database.Home) (err error) {
 	if plan.VPCCIDRs, err = vpcCIDRs(ctx, g.network, db.VPCID); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (g gatherer) place(ctx context.Context, plan *Output, r request, db databas
 	if err != nil {
 		return err
 	}
-	subnets, err := placement(ctx, g.network, db, kept)
+	subnets, err := placement(ctx, g.network, db, c, kept)
 	if err != nil {
 		return err
 	}

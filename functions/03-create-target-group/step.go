@@ -8,12 +8,13 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -124,8 +125,8 @@ func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGr
 		VpcId:                      &in.VPCID,
 		TargetType:                 types.TargetTypeEnumIp,
 		HealthCheckProtocol:        types.ProtocolEnumTcp,
-		HealthCheckPort:            aws.String(trafficPort),
-		HealthCheckIntervalSeconds: aws.Int32(interval(in.Engine)),
+		HealthCheckPort:            aws.String(in.checkPort()),
+		HealthCheckIntervalSeconds: aws.Int32(interval),
 		HealthyThresholdCount:      aws.Int32(threshold),
 		UnhealthyThresholdCount:    aws.Int32(threshold),
 		Tags:                       owned.ELBTags(owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
@@ -174,38 +175,41 @@ func (s createTargetGroup) correct(ctx context.Context, in Input, group types.Ta
 	if err := s.correctHealthCheck(ctx, in, group); err != nil {
 		return err
 	}
-	return s.setAttributes(ctx, aws.ToString(group.TargetGroupArn))
+	return s.setAttributes(ctx, in, aws.ToString(group.TargetGroupArn))
 }
 
 const (
-	trafficPort = "traffic-port"
-	threshold   = 2 // the lowest: a failover must not wait for the load balancer's doubts
+	interval  = 10 // older Network Load Balancers check TCP every 10 or every 30 seconds only (hashicorp/terraform-provider-aws#5992)
+	threshold = 2  // the lowest: a failover must not wait for the load balancer's doubts
+
+	// blindPort is one that no database listens on: RDS gives out ports from 1150 (API_CreateDBInstance). The load balancer's
+	// security group does not let these checks out.
+	blindPort = "1"
 )
 
-// interval is longer for engines that count the broken handshakes of health checks and, at max_connect_errors, block the
-// load balancer's address with every consumer behind it.
-func interval(engine string) int32 {
-	for _, counting := range []string{"mysql", "mariadb"} {
-		if strings.Contains(engine, counting) {
-			return 30
-		}
+// checkPort is the port of the health check. A TCP check is a connection that breaks off in its handshake. Where the server
+// blocks hosts for that, no check may reach it: the load balancer finds every target unhealthy, so it sends traffic to all of
+// them, and the resolver's probe tells whether one serves.
+func (in Input) checkPort() string {
+	if database.BlocksHosts(in.DatabaseKind, in.Engine) {
+		return blindPort
 	}
-	return 10
+	return "traffic-port"
 }
 
 func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, group types.TargetGroup) error {
-	if group.HealthCheckProtocol == types.ProtocolEnumTcp && aws.ToString(group.HealthCheckPort) == trafficPort &&
-		aws.ToInt32(group.HealthCheckIntervalSeconds) == interval(in.Engine) &&
+	if group.HealthCheckProtocol == types.ProtocolEnumTcp && aws.ToString(group.HealthCheckPort) == in.checkPort() &&
+		aws.ToInt32(group.HealthCheckIntervalSeconds) == interval &&
 		aws.ToInt32(group.HealthyThresholdCount) == threshold && aws.ToInt32(group.UnhealthyThresholdCount) == threshold {
 		return nil
 	}
 	arn := aws.ToString(group.TargetGroupArn)
-	slog.InfoContext(ctx, "modify target group", "targetGroupArn", arn, "healthCheckIntervalSeconds", interval(in.Engine))
+	slog.InfoContext(ctx, "modify target group", "targetGroupArn", arn, "healthCheckPort", in.checkPort(), "healthCheckIntervalSeconds", interval)
 	_, err := s.groups.ModifyTargetGroup(ctx, &elb.ModifyTargetGroupInput{
 		TargetGroupArn:             &arn,
 		HealthCheckProtocol:        types.ProtocolEnumTcp,
-		HealthCheckPort:            aws.String(trafficPort),
-		HealthCheckIntervalSeconds: aws.Int32(interval(in.Engine)),
+		HealthCheckPort:            aws.String(in.checkPort()),
+		HealthCheckIntervalSeconds: aws.Int32(interval),
 		HealthyThresholdCount:      aws.Int32(threshold),
 		UnhealthyThresholdCount:    aws.Int32(threshold),
 	})
@@ -215,19 +219,23 @@ func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, gro
 	return nil
 }
 
-// wantedAttributes cut the connections to an address that the database has left: without the second, they stay on what may
-// be a read-only instance by now, and the first ends them at once.
-var wantedAttributes = map[string]string{
-	"deregistration_delay.timeout_seconds":                "0",
-	"deregistration_delay.connection_termination.enabled": "true",
+// attributes cut the connections to an address that the database has left: without the second, they stay on what may be a
+// read-only instance by now, and the first ends them at once. The third does the same for a target that is unhealthy, and must
+// not where that means nothing.
+func (in Input) attributes() map[string]string {
+	return map[string]string{
+		"deregistration_delay.timeout_seconds":                         "0",
+		"deregistration_delay.connection_termination.enabled":          "true",
+		"target_health_state.unhealthy.connection_termination.enabled": strconv.FormatBool(in.checkPort() != blindPort),
+	}
 }
 
-func (s createTargetGroup) setAttributes(ctx context.Context, arn string) error {
+func (s createTargetGroup) setAttributes(ctx context.Context, in Input, arn string) error {
 	out, err := s.attributes.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
 	if err != nil {
 		return fmt.Errorf("describe attributes of target group %s: %w", arn, lagging(err))
 	}
-	differing := maps.Clone(wantedAttributes)
+	differing := in.attributes()
 	for _, attribute := range out.Attributes {
 		if differing[aws.ToString(attribute.Key)] == aws.ToString(attribute.Value) {
 			delete(differing, aws.ToString(attribute.Key))

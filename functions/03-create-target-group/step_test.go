@@ -21,14 +21,14 @@ import (
 )
 
 const (
-	exposure = "orders-acme-00000000"
-	database = "arn:aws:rds:eu-central-1:111122223333:db:orders"
-	groupARN = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/orders-acme-00000000/1"
+	exposure    = "orders-acme-00000000"
+	databaseARN = "arn:aws:rds:eu-central-1:111122223333:db:orders"
+	groupARN    = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/orders-acme-00000000/1"
 )
 
 func input() Input {
 	return Input{
-		Execution: "execution", Exposure: exposure, DatabaseARN: database, DatabaseKind: "instance", Endpoint: "writer", Engine: "postgres",
+		Execution: "execution", Exposure: exposure, DatabaseARN: databaseARN, DatabaseKind: "instance", Endpoint: "writer", Engine: "postgres",
 		Host: "orders.rds.amazonaws.com", Port: 5432, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, ResolverFunction: "resolver",
 	}
 }
@@ -38,7 +38,12 @@ func TestRun(t *testing.T) {
 		attributes = "ModifyTargetGroupAttributes deregistration_delay.connection_termination.enabled=true deregistration_delay.timeout_seconds=0"
 		register   = "register orders.rds.amazonaws.com:5432"
 	)
-	everything := []string{"CreateTargetGroup orders-acme-00000000 TCP 5432 ip vpc-1 every 10", attributes, "Record", register}
+	everything := []string{"CreateTargetGroup orders-acme-00000000 TCP 5432 ip vpc-1 checked at traffic-port every 10", attributes, "Record", register}
+	blind := []string{"CreateTargetGroup orders-acme-00000000 TCP 5432 ip vpc-1 checked at 1 every 10",
+		attributes + " target_health_state.unhealthy.connection_termination.enabled=false", "Record", register}
+	engine := func(kind, engine string) func(*Input) {
+		return func(in *Input) { in.DatabaseKind, in.Engine = kind, engine }
+	}
 	for name, row := range map[string]struct {
 		again bool         // after a first, complete run
 		drift func(*cloud) // before the run
@@ -48,9 +53,15 @@ func TestRun(t *testing.T) {
 	}{
 		"the first run makes the group and registers the database": {want: everything},
 		"a second run changes nothing":                             {again: true},
-		"MySQL is checked less often": {
-			in:   func(in *Input) { in.Engine = "mysql" },
-			want: append([]string{"CreateTargetGroup orders-acme-00000000 TCP 5432 ip vpc-1 every 30"}, everything[1:]...),
+		"MySQL, which blocks hosts, is never checked":              {in: engine("instance", "mysql"), want: blind},
+		"so is MariaDB":                     {in: engine("instance", "mariadb"), want: blind},
+		"so is a Multi-AZ cluster of MySQL": {in: engine("cluster", "mysql"), want: blind},
+		"Aurora MySQL does not resolve names, so it does not block": {in: engine("cluster", "aurora-mysql"), want: everything},
+		"a proxy shakes hands itself":                               {in: engine("proxy", "mysql"), want: everything},
+		"SQL Server is checked":                                     {in: engine("instance", "sqlserver-se"), want: everything},
+		"a check that saw what it must not is made blind": {
+			again: true, in: engine("instance", "mysql"),
+			want: []string{"ModifyTargetGroup port 1 every 10", "ModifyTargetGroupAttributes target_health_state.unhealthy.connection_termination.enabled=false", "Record"},
 		},
 		"a lost claim ends the step before anything is registered": {
 			drift: func(c *cloud) { c.recordError = step.Conflict("claim lost") }, want: everything[:3], err: "Conflict",
@@ -59,7 +70,7 @@ func TestRun(t *testing.T) {
 			again: true, drift: func(c *cloud) { c.tags = nil }, err: "Conflict",
 		},
 		"a group of another exposure is a conflict": {
-			again: true, drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", database, nil)) }, err: "Conflict",
+			again: true, drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", databaseARN, nil)) }, err: "Conflict",
 		},
 		"a group in the VPC that the database left is a conflict": {
 			again: true, drift: func(c *cloud) { c.group.VpcId = aws.String("vpc-2") }, err: "Conflict",
@@ -72,7 +83,7 @@ func TestRun(t *testing.T) {
 		},
 		"a health check that was changed is changed back": {
 			again: true, drift: func(c *cloud) { c.group.HealthCheckIntervalSeconds = aws.Int32(300) },
-			want: []string{"ModifyTargetGroup every 10"},
+			want: []string{"ModifyTargetGroup port traffic-port every 10"},
 		},
 		"an attribute that was changed is changed back, alone": {
 			again: true, drift: func(c *cloud) { c.attributes["deregistration_delay.timeout_seconds"] = "300" },
@@ -153,7 +164,7 @@ func TestTheBindingIsWhatATickNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := targets.Binding{
-		Exposure: exposure, DatabaseARN: database, DatabaseKind: "instance", Endpoint: "writer", Engine: "postgres",
+		Exposure: exposure, DatabaseARN: databaseARN, DatabaseKind: "instance", Endpoint: "writer", Engine: "postgres",
 		Host: "orders.rds.amazonaws.com", Port: 5432, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
 		ResolverFunction: "resolver", TargetGroupARN: groupARN,
 	}
@@ -178,8 +189,9 @@ type cloud struct {
 
 func newCloud() *cloud {
 	return &cloud{attributes: map[string]string{
-		"deregistration_delay.timeout_seconds":                "300",
-		"deregistration_delay.connection_termination.enabled": "false",
+		"deregistration_delay.timeout_seconds":                         "300",
+		"deregistration_delay.connection_termination.enabled":          "false",
+		"target_health_state.unhealthy.connection_termination.enabled": "true",
 	}}
 }
 
@@ -225,7 +237,7 @@ func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...
 }
 
 func (c *cloud) CreateTargetGroup(_ context.Context, in *elb.CreateTargetGroupInput, _ ...func(*elb.Options)) (*elb.CreateTargetGroupOutput, error) {
-	c.mutate("CreateTargetGroup %s %s %d %s %s every %d", *in.Name, in.Protocol, *in.Port, in.TargetType, *in.VpcId, *in.HealthCheckIntervalSeconds)
+	c.mutate("CreateTargetGroup %s %s %d %s %s checked at %s every %d", *in.Name, in.Protocol, *in.Port, in.TargetType, *in.VpcId, *in.HealthCheckPort, *in.HealthCheckIntervalSeconds)
 	c.tags = in.Tags
 	c.group = &types.TargetGroup{
 		TargetGroupArn: aws.String(groupARN), TargetGroupName: in.Name, Protocol: in.Protocol, Port: in.Port, TargetType: in.TargetType, VpcId: in.VpcId,
@@ -236,7 +248,8 @@ func (c *cloud) CreateTargetGroup(_ context.Context, in *elb.CreateTargetGroupIn
 }
 
 func (c *cloud) ModifyTargetGroup(_ context.Context, in *elb.ModifyTargetGroupInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupOutput, error) {
-	c.mutate("ModifyTargetGroup every %d", *in.HealthCheckIntervalSeconds)
+	c.mutate("ModifyTargetGroup port %s every %d", *in.HealthCheckPort, *in.HealthCheckIntervalSeconds)
+	c.group.HealthCheckPort = in.HealthCheckPort
 	c.group.HealthCheckIntervalSeconds = in.HealthCheckIntervalSeconds
 	return &elb.ModifyTargetGroupOutput{}, nil
 }

@@ -29,10 +29,20 @@ func handoff(in Input) (string, error) {
 		Input
 		To               string
 		Preset           vendor.Vendor
+		Family           string
 		KeepaliveSeconds int
 		Days             int
-	}{in, recipient(in), preset, keepaliveSeconds, in.AcceptanceTimeoutSeconds / secondsPerDay})
+	}{in, recipient(in), preset, family(in.Engine), keepaliveSeconds, in.AcceptanceTimeoutSeconds / secondsPerDay})
 	return text.String(), err
+}
+
+// family is whose clients speak with the engine.
+func family(engine string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(engine, "aurora-"), "-")
+	if name == "mariadb" {
+		return "mysql"
+	}
+	return name
 }
 
 func recipient(in Input) string {

@@ -14,7 +14,7 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-var update = flag.Bool("update", false, "write the golden file")
+var update = flag.Bool("update", false, "write the golden files")
 
 var input = Input{
 	Execution: "execution", Exposure: "orders-prod-pushmetrics-0a1b2c3d", Consumer: "pushmetrics", Vendor: "pushmetrics",
@@ -86,8 +86,22 @@ func TestRun(t *testing.T) {
 }
 
 func TestHandoffReadsAsAWhole(t *testing.T) {
-	const golden = "testdata/pushmetrics.txt"
-	got, err := handoff(input)
+	for _, row := range []struct{ vendor, consumer, engine string }{
+		{"pushmetrics", "pushmetrics", "postgres"},
+		{"fivetran", "fivetran", "sqlserver-se"},
+		{"tidb-cloud", "tidb-cloud-444455556666", "mysql"},
+	} {
+		t.Run(row.vendor, func(t *testing.T) {
+			in := input
+			in.Vendor, in.Consumer, in.Engine = row.vendor, row.consumer, row.engine
+			compareGolden(t, "testdata/"+row.vendor+".txt", in)
+		})
+	}
+}
+
+func compareGolden(t *testing.T, golden string, in Input) {
+	t.Helper()
+	got, err := handoff(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +116,19 @@ func TestHandoffReadsAsAWhole(t *testing.T) {
 	}
 	if got != string(want) {
 		t.Errorf("hand-off differs from %s (go test -update writes it):\n%s", golden, got)
+	}
+}
+
+func TestTLSAdviceSuitsTheEngine(t *testing.T) {
+	for engine, want := range map[string]string{
+		"postgres": "hostaddr=", "aurora-postgresql": "hostaddr=", "mysql": "VERIFY_CA", "aurora-mysql": "VERIFY_CA", "mariadb": "VERIFY_CA",
+		"sqlserver-se": "HostNameInCertificate=", "sqlserver": "HostNameInCertificate=", "oracle-se2": "Oracle Net",
+	} {
+		in := input
+		in.Engine = engine
+		if text, err := handoff(in); err != nil || !strings.Contains(text, want) {
+			t.Errorf("%s: %q is missing (%v) in:\n%s", engine, want, err, text)
+		}
 	}
 }
 

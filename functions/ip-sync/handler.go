@@ -36,8 +36,9 @@ type syncFunc func(context.Context, targets.Binding) (targets.Report, error)
 
 type ipSync struct {
 	registry exposures
-	sync     syncFunc // one tick
-	follow   syncFunc // a loop, until a failover is over
+	cluster  func(ctx context.Context, sourceARN string) (clusterARN string, err error) // empty for what is in none
+	sync     syncFunc                                                                   // one tick
+	follow   syncFunc                                                                   // a loop, until a failover is over
 	metrics  io.Writer
 	now      func() time.Time
 }
@@ -54,10 +55,11 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	return step.BadInput("neither a binding nor an exposure nor an RDS event")
 }
 
-// event follows every exposure of the database that RDS speaks of. Most
+// event follows every exposure of the database that RDS speaks of, and of the
+// cluster it is a member of: the member may be younger than the exposure. Most
 // databases of an account have none.
 func (s ipSync) event(ctx context.Context, in input) error {
-	found, err := s.registry.ByDatabase(ctx, in.Detail.SourceARN)
+	found, err := s.exposuresOf(ctx, in.Detail.SourceARN)
 	if err != nil {
 		return err
 	}
@@ -71,6 +73,18 @@ func (s ipSync) event(ctx context.Context, in input) error {
 	}
 	loops.Wait()
 	return errors.Join(errs...)
+}
+
+func (s ipSync) exposuresOf(ctx context.Context, sourceARN string) ([]registry.Exposure, error) {
+	found, err := s.registry.ByDatabase(ctx, sourceARN)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	cluster, err := s.cluster(ctx, sourceARN)
+	if err != nil || cluster == "" {
+		return nil, err
+	}
+	return s.registry.ByDatabase(ctx, cluster)
 }
 
 func (s ipSync) recorded(ctx context.Context, id string) error {

@@ -30,6 +30,9 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 const (
 	orders = "arn:aws:rds:eu-central-1:111122223333:db:orders"
 
+	ledger = "arn:aws:rds:eu-central-1:111122223333:cluster:ledger"
+	member = "arn:aws:rds:eu-central-1:111122223333:db:ledger-3"
+
 	// Events as in docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html.
 	failover = `{"version":"0","id":"844e2571-85d4-695f-b930-0153b71dcb42","detail-type":"RDS DB Instance Event","source":"aws.rds",
 		"account":"111122223333","time":"2026-03-01T12:00:00Z","region":"eu-central-1","resources":["` + orders + `"],
@@ -75,6 +78,7 @@ func TestHandle(t *testing.T) {
 		"no target group yet":        {in: `{"exposure":"young"}`},
 		"unknown exposure":           {in: `{"exposure":"z"}`, class: "Failed"},
 		"an RDS event":               {in: failover, report: settled, want: []string{"follow a", "follow b"}, age: "0"},
+		"of a cluster's member":      {in: strings.ReplaceAll(failover, orders, member), report: settled, want: []string{"follow d"}, age: "0"},
 		"of a database not exposed":  {in: strings.ReplaceAll(failover, "db:orders", "db:payroll")},
 		"something else":             {in: `{"hello":"world"}`, class: "BadInput"},
 		"failing for two minutes":    {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"), want: []string{"sync a"}, age: "120", class: "Failed"},
@@ -88,7 +92,10 @@ func TestHandle(t *testing.T) {
 			var metrics bytes.Buffer
 			ran := &runs{report: test.report, err: test.err}
 			s := ipSync{
-				registry: table{exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), {ID: "young", DatabaseARN: orders}},
+				cluster: func(_ context.Context, source string) (string, error) {
+					return map[string]string{member: ledger}[source], nil
+				},
+				registry: table{exposure("d", ledger), exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), {ID: "young", DatabaseARN: orders}},
 				sync:     ran.as("sync"), follow: ran.as("follow"), metrics: &lockedWriter{w: &metrics}, now: func() time.Time { return noon },
 			}
 			var in input

@@ -17,6 +17,7 @@ import (
 	lambdaapi "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
+	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -38,6 +39,9 @@ func main() {
 	}
 	lambda.Start(ipSync{
 		registry: table,
+		cluster: func(ctx context.Context, sourceARN string) (string, error) {
+			return database.ClusterOf(ctx, deps.RDS, sourceARN)
+		},
 		sync: func(ctx context.Context, b targets.Binding) (targets.Report, error) {
 			return targets.Sync(ctx, deps, b)
 		},

@@ -1,5 +1,5 @@
-// Package database describes what can be exposed. Each kind of RDS database has a file of its own: today DB instances
-// (instance.go).
+// Package database describes what can be exposed. Each kind of RDS database has a file of its own: DB instances
+// (instance.go), Aurora and Multi-AZ DB clusters (cluster.go), RDS Proxies (proxy.go).
 package database
 
 import (
@@ -9,11 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
+	"github.com/rdslink/rdslink/internal/nearest"
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-// Instance is the kind of a DB instance.
-const Instance = "instance"
+// The kinds of databases.
+const (
+	Instance = "instance"
+	Cluster  = "cluster" // Aurora or Multi-AZ DB cluster
+	Proxy    = "proxy"
+)
 
 // Writer is the endpoint that takes writes.
 const Writer = "writer"
@@ -24,7 +29,7 @@ type Database struct {
 	Kind             string
 	Identifier       string
 	Endpoint         string
-	Engine           string
+	Engine           string // as RDS spells it; for a proxy, that of what is behind it, without edition
 	Host             string // the endpoint's DNS name, which is also the name in its TLS certificate
 	Port             int
 	MultiAZ          bool
@@ -39,46 +44,121 @@ type Home struct {
 	Partition, Region, Account string
 }
 
-// API is what RDS is asked for.
+// API is what RDS is asked for when a database is looked for.
 type API interface {
+	TopologyAPI
+	DescribeDBSubnetGroups(context.Context, *rds.DescribeDBSubnetGroupsInput, ...func(*rds.Options)) (*rds.DescribeDBSubnetGroupsOutput, error)
+	DescribeGlobalClusters(context.Context, *rds.DescribeGlobalClustersInput, ...func(*rds.Options)) (*rds.DescribeGlobalClustersOutput, error)
+}
+
+// TopologyAPI is what RDS is asked for when a database is observed.
+type TopologyAPI interface {
 	DescribeDBInstances(context.Context, *rds.DescribeDBInstancesInput, ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error)
+	DescribeDBClusters(context.Context, *rds.DescribeDBClustersInput, ...func(*rds.Options)) (*rds.DescribeDBClustersOutput, error)
+	DescribeDBProxies(context.Context, *rds.DescribeDBProxiesInput, ...func(*rds.Options)) (*rds.DescribeDBProxiesOutput, error)
 }
 
 // supported ends every refusal of a kind of database.
-const supported = "today rdslink exposes DB instances of RDS for PostgreSQL, through their writer endpoint"
+const supported = "rdslink exposes DB instances of PostgreSQL, MySQL, MariaDB, SQL Server and Oracle, Aurora and Multi-AZ DB clusters, " +
+	"and RDS Proxies, through the endpoint that takes writes"
+
+// reference is what a person named: one kind of thing by its ARN, or an identifier of whatever kind.
+type reference struct {
+	resource   string // the type in the ARN; empty for an identifier
+	identifier string
+}
 
 // Find describes the endpoint of the database that a person named by identifier or ARN.
 func Find(ctx context.Context, api API, home Home, name, endpoint string) (Database, error) {
-	identifier, err := identify(name, home)
+	ref, err := refer(name, home)
 	if err != nil {
 		return Database{}, err
 	}
 	if endpoint != Writer {
-		return Database{}, step.BadInput("endpoint %q of database %s cannot be exposed: %s", endpoint, identifier, supported)
+		return Database{}, step.BadInput("endpoint %q of database %s cannot be exposed: %s", endpoint, name, supported)
 	}
-	return findInstance(ctx, api, identifier)
+	for _, kind := range []struct {
+		resource string
+		find     func(context.Context, API, string) (Database, bool, error)
+	}{{"db", findInstance}, {"cluster", findCluster}, {"db-proxy", findProxy}} {
+		if ref.resource != "" && ref.resource != kind.resource {
+			continue
+		}
+		if db, found, err := kind.find(ctx, api, ref.identifier); found || err != nil {
+			return db, err
+		}
+	}
+	return Database{}, unknown(ctx, api, ref.identifier)
 }
 
-// identify takes the identifier out of an ARN, whose other parts must be those of home. RDS folds identifiers to lower case.
-func identify(name string, home Home) (string, error) {
+// refer takes an ARN apart, whose region and account must be those of home. RDS folds identifiers to lower case.
+func refer(name string, home Home) (reference, error) {
 	if !strings.HasPrefix(name, "arn:") {
-		return strings.ToLower(name), nil
+		return reference{identifier: strings.ToLower(name)}, nil
 	}
 	parsed, err := arn.Parse(name)
 	if err != nil || parsed.Service != "rds" {
-		return "", step.BadInput("database %q is not the ARN of an RDS database", name)
+		return reference{}, step.BadInput("database %q is not the ARN of an RDS database", name)
 	}
-	if parsed.Region != home.Region {
-		return "", step.BadInput("database %s is in region %s, and rdslink runs in %s: start the execution of the rdslink in %s",
+	resource, identifier, _ := strings.Cut(parsed.Resource, ":")
+	switch {
+	case resource == "global-cluster":
+		return reference{}, step.BadInput("database %s is a global cluster: give the cluster of this region that takes its writes", name)
+	case resource != "db" && resource != "cluster" && resource != "db-proxy":
+		return reference{}, step.BadInput("database %s is a %s: %s", name, resource, supported)
+	case parsed.Region != home.Region:
+		return reference{}, step.BadInput("database %s is in region %s, and rdslink runs in %s: start the execution of the rdslink in %s",
 			name, parsed.Region, home.Region, parsed.Region)
-	}
-	if parsed.AccountID != home.Account || parsed.Partition != home.Partition {
-		return "", step.BadInput("database %s belongs to account %s, and rdslink runs in %s: start the execution in the account of the database",
+	case parsed.AccountID != home.Account || parsed.Partition != home.Partition:
+		return reference{}, step.BadInput("database %s belongs to account %s, and rdslink runs in %s: start the execution in the account of the database",
 			name, parsed.AccountID, home.Account)
 	}
-	kind, identifier, _ := strings.Cut(parsed.Resource, ":")
-	if kind != "db" {
-		return "", step.BadInput("database %s is a %s: %s", name, kind, supported)
+	return reference{resource, strings.ToLower(identifier)}, nil
+}
+
+// unknown says what a person may have meant.
+func unknown(ctx context.Context, api API, identifier string) error {
+	all, err := identifiers(ctx, api)
+	if err != nil {
+		return err
 	}
-	return strings.ToLower(identifier), nil
+	near := nearest.To(identifier, all)
+	switch {
+	case len(near) > 0:
+		return step.BadInput("database %q does not exist in this account and region; did you mean %s?", identifier, strings.Join(near, " or "))
+	case len(all) > 0:
+		return step.BadInput("database %q does not exist in this account and region, where %d others do, %s among them; %s",
+			identifier, len(all), all[0], supported)
+	default:
+		return step.BadInput("database %q does not exist: this account has no database in this region; %s", identifier, supported)
+	}
+}
+
+// identifiers lists the databases of every kind.
+func identifiers(ctx context.Context, api API) ([]string, error) {
+	var all []string
+	for _, list := range []func(context.Context, API) ([]string, error){instanceIdentifiers, clusterIdentifiers, proxyNames} {
+		some, err := list(ctx, api)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// refusedStatus are the states of instances and clusters in which nothing serves, with what to do. In all others, such as
+// modifying or backing-up, the endpoint does.
+var refusedStatus = map[string]string{
+	"creating":                            "wait until it is available, then start again",
+	"deleting":                            "it is going away",
+	"failed":                              "restore it from a backup first",
+	"stopped":                             "start it first",
+	"stopping":                            "wait until it has stopped, and start it again",
+	"starting":                            "wait until it is available, then start again",
+	"inaccessible-encryption-credentials": "make its KMS key usable again first",
+	"inaccessible-encryption-credentials-recoverable": "make its KMS key usable again and start it first",
+	"incompatible-network":                            "repair its subnet group first",
+	"incompatible-restore":                            "restore it to a compatible point in time first",
+	"restore-error":                                   "restore it again first",
 }

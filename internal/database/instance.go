@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,20 +13,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
-	"github.com/rdslink/rdslink/internal/nearest"
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func findInstance(ctx context.Context, api API, identifier string) (Database, error) {
-	instance, found, err := describe(ctx, api, identifier)
-	if err != nil {
-		return Database{}, err
+// findInstance describes a DB instance. A member of a cluster means its cluster: which member takes writes changes with
+// every failover.
+func findInstance(ctx context.Context, api API, identifier string) (Database, bool, error) {
+	instance, found, err := describeInstance(ctx, api, identifier)
+	if err != nil || !found {
+		return Database{}, found, err
 	}
-	if !found {
-		return Database{}, unknown(ctx, api, identifier)
+	if why := unsupportedInstance(instance); why != "" {
+		return Database{}, true, step.BadInput("database %s is %s: %s", identifier, why, supported)
 	}
-	if err := exposable(instance); err != nil {
-		return Database{}, err
+	if cluster := aws.ToString(instance.DBClusterIdentifier); cluster != "" {
+		slog.InfoContext(ctx, "database is a member of a cluster", "database", identifier, "cluster", cluster)
+		return findCluster(ctx, api, strings.ToLower(cluster))
+	}
+	if err := exposableInstance(instance, identifier); err != nil {
+		return Database{}, true, err
 	}
 	return Database{
 		ARN:              aws.ToString(instance.DBInstanceArn),
@@ -38,15 +44,15 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, er
 		MultiAZ:          aws.ToBool(instance.MultiAZ),
 		Public:           aws.ToBool(instance.PubliclyAccessible),
 		VPCID:            aws.ToString(instance.DBSubnetGroup.VpcId),
-		SubnetIDs:        subnetIDs(instance),
-		SecurityGroupIDs: activeGroups(instance),
-	}, nil
+		SubnetIDs:        subnetIDs(instance.DBSubnetGroup.Subnets),
+		SecurityGroupIDs: activeGroups(instance.VpcSecurityGroups),
+	}, true, nil
 }
 
 // identifierRule is RDS's own (API_CreateDBInstance). RDS answers what breaks it with a parameter error instead of not found.
 var identifierRule = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
-func describe(ctx context.Context, api API, identifier string) (types.DBInstance, bool, error) {
+func describeInstance(ctx context.Context, api TopologyAPI, identifier string) (types.DBInstance, bool, error) {
 	if !identifierRule.MatchString(identifier) {
 		return types.DBInstance{}, false, nil
 	}
@@ -66,40 +72,31 @@ func describe(ctx context.Context, api API, identifier string) (types.DBInstance
 	return out.DBInstances[i], true, nil
 }
 
-// unknown says what a person may have meant. A cluster shows as what its members belong to.
-func unknown(ctx context.Context, api API, identifier string) error {
-	var identifiers []string
-	pages := rds.NewDescribeDBInstancesPaginator(api, &rds.DescribeDBInstancesInput{})
+func instanceIdentifiers(ctx context.Context, api API) ([]string, error) {
+	instances, err := listInstances(ctx, api, &rds.DescribeDBInstancesInput{})
+	var all []string
+	for _, instance := range instances {
+		all = append(all, aws.ToString(instance.DBInstanceIdentifier))
+	}
+	return all, err
+}
+
+func listInstances(ctx context.Context, api TopologyAPI, in *rds.DescribeDBInstancesInput) ([]types.DBInstance, error) {
+	var all []types.DBInstance
+	pages := rds.NewDescribeDBInstancesPaginator(api, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("list DB instances: %w", err)
+			return nil, fmt.Errorf("list DB instances: %w", err)
 		}
-		for _, instance := range page.DBInstances {
-			if aws.ToString(instance.DBClusterIdentifier) == identifier {
-				return step.BadInput("database %s is a cluster: %s", identifier, supported)
-			}
-			identifiers = append(identifiers, aws.ToString(instance.DBInstanceIdentifier))
-		}
+		all = append(all, page.DBInstances...)
 	}
-	near := nearest.To(identifier, identifiers)
-	switch {
-	case len(near) > 0:
-		return step.BadInput("database %q does not exist in this account and region; did you mean %s?", identifier, strings.Join(near, " or "))
-	case len(identifiers) > 0:
-		return step.BadInput("database %q does not exist in this account and region, where %d others do, %s among them; %s",
-			identifier, len(identifiers), identifiers[0], supported)
-	default:
-		return step.BadInput("database %q does not exist: this account has no DB instance in this region; %s", identifier, supported)
-	}
+	return all, nil
 }
 
-// exposable reports, as an error, why the instance cannot be exposed as it is.
-func exposable(instance types.DBInstance) error {
-	id, engine, status := aws.ToString(instance.DBInstanceIdentifier), aws.ToString(instance.Engine), aws.ToString(instance.DBInstanceStatus)
-	if why := unsupported(instance, engine); why != "" {
-		return step.BadInput("database %s is %s: %s", id, why, supported)
-	}
+// exposableInstance reports, as an error, why the instance cannot be exposed as it is.
+func exposableInstance(instance types.DBInstance, id string) error {
+	status := aws.ToString(instance.DBInstanceStatus)
 	if remedy, refused := refusedStatus[status]; refused {
 		return step.BadInput("database %s is %s: %s", id, status, remedy)
 	}
@@ -109,61 +106,79 @@ func exposable(instance types.DBInstance) error {
 	if instance.DBSubnetGroup == nil || instance.DBSubnetGroup.VpcId == nil {
 		return step.BadInput("database %s is in no VPC, so PrivateLink cannot reach it", id)
 	}
-	if len(activeGroups(instance)) == 0 {
+	return checkGroups(id, activeGroups(instance.VpcSecurityGroups))
+}
+
+func checkGroups(id string, active []string) error {
+	if len(active) == 0 {
 		return step.BadInput("database %s has no active security group: attach one, or wait until the change to its groups is done", id)
 	}
 	return nil
 }
 
-// unsupported names the kind of what DescribeDBInstances also lists.
-func unsupported(instance types.DBInstance, engine string) string {
+// unsupportedInstance names the kind of what DescribeDBInstances also lists, or is empty.
+func unsupportedInstance(instance types.DBInstance) string {
+	engine := aws.ToString(instance.Engine)
+	edition := func(family string) bool { return strings.HasPrefix(engine, family+"-") }
+	switch {
+	case foreignEngine(engine) != "":
+		return foreignEngine(engine)
+	case instance.DBClusterIdentifier != nil: // its cluster is judged
+		return ""
+	case slices.Contains([]string{"postgres", "mysql", "mariadb"}, engine), edition("sqlserver"), edition("oracle"):
+		return ""
+	default:
+		return "a database of engine " + engine
+	}
+}
+
+// foreignEngine names what RDS's API lists besides the databases of RDS itself, or is empty.
+func foreignEngine(engine string) string {
 	switch {
 	case engine == "neptune":
 		return "a Neptune database"
 	case engine == "docdb":
 		return "a DocumentDB database"
-	case strings.HasPrefix(engine, "aurora"):
-		return "a member of the Aurora cluster " + aws.ToString(instance.DBClusterIdentifier)
-	case instance.DBClusterIdentifier != nil:
-		return "a member of the Multi-AZ DB cluster " + *instance.DBClusterIdentifier
 	case strings.HasPrefix(engine, "custom-"):
 		return "an RDS Custom database (engine " + engine + ")"
-	case engine != "postgres":
-		return "a database of engine " + engine
 	default:
 		return ""
 	}
 }
 
-// refusedStatus are the states that do not pass by themselves, with what to do. In all others, such as modifying or
-// backing-up, the endpoint serves.
-var refusedStatus = map[string]string{
-	"deleting":                            "it is going away",
-	"failed":                              "restore it from a backup first",
-	"stopped":                             "start it first",
-	"stopping":                            "wait until it has stopped, and start it again",
-	"inaccessible-encryption-credentials": "make its KMS key usable again first",
-	"inaccessible-encryption-credentials-recoverable": "make its KMS key usable again and start it first",
-	"incompatible-network":                            "repair its subnet group first",
-	"incompatible-restore":                            "restore it to a compatible point in time first",
-	"restore-error":                                   "restore it again first",
-}
-
-func subnetIDs(instance types.DBInstance) []string {
+func subnetIDs(subnets []types.Subnet) []string {
 	var ids []string
-	for _, subnet := range instance.DBSubnetGroup.Subnets {
+	for _, subnet := range subnets {
 		ids = append(ids, aws.ToString(subnet.SubnetIdentifier))
 	}
 	slices.Sort(ids)
 	return ids
 }
 
-func activeGroups(instance types.DBInstance) []string {
+func activeGroups(groups []types.VpcSecurityGroupMembership) []string {
 	var ids []string
-	for _, group := range instance.VpcSecurityGroups {
+	for _, group := range groups {
 		if aws.ToString(group.Status) == "active" {
 			ids = append(ids, aws.ToString(group.VpcSecurityGroupId))
 		}
 	}
 	return ids
+}
+
+func observeInstance(ctx context.Context, api TopologyAPI, identifier string) (Topology, error) {
+	instance, found, err := describeInstance(ctx, api, identifier)
+	if err != nil || !found {
+		return Topology{}, err
+	}
+	topology := Topology{
+		Exists:           true,
+		Status:           aws.ToString(instance.DBInstanceStatus),
+		MultiAZ:          aws.ToBool(instance.MultiAZ),
+		SecurityGroupIDs: activeGroups(instance.VpcSecurityGroups),
+	}
+	if instance.Endpoint != nil {
+		topology.Host = aws.ToString(instance.Endpoint.Address)
+		topology.Port = int(aws.ToInt32(instance.Endpoint.Port))
+	}
+	return topology, nil
 }

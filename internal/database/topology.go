@@ -3,8 +3,8 @@ package database
 import (
 	"context"
 	"fmt"
+	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/rdslink/rdslink/internal/step"
@@ -18,34 +18,60 @@ type Topology struct {
 	Port             int
 	MultiAZ          bool
 	SecurityGroupIDs []string // the active ones
+	Members          []Member // of a cluster
+}
+
+// Member is an instance of a cluster.
+type Member struct {
+	Identifier string
+	Host       string // its own endpoint; empty while it has none
+	Writer     bool
+}
+
+// Writer is the one member that takes writes. There is none while RDS cannot tell.
+func (t Topology) Writer() (Member, bool) {
+	var writers []Member
+	for _, member := range t.Members {
+		if member.Writer {
+			writers = append(writers, member)
+		}
+	}
+	if len(writers) != 1 || writers[0].Host == "" {
+		return Member{}, false
+	}
+	return writers[0], true
 }
 
 // Observe asks RDS for the topology behind the endpoint of a database. A database that is gone is an answer, not an error.
-func Observe(ctx context.Context, api API, databaseARN, kind, endpoint string) (Topology, error) {
+func Observe(ctx context.Context, api TopologyAPI, databaseARN, kind, endpoint string) (Topology, error) {
 	parsed, err := arn.Parse(databaseARN)
 	if err != nil {
 		return Topology{}, fmt.Errorf("observe database %s: %w", databaseARN, err)
 	}
-	if kind != Instance || endpoint != Writer {
+	observe, known := map[string]func(context.Context, TopologyAPI, string) (Topology, error){
+		Instance: observeInstance, Cluster: observeCluster, Proxy: observeProxy,
+	}[kind]
+	if !known || endpoint != Writer {
 		return Topology{}, step.Failed("observe database %s: no topology for endpoint %s of kind %s", databaseARN, endpoint, kind)
 	}
-	identifier, err := identify(databaseARN, Home{Partition: parsed.Partition, Region: parsed.Region, Account: parsed.AccountID})
+	_, identifier, _ := strings.Cut(parsed.Resource, ":")
+	return observe(ctx, api, strings.ToLower(identifier))
+}
+
+// ClusterOf is the ARN of the cluster that an instance is a member of; empty for any other database, and for one that is gone.
+func ClusterOf(ctx context.Context, api TopologyAPI, databaseARN string) (string, error) {
+	parsed, err := arn.Parse(databaseARN)
 	if err != nil {
-		return Topology{}, err
+		return "", fmt.Errorf("find cluster of database %s: %w", databaseARN, err)
 	}
-	instance, found, err := describe(ctx, api, identifier)
-	if err != nil || !found {
-		return Topology{}, err
+	resource, identifier, _ := strings.Cut(parsed.Resource, ":")
+	if resource != "db" {
+		return "", nil
 	}
-	topology := Topology{
-		Exists:           true,
-		Status:           aws.ToString(instance.DBInstanceStatus),
-		MultiAZ:          aws.ToBool(instance.MultiAZ),
-		SecurityGroupIDs: activeGroups(instance),
+	instance, found, err := describeInstance(ctx, api, strings.ToLower(identifier))
+	if err != nil || !found || instance.DBClusterIdentifier == nil {
+		return "", err
 	}
-	if instance.Endpoint != nil {
-		topology.Host = aws.ToString(instance.Endpoint.Address)
-		topology.Port = int(aws.ToInt32(instance.Endpoint.Port))
-	}
-	return topology, nil
+	parsed.Resource = "cluster:" + *instance.DBClusterIdentifier
+	return parsed.String(), nil
 }

@@ -7,62 +7,86 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 )
 
-// identity asks the server on conn for its certificate and compares the names
-// in it with serverName. It never logs in.
-func identity(ctx context.Context, conn net.Conn, engine, serverName string) (result, detail string) {
-	start, ok := startTLS[engine]
-	if !ok {
-		return Unavailable, "no TLS identity probe for engine " + engine
+// A protocol asks a server for its certificate, as far as the engine's own
+// protocol goes before TLS; none and no error where the server offers no TLS.
+type protocol func(ctx context.Context, conn net.Conn, serverName string) ([]*x509.Certificate, error)
+
+// protocolOf is the engine's protocol, or nil: Oracle offers TLS on another
+// port, by an option.
+func protocolOf(engine string) protocol {
+	switch family, _, _ := strings.Cut(strings.TrimPrefix(engine, "aurora-"), "-"); family {
+	case "postgres", "postgresql":
+		return postgresIdentity
+	case "mysql", "mariadb":
+		return mysqlIdentity
+	case "sqlserver":
+		return sqlServerIdentity
+	default:
+		return nil
+	}
+}
+
+// mustFinish reports whether a connection to the server may not break off in
+// its handshake: see mysqlIdentity. Aurora MySQL does not mind.
+func mustFinish(engine string) bool { return engine == "mysql" || engine == "mariadb" }
+
+// identify speaks with the server on conn as far as is needed, and fills in p.
+func identify(ctx context.Context, conn net.Conn, r Request, p *Probe) {
+	speak := protocolOf(r.Engine)
+	if speak == nil {
+		p.TLS, p.Detail = Unavailable, "no TLS identity probe for engine "+r.Engine
+		return
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(deadline); err != nil {
-			return Unavailable, err.Error()
+			p.TLS, p.Detail = Unavailable, err.Error()
+			return
 		}
 	}
-	if err := start(conn); err != nil {
-		return Unavailable, err.Error()
+	certificates, err := speak(ctx, conn, r.ServerName)
+	if err != nil && mustFinish(r.Engine) {
+		p.Result = Blocked // it listens, and does not serve us
 	}
-	certificates, err := handshake(ctx, conn, serverName)
-	if err != nil {
-		return Unavailable, err.Error()
+	switch {
+	case len(certificates) > 0:
+		p.TLS, p.Detail = compare(certificates, r.ServerName)
+	case err != nil:
+		p.TLS, p.Detail = Unavailable, err.Error()
+	default:
+		p.TLS, p.Detail = Unavailable, "server offers no TLS"
 	}
-	return compare(certificates, serverName)
-}
-
-// startTLS holds, by RDS engine, how a plain connection becomes a TLS one.
-var startTLS = map[string]func(net.Conn) error{
-	"postgres":          startPostgresTLS,
-	"aurora-postgresql": startPostgresTLS,
 }
 
 // sslRequest is PostgreSQL's SSLRequest message: its length, then the code
 // 80877103 (postgresql.org/docs/current/protocol-message-formats.html).
 var sslRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}
 
-func startPostgresTLS(conn net.Conn) error {
+func postgresIdentity(ctx context.Context, conn net.Conn, serverName string) ([]*x509.Certificate, error) {
 	if _, err := conn.Write(sslRequest); err != nil {
-		return fmt.Errorf("write SSLRequest: %w", err)
+		return nil, fmt.Errorf("write SSLRequest: %w", err)
 	}
 	var answer [1]byte
 	if _, err := io.ReadFull(conn, answer[:]); err != nil {
-		return fmt.Errorf("read answer to SSLRequest: %w", err)
+		return nil, fmt.Errorf("read answer to SSLRequest: %w", err)
 	}
 	if answer[0] != 'S' {
-		return fmt.Errorf("server answered SSLRequest with %q: it offers no TLS", answer[0])
+		return nil, nil
 	}
-	return nil
+	_, certificates, err := handshake(ctx, conn, serverName)
+	return certificates, err
 }
 
 // handshake returns what the server presents, whoever signed it: the names are
 // compared afterwards, and RDS's own authorities are in no system's store.
-func handshake(ctx context.Context, conn net.Conn, serverName string) ([]*x509.Certificate, error) {
+func handshake(ctx context.Context, conn net.Conn, serverName string) (net.Conn, []*x509.Certificate, error) {
 	client := tls.Client(conn, &tls.Config{ServerName: serverName, InsecureSkipVerify: true})
 	if err := client.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("shake hands: %w", err)
+		return nil, nil, fmt.Errorf("shake hands: %w", err)
 	}
-	return client.ConnectionState().PeerCertificates, nil
+	return client, client.ConnectionState().PeerCertificates, nil
 }
 
 // compare judges names only. An issuer that is unknown here is worth a word, no

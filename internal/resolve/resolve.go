@@ -26,6 +26,8 @@ type Request struct {
 	Engine  string   `json:"engine"`
 	Lookups int      `json:"lookups"`
 	Probe   []string `json:"probe"`
+	// Names are further names to look up, once each: the members of a cluster.
+	Names []string `json:"names"`
 	// ProbeFound asks to probe the addresses that the lookups find too.
 	ProbeFound bool `json:"probeFound"`
 	// TLS asks for the server's certificate too, to be compared with ServerName.
@@ -40,8 +42,11 @@ type Answer struct {
 	Errors  []string   `json:"errors"`
 	// Gone says that every lookup was told authoritatively that the name does
 	// not exist: a time-out or a server failure is not that.
-	Gone   bool    `json:"gone"`
-	Probes []Probe `json:"probes"`
+	Gone bool `json:"gone"`
+	// Names are the addresses of the further names. One whose lookup failed is
+	// missing.
+	Names  map[string][]string `json:"names"`
+	Probes []Probe             `json:"probes"`
 }
 
 // Probe is what one address answered.

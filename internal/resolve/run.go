@@ -83,7 +83,24 @@ func (v vantage) lookUp(ctx context.Context, r Request) Answer {
 		answer.Lookups = append(answer.Lookups, addresses)
 	}
 	answer.Gone = r.Lookups > 0 && gone == r.Lookups
+	answer.Names = v.names(ctx, r.Names)
 	return answer
+}
+
+func (v vantage) names(ctx context.Context, hosts []string) map[string][]string {
+	found := make([][]string, len(hosts))
+	var lookups sync.WaitGroup
+	for i, host := range hosts {
+		lookups.Go(func() { found[i], _ = v.addresses(ctx, host) }) // a failure is known by what is missing
+	}
+	lookups.Wait()
+	names := map[string][]string{}
+	for i, host := range hosts {
+		if len(found[i]) > 0 {
+			names[host] = found[i]
+		}
+	}
+	return names
 }
 
 // addresses looks host up as an absolute name: the search list of the VPC's
@@ -119,8 +136,11 @@ func (v vantage) probe(ctx context.Context, address string, r Request) Probe {
 	}
 	defer conn.Close()
 	p.Result = Open
-	if r.TLS {
-		p.TLS, p.Detail = identity(ctx, conn, r.Engine, r.ServerName)
+	if r.TLS || mustFinish(r.Engine) {
+		identify(ctx, conn, r, &p)
+	}
+	if !r.TLS {
+		p.TLS = ""
 	}
 	return p
 }

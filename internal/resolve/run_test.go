@@ -139,7 +139,15 @@ func TestIdentity(t *testing.T) {
 		"server without TLS":           {server: answering('N'), want: Unavailable, detail: "offers no TLS"},
 		"server that hangs up":         {server: func(net.Conn) {}, want: Unavailable},
 		"hangs up after yes":           {server: answering('S'), want: Unavailable, detail: "shake hands"},
-		"unknown engine":               {engine: "oracle-ee", server: func(net.Conn) {}, want: Unavailable, detail: "oracle-ee"},
+		"Oracle":                       {engine: "oracle-ee", server: func(net.Conn) {}, want: Unavailable, detail: "oracle-ee"},
+		"MySQL":                        {engine: "mysql", server: mysql(mysqlServer{certificate: &ours}), want: Match, detail: "unknown authority"},
+		"MariaDB of another name":      {engine: "mariadb", server: mysql(mysqlServer{certificate: &other}), want: Mismatch, detail: "payroll"},
+		"Aurora MySQL":                 {engine: "aurora-mysql", server: mysql(mysqlServer{certificate: &ours}), want: Match},
+		"MySQL without TLS":            {engine: "mysql", server: mysql(mysqlServer{}), want: Unavailable, detail: "offers no TLS"},
+		"SQL Server":                   {engine: "sqlserver-se", server: sqlServer(&ours), want: Match, detail: "unknown authority"},
+		"SQL Server of another name":   {engine: "sqlserver-web", server: sqlServer(&other), want: Mismatch, detail: "payroll"},
+		"SQL Server without TLS":       {engine: "sqlserver-ex", server: sqlServer(nil), want: Unavailable, detail: "offers no TLS"},
+		"SQL Server that hangs up":     {engine: "sqlserver-ee", server: func(net.Conn) {}, want: Unavailable, detail: "pre-login"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := test.engine

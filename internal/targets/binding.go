@@ -11,10 +11,12 @@
 //  2. register before deregister; deregister only when the new target serves,
 //     or the old one is proven foreign
 //  3. never register an address outside the VPC's CIDRs, nor one that is not the
-//     database's
+//     database's, nor a reader's where the endpoint is the writer's
 //  4. id and port in every call; a draining target is not registered; an unused
 //     one is registered but serves nobody
-//  5. an empty, failed or contradictory answer changes nothing
+//  5. an empty, failed or contradictory answer changes nothing. Several addresses
+//     are right for a proxy alone, whose answers are united, and whose address
+//     goes only when it was missing on three ticks
 //  6. running it twice at once is harmless; a steady state takes no lease and
 //     makes no write call
 package targets
@@ -23,6 +25,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/rdslink/rdslink/internal/database"
 )
 
 // Binding is what a tick needs to know. A schedule carries it as its input, so
@@ -40,6 +44,13 @@ type Binding struct {
 	ResolverFunction string   `json:"resolverFunction"`
 	TargetGroupARN   string   `json:"targetGroupArn"`
 }
+
+// set reports whether the endpoint has several addresses at a time.
+func (b Binding) set() bool { return b.DatabaseKind == database.Proxy }
+
+// roles reports whether some addresses of the database are not the endpoint's,
+// and answer like it: those of the readers.
+func (b Binding) roles() bool { return b.DatabaseKind == database.Cluster }
 
 // contains reports whether address lies in one of the VPC's CIDRs.
 func (b Binding) contains(address string) bool {
@@ -66,9 +77,9 @@ func (t target) String() string { return net.JoinHostPort(t.Address, strconv.Ito
 type State string
 
 const (
-	Settled  State = "settled"  // exactly the endpoint's address is registered, and it serves
+	Settled  State = "settled"  // exactly the endpoint's addresses are registered, and one serves
 	Settling State = "settling" // changed, or waiting for a target to become healthy
-	Moving   State = "moving"   // DNS answers differ from one lookup to the next
+	Moving   State = "moving"   // DNS, or DNS and RDS, do not agree yet
 	Stopped  State = "stopped"  // the database is stopped, and nothing is to be done
 	Busy     State = "busy"     // someone else holds the lease and does the work
 	Failing  State = "failing"  // see the error
@@ -77,10 +88,11 @@ const (
 // Report is what a sync saw and did.
 type Report struct {
 	State State
-	// Address is what the endpoint resolves to; empty when that is not known.
+	// Address is what the endpoint resolves to, several with commas; empty when
+	// that is not known.
 	Address string
-	// Registered says that Address is registered and not draining, Available that
-	// RDS was asked and calls the database available.
+	// Registered says that all of them are registered and not draining, Available
+	// that RDS was asked and calls the database available.
 	Registered, Available bool
 	// Detail says in a sentence why the state is not Settled.
 	Detail string

@@ -29,23 +29,18 @@ type removal struct {
 func (p plan) empty() bool { return len(p.register) == 0 && len(p.deregister) == 0 }
 
 // quiet reports whether there is nothing to do, from what a glance shows: the
-// endpoint's address, and nothing else, is registered, and it serves. A single
-// target that does not has nothing to be exchanged for, but it is no good sync:
-// how long that lasts is what alarms.
+// endpoint's addresses, and nothing else, are registered, and one serves. Targets
+// of which none does have nothing to be exchanged for, but that is no good sync:
+// how long it lasts is what alarms.
 func quiet(b Binding, o observation) bool {
-	address, err := endpointAddress(b, o.answer)
-	if err != nil {
-		return false
-	}
-	registered := o.registered(memory{})
-	return len(registered) == 1 && registered[0] == target{address, b.Port} && o.serves(registered[0]) &&
-		o.probe(address).TLS != resolve.Mismatch
+	wanted, err := o.wanted(b)
+	return err == nil && slices.Equal(o.registered(memory{}), wanted) && slices.ContainsFunc(wanted, o.serves) &&
+		!slices.ContainsFunc(wanted, func(t target) bool { return o.probe(t.Address).TLS == resolve.Mismatch })
 }
 
 // decide is the whole logic. It never looks at anything but its arguments.
 func decide(b Binding, o observation, m memory) (plan, memory) {
-	address, err := endpointAddress(b, o.answer)
-	wanted := target{address, b.Port}
+	wanted, err := o.wanted(b)
 	registered := o.registered(m)
 
 	m, nowhere := o.absence(m, registered)
@@ -56,10 +51,12 @@ func decide(b Binding, o observation, m memory) (plan, memory) {
 		}
 	}
 	if err == nil {
-		err = o.refusal(b, address)
-	}
-	if err == nil {
-		p.exchange(o, m, wanted, registered)
+		if b.set() {
+			m = m.missing(without(registered, wanted), o.begun, o.ended)
+		}
+		var accepted []target
+		accepted, err = o.accept(b, wanted)
+		p.exchange(b, o, m, accepted, registered, err)
 	}
 	p.conclude(b, o, wanted, registered, err)
 
@@ -80,20 +77,23 @@ func failed(b Binding, now time.Time, m memory, err error) (plan, memory) {
 	return plan{report: Report{State: Failing, Detail: err.Error(), FailingSince: m.since()}, err: err}, m
 }
 
-// exchange registers wanted and, once it serves, takes the others away. A
-// target that is unused (no listener yet, or its zone is not enabled) is
-// registered all the same: registering it again would change nothing.
-func (p *plan) exchange(o observation, m memory, wanted target, registered []target) {
-	if !slices.Contains(registered, wanted) {
-		p.register = append(p.register, wanted)
+// exchange registers what is wanted and not there and, once one of it serves,
+// takes the others away: at once where the endpoint has one address, when they
+// were missing for a while where it has several. A target that is unused (no
+// listener yet, or its zone is not enabled) is registered all the same:
+// registering it again would change nothing.
+func (p *plan) exchange(b Binding, o observation, m memory, wanted, registered []target, err error) {
+	p.register = without(wanted, registered)
+	serving := slices.IndexFunc(wanted, func(t target) bool { return o.serves(t) && !m.doubts(t, o.begun) })
+	if len(p.register) > 0 || serving < 0 || err != nil {
 		return
 	}
-	if !o.serves(wanted) || m.doubts(wanted, o.begun) {
-		return
-	}
-	for _, t := range registered {
-		if t != wanted && !slices.Contains(p.taken(), t) {
-			p.deregister = append(p.deregister, removal{t, "replaced by " + wanted.String()})
+	for _, t := range without(without(registered, wanted), p.taken()) {
+		switch {
+		case !b.set():
+			p.deregister = append(p.deregister, removal{t, "replaced by " + wanted[serving].String()})
+		case m.missed(t):
+			p.deregister = append(p.deregister, removal{t, fmt.Sprintf("DNS has not named it on %d ticks", missesBeforeRemoval)})
 		}
 	}
 }
@@ -107,12 +107,11 @@ func (p plan) taken() []target {
 }
 
 // conclude says where the plan leaves the target group.
-func (p *plan) conclude(b Binding, o observation, wanted target, registered []target, err error) {
-	after := slices.DeleteFunc(slices.Clone(registered), func(t target) bool { return slices.Contains(p.taken(), t) })
-	after = append(after, p.register...)
+func (p *plan) conclude(b Binding, o observation, wanted, registered []target, err error) {
+	after := append(without(registered, p.taken()), p.register...)
 	p.report = Report{
-		Address:    wanted.Address,
-		Registered: slices.Contains(after, wanted),
+		Address:    addressesOf(wanted),
+		Registered: len(wanted) > 0 && len(without(wanted, after)) == 0,
 		Available:  o.topology.Status == "available",
 	}
 	switch {
@@ -124,41 +123,93 @@ func (p *plan) conclude(b Binding, o observation, wanted target, registered []ta
 		p.report.State, p.report.Detail = Moving, err.Error()
 	case err != nil:
 		p.report.State, p.err = Failing, fmt.Errorf("sync %s: %w", b.Exposure, err)
-	case len(after) == 1 && len(p.register) == 0 && o.serves(wanted):
+	case len(after) == len(wanted) && len(p.register) == 0 && slices.ContainsFunc(wanted, o.serves):
 		p.report.State = Settled
 	default:
 		p.report.State = Settling
-		p.report.Detail = fmt.Sprintf("%s is %s", wanted, o.describe(wanted))
+		p.report.Detail = o.describe(wanted)
 	}
 	if p.err != nil {
 		p.report.Detail = p.err.Error()
 	}
 }
 
-// endpointAddress is the one address that DNS gives the endpoint. Everything
-// else is an error, and changes nothing.
-func endpointAddress(b Binding, answer resolve.Answer) (string, error) {
-	if answer.Gone {
-		return "", fmt.Errorf("look up %s: the name does not exist", b.Host)
+// wanted are the targets that the endpoint's name stands for now. Everything
+// that is not clear is an error, and changes nothing.
+func (o observation) wanted(b Binding) ([]target, error) {
+	addresses, err := o.resolved(b)
+	if err != nil {
+		return nil, err
 	}
-	if len(answer.Lookups) < lookups || slices.ContainsFunc(answer.Lookups, func(found []string) bool { return len(found) == 0 }) {
-		return "", fmt.Errorf("look up %s: no answer: %s", b.Host, strings.Join(answer.Errors, "; "))
+	if b.roles() && o.topology.Exists {
+		if err := o.writes(addresses[0]); err != nil {
+			return nil, err
+		}
 	}
-	first := answer.Lookups[0]
-	if slices.ContainsFunc(answer.Lookups, func(found []string) bool { return !slices.Equal(found, first) }) {
-		return "", errMoving
+	wanted := []target{}
+	for _, address := range addresses {
+		if !b.contains(address) {
+			return nil, fmt.Errorf("look up %s: %s is outside the VPC (%s): is the database public, and resolved from outside?",
+				b.Host, address, strings.Join(b.VPCCIDRs, ", "))
+		}
+		wanted = append(wanted, target{address, b.Port})
 	}
-	if len(first) != 1 {
-		return "", fmt.Errorf("look up %s: %d addresses for an endpoint that has one: %s", b.Host, len(first), strings.Join(first, ", "))
-	}
-	if !b.contains(first[0]) {
-		return "", fmt.Errorf("look up %s: %s is outside the VPC (%s): is the database public, and resolved from outside?",
-			b.Host, first[0], strings.Join(b.VPCCIDRs, ", "))
-	}
-	return first[0], nil
+	slices.SortFunc(wanted, inOrder)
+	return wanted, nil
 }
 
-var errMoving = errors.New("lookups disagree: the endpoint is moving")
+// resolved are the addresses that DNS gives the endpoint: one, or for a proxy
+// all that were answered.
+func (o observation) resolved(b Binding) ([]string, error) {
+	if o.answer.Gone {
+		return nil, fmt.Errorf("look up %s: the name does not exist", b.Host)
+	}
+	if len(o.answer.Lookups) < lookups || slices.ContainsFunc(o.answer.Lookups, func(found []string) bool { return len(found) == 0 }) {
+		return nil, fmt.Errorf("look up %s: no answer: %s", b.Host, strings.Join(o.answer.Errors, "; "))
+	}
+	first := o.answer.Lookups[0]
+	switch {
+	case b.set():
+		all := slices.Concat(o.answer.Lookups...)
+		slices.Sort(all)
+		return slices.Compact(all), nil
+	case slices.ContainsFunc(o.answer.Lookups, func(found []string) bool { return !slices.Equal(found, first) }):
+		return nil, fmt.Errorf("%w: lookups disagree", errMoving)
+	case len(first) != 1:
+		return nil, fmt.Errorf("look up %s: %d addresses for an endpoint that has one: %s", b.Host, len(first), strings.Join(first, ", "))
+	}
+	return first, nil
+}
+
+var errMoving = errors.New("the endpoint is moving")
+
+// writes reports, as an error, an address that is not that of the member which
+// RDS calls the writer. After a failover the old writer is a reader, whose TCP
+// port and certificate look as good.
+func (o observation) writes(address string) error {
+	writer, found := o.topology.Writer()
+	if !found {
+		return fmt.Errorf("%w: RDS names no writer", errMoving)
+	}
+	if at := o.answer.Names[writer.Host]; !slices.Equal(at, []string{address}) {
+		return fmt.Errorf("%w: it resolves to %s, and the writer %s to %s", errMoving, address, writer.Identifier, strings.Join(at, ", "))
+	}
+	return nil
+}
+
+// addressesOf are the addresses of targets, for people.
+func addressesOf(targets []target) string {
+	addresses := make([]string, len(targets))
+	for i, t := range targets {
+		addresses[i] = t.Address
+	}
+	return strings.Join(addresses, ", ")
+}
+
+// without are the targets that are not among others.
+func without(targets, others []target) []target {
+	return slices.DeleteFunc(slices.Clone(targets), func(t target) bool { return slices.Contains(others, t) })
+}
 
 // registered are the targets that count: not draining, and not among those that
 // were deregistered so recently that the describe may be older.
@@ -169,9 +220,11 @@ func (o observation) registered(m memory) []target {
 			found = append(found, t)
 		}
 	}
-	slices.SortFunc(found, func(a, b target) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(found, inOrder)
 	return found
 }
+
+func inOrder(a, b target) int { return strings.Compare(a.String(), b.String()) }
 
 // serves: the load balancer's check passes or, where it is blind, our own.
 func (o observation) serves(t target) bool {
@@ -182,12 +235,17 @@ func (o observation) serves(t target) bool {
 	return h.blind && h.state == elbtypes.TargetHealthStateEnumUnhealthy && o.probe(t.Address).Result == resolve.Open
 }
 
-func (o observation) describe(t target) string {
-	h, found := o.health[t]
-	if !found {
-		return "being registered"
+// describe says how the wanted targets are.
+func (o observation) describe(wanted []target) string {
+	var states []string
+	for _, t := range wanted {
+		state := "being registered"
+		if h, found := o.health[t]; found {
+			state = strings.TrimSpace(string(h.state) + " " + h.reason)
+		}
+		states = append(states, t.String()+" is "+state)
 	}
-	return strings.TrimSpace(string(h.state) + " " + h.reason)
+	return strings.Join(states, ", ")
 }
 
 // stopped: a state that people chose, in which nothing is wrong.
@@ -236,6 +294,19 @@ func (o observation) named(address string) bool {
 
 func (o observation) carries(groups []string) bool {
 	return slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(o.topology.SecurityGroupIDs, g) })
+}
+
+// accept are the wanted targets that may be registered, and why another may
+// not.
+func (o observation) accept(b Binding, wanted []target) (accepted []target, err error) {
+	for _, t := range wanted {
+		if refusal := o.refusal(b, t.Address); refusal != nil {
+			err = refusal
+			continue
+		}
+		accepted = append(accepted, t)
+	}
+	return accepted, err
 }
 
 // refusal is why DNS's answer must not be acted on, or nil.

@@ -220,6 +220,84 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// inCluster makes the observation one of a cluster: its writer is on one address, a reader on another.
+func inCluster(writes, reads string) func(*observation) {
+	return func(o *observation) {
+		o.topology.Members = []database.Member{{Identifier: "orders-1", Host: "orders-1.example", Writer: true}, {Identifier: "orders-2", Host: "orders-2.example"}}
+		o.answer.Names = map[string][]string{"orders-1.example": {writes}, "orders-2.example": {reads}}
+	}
+}
+
+func TestDecideForACluster(t *testing.T) {
+	cluster := newCluster().bound
+	for name, test := range map[string]struct {
+		observed   observation
+		register   []target
+		deregister []target
+		state      State
+	}{
+		"steady": {observed: seen(inCluster(blue, green)), state: Settled},
+		"failed over": {observed: seen(resolvesTo(green), inCluster(green, blue)),
+			register: []target{at(green)}, state: Settling},
+		"the old writer reads, and answers": {observed: seen(resolvesTo(green), inCluster(green, blue), targets(states{at(blue): healthy, at(green): healthy})),
+			deregister: []target{at(blue)}, state: Settled},
+		"DNS is late":                            {observed: seen(inCluster(green, blue)), state: Moving},
+		"RDS is late":                            {observed: seen(resolvesTo(green), inCluster(blue, green)), state: Moving},
+		"RDS names no writer":                    {observed: seen(inCluster(blue, green), func(o *observation) { o.topology.Members[0].Writer = false }), state: Moving},
+		"the writer's own name does not resolve": {observed: seen(inCluster(blue, green), func(o *observation) { o.answer.Names = nil }), state: Moving},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := decide(cluster, test.observed, memory{})
+			if !slices.Equal(p.register, test.register) || !slices.Equal(p.taken(), test.deregister) || p.report.State != test.state {
+				t.Errorf("register %v, deregister %v, %+v", p.register, p.taken(), p.report)
+			}
+		})
+	}
+}
+
+func TestDecideForAProxy(t *testing.T) {
+	const third = "10.0.3.3"
+	proxy := newProxy().bound
+	both := states{at(blue): healthy, at(green): healthy}
+	missing := func(count int, ago time.Duration) memory {
+		return memory{Missing: map[string]misses{at(green).String(): {count, noon.Add(-ago).Unix()}}}
+	}
+	for name, test := range map[string]struct {
+		observed   observation
+		memory     memory
+		register   []target
+		deregister []target
+		state      State
+		misses     int // of green, afterwards
+	}{
+		"steady": {observed: seen(dns([]string{blue, green}, []string{blue, green}), targets(both)), state: Settled},
+		"the first registration takes all that lookups name": {observed: seen(dns([]string{blue}, []string{green}), targets(nil)),
+			register: []target{at(blue), at(green)}, state: Settling},
+		"lookups that name some of them each": {observed: seen(dns([]string{blue}, []string{green}), targets(both)), state: Settled},
+		"one of them serves":                  {observed: seen(dns([]string{blue, green}, []string{blue, green}), targets(states{at(blue): unhealthy, at(green): healthy})), state: Settled},
+		"an address without an interface is not registered, the other is": {observed: seen(dns([]string{blue, third}, []string{blue, third}), targets(nil)),
+			register: []target{at(blue)}, state: Failing},
+		"an address is missing once":   {observed: seen(targets(both)), state: Settling, misses: 1},
+		"in the same tick once more":   {observed: seen(targets(both)), memory: missing(1, 2*time.Second), state: Settling, misses: 1},
+		"on the next tick":             {observed: seen(targets(both)), memory: missing(1, time.Minute), state: Settling, misses: 2},
+		"long after the first time":    {observed: seen(targets(both)), memory: missing(2, 10*time.Minute), state: Settling, misses: 1},
+		"on the third tick it goes":    {observed: seen(targets(both)), memory: missing(2, time.Minute), deregister: []target{at(green)}, state: Settled, misses: 3},
+		"unless nothing else serves":   {observed: seen(targets(states{at(blue): unhealthy, at(green): healthy})), memory: missing(2, time.Minute), state: Settling, misses: 3},
+		"it came back":                 {observed: seen(dns([]string{blue, green}, []string{blue}), targets(both)), memory: missing(2, time.Minute), state: Settled},
+		"one lookup without an answer": {observed: seen(dns([]string{blue}, []string{}), targets(both)), memory: missing(2, time.Minute), state: Failing, misses: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, m := decide(proxy, test.observed, test.memory)
+			if !slices.Equal(p.register, test.register) || !slices.Equal(p.taken(), test.deregister) || p.report.State != test.state {
+				t.Errorf("register %v, deregister %v, %+v", p.register, p.taken(), p.report)
+			}
+			if got := m.Missing[at(green).String()].Count; got != test.misses {
+				t.Errorf("missed %d times, want %d", got, test.misses)
+			}
+		})
+	}
+}
+
 func TestMemory(t *testing.T) {
 	after := noon.Add
 	m := memory{}.failing(noon)

@@ -20,6 +20,10 @@ const (
 	// read no registry and could not strike it out.
 	goneAtLeast = 45 * time.Second
 	goneAtMost  = 100 * time.Second
+	// missesBeforeRemoval is on how many ticks DNS must not have named an address
+	// of a proxy: an answer may hold some of its addresses only. The ticks are as
+	// far apart as those of a name that is gone.
+	missesBeforeRemoval = 3
 	// A failure that lasts is written down again this often, and one that was
 	// not for this long is over, for the same reason.
 	failureRenewed   = 10 * time.Minute
@@ -32,10 +36,18 @@ type memory struct {
 	FailingSince int64 `json:"failingSince,omitempty"`
 	FailingSeen  int64 `json:"failingSeen,omitempty"`
 	GoneSince    int64 `json:"goneSince,omitempty"`
+	// Missing holds the targets that DNS did not name, with how often and when
+	// last.
+	Missing map[string]misses `json:"missing,omitempty"`
 	// Deregistered holds the targets taken away within the last describeLag. It
 	// is written before the call, so that whoever comes next does not count on
 	// a target that a late describe still shows.
 	Deregistered map[string]int64 `json:"deregistered,omitempty"`
+}
+
+type misses struct {
+	Count int   `json:"count"`
+	Seen  int64 `json:"seen"`
 }
 
 func parseMemory(state json.RawMessage) (memory, error) {
@@ -103,6 +115,27 @@ func (m memory) there() memory {
 	m.GoneSince = 0
 	return m
 }
+
+// missing counts a tick for the targets that DNS did not name, and forgets all
+// others.
+func (m memory) missing(unnamed []target, begun, ended time.Time) memory {
+	counted := map[string]misses{}
+	for _, t := range unnamed {
+		before := m.Missing[t.String()]
+		switch age := begun.Sub(time.Unix(before.Seen, 0)); {
+		case before.Count == 0 || age > goneAtMost:
+			counted[t.String()] = misses{1, ended.Unix()}
+		case age >= goneAtLeast:
+			counted[t.String()] = misses{min(before.Count+1, missesBeforeRemoval), ended.Unix()}
+		default:
+			counted[t.String()] = before
+		}
+	}
+	m.Missing = counted
+	return m
+}
+
+func (m memory) missed(t target) bool { return m.Missing[t.String()].Count >= missesBeforeRemoval }
 
 // deregistering remembers targets, and forgets those that no describe shows any
 // more.

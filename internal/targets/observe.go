@@ -20,8 +20,12 @@ import (
 )
 
 // lookups is how often a name is looked up in one observation: two answers that
-// differ mean that it is moving.
-const lookups = 2
+// differ mean that it is moving. An answer for a proxy may hold some of its
+// addresses only.
+const (
+	lookups    = 2
+	setLookups = 4
+)
 
 // observation is everything that a decision rests on.
 type observation struct {
@@ -31,9 +35,11 @@ type observation struct {
 
 	answer resolve.Answer
 	health map[target]health
-	// deep says that what follows was read too: not on a steady tick.
-	deep     bool
+	// topology is read on every tick where there are roles, else on a deep look
+	// only.
 	topology database.Topology
+	// deep says that topology and what follows were read: not on a steady tick.
+	deep bool
 	// groups are the security groups on each address's network interface; an
 	// address that was asked for and is missing has no interface any more.
 	groups map[string][]string
@@ -77,21 +83,46 @@ func (d Deps) study(ctx context.Context, b Binding) (observation, error) {
 	return d.deepen(ctx, b, o)
 }
 
-// look is all that a steady tick does: one describe, one invocation.
+// look is all that a steady tick does: one describe, one invocation, and for a
+// cluster the describes of who writes.
 func (d Deps) look(ctx context.Context, b Binding, checkTLS bool) (o observation, err error) {
 	o.begun = d.now()
 	defer func() { o.ended = d.now() }()
 	if o.health, err = d.targetHealth(ctx, b.TargetGroupARN); err != nil {
 		return o, err
 	}
-	o.answer, err = d.resolver(b).Resolve(ctx, resolve.Request{
+	request := resolve.Request{
 		Host: b.Host, Port: b.Port, Engine: b.Engine, Lookups: lookups,
 		Probe: o.addresses(), ProbeFound: true, TLS: checkTLS, ServerName: b.Host,
-	})
+	}
+	if b.set() {
+		request.Lookups = setLookups
+	}
+	if b.roles() {
+		if o.topology, err = d.observe(ctx, b); err != nil {
+			return o, err
+		}
+		request.Names = hosts(o.topology)
+	}
+	o.answer, err = d.resolver(b).Resolve(ctx, request)
 	if err != nil {
 		return o, fmt.Errorf("resolve %s: %w", b.Host, err)
 	}
 	return o, nil
+}
+
+func (d Deps) observe(ctx context.Context, b Binding) (database.Topology, error) {
+	return database.Observe(ctx, d.RDS, b.DatabaseARN, b.DatabaseKind, b.Endpoint)
+}
+
+func hosts(t database.Topology) []string {
+	var all []string
+	for _, member := range t.Members {
+		if member.Host != "" {
+			all = append(all, member.Host)
+		}
+	}
+	return all
 }
 
 func (d Deps) resolver(b Binding) resolve.Resolver {
@@ -104,8 +135,10 @@ func (d Deps) resolver(b Binding) resolve.Resolver {
 func (d Deps) deepen(ctx context.Context, b Binding, seen observation) (o observation, err error) {
 	o = seen
 	defer func() { o.ended = d.now() }()
-	if o.topology, err = database.Observe(ctx, d.RDS, b.DatabaseARN, b.DatabaseKind, b.Endpoint); err != nil {
-		return o, err
+	if !b.roles() { // else it was read before the names were looked up
+		if o.topology, err = d.observe(ctx, b); err != nil {
+			return o, err
+		}
 	}
 	if o.groups, err = d.interfaceGroups(ctx, b.VPCID, o.addresses()); err != nil {
 		return o, err

@@ -18,6 +18,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"pgregory.net/rapid"
 
+	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
 
@@ -52,11 +53,13 @@ type trace struct {
 	faulty     bool          // calls fail
 	lag        time.Duration // of describes, at most
 	lie        int           // which wrong answer DNS gives now
-	previous   string        // the address that late DNS still gives
+	previous   string        // the address that the database had before, or a proxy gained or lost
+	earlier    []string      // what late DNS still gives
 	lateTill   time.Time
 	hiddenTill time.Time
 	ownedSince map[string]time.Time
 	lastOurs   map[string]time.Time // when an address was last the database's
+	lastWriter map[string]time.Time // when it last took writes
 	lastAlien  map[string]time.Time // when it last was not
 	lastServed map[target]time.Time // when a target was last healthy
 	actors     [2]*actor
@@ -71,8 +74,16 @@ type actor struct {
 }
 
 func TestInvariantsHold(t *testing.T) {
+	for kind, world := range map[string]func() *world{
+		database.Instance: newWorld, database.Cluster: newCluster, database.Proxy: newProxy,
+	} {
+		t.Run(kind, func(t *testing.T) { holdInvariants(t, world) })
+	}
+}
+
+func holdInvariants(t *testing.T, world func() *world) {
 	rapid.Check(t, func(t *rapid.T) {
-		tr := newTrace(t)
+		tr := newTrace(t, world())
 		for range rapid.IntRange(10, 120).Draw(t, "steps") {
 			tr.step()
 			tr.judge()
@@ -83,12 +94,12 @@ func TestInvariantsHold(t *testing.T) {
 	})
 }
 
-func newTrace(t *rapid.T) *trace {
+func newTrace(t *rapid.T, w *world) *trace {
 	tr := &trace{
-		world: newWorld(), t: t, previous: blue,
+		world: w, t: t, previous: blue, earlier: []string{blue},
 		faulty:     rapid.IntRange(0, 2).Draw(t, "faulty") == 0,
 		lag:        rapid.SampledFrom([]time.Duration{0, 5 * time.Second, maxLag}).Draw(t, "most lag"),
-		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastAlien: map[string]time.Time{}, lastServed: map[target]time.Time{},
+		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastWriter: map[string]time.Time{}, lastAlien: map[string]time.Time{}, lastServed: map[target]time.Time{},
 	}
 	maps.Copy(tr.owners, others)
 	tr.listener = rapid.IntRange(0, 3).Draw(t, "listener") > 0
@@ -194,6 +205,7 @@ func (tr *trace) crawl(a *actor) {
 	}
 }
 
+// failover moves the database; a proxy gains the address, or loses it.
 func (tr *trace) failover(to string) {
 	if owner, taken := tr.owners[to]; taken && owner != ours || to == tr.primary {
 		return
@@ -201,15 +213,37 @@ func (tr *trace) failover(to string) {
 	if tr.owners[to] == "" {
 		tr.owners[to], tr.ownedSince[to] = ours, tr.now
 	}
-	tr.previous, tr.primary = tr.primary, to
-	tr.lateTill = tr.now.Add(rapid.SampledFrom([]time.Duration{0, 5 * time.Second, time.Minute}).Draw(tr.t, "DNS late for"))
+	tr.earlier = tr.truth()
+	if tr.bound.set() {
+		tr.rescale(to)
+	} else {
+		tr.previous, tr.primary = tr.primary, to
+	}
+	tr.lateTill = tr.now.Add(rapid.SampledFrom([]time.Duration{0, 5 * time.Second, time.Minute, 5 * time.Minute}).Draw(tr.t, "DNS late for"))
 	tr.note()
+}
+
+func (tr *trace) rescale(address string) {
+	tr.previous = address
+	if !slices.Contains(tr.several, address) {
+		tr.several = unique(append(slices.Clone(tr.several), address))
+	} else if len(tr.several) > 1 {
+		tr.several = slices.DeleteFunc(slices.Clone(tr.several), func(a string) bool { return a == address })
+	}
+}
+
+// truth are the addresses that the endpoint has.
+func (tr *trace) truth() []string {
+	if tr.bound.set() {
+		return slices.Clone(tr.several)
+	}
+	return []string{tr.primary}
 }
 
 // replace moves the database to another host, and gives its address away.
 func (tr *trace) replace() {
 	tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
-	if tr.previous != tr.primary && tr.owners[tr.previous] == ours {
+	if !slices.Contains(tr.truth(), tr.previous) && tr.owners[tr.previous] == ours {
 		delete(tr.owners, tr.previous)
 		if taker := rapid.SampledFrom([]owner{"", neighbour, stranger}).Draw(tr.t, "taker"); taker != "" {
 			tr.owners[tr.previous] = taker
@@ -236,14 +270,12 @@ func (tr *trace) wait(seconds int) {
 }
 
 func (tr *trace) checkSome() {
-	for _, t := range slices.SortedFunc(maps.Keys(tr.targets), byName) {
+	for _, t := range slices.SortedFunc(maps.Keys(tr.targets), inOrder) {
 		if rapid.Bool().Draw(tr.t, "checked") {
 			tr.check(t)
 		}
 	}
 }
-
-func byName(a, b target) int { return strings.Compare(a.String(), b.String()) }
 
 // unreliableDNS is late after a move, and lies while lie says so.
 func (tr *trace) unreliableDNS() resolve.Answer {
@@ -254,7 +286,7 @@ func (tr *trace) unreliableDNS() resolve.Answer {
 	case 1:
 		return resolve.Answer{Lookups: [][]string{{}, {}}, Errors: []string{"timeout"}}
 	case 2:
-		return resolve.Answer{Lookups: [][]string{{tr.primary}, {}}, Errors: []string{"timeout"}}
+		return resolve.Answer{Lookups: [][]string{tr.truth(), {}}, Errors: []string{"timeout"}}
 	case 3:
 		return resolve.Answer{Lookups: [][]string{{}, {}}, Gone: true}
 	case 4:
@@ -262,21 +294,29 @@ func (tr *trace) unreliableDNS() resolve.Answer {
 	case 5:
 		return answers(rapid.SampledFrom(slices.Sorted(maps.Keys(others))).Draw(tr.t, "other"))
 	case 6:
-		return answers(unique([]string{tr.primary, tr.previous})...)
+		return answers(unique(append(tr.truth(), tr.previous))...)
+	case 7:
+		return resolve.Answer{Lookups: [][]string{tr.some(), tr.some()}}
 	default:
-		return resolve.Answer{Lookups: [][]string{{tr.late()}, {tr.late()}}}
+		return resolve.Answer{Lookups: [][]string{tr.late(), tr.late()}}
 	}
 }
 
-func (tr *trace) late() string {
+func (tr *trace) late() []string {
 	if tr.now.Before(tr.lateTill) && rapid.Bool().Draw(tr.t, "late") {
-		return tr.previous
+		return tr.earlier
 	}
-	return tr.primary
+	return tr.truth()
+}
+
+// some is an answer that is true, and not whole.
+func (tr *trace) some() []string {
+	return []string{rapid.SampledFrom(tr.truth()).Draw(tr.t, "some")}
 }
 
 // note keeps what was true when.
 func (tr *trace) note() {
+	tr.lastWriter[tr.writerAsOf(0)] = tr.now
 	for _, a := range slices.Concat(pool, slices.Collect(maps.Keys(others))) {
 		if tr.owners[a] == ours && tr.exists {
 			tr.lastOurs[a] = tr.now
@@ -330,6 +370,13 @@ func (tr *trace) kill(a *actor) {
 	}
 }
 
+// topologyCalls are what it takes to observe a database, by its kind; the first tells whether it exists.
+var topologyCalls = map[string][]string{
+	database.Instance: {"DescribeDBInstances"},
+	database.Cluster:  {"DescribeDBClusters", "DescribeDBInstances"},
+	database.Proxy:    {"DescribeDBProxies"},
+}
+
 // examine judges one change ahead of its effect.
 func (tr *trace) examine(c *client, operation string, described elbtypes.TargetDescription) {
 	t := target{aws.ToString(described.Id), int(aws.ToInt32(described.Port))}
@@ -343,7 +390,7 @@ func (tr *trace) examine(c *client, operation string, described elbtypes.TargetD
 		complain(6, "without the lease")
 	}
 	underLease := c.calls[slices.Index(c.calls, "Lease")+1:]
-	for _, seen := range []string{"DescribeTargetHealth", "Invoke", "DescribeDBInstances", "DescribeNetworkInterfaces"} {
+	for _, seen := range []string{"DescribeTargetHealth", "Invoke", "DescribeNetworkInterfaces", topologyCalls[tr.bound.DatabaseKind][0]} {
 		if !slices.Contains(underLease, seen) {
 			complain(6, "without %s under the lease", seen)
 		}
@@ -365,11 +412,19 @@ func (tr *trace) examineRegistration(c *client, t target, complain func(int, str
 	if tr.now.Sub(tr.lastOurs[t.Address]) > believed {
 		complain(3, "not the database's")
 	}
+	if tr.bound.roles() && tr.now.Sub(tr.lastWriter[t.Address]) > believed {
+		complain(3, "a reader's")
+	}
 	if r := tr.targets[t]; r != nil && r.state == unused && tr.now.Sub(r.since) > believed && !tr.doubted(t) {
 		complain(4, "it is registered, though unused")
 	}
-	if !slices.EqualFunc(c.lastAnswer.Lookups, answers(t.Address).Lookups, slices.Equal[[]string]) {
-		complain(5, "DNS answered %v", c.lastAnswer.Lookups)
+	l := c.lastAnswer.Lookups
+	named := slices.EqualFunc(l, answers(t.Address).Lookups, slices.Equal[[]string])
+	if tr.bound.set() {
+		named = whole(l) && names(l, t.Address)
+	}
+	if !named {
+		complain(5, "DNS answered %v", l)
 	}
 }
 
@@ -395,11 +450,36 @@ func (tr *trace) examineDeregistration(c *client, t target, complain func(int, s
 	if c.lastShown[t] == draining {
 		complain(4, "it is draining already")
 	}
-	if l := c.lastAnswer.Lookups; slices.EqualFunc(l, answers(t.Address).Lookups, slices.Equal[[]string]) && t.Port == binding.Port {
+	switch l := c.lastAnswer.Lookups; {
+	case !whole(l):
+		complain(5, "DNS answered %v", l)
+	case names(l, t.Address) && t.Port == binding.Port:
 		complain(5, "DNS names it")
-	} else if len(l) != 2 || len(l[0]) != 1 || !slices.Equal(l[0], l[1]) {
+	case tr.bound.set() && t.Port == binding.Port && tr.misses(t.Address) < 3:
+		complain(5, "DNS named it lately")
+	case !tr.bound.set() && (len(l) != 2 || len(l[0]) != 1 || !slices.Equal(l[0], l[1])):
 		complain(5, "DNS answered %v", l)
 	}
+}
+
+// whole reports whether every lookup was answered.
+func whole(lookups [][]string) bool {
+	return len(lookups) > 0 && !slices.ContainsFunc(lookups, func(found []string) bool { return len(found) == 0 })
+}
+
+func names(lookups [][]string, address string) bool {
+	return slices.ContainsFunc(lookups, func(found []string) bool { return slices.Contains(found, address) })
+}
+
+// misses counts answers, a tick apart, that did not name the address.
+func (tr *trace) misses(address string) int {
+	count, next := 0, tr.now.Add(goneAtLeast)
+	for _, past := range slices.Backward(tr.answered) {
+		if whole(past.lookups) && !names(past.lookups, address) && next.Sub(past.at) >= goneAtLeast {
+			count, next = count+1, past.at
+		}
+	}
+	return count
 }
 
 func (tr *trace) judge() {
@@ -425,7 +505,7 @@ func (tr *trace) recover() {
 		if !tr.exists {
 			return resolve.Answer{Lookups: [][]string{{}, {}}, Gone: true}
 		}
-		return answers(tr.primary)
+		return answers(tr.truth()...)
 	}
 	c := newClient(tr.world)
 	c.changing = func(operation string, t elbtypes.TargetDescription) { tr.examine(c, operation, t) }
@@ -438,14 +518,20 @@ func (tr *trace) recover() {
 	}
 	want := []target{}
 	if tr.exists {
-		want = append(want, at(tr.primary))
+		for _, address := range tr.truth() {
+			want = append(want, at(address))
+		}
 	}
-	if got := tr.counted(); !slices.Equal(got, want) {
+	if got := slices.SortedFunc(slices.Values(tr.counted()), inOrder); !slices.Equal(got, want) {
 		tr.t.Fatalf("in the end %v is registered, want %v", got, want)
 	}
 	c.calls = nil
 	report, err := c.sync()
-	if tr.exists && (err != nil || report.State != Settled || !slices.Equal(c.calls, []string{"DescribeTargetHealth", "Invoke"})) {
+	glance := []string{"DescribeTargetHealth", "Invoke"}
+	if tr.bound.roles() {
+		glance = slices.Insert(glance, 1, topologyCalls[database.Cluster]...)
+	}
+	if tr.exists && (err != nil || report.State != Settled || !slices.Equal(c.calls, glance)) {
 		tr.t.Fatalf("a steady tick is %+v, %v, and makes the calls %v", report, err, c.calls)
 	}
 	if slices.Contains(c.calls, "Lease") {

@@ -22,7 +22,7 @@ import (
 // Deps are the services that a sync talks to.
 type Deps struct {
 	ELB      ELB
-	RDS      database.API
+	RDS      database.TopologyAPI
 	EC2      ec2.DescribeNetworkInterfacesAPIClient
 	Lambda   resolve.Invoker
 	Registry Registry
@@ -59,7 +59,7 @@ func (d Deps) now() time.Time {
 func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
 	o, err := d.look(ctx, b, identityDue(b.Exposure, d.now()))
 	if err == nil && quiet(b, o) {
-		return steady(o), nil
+		return steady(b, o), nil
 	}
 	if err == nil {
 		o, err = d.deepen(ctx, b, o)
@@ -75,8 +75,9 @@ func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
 	return d.underLease(ctx, b, func(h *hold) (Report, error) { return h.pass(ctx) })
 }
 
-func steady(o observation) Report {
-	return Report{State: Settled, Address: o.answer.Lookups[0][0], Registered: true}
+func steady(b Binding, o observation) Report {
+	wanted, _ := o.wanted(b) // quiet has seen that there is no error
+	return Report{State: Settled, Address: addressesOf(wanted), Registered: true}
 }
 
 func judge(b Binding, o observation, m memory, err error) (plan, memory) {

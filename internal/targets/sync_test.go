@@ -38,6 +38,8 @@ func TestSyncCalls(t *testing.T) {
 	}{
 		"steady":                  {world: steadyWorld(), want: glance, state: Settled},
 		"steady without registry": {world: steadyWorld(), fails: map[string]error{"Get": errors.New("no key"), "Lease": errors.New("no key")}, want: glance, state: Settled},
+		"a cluster's roles are read on every tick": {world: func() *world { w := newCluster(); w.set(at(blue), healthy); return w }(),
+			want: []string{"DescribeTargetHealth", "DescribeDBClusters", "DescribeDBInstances", "Invoke"}, state: Settled},
 		"unhealthy: since when is remembered, nothing is changed": {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }),
 			want: slices.Concat(change, []string{"Release"}), state: Settling},
 		"failed over": {world: steadyWorld(func(w *world) { w.primary = green }),

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
+	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
@@ -26,12 +27,17 @@ import (
 type world struct {
 	now time.Time
 
+	bound   Binding
 	exists  bool
 	hidden  bool // RDS does not find the database, though it exists
 	status  string
-	primary string
-	owners  map[string]owner // free addresses are missing
-	dns     func() resolve.Answer
+	primary string   // where it is; a proxy is at
+	several []string // several addresses instead
+	writers []writer // who wrote in a cluster since when
+
+	answered []past           // by DNS
+	owners   map[string]owner // free addresses are missing
+	dns      func() resolve.Answer
 
 	listener bool
 	targets  map[target]*registered
@@ -57,6 +63,16 @@ type registered struct {
 	since time.Time
 }
 
+type past struct {
+	at      time.Time
+	lookups [][]string
+}
+
+type writer struct {
+	since   time.Time
+	address string
+}
+
 // snapshot is what a describe shows that lags until the next one's time.
 type snapshot struct {
 	at     time.Time
@@ -66,13 +82,58 @@ type snapshot struct {
 // newWorld has an available database on blue, a load balancer, and no target.
 func newWorld() *world {
 	w := &world{
-		now: noon, exists: true, status: "available", primary: blue, listener: true,
+		bound: binding, now: noon, exists: true, status: "available", primary: blue, listener: true,
 		owners:  map[string]owner{blue: ours, green: ours},
 		targets: map[target]*registered{},
 	}
 	w.dns = func() resolve.Answer { return answers(w.primary) }
 	w.record()
 	return w
+}
+
+// newCluster is a world whose database is an Aurora cluster, with a member on each of its addresses.
+func newCluster() *world {
+	w := newWorld()
+	w.bound.DatabaseKind, w.bound.DatabaseARN = database.Cluster, "arn:aws:rds:eu-central-1:111122223333:cluster:orders"
+	return w
+}
+
+// newProxy is a world whose database is a proxy with two addresses.
+func newProxy() *world {
+	w := newWorld()
+	w.bound.DatabaseKind, w.bound.DatabaseARN = database.Proxy, "arn:aws:rds:eu-central-1:111122223333:db-proxy:prx-0a1b"
+	w.primary, w.several = "", []string{blue, green}
+	w.dns = func() resolve.Answer { return answers(w.several...) }
+	return w
+}
+
+// memberHost is the name of the cluster's instance on an address.
+func memberHost(address string) string {
+	return "member-" + address + ".abc.eu-central-1.rds.amazonaws.com"
+}
+
+// writerAsOf is who wrote lag ago, as a describe that lags has it.
+func (w *world) writerAsOf(lag time.Duration) string {
+	if len(w.writers) == 0 || w.writers[len(w.writers)-1].address != w.primary {
+		w.writers = append(w.writers, writer{w.now, w.primary})
+	}
+	for _, past := range slices.Backward(w.writers) {
+		if !past.since.After(w.now.Add(-lag)) {
+			return past.address
+		}
+	}
+	return w.writers[0].address
+}
+
+// members are the addresses of the database's hosts.
+func (w *world) members() []string {
+	var all []string
+	for _, address := range slices.Sorted(maps.Keys(w.owners)) {
+		if w.owners[address] == ours {
+			all = append(all, address)
+		}
+	}
+	return all
 }
 
 // answers is what two lookups give that both find addresses.
@@ -128,9 +189,10 @@ func (w *world) checkAll() {
 	}
 }
 
-// answersTCP: a standby does not, another's server may.
+// answersTCP: a standby does not, a reader does, another's server may.
 func (w *world) answersTCP(address string) bool {
-	return w.owners[address] == neighbour || address == w.primary && w.exists && w.status == "available"
+	serving := address == w.primary || slices.Contains(w.several, address) || w.bound.roles() && w.owners[address] == ours
+	return w.owners[address] == neighbour || serving && w.exists && w.status == "available"
 }
 
 // counted are the targets that keep the group from being empty.
@@ -175,7 +237,7 @@ func (c *client) deps() Deps {
 	return Deps{ELB: c, RDS: c, EC2: c, Lambda: c, Registry: c, clock: func() time.Time { return c.now }}
 }
 
-func (c *client) sync() (Report, error) { return Sync(context.Background(), c.deps(), binding) }
+func (c *client) sync() (Report, error) { return Sync(context.Background(), c.deps(), c.bound) }
 
 func call[T any](c *client, operation string, effect func() (T, error)) (T, error) {
 	var none T
@@ -243,16 +305,61 @@ func (c *client) DeregisterTargets(_ context.Context, in *elb.DeregisterTargetsI
 	})
 }
 
-func (c *client) DescribeDBInstances(context.Context, *rds.DescribeDBInstancesInput, ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error) {
+func (c *client) DescribeDBInstances(_ context.Context, in *rds.DescribeDBInstancesInput, _ ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error) {
 	return call(c, "DescribeDBInstances", func() (*rds.DescribeDBInstancesOutput, error) {
+		if in.DBInstanceIdentifier == nil {
+			return &rds.DescribeDBInstancesOutput{DBInstances: c.clusterInstances()}, nil
+		}
 		if !c.exists || c.hidden {
 			return nil, &rdstypes.DBInstanceNotFoundFault{}
 		}
-		return &rds.DescribeDBInstancesOutput{DBInstances: []rdstypes.DBInstance{{
-			DBInstanceIdentifier: aws.String("orders"),
-			DBInstanceStatus:     &c.status,
-			Endpoint:             &rdstypes.Endpoint{Address: aws.String(binding.Host), Port: aws.Int32(5432)},
-			VpcSecurityGroups:    []rdstypes.VpcSecurityGroupMembership{{VpcSecurityGroupId: aws.String(group), Status: aws.String("active")}},
+		return &rds.DescribeDBInstancesOutput{DBInstances: []rdstypes.DBInstance{c.instance("orders", c.bound.Host)}}, nil
+	})
+}
+
+func (c *client) instance(identifier, host string) rdstypes.DBInstance {
+	return rdstypes.DBInstance{
+		DBInstanceIdentifier: &identifier,
+		DBInstanceStatus:     &c.status,
+		Endpoint:             &rdstypes.Endpoint{Address: &host, Port: aws.Int32(5432)},
+		VpcSecurityGroups:    []rdstypes.VpcSecurityGroupMembership{{VpcSecurityGroupId: aws.String(group), Status: aws.String("active")}},
+	}
+}
+
+func (c *client) clusterInstances() []rdstypes.DBInstance {
+	var all []rdstypes.DBInstance
+	for _, address := range c.members() {
+		all = append(all, c.instance("member-"+address, memberHost(address)))
+	}
+	return all
+}
+
+func (c *client) DescribeDBClusters(context.Context, *rds.DescribeDBClustersInput, ...func(*rds.Options)) (*rds.DescribeDBClustersOutput, error) {
+	return call(c, "DescribeDBClusters", func() (*rds.DescribeDBClustersOutput, error) {
+		if !c.exists || c.hidden {
+			return nil, &rdstypes.DBClusterNotFoundFault{}
+		}
+		cluster := rdstypes.DBCluster{
+			DBClusterIdentifier: aws.String("orders"), Status: &c.status, Endpoint: &c.bound.Host, Port: aws.Int32(5432),
+			VpcSecurityGroups: c.instance("", "").VpcSecurityGroups,
+		}
+		writes := c.writerAsOf(c.lag())
+		for _, address := range c.members() {
+			cluster.DBClusterMembers = append(cluster.DBClusterMembers,
+				rdstypes.DBClusterMember{DBInstanceIdentifier: aws.String("member-" + address), IsClusterWriter: aws.Bool(address == writes)})
+		}
+		return &rds.DescribeDBClustersOutput{DBClusters: []rdstypes.DBCluster{cluster}}, nil
+	})
+}
+
+func (c *client) DescribeDBProxies(context.Context, *rds.DescribeDBProxiesInput, ...func(*rds.Options)) (*rds.DescribeDBProxiesOutput, error) {
+	return call(c, "DescribeDBProxies", func() (*rds.DescribeDBProxiesOutput, error) {
+		if !c.exists || c.hidden {
+			return &rds.DescribeDBProxiesOutput{}, nil
+		}
+		return &rds.DescribeDBProxiesOutput{DBProxies: []rdstypes.DBProxy{{
+			DBProxyName: aws.String("orders"), DBProxyArn: &c.bound.DatabaseARN, Status: rdstypes.DBProxyStatus(c.status), Endpoint: &c.bound.Host,
+			EngineFamily: aws.String("POSTGRESQL"), VpcSecurityGroupIds: []string{group},
 		}}}, nil
 	})
 }
@@ -283,7 +390,13 @@ func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 		for _, address := range unique(slices.Concat(append(answer.Lookups, r.Probe)...)) {
 			answer.Probes = append(answer.Probes, c.probe(address, r.TLS))
 		}
-		c.lastAnswer = answer
+		answer.Names = map[string][]string{}
+		for _, address := range c.members() {
+			if slices.Contains(r.Names, memberHost(address)) {
+				answer.Names[memberHost(address)] = []string{address}
+			}
+		}
+		c.lastAnswer, c.answered = answer, append(c.answered, past{c.now, answer.Lookups})
 		payload, err := json.Marshal(answer)
 		return &lambda.InvokeOutput{Payload: payload}, err
 	})

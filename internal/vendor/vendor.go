@@ -2,35 +2,34 @@
 // to be told.
 package vendor
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// Vendor is one preset.
+// Vendor is one preset. Its principals are either published, or told to each customer: then Ask says where.
 type Vendor struct {
 	ID         string
 	Name       string
 	Principals []string
-	Regions    []string // where its endpoints live; a database elsewhere is out of its reach
-	Engines    []string // as RDS spells them
+	Ask        string   // where a customer is told the vendor's account and Availability Zone ids
+	Regions    []string // where its endpoints live; empty where each customer has chosen its own
+	Engines    []string // as RDS spells them, without the edition: sqlserver stands for sqlserver-se
 	Handoff    string   // how the vendor wants to receive the service name
 	AfterShare string   // what the vendor does then
 	Source     string
 	Checked    string // the date on which the source said so
 }
 
-var presets = []Vendor{
-	{
-		ID:         "pushmetrics",
-		Name:       "PushMetrics",
-		Principals: []string{"arn:aws:iam::133737826969:root"},
-		Regions:    []string{"eu-central-1"},
-		Engines:    []string{"postgres", "mysql"},
-		Handoff:    "Send to your PushMetrics contact (e-mail or account manager).",
-		AfterShare: "PushMetrics creates an interface endpoint to the service, tests the connection once we have accepted it, " +
-			"and uses the endpoint's DNS name as the database host. Credentials are given in the PushMetrics application, and only then.",
-		Source:  "PushMetrics documentation on RDS over AWS PrivateLink",
-		Checked: "2026-11-21",
-	},
+// Connects reports whether the vendor connects to databases of the engine.
+func (v Vendor) Connects(engine string) bool {
+	return slices.ContainsFunc(v.Engines, func(family string) bool {
+		return engine == family || strings.HasPrefix(engine, family+"-")
+	})
 }
+
+// Asks reports whether the vendor has another account for each customer.
+func (v Vendor) Asks() bool { return v.Ask != "" }
 
 // Find is the preset id.
 func Find(id string) (Vendor, bool) {

@@ -44,17 +44,17 @@ func (d *demo) checklist(ctx context.Context) error {
 		seen  string
 	}{
 		{"Gather RDS details", d.handoff.ServerName == d.database.Host, d.database.Host},
-		{"Resolve RDS private IP from within the VPC", len(f.targets) == 1 && strings.HasPrefix(f.target(), "10.0."), f.target()},
+		{"Resolve RDS private IP from within the VPC", len(f.targets) > 0 && f.private(), f.target()},
 		{"Create NLB target group (IP type, TCP, database port)", f.targetGroup.TargetType == types.TargetTypeEnumIp && f.targetGroup.Protocol == types.ProtocolEnumTcp && int(aws.ToInt32(f.targetGroup.Port)) == d.database.Port, fmt.Sprintf("%s %s %d", f.targetGroup.TargetType, f.targetGroup.Protocol, aws.ToInt32(f.targetGroup.Port))},
-		{"Register RDS IP as a target", len(f.targets) == 1 && f.targets[0].TargetHealth.State == types.TargetHealthStateEnumHealthy, f.target() + " " + f.health()},
+		{"Register RDS IP as a target", f.registered(d.kind.health), f.target() + " " + f.health()},
 		{"Create internal NLB with TCP listener forwarding to the target group", f.balancer.Scheme == types.LoadBalancerSchemeEnumInternal && f.forwards(), fmt.Sprintf("%s, %d zones", f.balancer.Scheme, len(f.balancer.AvailabilityZones))},
 		{"Enable cross-zone load balancing on the NLB", f.crossZone == "true", "load_balancing.cross_zone.enabled=" + f.crossZone},
 		{"Create VPC endpoint service (with acceptance required)", aws.ToBool(f.service.AcceptanceRequired), fmt.Sprintf("acceptance required: %t", aws.ToBool(f.service.AcceptanceRequired))},
 		{"Copy the service name", aws.ToString(f.service.ServiceName) == d.handoff.ServiceName, aws.ToString(f.service.ServiceName)},
-		{"Whitelist PushMetrics account", slices.Equal(f.principals, []string{"arn:aws:iam::" + stage.PushMetrics + ":root"}), strings.Join(f.principals, ", ")},
+		{"Whitelist " + d.consumer.name + " account", slices.Equal(f.principals, []string{"arn:aws:iam::" + d.consumer.account + ":root"}), strings.Join(f.principals, ", ")},
 		{"Update RDS security group to allow traffic from NLB subnets", slices.Equal(allowed, []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"}), strings.Join(allowed, ", ")},
-		{"Share VPC endpoint service name with PushMetrics", true, "the vendor's endpoint was made from the message alone"},
-		{"Accept the PushMetrics endpoint connection request", len(f.connections) == 1 && strings.EqualFold(string(f.connections[0].VpcEndpointState), "available"), d.endpoint.ID + " " + f.connectionStates()},
+		{"Share VPC endpoint service name with " + d.consumer.name, true, "the vendor's endpoint was made from the message alone"},
+		{"Accept the " + d.consumer.name + " endpoint connection request", len(f.connections) == 1 && strings.EqualFold(string(f.connections[0].VpcEndpointState), "available"), d.endpoint.ID + " " + f.connectionStates()},
 		{"Deploy Lambda for automatic IP sync", f.schedule == "rate(1 minute)", "schedule " + d.exposure + " " + f.schedule},
 	}
 	var missing []string
@@ -161,6 +161,20 @@ func (f *found) target() string {
 		ids = append(ids, aws.ToString(t.Target.Id))
 	}
 	return strings.Join(ids, ", ")
+}
+
+// private says whether every target is in the customer's VPC.
+func (f *found) private() bool {
+	return !slices.ContainsFunc(f.targets, func(t types.TargetHealthDescription) bool {
+		return !strings.HasPrefix(aws.ToString(t.Target.Id), "10.0.")
+	})
+}
+
+// registered says whether there are targets, and all of them in the state that they are to have.
+func (f *found) registered(want types.TargetHealthStateEnum) bool {
+	return len(f.targets) > 0 && !slices.ContainsFunc(f.targets, func(t types.TargetHealthDescription) bool {
+		return t.TargetHealth.State != want
+	})
 }
 
 func (f *found) health() string {

@@ -39,6 +39,9 @@ func run() error {
 		return errors.New("APPROVE=ask needs a terminal to ask on")
 	}
 	d := &demo{start: time.Now(), ask: ask}
+	if err := d.cast(os.Getenv("DATABASE"), os.Getenv("VENDOR")); err != nil {
+		return err
+	}
 	defer d.close()
 	for _, scene := range []func(context.Context) error{
 		d.openCloud, d.prepare, d.subscribe, d.execute, d.readAsVendor, d.summarize,

@@ -21,6 +21,9 @@ type demo struct {
 	start time.Time
 	ask   bool
 
+	kind     kind
+	consumer consumer
+
 	cloud    *stage.Cloud
 	mail     *stage.Mailbox // what the hand-off topic says
 	news     *stage.Mailbox // what the operators' topic says
@@ -44,10 +47,10 @@ func (d *demo) makeCustomer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.database, err = d.cloud.NewDatabase(ctx, vpc, "orders-prod", true); err != nil {
+	if d.database, err = d.kind.create(ctx, d.cloud, vpc); err != nil {
 		return err
 	}
-	return d.cloud.Fill(ctx, d.database)
+	return d.kind.fill(d.cloud, ctx, d.database)
 }
 
 // subscribe lets the demo read what rdslink tells people.
@@ -59,10 +62,12 @@ func (d *demo) subscribe(ctx context.Context) (err error) {
 	return err
 }
 
-const input = `{"database": "orders-prod", "vendor": "pushmetrics"}`
-
 // execute starts the execution and follows it; when it waits for people, people act.
 func (d *demo) execute(ctx context.Context) error {
+	input, err := d.input()
+	if err != nil {
+		return err
+	}
 	o := operator.New(d.cloud.Config(stage.Customer))
 	execution, err := o.Start(ctx, input)
 	if err != nil {
@@ -116,14 +121,14 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 	if d.handoff, err = stage.ReadHandoff(message); err != nil {
 		return err
 	}
-	vpc, err := d.cloud.NewVPC(ctx, stage.PushMetrics)
+	vpc, err := d.cloud.NewVPC(ctx, d.consumer.account)
 	if err != nil {
 		return err
 	}
 	if d.endpoint, err = d.cloud.NewEndpoint(ctx, vpc, d.handoff); err != nil {
 		return err
 	}
-	fmt.Printf("The vendor (account %s) created %s in its own VPC, which has the same addresses as the customer's.\n", stage.PushMetrics, d.endpoint.ID)
+	fmt.Printf("The vendor (account %s) created %s in its own VPC, which has the same addresses as the customer's.\n", d.consumer.account, d.endpoint.ID)
 	pending, err := d.news.Next(ctx, d.endpoint.ID)
 	if err != nil {
 		return err
@@ -141,7 +146,7 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 func (d *demo) decide(ctx context.Context, o *operator.Operator) error {
 	decision := connection.Decision{Exposure: d.exposure, VPCEndpointID: d.endpoint.ID, Decision: connection.Accept, By: "demo", Reason: "the endpoint that the vendor told us"}
 	if d.ask {
-		answer, err := question(ctx, "Accept "+d.endpoint.ID+" of account "+stage.PushMetrics+"? [y/N] ")
+		answer, err := question(ctx, "Accept "+d.endpoint.ID+" of account "+d.consumer.account+"? [y/N] ")
 		if err != nil {
 			return err
 		}
@@ -179,7 +184,7 @@ func (d *demo) readAsVendor(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("\nThe vendor connects to %s:%d, TLS verified against %s, and reads:\n", client.Host, client.Port, client.ServerName)
-	if d.rows, err = d.cloud.Rows(ctx, client); err != nil {
+	if d.rows, err = d.kind.read(d.cloud, ctx, client); err != nil {
 		return err
 	}
 	if len(d.rows) == 0 {

@@ -107,6 +107,7 @@ type requester struct {
 var requesters = []requester{
 	{"ELB ", "amazon-elb", types.NetworkInterfaceTypeNetworkLoadBalancer},
 	{"RDSNetworkInterface", "amazon-rds", types.NetworkInterfaceTypeInterface},
+	{"Network interface for DBProxy ", "amazon-rds", types.NetworkInterfaceTypeInterface},
 	{"AWS Lambda VPC ENI", "amazon-lambda", types.NetworkInterfaceTypeLambda},
 	{endpointInterface, "amazon-vpce", types.NetworkInterfaceTypeVpcEndpoint},
 }

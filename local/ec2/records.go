@@ -3,6 +3,7 @@ package ec2
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Records are the names that Amazon's DNS answers. They have a lock of their own: DNS servers ask while the world's is held.
@@ -16,6 +17,25 @@ type record struct {
 	inside  map[string][]netip.Addr
 	outside []netip.Addr
 	ttl     uint32
+	turn    *turn // nil: every answer is whole
+}
+
+// turn is whose turn it is among addresses that do not all fit in one answer.
+type turn struct {
+	most  int
+	asked atomic.Uint32
+}
+
+// of are the addresses whose turn it is, and the next time the ones after the first.
+func (t *turn) of(all []netip.Addr) []netip.Addr {
+	if t == nil || len(all) == 0 {
+		return all
+	}
+	first, some := int(t.asked.Add(1)-1), make([]netip.Addr, min(t.most, len(all)))
+	for i := range some {
+		some[i] = all[(first+i)%len(all)]
+	}
+	return some
 }
 
 // dnsAttributes are enableDnsSupport and enableDnsHostnames of a VPC.
@@ -30,7 +50,14 @@ func newRecords() *Records {
 func (r *Records) Set(name string, inside map[string][]netip.Addr, outside []netip.Addr, ttl uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.byName[name] = record{inside, outside, ttl}
+	r.byName[name] = record{inside: inside, outside: outside, ttl: ttl}
+}
+
+// Rotate makes name answer, everywhere, at most so many of the addresses at a time, and others the next time.
+func (r *Records) Rotate(name string, among []netip.Addr, most int, ttl uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byName[name] = record{outside: among, ttl: ttl, turn: &turn{most: most}}
 }
 
 // Delete forgets name.
@@ -54,7 +81,7 @@ func (r *Records) Lookup(vpc, name string) (addrs []netip.Addr, ttl uint32, foun
 	if private, ok := rec.inside[vpc]; ok && dns.hostnames {
 		return private, rec.ttl, true
 	}
-	return rec.outside, rec.ttl, found
+	return rec.turn.of(rec.outside), rec.ttl, found
 }
 
 func (r *Records) setVPC(vpc string, dns dnsAttributes) {

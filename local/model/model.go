@@ -54,6 +54,7 @@ type Delays struct {
 	EndpointAvailable        time.Duration // acceptance until available
 	DatabaseCreation         time.Duration // CreateDBInstance until available, beside the real work
 	DatabaseFailover         time.Duration // RebootDBInstance until the new primary serves
+	ClusterFailover          time.Duration // FailoverDBCluster until the new writer serves
 	FunctionInVPC            time.Duration // a VPC function's Pending
 	Visibility               time.Duration // a describe may miss what is younger
 }
@@ -67,6 +68,7 @@ var Documented = Delays{
 	EndpointAvailable:        2 * time.Minute,
 	DatabaseCreation:         5 * time.Minute,
 	DatabaseFailover:         90 * time.Second,
+	ClusterFailover:          30 * time.Second,
 	FunctionInVPC:            time.Minute,
 	Visibility:               2 * time.Second,
 }

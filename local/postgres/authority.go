@@ -50,30 +50,41 @@ func (a *authority) sign(certificate *x509.Certificate, key *ecdsa.PublicKey) ([
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
-// issue writes a certificate for a server's name, and its key.
-func (a *authority) issue(name, certificateFile, keyFile string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// issue makes a certificate for a server's names, and its key.
+func (a *authority) issue(names []string) (certificate, key []byte, err error) {
+	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	certificate, err := a.sign(&x509.Certificate{
+	certificate, err = a.sign(&x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		Subject:      pkix.Name{CommonName: name},
-		DNSNames:     []string{name},
+		Subject:      pkix.Name{CommonName: names[0][:min(len(names[0]), longestCommonName)]},
+		DNSNames:     names,
 		NotBefore:    a.certificate.NotBefore,
 		NotAfter:     a.certificate.NotAfter,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, &key.PublicKey)
+	}, &secret.PublicKey)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	secret, err := x509.MarshalECPrivateKey(key)
+	der, err := x509.MarshalECPrivateKey(secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	return certificate, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
+}
+
+// longestCommonName is X.509's (ub-common-name of RFC 5280): the endpoint of a long identifier is longer.
+const longestCommonName = 64
+
+// write issues a certificate for a server's names and writes it, and its key, to files.
+func (a *authority) write(names []string, certificateFile, keyFile string) error {
+	certificate, key, err := a.issue(names)
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(certificateFile, certificate, 0o644); err != nil {
 		return err
 	}
-	// PostgreSQL refuses a key that others may read.
-	return os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret}), 0o600)
+	return os.WriteFile(keyFile, key, 0o600) // PostgreSQL refuses a key that others may read
 }

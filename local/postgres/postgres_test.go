@@ -79,7 +79,7 @@ func newCloud(t *testing.T) cloud {
 // started makes a server and starts it on the primary's address.
 func (c cloud) started(t *testing.T) *postgres.Server {
 	t.Helper()
-	s, err := c.Create(postgres.Config{Name: "orders-prod", DNSName: endpoint, User: "Master", Password: password, Database: "orders"})
+	s, err := c.Create(postgres.Config{Name: "orders-prod", DNSNames: []string{endpoint}, User: "Master", Password: password, Database: "orders"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestMoveKeepsTheDataAndCutsConnections(t *testing.T) {
 func TestServersAreIndependent(t *testing.T) {
 	c := newCloud(t)
 	first := c.started(t)
-	second, err := c.Create(postgres.Config{Name: "reports", DNSName: endpoint, User: "Master", Password: password, Database: "orders"})
+	second, err := c.Create(postgres.Config{Name: "reports", DNSNames: []string{endpoint}, User: "Master", Password: password, Database: "orders"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestRefusals(t *testing.T) {
 	s := c.started(t)
 	free := netip.AddrPortFrom(standby.Addr(), 5432)
 	unknown := netip.MustParseAddrPort("10.0.9.9:5432")
-	stopped, err := c.Create(postgres.Config{Name: "reports", DNSName: endpoint, User: "Master", Password: password})
+	stopped, err := c.Create(postgres.Config{Name: "reports", DNSNames: []string{endpoint}, User: "Master", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,10 +229,13 @@ func TestRefusals(t *testing.T) {
 	}{
 		"started twice":        {func() error { return s.Start(context.Background(), vpc, free) }, "start PostgreSQL server orders-prod on 10.0.2.15:5432: it runs already"},
 		"an address of nobody": {func() error { return stopped.Start(context.Background(), vpc, unknown) }, "Cannot assign requested address"},
-		"created twice":        {func() error { _, err := c.Create(postgres.Config{Name: "orders-prod"}); return err }, "file exists"},
-		"a VPC of nobody":      {func() error { return stopped.Start(context.Background(), "vpc-2", unknown) }, "VPC vpc-2 does not exist"},
+		"created twice": {func() error {
+			_, err := c.Create(postgres.Config{Name: "orders-prod", DNSNames: []string{endpoint}})
+			return err
+		}, "file exists"},
+		"a VPC of nobody": {func() error { return stopped.Start(context.Background(), "vpc-2", unknown) }, "VPC vpc-2 does not exist"},
 		"a user that PG reserves": {func() error {
-			_, err := c.Create(postgres.Config{Name: "x", DNSName: endpoint, User: "pg_me"})
+			_, err := c.Create(postgres.Config{Name: "x", DNSNames: []string{endpoint}, User: "pg_me"})
 			return err
 		}, `role name "pg_me" is reserved`},
 	}
@@ -247,7 +250,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestErrorsKeepThePassword(t *testing.T) {
-	_, err := newCloud(t).Create(postgres.Config{Name: "x", DNSName: endpoint, User: "pg_me", Password: password})
+	_, err := newCloud(t).Create(postgres.Config{Name: "x", DNSNames: []string{endpoint}, User: "pg_me", Password: password})
 	if err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}

@@ -17,18 +17,18 @@ import (
 
 // Config is what CreateDBInstance says of a server.
 type Config struct {
-	Name     string // of its directory, unique in the run
-	DNSName  string // its endpoint: the name in the certificate
-	User     string // MasterUsername
-	Password string // MasterUserPassword
-	Database string // DBName; "" makes none beside postgres
+	Name     string   // of its directory, unique in the run
+	DNSNames []string // its endpoints: the names in the certificate
+	User     string   // MasterUsername
+	Password string   // MasterUserPassword
+	Database string   // DBName; "" makes none beside postgres
 }
 
 // Server is a PostgreSQL server. One that is stopped keeps its data.
 type Server struct {
 	installation *Installation
-	config       Config
-	dir          string
+	name, dir    string
+	volume       string // the name of the volume that it is a member of; "" for a server with data of its own
 
 	mu     sync.Mutex    // held while the server starts or stops
 	cmd    *exec.Cmd     // nil: stopped
@@ -37,62 +37,82 @@ type Server struct {
 
 // Create makes a server and its data; Start starts it.
 func (i *Installation) Create(c Config) (*Server, error) {
-	servers := filepath.Join(i.dir, "servers")
-	s := &Server{installation: i, config: c, dir: filepath.Join(servers, c.Name)}
-	if err := os.MkdirAll(servers, 0o755); err != nil {
-		return nil, fmt.Errorf("create PostgreSQL server %s: %w", c.Name, err)
+	return i.newServer(c.Name, c.DNSNames, func(data string) error { return i.createData(data, c) })
+}
+
+// newServer makes a server whose data fill brings.
+func (i *Installation) newServer(name string, dnsNames []string, fill func(data string) error) (*Server, error) {
+	s := &Server{installation: i, name: name, dir: filepath.Join(i.dir, "servers", name)}
+	if err := i.makeDir(s.dir); err != nil {
+		return nil, fmt.Errorf("create PostgreSQL server %s: %w", name, err)
 	}
-	if err := os.Mkdir(s.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("create PostgreSQL server %s: %w", c.Name, err)
+	err := fill(s.data())
+	if err == nil {
+		err = i.authority.write(dnsNames, s.certificate(), s.key())
 	}
-	if err := s.create(); err != nil {
-		return nil, errors.Join(fmt.Errorf("create PostgreSQL server %s: %w", c.Name, err), os.RemoveAll(s.dir))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("create PostgreSQL server %s: %w", name, err), os.RemoveAll(s.dir))
 	}
 	return s, nil
+}
+
+// makeDir makes a new directory, and those above it.
+func (i *Installation) makeDir(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	return os.Mkdir(dir, 0o755)
 }
 
 func (s *Server) data() string        { return filepath.Join(s.dir, "data") }
 func (s *Server) certificate() string { return filepath.Join(s.dir, "server.crt") }
 func (s *Server) key() string         { return filepath.Join(s.dir, "server.key") }
 
-func (s *Server) create() error {
-	template, err := s.installation.template()
+// createData makes a data directory with a master user.
+func (i *Installation) createData(dir string, c Config) error {
+	template, err := i.template()
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(s.data(), 0o700); err != nil { // PostgreSQL refuses a directory that others may enter
+	if err := copyData(dir, template); err != nil {
 		return err
 	}
-	if err := os.CopyFS(s.data(), os.DirFS(template)); err != nil {
+	if err := admitOnlyTLS(dir); err != nil {
 		return err
 	}
-	if err := s.admitOnlyTLS(); err != nil {
+	return i.makeMasterUser(dir, c)
+}
+
+func copyData(to, from string) error {
+	if err := os.Mkdir(to, 0o700); err != nil { // PostgreSQL refuses a directory that others may enter
 		return err
 	}
-	if err := s.installation.authority.issue(s.config.DNSName, s.certificate(), s.key()); err != nil {
-		return err
-	}
-	return s.makeMasterUser()
+	return os.CopyFS(to, os.DirFS(from))
 }
 
 // admitOnlyTLS is rds.force_ssl=1, the default since PostgreSQL 15:
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
-func (s *Server) admitOnlyTLS() error {
-	return os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte("hostssl all all 0.0.0.0/0 scram-sha-256\n"), 0o600)
+// The members of a volume follow each other on a socket that nobody but this machine's processes reach.
+func admitOnlyTLS(data string) error {
+	const rules = "hostssl all all 0.0.0.0/0 scram-sha-256\nlocal replication " + superuser + " trust\n"
+	return os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(rules), 0o600)
 }
 
 // makeMasterUser runs the server alone, without network, on statements that each end with their line.
-func (s *Server) makeMasterUser() error {
-	user := identifier(s.config.User)
-	statements := "CREATE ROLE " + user + " LOGIN SUPERUSER PASSWORD " + literal(s.config.Password) + ";\n"
-	if s.config.Database != "" && s.config.Database != "postgres" {
-		statements += "CREATE DATABASE " + identifier(s.config.Database) + " OWNER " + user + ";\n"
+func (i *Installation) makeMasterUser(data string, c Config) error {
+	user := identifier(c.User)
+	statements := "CREATE ROLE " + user + " LOGIN SUPERUSER PASSWORD " + literal(c.Password) + ";\n"
+	if c.Database != "" && c.Database != "postgres" {
+		statements += "CREATE DATABASE " + identifier(c.Database) + " OWNER " + user + ";\n"
 	}
-	cmd := s.installation.command("postgres", "--single", "-D", s.data(), "-c", "fsync=off", "-c", "exit_on_error=on",
+	cmd := i.command("postgres", "--single", "-D", data, "-c", "fsync=off", "-c", maxConnections, "-c", "exit_on_error=on",
 		"-c", "log_min_error_statement=panic", "postgres") // an error must not show the password
 	cmd.Stdin = strings.NewReader(statements)
 	return run(cmd)
 }
+
+// maxConnections is in the data too, of which no standby may admit less.
+const maxConnections = "max_connections=60"
 
 func identifier(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 func literal(s string) string    { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -102,7 +122,7 @@ func (s *Server) Start(ctx context.Context, vpc string, at netip.AddrPort) error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.start(ctx, vpc, at); err != nil {
-		return fmt.Errorf("start PostgreSQL server %s on %s: %w", s.config.Name, at, err)
+		return fmt.Errorf("start PostgreSQL server %s on %s: %w", s.name, at, err)
 	}
 	return nil
 }
@@ -120,7 +140,7 @@ func (s *Server) Move(ctx context.Context, vpc string, at netip.AddrPort) error 
 	defer s.mu.Unlock()
 	s.stop()
 	if err := s.start(ctx, vpc, at); err != nil {
-		return fmt.Errorf("move PostgreSQL server %s to %s: %w", s.config.Name, at, err)
+		return fmt.Errorf("move PostgreSQL server %s to %s: %w", s.name, at, err)
 	}
 	return nil
 }
@@ -131,7 +151,7 @@ func (s *Server) Delete() error {
 	defer s.mu.Unlock()
 	s.stop()
 	if err := os.RemoveAll(s.dir); err != nil {
-		return fmt.Errorf("delete PostgreSQL server %s: %w", s.config.Name, err)
+		return fmt.Errorf("delete PostgreSQL server %s: %w", s.name, err)
 	}
 	return nil
 }
@@ -168,7 +188,6 @@ func (s *Server) arguments(at netip.AddrPort) []string {
 	settings := []string{
 		"listen_addresses=" + at.Addr().String(),
 		"port=" + strconv.Itoa(int(at.Port())),
-		"unix_socket_directories=", // a socket's path ends at 107 bytes
 		"ssl=on",
 		"ssl_cert_file=" + s.certificate(),
 		"ssl_key_file=" + s.key(),
@@ -177,19 +196,32 @@ func (s *Server) arguments(at netip.AddrPort) []string {
 		"full_page_writes=off",
 		"synchronous_commit=off",
 		"shared_buffers=4MB",
-		"max_connections=60",
+		maxConnections,
 		"min_wal_size=2MB",
 		"max_wal_size=16MB",
-		"max_wal_senders=0",
-		"wal_level=minimal",
 		"io_method=sync",
 		"max_logical_replication_workers=0",
 	}
+	settings = append(settings, s.replication(at.Port())...)
 	args := []string{"-D", s.data()}
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
 	return args
+}
+
+// replication are the settings by which the members of a volume follow its writer; a server that is alone keeps no log for
+// others. The socket is an abstract one, which exists in the VPC's namespace alone: a socket in the file system may not have a
+// path of more than 107 bytes.
+func (s *Server) replication(port uint16) []string {
+	if s.volume == "" {
+		return []string{"unix_socket_directories=", "max_wal_senders=0", "wal_level=minimal"}
+	}
+	shared := []string{"wal_level=replica", "max_wal_senders=16", "wal_keep_size=256MB", "wal_retrieve_retry_interval=100ms"}
+	if s.follows() {
+		return append(shared, "unix_socket_directories=", fmt.Sprintf("primary_conninfo=host=@%s port=%d user=%s", s.volume, port, superuser))
+	}
+	return append(shared, "unix_socket_directories=@"+s.volume)
 }
 
 const readinessInterval = 5 * time.Millisecond

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,12 +38,13 @@ type cloud struct {
 type answer struct {
 	inside  map[string][]netip.Addr
 	outside []netip.Addr
+	most    int
 	ttl     uint32
 }
 
 func newCloud() *cloud {
 	c := &cloud{subnets: map[string]*ec2.Subnet{}, attached: map[string]*ec2.Interface{}, records: map[string]answer{}}
-	for i, zone := range []string{"a", "b"} {
+	for i, zone := range []string{"a", "b", "c"} {
 		id := "subnet-" + zone
 		c.subnets[id] = &ec2.Subnet{ID: id, VPC: "vpc-1", Zone: "eu-central-1" + zone, CIDR: netip.MustParsePrefix(fmt.Sprintf("10.0.%d.0/24", i+1))}
 	}
@@ -96,7 +99,10 @@ func (c *cloud) DefaultSecurityGroup(string) (*ec2.SecurityGroup, bool) {
 }
 
 func (c *cloud) Set(name string, inside map[string][]netip.Addr, outside []netip.Addr, ttl uint32) {
-	c.records[name] = answer{inside, outside, ttl}
+	c.records[name] = answer{inside: inside, outside: outside, ttl: ttl}
+}
+func (c *cloud) Rotate(name string, among []netip.Addr, most int, ttl uint32) {
+	c.records[name] = answer{outside: among, most: most, ttl: ttl}
 }
 func (c *cloud) Delete(name string) { delete(c.records, name) }
 
@@ -107,22 +113,68 @@ func (c *cloud) act(format string, args ...any) {
 }
 
 func (c *cloud) Create(config ServerConfig) (Server, error) {
-	c.act("create for %s", config.DNSName)
+	c.act("create for %s", strings.Join(config.DNSNames, ", "))
 	if c.refuses {
 		return nil, errors.New("disk full")
 	}
-	return server{c}, nil
+	return server{cloud: c}, nil
 }
 
-type server struct{ *cloud }
+func (c *cloud) CreateVolume(config ServerConfig) (Volume, error) {
+	c.act("create volume for %s", config.User)
+	return &volumeOf{cloud: c}, nil
+}
 
-func (s server) Start(_ context.Context, vpc string, at netip.AddrPort) error {
-	s.act("start in %s on %s", vpc, at)
+func (c *cloud) Relay(config RelayConfig) (io.Closer, error) {
+	c.act("relay on %s", config.At)
+	return relayAt{c, config.At}, nil
+}
+
+type relayAt struct {
+	*cloud
+	at netip.AddrPort
+}
+
+func (r relayAt) Close() error {
+	r.act("close %s", r.at)
 	return nil
 }
-func (s server) Stop() { s.act("stop") }
+
+// volumeOf numbers its servers.
+type volumeOf struct {
+	*cloud
+	servers int
+}
+
+func (v *volumeOf) Attach(_ string, dnsNames ...string) (Server, error) {
+	v.servers++
+	name := fmt.Sprintf("server %d ", v.servers)
+	v.act("%sis %s", name, strings.Join(dnsNames, ", "))
+	return server{v.cloud, name}, nil
+}
+
+func (v *volumeOf) Promote(s Server) error {
+	v.act("%swrites", s.(server).name)
+	return nil
+}
+
+func (v *volumeOf) Delete() error {
+	v.act("delete volume")
+	return nil
+}
+
+type server struct {
+	*cloud
+	name string // "" for a server without a volume
+}
+
+func (s server) Start(_ context.Context, vpc string, at netip.AddrPort) error {
+	s.act("%sstart in %s on %s", s.name, vpc, at)
+	return nil
+}
+func (s server) Stop() { s.act("%sstop", s.name) }
 func (s server) Delete() error {
-	s.act("delete")
+	s.act("%sdelete", s.name)
 	return nil
 }
 
@@ -139,10 +191,7 @@ func newBed(t *testing.T) *bed {
 	c := newCloud()
 	w := &model.World{Region: "eu-central-1", Speed: 100_000, Delays: model.Documented}
 	w.Publish = func(e model.Event) { c.events = append(c.events, e) }
-	s := &Service{
-		world: w, interfaces: c, vpcs: c, names: c, engine: c,
-		instances: map[string]*instance{}, subnetGroups: map[string]*subnetGroup{},
-	}
+	s := newService(w, c, c, c, c)
 	b := &bed{s, c, t, wire.WithCaller(context.Background(), wire.Caller{Account: account})}
 	must(b, b.createDBSubnetGroup, subnetGroupInput())
 	return b
@@ -195,15 +244,25 @@ func (b *bed) orders() (types.DBInstance, error) {
 	return out.DBInstances[0], nil
 }
 
-func (b *bed) awaitStatus(want string) types.DBInstance {
+func (b *bed) awaitStatus(want string) (d types.DBInstance) {
+	b.t.Helper()
+	b.await(want, func() (ok bool) {
+		var err error
+		d, err = b.orders()
+		return err == nil && *d.DBInstanceStatus == want
+	})
+	return d
+}
+
+// await asks until it is so.
+func (b *bed) await(what string, so func() bool) {
 	b.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if d, err := b.orders(); err == nil && *d.DBInstanceStatus == want {
-			return d
+		if so() {
+			return
 		}
 	}
-	b.t.Fatalf("never %s", want)
-	return types.DBInstance{}
+	b.t.Fatalf("never %s", what)
 }
 
 // running makes the instance and waits until it is available.

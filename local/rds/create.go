@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -14,12 +15,6 @@ import (
 	"github.com/rdslink/rdslink/local/ec2"
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
-)
-
-// engine is the one that has real servers, and defaultVersion what they are.
-const (
-	engine         = "postgres"
-	defaultVersion = "18.4"
 )
 
 // interfaceDescription is what RDS writes on its network interfaces.
@@ -30,21 +25,13 @@ func (s *Service) createDBInstance(ctx context.Context, in *rds.CreateDBInstance
 	if err := validateInstance(in, id); err != nil {
 		return nil, err
 	}
-	if in.DBSubnetGroupName == nil { // no account here has a default VPC
-		return nil, wire.Errorf("InvalidSubnet", "No default subnet detected in VPC. Please contact AWS Support to recreate the default Subnets.")
+	construct := s.newInstance
+	if in.DBClusterIdentifier != nil {
+		construct = s.newMember
 	}
-	g, err := s.subnetGroup(ctx, *in.DBSubnetGroupName)
+	i, err := construct(ctx, id, in)
 	if err != nil {
 		return nil, err
-	}
-	account := wire.CallerOf(ctx).Account
-	i := &instance{
-		arn: s.arn(account, "db", id), account: account, id: id, resourceID: "db-" + strings.ToUpper(model.Hex(26)),
-		created: time.Now(), status: creating, class: *in.DBInstanceClass, version: cmp.Or(aws.ToString(in.EngineVersion), defaultVersion),
-		user: *in.MasterUsername, database: aws.ToString(in.DBName),
-		storage: cmp.Or(aws.ToInt32(in.AllocatedStorage), 20), port: cmp.Or(aws.ToInt32(in.Port), 5432),
-		multiAZ: aws.ToBool(in.MultiAZ), public: aws.ToBool(in.PubliclyAccessible), protected: aws.ToBool(in.DeletionProtection),
-		subnetGroup: g, groups: in.VpcSecurityGroupIds, tags: tags(nil).with(in.Tags),
 	}
 	if s.instances[i.arn] != nil {
 		return nil, wire.Errorf("DBInstanceAlreadyExists", "DB instance already exists")
@@ -53,23 +40,84 @@ func (s *Service) createDBInstance(ctx context.Context, in *rds.CreateDBInstance
 		return nil, err
 	}
 	s.instances[i.arn] = i
-	s.launch(i, *in.MasterUserPassword)
+	if i.cluster != nil {
+		i.cluster.add(i)
+		s.join(i)
+	} else {
+		s.launch(i, *in.MasterUserPassword)
+	}
 	return &rds.CreateDBInstanceOutput{DBInstance: s.describe(i)}, nil
+}
+
+// newInstance is an instance by itself.
+func (s *Service) newInstance(ctx context.Context, id string, in *rds.CreateDBInstanceInput) (*instance, error) {
+	if err := validateMaster(in); err != nil {
+		return nil, err
+	}
+	if in.DBSubnetGroupName == nil { // no account here has a default VPC
+		return nil, wire.Errorf("InvalidSubnet", "No default subnet detected in VPC. Please contact AWS Support to recreate the default Subnets.")
+	}
+	g, err := s.subnetGroup(ctx, *in.DBSubnetGroupName)
+	if err != nil {
+		return nil, err
+	}
+	account, e := wire.CallerOf(ctx).Account, engines[*in.Engine]
+	parameters := s.defaultParameterGroup(account, e.family)
+	if in.DBParameterGroupName != nil {
+		if parameters, err = s.parameterGroup(ctx, *in.DBParameterGroupName); err != nil {
+			return nil, err
+		}
+	}
+	return &instance{
+		resource:   s.newResource(account, "db", id, tags(nil).with(in.Tags)),
+		resourceID: "db-" + strings.ToUpper(model.Hex(26)),
+		class:      *in.DBInstanceClass, engine: *in.Engine, version: cmp.Or(aws.ToString(in.EngineVersion), e.version),
+		user: *in.MasterUsername, database: aws.ToString(in.DBName),
+		storage: cmp.Or(aws.ToInt32(in.AllocatedStorage), 20), port: cmp.Or(aws.ToInt32(in.Port), e.port),
+		multiAZ: aws.ToBool(in.MultiAZ), public: aws.ToBool(in.PubliclyAccessible), protected: aws.ToBool(in.DeletionProtection),
+		subnetGroup: g, groups: in.VpcSecurityGroupIds, parameters: parameters,
+	}, nil
 }
 
 func validateInstance(in *rds.CreateDBInstanceInput, id string) error {
 	if err := validateIdentifier("DBInstanceIdentifier", id); err != nil {
 		return err
 	}
-	password := aws.ToString(in.MasterUserPassword)
+	engine := aws.ToString(in.Engine)
+	_, known := engines[engine]
 	switch {
-	case aws.ToString(in.Engine) != engine:
-		return wire.Errorf("InvalidParameterValue", "The local cloud has the DB engine '%s' only, not '%s'", engine, aws.ToString(in.Engine))
-	case in.DBClusterIdentifier != nil:
-		return clusterNotFound(*in.DBClusterIdentifier)
-	case aws.ToBool(in.ManageMasterUserPassword):
+	case !known:
+		return wire.Errorf("InvalidParameterValue", "Invalid DB engine: %s", engine)
+	case strings.HasPrefix(engine, aurora) && in.DBClusterIdentifier == nil:
+		return wire.Errorf("InvalidParameterCombination", "The engine mode provisioned requires a DB cluster: create one with CreateDBCluster, then its instances")
+	case aws.ToBool(in.MultiAZ) && in.AvailabilityZone != nil:
+		return wire.Errorf("InvalidParameterCombination", "Requesting a specific availability zone is not valid for Multi-AZ instances.")
+	}
+	return validatePort(engine, in.Port)
+}
+
+// validatePort has the rules of API_CreateDBInstance, Port.
+func validatePort(engine string, port *int32) error {
+	if port == nil {
+		return nil
+	}
+	reserved := []int32{1234, 1434, 3260, 3343, 3389, 47001, 49152, 49153, 49154, 49155, 49156}
+	if *port < 1150 || *port > 65535 || strings.HasPrefix(engine, "sqlserver-") && slices.Contains(reserved, *port) {
+		return wire.Errorf("InvalidParameterValue", "Invalid value %d for Port.", *port)
+	}
+	return nil
+}
+
+func validateMaster(in *rds.CreateDBInstanceInput) error {
+	if aws.ToBool(in.ManageMasterUserPassword) {
 		return wire.Errorf("InvalidParameterCombination", "The local cloud has no Secrets Manager: MasterUserPassword must be given")
-	case aws.ToString(in.MasterUsername) == "":
+	}
+	return validateMasterUser(aws.ToString(in.MasterUsername), aws.ToString(in.MasterUserPassword))
+}
+
+func validateMasterUser(name, password string) error {
+	switch {
+	case name == "":
 		return wire.Errorf("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
 	case password == "":
 		return wire.Errorf("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
@@ -77,28 +125,39 @@ func validateInstance(in *rds.CreateDBInstanceInput, id string) error {
 		return wire.Errorf("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password because it is shorter than 8 characters.")
 	case strings.ContainsAny(password, `/@" `):
 		return wire.Errorf("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
-	case aws.ToBool(in.MultiAZ) && in.AvailabilityZone != nil:
-		return wire.Errorf("InvalidParameterCombination", "Requesting a specific availability zone is not valid for Multi-AZ instances.")
 	}
 	return nil
 }
 
 // place gives i its zones, its security groups and its address.
-func (s *Service) place(i *instance, wanted string) error {
-	if err := s.validateGroups(i.account, i.subnetGroup.vpc, i.groups); err != nil {
+func (s *Service) place(i *instance, wanted string) (err error) {
+	if i.groups, err = s.groupsOr(i.account, i.subnetGroup.vpc, i.groups); err != nil {
 		return err
 	}
-	if len(i.groups) == 0 {
-		group, _ := s.vpcs.DefaultSecurityGroup(i.subnetGroup.vpc) // every VPC has one
-		i.groups = []string{group.ID}
-	}
-	i.zone = cmp.Or(wanted, i.subnetGroup.subnets[0].Zone)
+	i.zone = cmp.Or(wanted, i.preferredZone())
 	if i.multiAZ {
 		i.secondary = i.subnetGroup.zoneBeside(i.zone)
 	}
-	var err error
 	i.nic, err = s.attach(i, i.zone)
 	return err
+}
+
+// preferredZone is the first subnet's; the members of a cluster go to one zone after the other.
+func (i *instance) preferredZone() string {
+	if i.cluster == nil {
+		return i.subnetGroup.subnets[0].Zone
+	}
+	zones := i.subnetGroup.zones()
+	return zones[len(i.cluster.members)%len(zones)]
+}
+
+// groupsOr are the security groups that were asked for, or the VPC's default one.
+func (s *Service) groupsOr(account, vpc string, asked []string) ([]string, error) {
+	if len(asked) > 0 {
+		return asked, s.validateGroups(account, vpc, asked)
+	}
+	group, _ := s.vpcs.DefaultSecurityGroup(vpc) // every VPC has one
+	return []string{group.ID}, nil
 }
 
 func (s *Service) validateGroups(account, vpc string, groups []string) error {
@@ -130,10 +189,13 @@ func (s *Service) attach(i *instance, zone string) (*ec2.Interface, error) {
 
 // launch creates the server. The instance has an endpoint only when it is available.
 func (s *Service) launch(i *instance, password string) {
-	config := ServerConfig{ID: i.resourceID, DNSName: s.endpoint(i), User: i.user, Password: password, Database: i.database}
+	config := ServerConfig{
+		ID: i.resourceID, Engine: i.engine, DNSNames: []string{s.endpoint(i)},
+		User: i.user, Password: password, Database: i.database, Parameters: maps.Clone(i.parameters.values),
+	}
 	vpc, at := i.subnetGroup.vpc, i.addrPort()
 	var server Server
-	s.work(i, s.world.Delays.DatabaseCreation, func(ctx context.Context) (err error) {
+	s.work(&i.resource, s.world.Delays.DatabaseCreation, func(ctx context.Context) (err error) {
 		if server, err = s.engine.Create(config); err != nil {
 			return err
 		}
@@ -144,6 +206,6 @@ func (s *Service) launch(i *instance, password string) {
 	}, func() {
 		i.server, i.status = server, available
 		s.publishName(i)
-		s.publish(i, instanceCreated)
+		s.publish(&i.resource, instanceCreated)
 	})
 }

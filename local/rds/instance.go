@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -17,24 +16,25 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// instance is a DB instance.
+// instance is a DB instance, alone or a member of a cluster.
 type instance struct {
-	arn, account, id string
-	resourceID       string
-	created          time.Time
-	status           string
-	class, version   string
-	user, database   string
-	storage, port    int32
-	multiAZ, public  bool
-	protected        bool // from deletion
-	subnetGroup      *subnetGroup
-	groups           []string // VPC security groups
-	zone, secondary  string   // secondary is where the standby is
-	nic              *ec2.Interface
-	server           Server // nil until it is created
-	reachable        bool   // the endpoint is known
-	tags             tags
+	resource
+	resourceID      string
+	class           string
+	engine, version string
+	user, database  string
+	storage, port   int32
+	multiAZ, public bool
+	protected       bool // from deletion
+	subnetGroup     *subnetGroup
+	groups          []string // VPC security groups
+	parameters      *parameterGroup
+	zone, secondary string // secondary is where the standby is
+	nic             *ec2.Interface
+	server          Server // nil until it is created
+	reachable       bool   // the endpoint is known
+	cluster         *cluster
+	tier            int32 // the order in which members of a cluster take over
 }
 
 // The statuses that an instance can have here (AmazonRDS/latest/UserGuide/accessing-monitoring.html). Only one operation at a
@@ -43,6 +43,7 @@ const (
 	available = "available"
 	creating  = "creating"
 	rebooting = "rebooting"
+	modifying = "modifying"
 	stopping  = "stopping"
 	stopped   = "stopped"
 	starting  = "starting"
@@ -87,13 +88,20 @@ func (s *Service) describeDBInstances(ctx context.Context, in *rds.DescribeDBIns
 	return out, nil
 }
 
-// matches says whether i passes every filter; a filter passes what has one of its values.
 func (i *instance) matches(by map[string][]string) bool {
 	have := map[string][]string{
 		"db-instance-id":  {i.id, i.arn},
 		"dbi-resource-id": {i.resourceID},
-		"engine":          {engine},
+		"engine":          {i.engine},
 	}
+	if i.cluster != nil {
+		have["db-cluster-id"] = []string{i.cluster.id, i.cluster.arn}
+	}
+	return matches(have, by)
+}
+
+// matches says whether what has these values passes every filter; a filter passes what has one of its values.
+func matches(have, by map[string][]string) bool {
 	for name, values := range by {
 		if !slices.ContainsFunc(have[name], func(v string) bool { return slices.Contains(values, v) }) {
 			return false
@@ -106,41 +114,48 @@ func (s *Service) describe(i *instance) *types.DBInstance {
 	d := &types.DBInstance{
 		DBInstanceArn: &i.arn, DBInstanceIdentifier: aws.String(i.id), DbiResourceId: &i.resourceID,
 		DBInstanceClass: &i.class, DBInstanceStatus: aws.String(i.status), InstanceCreateTime: &i.created,
-		Engine: aws.String(engine), EngineVersion: &i.version, LicenseModel: aws.String("postgresql-license"),
+		Engine: &i.engine, EngineVersion: &i.version, LicenseModel: aws.String(engines[i.engine].license),
 		MasterUsername: &i.user, AllocatedStorage: &i.storage, StorageType: aws.String("gp2"),
 		AvailabilityZone: aws.String(i.zone), MultiAZ: aws.Bool(i.multiAZ), NetworkType: aws.String("IPV4"),
 		PubliclyAccessible: aws.Bool(i.public), DeletionProtection: aws.Bool(i.protected), DbInstancePort: aws.Int32(0),
 		DBSubnetGroup: i.subnetGroup.describe(), TagList: slices.Clone(i.tags),
 		CACertificateIdentifier: aws.String(certificateAuthority),
 		CertificateDetails:      &types.CertificateDetails{CAIdentifier: aws.String(certificateAuthority), ValidTill: aws.Time(certificateAuthorityValidTill)},
-		DBParameterGroups:       []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String(i.parameterGroup()), ParameterApplyStatus: aws.String("in-sync")}},
+		DBParameterGroups:       []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String(i.parameters.name), ParameterApplyStatus: aws.String("in-sync")}},
 	}
 	if i.database != "" {
 		d.DBName = &i.database
 	}
+	if i.cluster != nil {
+		d.DBClusterIdentifier, d.PromotionTier = &i.cluster.id, aws.Int32(i.tier)
+	}
 	if i.multiAZ {
 		d.SecondaryAvailabilityZone = aws.String(i.secondary)
 	}
-	for _, id := range i.groups {
-		d.VpcSecurityGroups = append(d.VpcSecurityGroups, types.VpcSecurityGroupMembership{VpcSecurityGroupId: &id, Status: aws.String("active")})
-	}
+	d.VpcSecurityGroups = memberships(i.groups)
 	if i.reachable {
 		d.Endpoint = &types.Endpoint{Address: aws.String(s.endpoint(i)), Port: aws.Int32(i.port)}
 	}
 	return d
 }
 
-// parameterGroup is the default one of the engine's major version.
-func (i *instance) parameterGroup() string {
-	major, _, _ := strings.Cut(i.version, ".")
-	return "default." + engine + major
+func memberships(groups []string) []types.VpcSecurityGroupMembership {
+	var m []types.VpcSecurityGroupMembership
+	for _, id := range groups {
+		m = append(m, types.VpcSecurityGroupMembership{VpcSecurityGroupId: &id, Status: aws.String("active")})
+	}
+	return m
 }
 
-// endpoint is the DNS name of i: its account and Region have one hash for all instances.
-func (s *Service) endpoint(i *instance) string {
-	sum := sha256.Sum256([]byte(i.account + s.world.Region))
+// endpoint is the DNS name of an instance.
+func (s *Service) endpoint(i *instance) string { return s.dnsName(i.account, i.id, "") }
+
+// dnsName is a name in the account's zone, such as id.cluster-cxxxxxxxxxxx.eu-central-1.rds.amazonaws.com: an account and
+// Region have one hash for all their databases.
+func (s *Service) dnsName(account, id, prefix string) string {
+	sum := sha256.Sum256([]byte(account + s.world.Region))
 	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))
-	return i.id + ".c" + hash[:11] + "." + s.world.Region + ".rds.amazonaws.com"
+	return id + "." + prefix + "c" + hash[:11] + "." + s.world.Region + ".rds.amazonaws.com"
 }
 
 // publishName makes the endpoint resolve: to the private address everywhere, or, if the instance is public, to its public

@@ -23,7 +23,7 @@ const (
 const restartLag = 15 * time.Second
 
 // work runs slow without the lock, for as long as AWS takes or as it takes here, and then done with it.
-func (s *Service) work(i *instance, takes time.Duration, slow func(context.Context) error, done func()) {
+func (s *Service) work(r *resource, takes time.Duration, slow func(context.Context) error, done func()) {
 	began := time.Now()
 	go func() {
 		err := slow(context.Background())
@@ -31,8 +31,8 @@ func (s *Service) work(i *instance, takes time.Duration, slow func(context.Conte
 		s.world.Lock()
 		defer s.world.Unlock()
 		if err != nil {
-			slog.Error("DB instance failed", "instance", i.arn, "status", i.status, "error", err)
-			i.status = failed
+			slog.Error("database failed", "resource", r.arn, "status", r.status, "error", err)
+			r.status = failed
 			return
 		}
 		done()
@@ -87,20 +87,20 @@ func (s *Service) rebootDBInstance(ctx context.Context, in *rds.RebootDBInstance
 
 func (s *Service) restart(i *instance) {
 	server, start := i.server, i.start()
-	s.work(i, reboot, func(ctx context.Context) error {
+	s.work(&i.resource, reboot, func(ctx context.Context) error {
 		server.Stop()
 		return start(ctx)
 	}, func() {
 		i.status = available
-		s.publish(i, instanceRestarted)
+		s.publish(&i.resource, instanceRestarted)
 	})
 }
 
 // failOver takes the primary down, and the standby's zone over when AWS's time has passed. The events come in the order of
 // repost.aws/knowledge-center/rds-connections-reboot-failover: 0013, 0049, and 0006 last.
 func (s *Service) failOver(i *instance) {
-	s.publish(i, failoverStarted)
-	s.work(i, s.world.Delays.DatabaseFailover, i.stop(), func() { s.promote(i) })
+	s.publish(&i.resource, failoverStarted)
+	s.work(&i.resource, s.world.Delays.DatabaseFailover, i.stop(), func() { s.promote(i) })
 }
 
 // promote starts the server with a new address in the standby's zone. The old address is free then, for anyone.
@@ -114,12 +114,12 @@ func (s *Service) promote(i *instance) {
 	s.interfaces.Detach(i.nic.ID)
 	i.nic = nic
 	i.zone, i.secondary = i.secondary, i.zone
-	s.work(i, 0, i.start(), func() {
+	s.work(&i.resource, 0, i.start(), func() {
 		s.publishName(i)
-		s.publish(i, failoverCompleted)
+		s.publish(&i.resource, failoverCompleted)
 		s.world.After(restartLag, func() {
 			i.status = available
-			s.publish(i, instanceRestarted)
+			s.publish(&i.resource, instanceRestarted)
 		})
 	})
 }
@@ -129,10 +129,13 @@ func (s *Service) stopDBInstance(ctx context.Context, in *rds.StopDBInstanceInpu
 	if err != nil {
 		return nil, err
 	}
+	if i.cluster != nil {
+		return nil, wire.Errorf("InvalidDBInstanceState", "Instance %s is a member of DB cluster %s: StopDBCluster stops it.", i.id, i.cluster.id)
+	}
 	i.status = stopping
-	s.work(i, stopOrWake, i.stop(), func() {
+	s.work(&i.resource, stopOrWake, i.stop(), func() {
 		i.status = stopped
-		s.publish(i, instanceStopped)
+		s.publish(&i.resource, instanceStopped)
 	})
 	return &rds.StopDBInstanceOutput{DBInstance: s.describe(i)}, nil
 }
@@ -146,9 +149,9 @@ func (s *Service) startDBInstance(ctx context.Context, in *rds.StartDBInstanceIn
 		return nil, wire.Errorf("InvalidDBInstanceState", "Instance %s is not stopped or is in an invalid state.", i.id)
 	}
 	i.status = starting
-	s.work(i, stopOrWake, i.start(), func() {
+	s.work(&i.resource, stopOrWake, i.start(), func() {
 		i.status = available
-		s.publish(i, instanceStarted)
+		s.publish(&i.resource, instanceStarted)
 	})
 	return &rds.StartDBInstanceOutput{DBInstance: s.describe(i)}, nil
 }
@@ -165,12 +168,20 @@ func (s *Service) deleteDBInstance(ctx context.Context, in *rds.DeleteDBInstance
 		return nil, wire.Errorf("InvalidDBInstanceState", "Instance %s is currently %s - try again later.", i.id, i.status)
 	case i.protected:
 		return nil, wire.Errorf("InvalidParameterCombination", "Cannot delete protected DB Instance, please disable deletion protection and try again.")
-	case !aws.ToBool(in.SkipFinalSnapshot) && in.FinalDBSnapshotIdentifier == nil:
+	case i.cluster != nil && !i.cluster.canLose(i):
+		return nil, wire.Errorf("InvalidDBClusterStateFault", "The local cloud deletes the writer of DB cluster %s last: fail over first", i.cluster.id)
+	case i.cluster == nil && !aws.ToBool(in.SkipFinalSnapshot) && in.FinalDBSnapshotIdentifier == nil:
 		return nil, wire.Errorf("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
 	}
+	s.remove(i, func() {})
+	return &rds.DeleteDBInstanceOutput{DBInstance: s.describe(i)}, nil
+}
+
+// remove deletes an instance, and then calls gone.
+func (s *Service) remove(i *instance, gone func()) {
 	i.status = deleting
 	server := i.server
-	s.work(i, stopOrWake, func(context.Context) error {
+	s.work(&i.resource, stopOrWake, func(context.Context) error {
 		if server == nil { // its creation failed
 			return nil
 		}
@@ -179,12 +190,16 @@ func (s *Service) deleteDBInstance(ctx context.Context, in *rds.DeleteDBInstance
 		delete(s.instances, i.arn)
 		s.names.Delete(s.endpoint(i))
 		s.interfaces.Detach(i.nic.ID)
-		s.publish(i, instanceDeleted)
+		s.publish(&i.resource, instanceDeleted)
+		if i.cluster != nil {
+			s.leave(i)
+		}
+		gone()
 	})
-	return &rds.DeleteDBInstanceOutput{DBInstance: s.describe(i)}, nil
 }
 
-// modifyDBInstance changes security groups, Multi-AZ and deletion protection, at once: there is no maintenance window here.
+// modifyDBInstance changes security groups, Multi-AZ, the class, the parameter group and deletion protection, at once: there
+// is no maintenance window here.
 func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstanceInput) (*rds.ModifyDBInstanceOutput, error) {
 	i, err := s.idle(ctx, in.DBInstanceIdentifier)
 	if err != nil {
@@ -194,6 +209,9 @@ func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstance
 		return nil, err
 	}
 	if len(in.VpcSecurityGroupIds) > 0 {
+		if i.cluster != nil {
+			return nil, ofTheCluster("vpc security groups")
+		}
 		if err := s.validateGroups(i.account, i.subnetGroup.vpc, in.VpcSecurityGroupIds); err != nil {
 			return nil, err
 		}
@@ -202,25 +220,37 @@ func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstance
 		}
 		i.groups = in.VpcSecurityGroupIds
 	}
+	if in.DBParameterGroupName != nil {
+		g, err := s.parameterGroup(ctx, *in.DBParameterGroupName)
+		if err != nil {
+			return nil, err
+		}
+		i.parameters = g
+	}
 	if in.DeletionProtection != nil {
 		i.protected = *in.DeletionProtection
 	}
 	if in.MultiAZ != nil {
 		i.multiAZ, i.secondary = *in.MultiAZ, i.subnetGroup.zoneBeside(i.zone)
 	}
+	if class := aws.ToString(in.DBInstanceClass); class != "" && class != i.class {
+		i.class, i.status = class, modifying
+		s.restart(i)
+		s.scaleProxiesOf(i)
+	}
 	return &rds.ModifyDBInstanceOutput{DBInstance: s.describe(i)}, nil
 }
 
 // modifiable refuses changes that would have no effect here.
 func modifiable(in *rds.ModifyDBInstanceInput) error {
-	if in.MultiAZ != nil && !aws.ToBool(in.ApplyImmediately) {
-		return wire.Errorf("InvalidParameterCombination", "The local cloud has no maintenance window: to change MultiAZ, ApplyImmediately must be true")
+	if (in.MultiAZ != nil || in.DBInstanceClass != nil) && !aws.ToBool(in.ApplyImmediately) {
+		return wire.Errorf("InvalidParameterCombination", "The local cloud has no maintenance window: to change MultiAZ or DBInstanceClass, ApplyImmediately must be true")
 	}
 	rest := *in
 	rest.DBInstanceIdentifier, rest.ApplyImmediately = nil, nil
-	rest.VpcSecurityGroupIds, rest.DeletionProtection, rest.MultiAZ = nil, nil, nil
+	rest.VpcSecurityGroupIds, rest.DeletionProtection, rest.MultiAZ, rest.DBInstanceClass, rest.DBParameterGroupName = nil, nil, nil, nil, nil
 	if !reflect.DeepEqual(rest, rds.ModifyDBInstanceInput{}) {
-		return wire.Errorf("InvalidParameterCombination", "The local cloud can modify VpcSecurityGroupIds, DeletionProtection and MultiAZ only")
+		return wire.Errorf("InvalidParameterCombination", "The local cloud can modify VpcSecurityGroupIds, DeletionProtection, MultiAZ, DBInstanceClass and DBParameterGroupName only")
 	}
 	return nil
 }

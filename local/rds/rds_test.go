@@ -239,8 +239,17 @@ func TestCreateDBInstanceIsRefused(t *testing.T) {
 		"an identifier of more than 63 characters": {"API_CreateDBInstance, DBInstanceIdentifier", "InvalidParameterValue", func(in *rds.CreateDBInstanceInput) {
 			in.DBInstanceIdentifier = aws.String(strings.Repeat("a", 64))
 		}},
-		"an engine without servers here": {"only postgres is modelled", "InvalidParameterValue", func(in *rds.CreateDBInstanceInput) {
-			in.Engine = aws.String("mysql")
+		"an engine that does not exist": {"API_CreateDBInstance, Engine", "InvalidParameterValue", func(in *rds.CreateDBInstanceInput) {
+			in.Engine = aws.String("db2")
+		}},
+		"an Aurora instance without a cluster": {"API_CreateDBInstance: For Aurora, DBClusterIdentifier", "InvalidParameterCombination", func(in *rds.CreateDBInstanceInput) {
+			in.Engine = aws.String("aurora-postgresql")
+		}},
+		"a port below 1150": {"API_CreateDBInstance, Port: Valid values 1150-65535", "InvalidParameterValue", func(in *rds.CreateDBInstanceInput) {
+			in.Port = aws.Int32(443)
+		}},
+		"a port that SQL Server reserves": {"API_CreateDBInstance, Port: except 1234, 1434, …", "InvalidParameterValue", func(in *rds.CreateDBInstanceInput) {
+			in.Engine, in.Port = aws.String("sqlserver-ex"), aws.Int32(1434)
 		}},
 		"a password of less than 8 characters": {"API_CreateDBInstance, MasterUserPassword", "InvalidParameterValue", func(in *rds.CreateDBInstanceInput) {
 			in.MasterUserPassword = aws.String("short")

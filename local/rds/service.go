@@ -1,13 +1,15 @@
-// Package rds is Amazon RDS as far as PrivateLink needs it: PostgreSQL instances in a VPC, their subnet groups, Multi-AZ
-// failover with its events and its change of address. The servers are real; an Engine runs them.
+// Package rds is Amazon RDS as far as PrivateLink needs it: DB instances, Aurora and Multi-AZ DB clusters and proxies in a VPC,
+// failover with its events and its changes of address. The servers are real; an Engine runs them.
 package rds
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
@@ -20,21 +22,43 @@ import (
 // Engine makes database servers. It is called without the world's lock and may take its time.
 type Engine interface {
 	Create(c ServerConfig) (Server, error)
+	CreateVolume(c ServerConfig) (Volume, error)
+	Relay(c RelayConfig) (io.Closer, error) // serves one address of a proxy until it is closed
 }
 
-// Server is one database. What is stopped keeps its data. Its methods are not called at the same time.
+// Server is one database server. What is stopped keeps its data. Its methods are not called at the same time.
 type Server interface {
 	Start(ctx context.Context, vpc string, at netip.AddrPort) error // returns when the server accepts connections
 	Stop()
 	Delete() error
 }
 
-// ServerConfig is what a server needs to know of its instance.
+// Volume is the data that the members of a DB cluster share.
+type Volume interface {
+	Attach(id string, dnsNames ...string) (Server, error) // the first server writes, the others follow it and refuse writes
+	Promote(s Server) error                               // makes s the one that writes; neither it nor the other may run
+	Delete() error                                        // after its servers
+}
+
+// ServerConfig is what a server, or a volume, needs to know of its instance or cluster.
 type ServerConfig struct {
-	ID             string // DbiResourceId
-	DNSName        string // for its certificate
+	ID             string // DbiResourceId or DbClusterResourceId
+	Engine         string
+	DNSNames       []string // for its certificate; a volume has none
 	User, Password string
-	Database       string // "" for none beside the engine's own
+	Database       string            // "" for none beside the engine's own
+	Parameters     map[string]string // what differs from the engine's default
+}
+
+// RelayConfig is what one address of a proxy needs to know of its proxy.
+type RelayConfig struct {
+	Family     string // MYSQL, POSTGRESQL or SQLSERVER
+	DNSName    string // for its certificate
+	VPC        string
+	At         netip.AddrPort
+	RequireTLS bool
+	Writer     func() (host string, at netip.AddrPort, ok bool) // the target that takes writes now
+	Patience   time.Duration                                    // how long a client waits for it
 }
 
 // interfaces are the network interfaces of the instances.
@@ -54,6 +78,7 @@ type vpcs interface {
 // names publish the instances' endpoints.
 type names interface {
 	Set(name string, inside map[string][]netip.Addr, outside []netip.Addr, ttl uint32)
+	Rotate(name string, among []netip.Addr, most int, ttl uint32) // each answer has most of them, in turn
 	Delete(name string)
 }
 
@@ -65,15 +90,23 @@ type Service struct {
 	names      names
 	engine     Engine
 
-	instances    map[string]*instance // by ARN
-	subnetGroups map[string]*subnetGroup
+	instances       map[string]*instance // by ARN, like all others
+	clusters        map[string]*cluster
+	proxies         map[string]*proxy
+	subnetGroups    map[string]*subnetGroup
+	parameterGroups map[string]*parameterGroup
 }
 
 // New makes the service.
 func New(w *model.World, ec2 *ec2.Service, engine Engine) *Service {
+	return newService(w, ec2, ec2, ec2.Records(), engine)
+}
+
+func newService(w *model.World, i interfaces, v vpcs, n names, engine Engine) *Service {
 	return &Service{
-		world: w, interfaces: ec2, vpcs: ec2, names: ec2.Records(), engine: engine,
-		instances: map[string]*instance{}, subnetGroups: map[string]*subnetGroup{},
+		world: w, interfaces: i, vpcs: v, names: n, engine: engine,
+		instances: map[string]*instance{}, clusters: map[string]*cluster{}, proxies: map[string]*proxy{},
+		subnetGroups: map[string]*subnetGroup{}, parameterGroups: map[string]*parameterGroup{},
 	}
 }
 
@@ -84,25 +117,41 @@ var limit = model.Limit{Burst: 40, Rate: 10}
 // Operations are the service's operations; they must run under the world's lock.
 func (s *Service) Operations() wire.Operations {
 	return s.world.Limited(wire.Operations{
-		"CreateDBSubnetGroup":        wire.Op(s.createDBSubnetGroup),
-		"DescribeDBSubnetGroups":     wire.Op(s.describeDBSubnetGroups),
-		"DeleteDBSubnetGroup":        wire.Op(s.deleteDBSubnetGroup),
-		"CreateDBInstance":           wire.Op(s.createDBInstance),
-		"DescribeDBInstances":        wire.Op(s.describeDBInstances),
-		"ModifyDBInstance":           wire.Op(s.modifyDBInstance),
-		"RebootDBInstance":           wire.Op(s.rebootDBInstance),
-		"StopDBInstance":             wire.Op(s.stopDBInstance),
-		"StartDBInstance":            wire.Op(s.startDBInstance),
-		"DeleteDBInstance":           wire.Op(s.deleteDBInstance),
-		"AddTagsToResource":          wire.Op(s.addTagsToResource),
-		"RemoveTagsFromResource":     wire.Op(s.removeTagsFromResource),
-		"ListTagsForResource":        wire.Op(s.listTagsForResource),
-		"DescribeDBClusters":         wire.Op(s.describeDBClusters),
-		"DescribeDBClusterEndpoints": wire.Op(s.describeDBClusterEndpoints),
-		"DescribeGlobalClusters":     wire.Op(s.describeGlobalClusters),
-		"DescribeDBProxies":          wire.Op(s.describeDBProxies),
-		"DescribeDBProxyEndpoints":   wire.Op(s.describeDBProxyEndpoints),
-		"DescribeCertificates":       wire.Op(s.describeCertificates),
+		"CreateDBSubnetGroup":         wire.Op(s.createDBSubnetGroup),
+		"DescribeDBSubnetGroups":      wire.Op(s.describeDBSubnetGroups),
+		"DeleteDBSubnetGroup":         wire.Op(s.deleteDBSubnetGroup),
+		"CreateDBInstance":            wire.Op(s.createDBInstance),
+		"DescribeDBInstances":         wire.Op(s.describeDBInstances),
+		"ModifyDBInstance":            wire.Op(s.modifyDBInstance),
+		"RebootDBInstance":            wire.Op(s.rebootDBInstance),
+		"StopDBInstance":              wire.Op(s.stopDBInstance),
+		"StartDBInstance":             wire.Op(s.startDBInstance),
+		"DeleteDBInstance":            wire.Op(s.deleteDBInstance),
+		"CreateDBCluster":             wire.Op(s.createDBCluster),
+		"DescribeDBClusters":          wire.Op(s.describeDBClusters),
+		"DescribeDBClusterEndpoints":  wire.Op(s.describeDBClusterEndpoints),
+		"ModifyDBCluster":             wire.Op(s.modifyDBCluster),
+		"FailoverDBCluster":           wire.Op(s.failoverDBCluster),
+		"StopDBCluster":               wire.Op(s.stopDBCluster),
+		"StartDBCluster":              wire.Op(s.startDBCluster),
+		"DeleteDBCluster":             wire.Op(s.deleteDBCluster),
+		"DescribeGlobalClusters":      wire.Op(s.describeGlobalClusters),
+		"CreateDBProxy":               wire.Op(s.createDBProxy),
+		"DescribeDBProxies":           wire.Op(s.describeDBProxies),
+		"DescribeDBProxyEndpoints":    wire.Op(s.describeDBProxyEndpoints),
+		"DescribeDBProxyTargetGroups": wire.Op(s.describeDBProxyTargetGroups),
+		"DescribeDBProxyTargets":      wire.Op(s.describeDBProxyTargets),
+		"RegisterDBProxyTargets":      wire.Op(s.registerDBProxyTargets),
+		"DeregisterDBProxyTargets":    wire.Op(s.deregisterDBProxyTargets),
+		"ModifyDBProxy":               wire.Op(s.modifyDBProxy),
+		"DeleteDBProxy":               wire.Op(s.deleteDBProxy),
+		"CreateDBParameterGroup":      wire.Op(s.createDBParameterGroup),
+		"ModifyDBParameterGroup":      wire.Op(s.modifyDBParameterGroup),
+		"DescribeDBParameters":        wire.Op(s.describeDBParameters),
+		"AddTagsToResource":           wire.Op(s.addTagsToResource),
+		"RemoveTagsFromResource":      wire.Op(s.removeTagsFromResource),
+		"ListTagsForResource":         wire.Op(s.listTagsForResource),
+		"DescribeCertificates":        wire.Op(s.describeCertificates),
 	}, limit)
 }
 
@@ -114,7 +163,7 @@ func notFound(code, format string, args ...any) error {
 	return &wire.Error{Code: code, Message: fmt.Sprintf(format, args...), Status: 404}
 }
 
-// validateIdentifier holds instance identifiers to the rules of API_CreateDBInstance.
+// validateIdentifier holds identifiers to the rules of API_CreateDBInstance, which clusters and proxies share.
 func validateIdentifier(parameter, id string) error {
 	letter := func(r rune) bool { return 'a' <= r && r <= 'z' }
 	foreign := func(r rune) bool { return !letter(r) && r != '-' && (r < '0' || r > '9') }

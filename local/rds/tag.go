@@ -53,11 +53,19 @@ func (s *Service) listTagsForResource(ctx context.Context, in *rds.ListTagsForRe
 	return &rds.ListTagsForResourceOutput{TagList: slices.Clone(*t)}, nil
 }
 
-// tagsOf finds the tags of an instance or a subnet group by its ARN.
+// tagsOf finds the tags of a resource by its ARN.
 func (s *Service) tagsOf(ctx context.Context, arn string) (*tags, error) {
 	account := wire.CallerOf(ctx).Account
-	if i := s.instances[arn]; i != nil && i.account == account {
-		return &i.tags, nil
+	var r *resource
+	if i := s.instances[arn]; i != nil {
+		r = &i.resource
+	} else if c := s.clusters[arn]; c != nil {
+		r = &c.resource
+	} else if p := s.proxies[arn]; p != nil {
+		r = &p.resource
+	}
+	if r != nil && r.account == account {
+		return &r.tags, nil
 	}
 	if g := s.subnetGroups[arn]; g != nil && g.account == account {
 		return &g.tags, nil

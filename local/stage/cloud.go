@@ -142,7 +142,8 @@ func (c *Cloud) Dial(ctx context.Context, at Place, address string) (net.Conn, e
 	}
 	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\nX-Local-Account: %s\r\nX-Local-Subnet: %s\r\nX-Local-Groups: %s\r\n\r\n",
 		address, address, at.Account, at.Subnet, at.SecurityGroup)
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodConnect})
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
 	if err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("dial %s from %s: %w", address, at.Subnet, err)
@@ -154,8 +155,16 @@ func (c *Cloud) Dial(ctx context.Context, at Place, address string) (net.Conn, e
 		return nil, fmt.Errorf("dial %s from %s: %s", address, at.Subnet, strings.TrimSpace(string(reason)))
 	}
 	_ = conn.SetDeadline(time.Time{})
-	return conn, nil
+	return early{conn, reader}, nil
 }
+
+// early is a connection of which something may have come already: MySQL's server speaks first.
+type early struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func (e early) Read(p []byte) (int, error) { return e.reader.Read(p) }
 
 // Root is the checkout: the nearest folder upwards with a go.mod.
 func Root() (string, error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Database is an RDS instance of the customer.
+// Database is a database of the customer: an RDS instance, a cluster or a proxy.
 type Database struct {
 	Identifier    string
 	Host          string
@@ -37,8 +37,13 @@ func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, mul
 	if err != nil {
 		return Database{}, err
 	}
-	client := rds.NewFromConfig(c.Config(vpc.Account))
-	err = poll(ctx, func() (bool, error) {
+	return c.awaitInstance(ctx, d)
+}
+
+// awaitInstance waits until an instance is available.
+func (c *Cloud) awaitInstance(ctx context.Context, d Database) (Database, error) {
+	client, identifier := rds.NewFromConfig(c.Config(d.VPC.Account)), d.Identifier
+	err := poll(ctx, func() (bool, error) {
 		out, err := client.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &identifier})
 		if err != nil || len(out.DBInstances) != 1 {
 			return false, err
@@ -57,36 +62,63 @@ func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, mul
 
 // CreateDatabase is the beginning of NewDatabase: the instance is creating, and has no endpoint yet.
 func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool) (Database, error) {
-	group, err := c.newDatabaseGroup(ctx, vpc, identifier)
+	d, err := c.surround(ctx, vpc, identifier, postgreSQLPort)
 	if err != nil {
 		return Database{}, err
 	}
-	client := rds.NewFromConfig(c.Config(vpc.Account))
-	if _, err := client.CreateDBSubnetGroup(ctx, &rds.CreateDBSubnetGroupInput{
+	return d, c.createInstance(ctx, d, "postgres", aws.String("orders"), &multiAZ)
+}
+
+// NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data.
+func (c *Cloud) NewMySQL(ctx context.Context, vpc VPC, identifier string) (Database, error) {
+	const port = 3306
+	d, err := c.surround(ctx, vpc, identifier, port)
+	if err != nil {
+		return Database{}, err
+	}
+	if err := c.createInstance(ctx, d, "mysql", nil, aws.Bool(true)); err != nil {
+		return Database{}, err
+	}
+	return c.awaitInstance(ctx, d)
+}
+
+func (c *Cloud) createInstance(ctx context.Context, d Database, engine string, name *string, multiAZ *bool) error {
+	if _, err := rds.NewFromConfig(c.Config(d.VPC.Account)).CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
+		DBInstanceIdentifier: &d.Identifier,
+		DBInstanceClass:      aws.String("db.t4g.micro"),
+		Engine:               &engine,
+		AllocatedStorage:     aws.Int32(20),
+		DBName:               name,
+		MasterUsername:       aws.String(masterUser),
+		MasterUserPassword:   aws.String(masterPassword),
+		DBSubnetGroupName:    &d.Identifier,
+		VpcSecurityGroupIds:  []string{d.SecurityGroup},
+		MultiAZ:              multiAZ,
+		PubliclyAccessible:   aws.Bool(false),
+	}); err != nil {
+		return fmt.Errorf("create DB instance %s: %w", d.Identifier, err)
+	}
+	return nil
+}
+
+const postgreSQLPort = 5432
+
+// surround makes what a database lies in: a security group and a subnet group of its own.
+func (c *Cloud) surround(ctx context.Context, vpc VPC, identifier string, port int32) (Database, error) {
+	group, err := c.newDatabaseGroup(ctx, vpc, identifier, port)
+	if err != nil {
+		return Database{}, err
+	}
+	if _, err := rds.NewFromConfig(c.Config(vpc.Account)).CreateDBSubnetGroup(ctx, &rds.CreateDBSubnetGroupInput{
 		DBSubnetGroupName: &identifier, DBSubnetGroupDescription: aws.String("private"), SubnetIds: vpc.SubnetIDs(),
 	}); err != nil {
 		return Database{}, fmt.Errorf("create DB subnet group %s: %w", identifier, err)
 	}
-	if _, err := client.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: &identifier,
-		DBInstanceClass:      aws.String("db.t4g.micro"),
-		Engine:               aws.String("postgres"),
-		AllocatedStorage:     aws.Int32(20),
-		DBName:               aws.String("orders"),
-		MasterUsername:       aws.String(masterUser),
-		MasterUserPassword:   aws.String(masterPassword),
-		DBSubnetGroupName:    &identifier,
-		VpcSecurityGroupIds:  []string{group},
-		MultiAZ:              &multiAZ,
-		PubliclyAccessible:   aws.Bool(false),
-	}); err != nil {
-		return Database{}, fmt.Errorf("create DB instance %s: %w", identifier, err)
-	}
 	return Database{Identifier: identifier, SecurityGroup: group, VPC: vpc}, nil
 }
 
-// newDatabaseGroup makes a security group that admits PostgreSQL from its own members only: the customer's applications.
-func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string) (string, error) {
+// newDatabaseGroup makes a security group that admits its own members only, to one port: the customer's applications.
+func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string, port int32) (string, error) {
 	client := ec2.NewFromConfig(c.Config(vpc.Account))
 	group, err := client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 		GroupName: &name, Description: aws.String("the database " + name + " and its applications"), VpcId: &vpc.ID,
@@ -97,7 +129,7 @@ func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string) (str
 	if _, err := client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: group.GroupId,
 		IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
+			IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port,
 			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: group.GroupId}},
 		}},
 	}); err != nil {
@@ -121,13 +153,9 @@ type Client struct {
 
 // Connect connects to the database as c says.
 func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
-	pem, err := c.Authority(ctx)
+	roots, err := c.roots(ctx)
 	if err != nil {
 		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, errors.New("read the databases' certificate authority: no certificate")
 	}
 	settings, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=orders sslmode=require", from.Host, from.Port, masterUser, masterPassword))
 	if err != nil {
@@ -145,6 +173,19 @@ func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connect to %s from %s: %w", from.Host, from.Place.Subnet, err)
 	}
 	return conn, nil
+}
+
+// roots are what clients trust.
+func (c *Cloud) roots(ctx context.Context) (*x509.CertPool, error) {
+	pem, err := c.Authority(ctx)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("read the databases' certificate authority: no certificate")
+	}
+	return roots, nil
 }
 
 // poll asks every tenth of a second until the answer is yes.

@@ -36,11 +36,14 @@ OPERATIONS = {
         DescribeTargetGroups DescribeTargetHealth ModifyListener ModifyListenerAttributes ModifyLoadBalancerAttributes
         ModifyTargetGroup ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups SetSubnets"""),
     "rds": ("2014-10-31", """
-        AddTagsToResource CreateDBInstance CreateDBSubnetGroup DeleteDBInstance DeleteDBSubnetGroup
-        DescribeAccountAttributes DescribeCertificates DescribeDBClusterEndpoints DescribeDBClusters DescribeDBInstances
-        DescribeDBProxies DescribeDBProxyEndpoints DescribeDBProxyTargets DescribeDBSubnetGroups DescribeEvents
-        DescribeGlobalClusters DescribePendingMaintenanceActions FailoverDBCluster ListTagsForResource ModifyDBInstance
-        RebootDBInstance RemoveTagsFromResource StartDBInstance StopDBInstance"""),
+        AddTagsToResource CreateDBCluster CreateDBInstance CreateDBParameterGroup CreateDBProxy
+        CreateDBSubnetGroup DeleteDBCluster DeleteDBInstance DeleteDBProxy DeleteDBSubnetGroup DeregisterDBProxyTargets
+        DescribeAccountAttributes DescribeCertificates DescribeDBClusterEndpoints DescribeDBClusters
+        DescribeDBInstances DescribeDBParameters DescribeDBProxies DescribeDBProxyEndpoints
+        DescribeDBProxyTargetGroups DescribeDBProxyTargets DescribeDBSubnetGroups DescribeEvents DescribeGlobalClusters
+        DescribePendingMaintenanceActions FailoverDBCluster ListTagsForResource ModifyDBCluster ModifyDBInstance
+        ModifyDBParameterGroup ModifyDBProxy RebootDBInstance RegisterDBProxyTargets RemoveTagsFromResource
+        StartDBCluster StartDBInstance StopDBCluster StopDBInstance"""),
     "stepfunctions": ("2016-11-23", """
         CreateStateMachine DeleteStateMachine DescribeExecution DescribeStateMachine DescribeStateMachineForExecution
         GetExecutionHistory ListExecutions ListStateMachines ListTagsForResource RedriveExecution SendTaskFailure

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+// refusal is one thing that step 1 does not accept, and a row of docs/refusals.md.
+type refusal struct {
+	field     string
+	condition string
+	input     string         // the usual one where empty
+	change    func(*fakeAWS) // of the account
+	region    string         // eu-central-1 where empty
+	message   string         // a part of it, which says what is wrong
+	remedy    string         // another, which says what to do
+}
+
+// option is the usual input with one more field.
+func option(field string) string { return strings.TrimSuffix(usual, "}") + "," + field + "}" }
+
+// databaseInput is the usual input for another database.
+func databaseInput(name string) string { return `{"database":"` + name + `","vendor":"pushmetrics"}` }
+
+// principalsInput is an input whose principals are the given JSON.
+func principalsInput(list string) string {
+	return `{"database":"orders-prod","name":"acme","principals":` + list + `}`
+}
+
+// tidb is an input for a vendor that asks for its account and zones.
+func tidb(fields string) string {
+	return `{"database":"orders-prod","vendor":"tidb-cloud"` + fields + `}`
+}
+
+func status(s string) func(*fakeAWS) {
+	return with(func(d *rdstypes.DBInstance) { d.DBInstanceStatus = &s })
+}
+
+func engine(e string) func(*fakeAWS) { return with(func(d *rdstypes.DBInstance) { d.Engine = &e }) }
+
+func everySubnet(change func(*ec2types.Subnet)) func(*fakeAWS) {
+	return func(f *fakeAWS) {
+		for i := range f.subnets {
+			change(&f.subnets[i])
+		}
+	}
+}
+
+const (
+	arnStart = "arn:aws:rds:eu-central-1:111122223333:"
+	exposes  = "rdslink exposes DB instances of"
+	console  = "in the TiDB Cloud console"
+)
+
+var refusals = []refusal{
+	{field: "(all)", condition: "not an object", input: `[]`, message: "got the list []", remedy: "must be an object"},
+	{field: "(all)", condition: "nothing", input: ` `, message: "got nothing", remedy: "must be an object"},
+	{field: "(all)", condition: "broken JSON", input: `{"database":`, message: "unexpected end of JSON input", remedy: "must be valid JSON"},
+	{field: "(all)", condition: "nested more than 10,000 deep", input: `{"database":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`,
+		message: "exceeded max depth", remedy: "must be valid JSON"},
+	{field: "(all)", condition: "a misspelt field", input: option(`"listnerPort":1`), message: `has no field "listnerPort"`, remedy: `did you mean "listenerPort"?`},
+	{field: "(all)", condition: "an unknown field", input: option(`"colour":"red"`), message: `has no field "colour"`, remedy: "the fields are database, vendor"},
+
+	{field: "database", condition: "missing", input: `{"vendor":"pushmetrics"}`, message: "database is missing", remedy: "give the identifier or the ARN"},
+	{field: "database", condition: "empty", input: databaseInput(""), message: "database is empty", remedy: "give a value"},
+	{field: "database", condition: "not a string", input: `{"database":7,"vendor":"pushmetrics"}`, message: "got the number 7", remedy: "database must be a string"},
+	{field: "database", condition: "longer than any identifier or ARN", input: databaseInput(strings.Repeat("x", 200000)), message: "got 200000", remedy: "at most 256 characters"},
+	{field: "database", condition: "does not exist, and another's name is near", input: databaseInput("order-prod"), message: `"order-prod" does not exist`, remedy: "did you mean orders-prod?"},
+	{field: "database", condition: "a name that RDS cannot have", input: databaseInput("orders prod!"), message: `"orders prod!" does not exist`, remedy: "did you mean orders-prod?"},
+	{field: "database", condition: "does not exist, and no name is near", input: databaseInput("warehouse"), message: "where 1 others do, orders-prod among them", remedy: exposes},
+	{field: "database", condition: "does not exist, as no other does", change: func(f *fakeAWS) { f.instances = nil }, message: "this account has no database in this region", remedy: exposes},
+	{field: "database", condition: "an ARN of another service", input: databaseInput("arn:aws:s3:::orders"), message: "arn:aws:s3:::orders", remedy: "is not the ARN of an RDS database"},
+	{field: "database", condition: "the ARN of a snapshot", input: databaseInput(arnStart + "snapshot:orders"), message: "is a snapshot", remedy: exposes},
+	{field: "database", condition: "the ARN of a global cluster", input: databaseInput("arn:aws:rds::111122223333:global-cluster:world"), message: "is a global cluster", remedy: "give the cluster of this region"},
+	{field: "database", condition: "in another region", input: databaseInput("arn:aws:rds:eu-west-1:111122223333:db:orders-prod"), message: "is in region eu-west-1", remedy: "start the execution of the rdslink in eu-west-1"},
+	{field: "database", condition: "in another account", input: databaseInput("arn:aws:rds:eu-central-1:999999999999:db:orders-prod"), message: "belongs to account 999999999999", remedy: "start the execution in the account of the database"},
+	{field: "database", condition: "being created", change: status("creating"), message: "is creating", remedy: "wait until it is available"},
+	{field: "database", condition: "without an endpoint yet", change: with(func(d *rdstypes.DBInstance) { d.Endpoint = nil }), message: "has no endpoint yet", remedy: "wait until it is available"},
+	{field: "database", condition: "stopped", change: status("stopped"), message: "is stopped", remedy: "start it first"},
+	{field: "database", condition: "stopping", change: status("stopping"), message: "is stopping", remedy: "start it again"},
+	{field: "database", condition: "starting", change: status("starting"), message: "is starting", remedy: "wait until it is available"},
+	{field: "database", condition: "being deleted", change: status("deleting"), message: "is deleting", remedy: "it is going away"},
+	{field: "database", condition: "failed", change: status("failed"), message: "is failed", remedy: "restore it from a backup first"},
+	{field: "database", condition: "without its KMS key", change: status("inaccessible-encryption-credentials"), message: "is inaccessible-encryption-credentials", remedy: "make its KMS key usable again first"},
+	{field: "database", condition: "without its KMS key, and stopped", change: status("inaccessible-encryption-credentials-recoverable"), message: "-recoverable", remedy: "make its KMS key usable again and start it first"},
+	{field: "database", condition: "in a broken network", change: status("incompatible-network"), message: "is incompatible-network", remedy: "repair its subnet group first"},
+	{field: "database", condition: "restored to an impossible time", change: status("incompatible-restore"), message: "is incompatible-restore", remedy: "restore it to a compatible point in time first"},
+	{field: "database", condition: "not restored", change: status("restore-error"), message: "is restore-error", remedy: "restore it again first"},
+	{field: "database", condition: "Neptune", change: engine("neptune"), message: "is a Neptune database", remedy: exposes},
+	{field: "database", condition: "DocumentDB", change: engine("docdb"), message: "is a DocumentDB database", remedy: exposes},
+	{field: "database", condition: "RDS Custom", change: engine("custom-oracle-ee"), message: "is an RDS Custom database", remedy: exposes},
+	{field: "database", condition: "an engine without support", change: engine("db2-se"), message: "of engine db2-se", remedy: exposes},
+	{field: "database", condition: "in no VPC", change: with(func(d *rdstypes.DBInstance) { d.DBSubnetGroup = nil }), message: "is in no VPC", remedy: "PrivateLink cannot reach it"},
+	{field: "database", condition: "without an active security group", change: with(func(d *rdstypes.DBInstance) { d.VpcSecurityGroups = nil }), message: "has no active security group", remedy: "attach one"},
+
+	{field: "database", condition: "a cluster that is stopped", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("stopped") }), message: "ledger is stopped", remedy: "start it first"},
+	{field: "database", condition: "a member of a cluster that is stopped", input: databaseInput("ledger-2"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("stopped") }), message: "ledger is stopped", remedy: "start it first"},
+	{field: "database", condition: "a cluster without an instance", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.DBClusterMembers = nil }), message: "is a cluster without an instance", remedy: "add one"},
+	{field: "database", condition: "a cluster without a writer", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.DBClusterMembers[0].IsClusterWriter = aws.Bool(false) }), message: "no instance takes writes", remedy: "expose the primary"},
+	{field: "database", condition: "a cluster without an endpoint yet", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Endpoint = nil }), message: "has no endpoint yet", remedy: "wait until it is available"},
+	{field: "database", condition: "a cluster of Neptune", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Engine = aws.String("neptune") }), message: "is a Neptune database", remedy: exposes},
+	{field: "database", condition: "a cluster of DocumentDB", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Engine = aws.String("docdb") }), message: "is a DocumentDB database", remedy: exposes},
+	{field: "database", condition: "a cluster of Aurora Serverless v1", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.EngineMode = aws.String("serverless") }), message: "is an Aurora Serverless v1 cluster", remedy: exposes},
+	{field: "database", condition: "a cluster of another engine", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Engine = aws.String("aurora") }), message: "is a cluster of engine aurora", remedy: exposes},
+	{field: "database", condition: "the secondary cluster of an Aurora global database", input: databaseInput("ledger"), change: func(f *fakeAWS) {
+		withCluster(func(c *rdstypes.DBCluster) { c.GlobalClusterIdentifier = aws.String("world") })(f)
+		f.globals = []rdstypes.GlobalCluster{{GlobalClusterMembers: []rdstypes.GlobalClusterMember{
+			{DBClusterArn: aws.String("arn:aws:rds:us-east-1:111122223333:cluster:ledger-us"), IsWriter: aws.Bool(true)}}}}
+	}, message: "is a secondary cluster of global database world", remedy: "expose arn:aws:rds:us-east-1:111122223333:cluster:ledger-us"},
+	{field: "database", condition: "a proxy that is suspended", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.Status = rdstypes.DBProxyStatusSuspended }), message: "pool is suspended", remedy: "make it available first"},
+	{field: "database", condition: "a proxy that is being created", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.Status = rdstypes.DBProxyStatusCreating }), message: "pool is creating", remedy: "wait until it is available"},
+	{field: "database", condition: "a proxy that is being deleted", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.Status = rdstypes.DBProxyStatusDeleting }), message: "pool is deleting", remedy: "it is going away"},
+	{field: "database", condition: "a proxy in a broken network", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.Status = rdstypes.DBProxyStatusIncompatibleNetwork }), message: "pool is incompatible-network", remedy: "repair its subnets first"},
+	{field: "database", condition: "a proxy without addresses", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.Status = rdstypes.DBProxyStatusInsufficientResourceLimits }), message: "pool is insufficient-resource-limits", remedy: "free addresses in its subnets first"},
+	{field: "database", condition: "a proxy without an endpoint yet", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.Endpoint = nil }), message: "has no endpoint yet", remedy: "wait until it is available"},
+	{field: "database", condition: "a proxy of another engine family", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.EngineFamily = aws.String("DB2") }), message: "is a proxy for DB2", remedy: exposes},
+	{field: "database", condition: "a proxy without a security group", input: databaseInput("pool"), change: withProxy(func(p *rdstypes.DBProxy) { p.VpcSecurityGroupIds = nil }), message: "has no active security group", remedy: "attach one"},
+
+	{field: "vendor", condition: "neither vendor nor principals", input: `{"database":"orders-prod"}`, message: "no consumer", remedy: "give vendor (pushmetrics, fivetran, tidb-cloud), or name and principals"},
+	{field: "vendor", condition: "not a string", input: `{"database":"orders-prod","vendor":["pushmetrics"]}`, message: `got the list ["pushmetrics"]`, remedy: "vendor must be a string"},
+	{field: "vendor", condition: "misspelt", input: `{"database":"orders-prod","vendor":"pushmetric"}`, message: `"pushmetric" is not known`, remedy: "did you mean pushmetrics?"},
+	{field: "vendor", condition: "unknown", input: `{"database":"orders-prod","vendor":"acme"}`, message: "the presets are pushmetrics", remedy: "For others use name and principals"},
+	{field: "vendor", condition: "together with principals", input: option(`"principals":["444455556666"]`), message: "vendor and principals are both given", remedy: "for others use name and principals"},
+	{field: "vendor", condition: "of another region", region: "us-east-1", message: "and this database is in us-east-1", remedy: "connects from eu-central-1 only"},
+	{field: "vendor", condition: "of another engine", change: engine("oracle-se2"), message: "orders-prod is oracle-se2", remedy: "connects to postgres, aurora-postgresql, mysql, aurora-mysql only"},
+	{field: "vendorAccount", condition: "missing, where the vendor asks for it", input: tidb(""), message: "vendorAccount is missing", remedy: console},
+	{field: "vendorAccount", condition: "not an account", input: tidb(`,"vendorAccount":"4444"`), message: `"4444" is not a 12-digit account id`, remedy: console},
+	{field: "vendorAccount", condition: "not a string", input: tidb(`,"vendorAccount":444455556666`), message: "got the number 444455556666", remedy: "vendorAccount must be a string"},
+	{field: "vendorAccount", condition: "given, where the vendor's is known", input: option(`"vendorAccount":"444455556666"`), message: "vendorAccount is given", remedy: "leave vendorAccount out"},
+	{field: "vendorAccount", condition: "without a vendor", input: `{"database":"orders-prod","vendorAccount":"444455556666"}`, message: "need a vendor", remedy: "put the account into principals"},
+	{field: "vendorAvailabilityZoneIds", condition: "missing, where the vendor asks for them", input: tidb(`,"vendorAccount":"444455556666"`), message: "vendorAvailabilityZoneIds is missing", remedy: console},
+	{field: "vendorAvailabilityZoneIds", condition: "not a list", input: tidb(`,"vendorAvailabilityZoneIds":"euc1-az1"`), message: `got the string "euc1-az1"`, remedy: "vendorAvailabilityZoneIds must be a list of strings"},
+	{field: "vendorAvailabilityZoneIds", condition: "given, where the vendor has none", input: option(`"vendorAvailabilityZoneIds":["euc1-az1"]`), message: "vendorAvailabilityZoneIds is given", remedy: "leave vendorAvailabilityZoneIds out"},
+	{field: "vendorAvailabilityZoneIds", condition: "names instead of ids", input: tidb(`,"vendorAccount":"444455556666","vendorAvailabilityZoneIds":["eu-central-1a"]`),
+		change: engine("mysql"), message: `"eu-central-1a" is not the id of an Availability Zone`, remedy: "ids are needed"},
+	{field: "vendorAvailabilityZoneIds", condition: "none in common with the VPC", input: tidb(`,"vendorAccount":"444455556666","vendorAvailabilityZoneIds":["euc1-az3"]`),
+		change: engine("mysql"), message: "TiDB Cloud makes endpoints in euc1-az3, and the database's VPC has usable subnets in euc1-az1, euc1-az2", remedy: "add a subnet in one of the vendor's zones"},
+
+	{field: "name", condition: "missing beside principals", input: `{"database":"orders-prod","principals":["444455556666"]}`, message: "name is missing", remedy: "principals need a name"},
+	{field: "name", condition: "without principals", input: `{"database":"orders-prod","name":"acme"}`, message: "no consumer", remedy: "or name and principals"},
+	{field: "name", condition: "a vendor's", input: `{"database":"orders-prod","name":"pushmetrics","principals":["444455556666"]}`, message: "is a vendor's preset", remedy: "use vendor instead"},
+	{field: "name", condition: "in capitals", input: `{"database":"orders-prod","name":"Acme Inc","principals":["444455556666"]}`, message: `"Acme Inc"`, remedy: "must be lower-case letters"},
+	{field: "name", condition: "in capitals, beside a vendor", input: option(`"name":"Acme Inc"`), message: `"Acme Inc"`, remedy: "must be lower-case letters"},
+	{field: "name", condition: "not a string", input: option(`"name":{}`), message: "got an object", remedy: "name must be a string"},
+	{field: "principals", condition: "not a list", input: principalsInput(`"444455556666"`), message: `got the string "444455556666"`, remedy: "principals must be a list of strings"},
+	{field: "principals", condition: "numbers", input: principalsInput(`[444455556666]`), message: "got the list [444455556666]", remedy: "principals must be a list of strings"},
+	{field: "principals", condition: "empty", input: principalsInput(`[]`), message: "no consumer", remedy: "give vendor"},
+	{field: "principals", condition: "more than an endpoint service is meant for", input: principalsInput(`["` + strings.Repeat(`4","`, 100) + `4"]`), message: "got 101", remedy: "at most 100 entries"},
+	{field: "principals", condition: "everyone", input: principalsInput(`["*"]`), message: "every AWS account", remedy: "name the account"},
+	{field: "principals", condition: "a short account id", input: principalsInput(`["4444"]`), message: `"4444" is none of`, remedy: "a 12-digit account id"},
+	{field: "principals", condition: "an ARN of another service", input: principalsInput(`["arn:aws:s3:::bucket"]`), message: `"arn:aws:s3:::bucket" is none of`, remedy: "a 12-digit account id"},
+	{field: "principals", condition: "the session of a role", input: principalsInput(`["arn:aws:sts::444455556666:assumed-role/loader/x"]`), message: "is none of", remedy: "of a role or of a user"},
+	{field: "principals", condition: "a role with a path", input: principalsInput(`["arn:aws:iam::444455556666:role/team/loader"]`), message: "has a path", remedy: "a role without a path"},
+	{field: "principals", condition: "a group", input: principalsInput(`["arn:aws:iam::444455556666:group/dba"]`), message: "group/dba", remedy: "must end in root, role/NAME or user/NAME"},
+	{field: "principals", condition: "of another partition", input: principalsInput(`["arn:aws-us-gov:iam::444455556666:root"]`), message: "partition aws-us-gov", remedy: "PrivateLink does not cross partitions"},
+	{field: "principals", condition: "one of them twice", input: principalsInput(`["444455556666","arn:aws:iam::444455556666:root"]`), message: "arn:aws:iam::444455556666:root", remedy: "is given twice"},
+
+	{field: "endpoint", condition: "not the writer", input: option(`"endpoint":"reader"`), message: `endpoint "reader"`, remedy: "through the endpoint that takes writes"},
+	{field: "listenerPort", condition: "a string", input: option(`"listenerPort":"5432"`), message: `got the string "5432"`, remedy: "listenerPort must be a whole number"},
+	{field: "listenerPort", condition: "not whole", input: option(`"listenerPort":5432.5`), message: "got the number 5432.5", remedy: "listenerPort must be a whole number"},
+	{field: "listenerPort", condition: "out of range", input: option(`"listenerPort":70000`), message: "got 70000", remedy: "must be from 1 to 65535"},
+	{field: "listenerPort", condition: "null", input: option(`"listenerPort":null`), message: "got null", remedy: "listenerPort must be a whole number"},
+	{field: "acceptance", condition: "not an object", input: option(`"acceptance":"manual"`), message: `got the string "manual"`, remedy: "acceptance must be an object"},
+	{field: "acceptance", condition: "a misspelt field", input: option(`"acceptance":{"maxConnection":1}`), message: `acceptance has no field "maxConnection"`, remedy: `did you mean "maxConnections"?`},
+	{field: "acceptance.mode", condition: "unknown", input: option(`"acceptance":{"mode":"auto"}`), message: `got "auto"`, remedy: "must be manual or expected-account"},
+	{field: "acceptance.mode", condition: "expected-account without an account", input: `{"database":"orders-prod","name":"acme","principals":["firehose.amazonaws.com"],"acceptance":{"mode":"expected-account"}}`,
+		message: "a service principal has none", remedy: "use manual"},
+	{field: "acceptance.maxConnections", condition: "none", input: option(`"acceptance":{"maxConnections":0}`), message: "got 0", remedy: "must be from 1 to 1000"},
+	{field: "acceptance.timeoutDays", condition: "longer than an execution lives", input: option(`"acceptance":{"timeoutDays":1000}`), message: "got 1000", remedy: "must be from 1 to 360"},
+	{field: "supportedRegions", condition: "not a region", input: option(`"supportedRegions":["Frankfurt"]`), message: `"Frankfurt" is not a region's name`, remedy: "such as eu-west-1"},
+	{field: "supportedRegions", condition: "of another partition", input: option(`"supportedRegions":["cn-north-1"]`), message: "is in another partition", remedy: "PrivateLink does not cross partitions"},
+	{field: "supportedRegions", condition: "a zone that serves no other region", input: option(`"supportedRegions":["eu-west-1"]`),
+		change: func(f *fakeAWS) { f.subnets[0].AvailabilityZoneId = aws.String("use1-az3") }, message: "includes zone use1-az3", remedy: "PrivateLink serves no other region"},
+	{field: "supportedRegions", condition: "a single zone", input: option(`"supportedRegions":["eu-west-1"]`),
+		change: func(f *fakeAWS) { f.subnets = f.subnets[:1] }, message: "subnet group has 1", remedy: "only from two zones or more"},
+	{field: "ingress", condition: "unknown", input: option(`"ingress":"all"`), message: `got "all"`, remedy: "ingress must be subnets or addresses"},
+	{field: "ingress", condition: "null", input: option(`"ingress":null`), message: "got null", remedy: "ingress must be a string"},
+	{field: "resolver", condition: "a boolean", input: option(`"resolver":true`), message: "got the boolean true", remedy: "resolver must be a string"},
+	{field: "resolver", condition: "none for a public database", input: option(`"resolver":"none"`), change: with(func(d *rdstypes.DBInstance) { d.PubliclyAccessible = aws.Bool(true) }),
+		message: "it is publicly accessible", remedy: "use resolver vpc"},
+	{field: "resolver", condition: "none for MySQL or MariaDB", input: option(`"resolver":"none"`), change: engine("mysql"), message: "mysql blocks hosts that check its port", remedy: "use resolver vpc"},
+	{field: "notify", condition: "not an e-mail address", input: option(`"notify":["dba"]`), message: `"dba"`, remedy: "is not an e-mail address"},
+
+	{field: "(network)", condition: "the subnets are gone", change: func(f *fakeAWS) { f.subnets = nil }, message: "has no usable subnet", remedy: "are gone"},
+	{field: "(network)", condition: "the subnets are without IPv4", change: everySubnet(func(s *ec2types.Subnet) { s.CidrBlock = nil }), message: "has no usable subnet", remedy: "without IPv4"},
+	{field: "(network)", condition: "the subnets are on an Outpost", change: everySubnet(func(s *ec2types.Subnet) { s.OutpostArn = aws.String("arn:outpost") }), message: "has no usable subnet", remedy: "on Outposts"},
+	{field: "(network)", condition: "the subnets are in a Local Zone", change: everySubnet(func(s *ec2types.Subnet) { s.AvailabilityZoneId = aws.String("euc1-ham1-az1") }), message: "has no usable subnet", remedy: "in Local or Wavelength Zones"},
+	{field: "(network)", condition: "no free address in a zone", change: func(f *fakeAWS) { f.subnets[1].AvailableIpAddressCount = aws.Int32(0) }, message: "in zone euc1-az2 has a free address", remedy: "free one, or add a subnet"},
+	{field: "(network)", condition: "a security group of another account", change: func(f *fakeAWS) { f.groups[0].OwnerId = aws.String("999999999999") }, message: "belong to another account", remedy: "attach one of account 111122223333"},
+	{field: "(quota)", condition: "rules per security group", change: func(f *fakeAWS) { f.rules = otherRules(58) }, message: "has room for 3 more rules", remedy: "raise the quota"},
+	{field: "(quota)", condition: "Network Load Balancers per region", change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50) }, message: "its limit is 50", remedy: "raise the quota"},
+}
+
+func (r refusal) err(t *testing.T) error {
+	t.Helper()
+	fake, input, at := newFake(), r.input, ourExecution
+	if r.change != nil {
+		r.change(fake)
+	}
+	if input == "" {
+		input = usual
+	}
+	if r.region != "" {
+		at = strings.Replace(ourExecution, "eu-central-1", r.region, 1)
+	}
+	_, err := fake.gatherer().run(t.Context(), Input{Execution: at, Input: json.RawMessage(input)})
+	if len(fake.claimed) > 0 {
+		t.Errorf("claimed %+v", fake.claimed)
+	}
+	return err
+}
+
+// The claim is the only thing that the step writes: without it, nothing was made.
+func TestRefusedBeforeAnythingIsMade(t *testing.T) {
+	for _, row := range refusals {
+		t.Run(row.field+" "+row.condition, func(t *testing.T) {
+			err := row.err(t)
+			if step.Classify(err) != "BadInput" || !strings.Contains(err.Error(), row.message) || !strings.Contains(err.Error(), row.remedy) {
+				t.Fatalf("error = %v, want BadInput with %q and %q", err, row.message, row.remedy)
+			}
+			if len(err.Error()) > 1000 {
+				t.Errorf("the message has %d characters", len(err.Error()))
+			}
+		})
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/refusals.md")
+
+const refusalsDoc = "../../docs/refusals.md"
+
+func TestRefusalsAreDocumented(t *testing.T) {
+	var page strings.Builder
+	page.WriteString("# What step 1 refuses\n\n" +
+		"Each row fails the execution with the error `BadInput` before anything is made. The table is written by the test that holds it:\n" +
+		"`go test ./functions/01-gather-rds-details -run Documented -update`. Names and numbers in the messages are examples.\n\n" +
+		"| Field | Condition | Message | Remedy |\n|---|---|---|---|\n")
+	for _, row := range refusals {
+		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", row.field, cell(row.condition), cell(row.err(t).Error()), cell(row.remedy))
+	}
+	if *update {
+		if err := os.WriteFile(refusalsDoc, []byte(page.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written, err := os.ReadFile(refusalsDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(written) != page.String() {
+		t.Errorf("%s is not what the step says: run this test with -update", refusalsDoc)
+	}
+}
+
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", "&lt;", "\n", " ").Replace(text)
+}

@@ -1,0 +1,193 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/postgres"
+)
+
+// member attaches a server to v and starts it.
+func (c cloud) member(t *testing.T, v *postgres.Volume, name string, at netip.AddrPort) *postgres.Server {
+	t.Helper()
+	s, err := v.Attach(name, endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Delete(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Start(t.Context(), vpc, at); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (c cloud) volume(t *testing.T) *postgres.Volume {
+	t.Helper()
+	v, err := c.CreateVolume(postgres.Config{Name: "cluster-orders", User: "Master", Password: password, Database: "orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := v.Delete(); err != nil {
+			t.Error(err)
+		}
+	})
+	return v
+}
+
+// awaitOrder reads the one order there, as soon as it is there.
+func awaitOrder(t *testing.T, conn *pgx.Conn, want int) {
+	t.Helper()
+	var id int
+	var err error
+	for deadline := time.Now().Add(generous); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if err = conn.QueryRow(t.Context(), "SELECT max(id) FROM orders").Scan(&id); err == nil && id == want {
+			return
+		}
+	}
+	t.Fatalf("read %d, %v, want %d", id, err, want)
+}
+
+const readOnlyTransaction = "25006" // https://www.postgresql.org/docs/18/errcodes-appendix.html
+
+func mustRefuseWrites(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	_, err := conn.Exec(t.Context(), "INSERT INTO orders VALUES (99)")
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) || refused.Code != readOnlyTransaction {
+		t.Errorf("got %v, want SQLSTATE %s", err, readOnlyTransaction)
+	}
+}
+
+func mustExec(t *testing.T, conn *pgx.Conn, statement string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReaderFollowsTheWriterAndTakesOver(t *testing.T) {
+	c := newCloud(t)
+	v := c.volume(t)
+	second := netip.AddrPortFrom(standby.Addr(), primary.Port())
+	one := c.member(t, v, "one", primary)
+	mustExec(t, c.mustConnect(t, primary), "CREATE TABLE orders AS SELECT 1 AS id") // before there is a reader
+	two := c.member(t, v, "two", second)
+	reader := c.mustConnect(t, second)
+	awaitOrder(t, reader, 1)
+	mustRefuseWrites(t, reader)
+
+	one.Stop()
+	two.Stop()
+	if err := v.Promote(two); err != nil {
+		t.Fatal(err)
+	}
+	for at, s := range map[netip.AddrPort]*postgres.Server{second: two, primary: one} {
+		if err := s.Start(t.Context(), vpc, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustExec(t, c.mustConnect(t, second), "INSERT INTO orders VALUES (2)")
+	old := c.mustConnect(t, primary)
+	awaitOrder(t, old, 2)
+	mustRefuseWrites(t, old)
+}
+
+func TestRunningServerIsNotPromoted(t *testing.T) {
+	c := newCloud(t)
+	v := c.volume(t)
+	c.member(t, v, "one", primary)
+	two, err := v.Attach("two", endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Promote(two); err == nil || !strings.Contains(err.Error(), "a server that runs cannot change its data") {
+		t.Errorf("got %v", err)
+	}
+}
+
+const proxyName = "orders.proxy-c9akciq32.eu-central-1.rds.amazonaws.com"
+
+func (c cloud) relay(t *testing.T, at netip.AddrPort, writer func() (string, netip.AddrPort, bool)) {
+	t.Helper()
+	open := network.Guard{
+		Inbound:  []network.Rule{{Peer: netip.MustParsePrefix("10.0.0.0/16"), ToPort: 65535}},
+		Outbound: []network.Rule{{Peer: netip.MustParsePrefix("10.0.0.0/16"), ToPort: 65535}},
+	}
+	if err := c.network.SetFirewall(vpc, network.Firewall{primary.Addr(): open, standby.Addr(): open}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := c.Relay(postgres.RelayConfig{DNSName: proxyName, VPC: vpc, At: at, RequireTLS: true, Writer: writer, Patience: generous})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+}
+
+func TestRelayLeadsToTheWriter(t *testing.T) {
+	tests := map[string]struct {
+		client client
+		code   string
+	}{
+		"verify-full by the proxy's name": {client: client{name: proxyName}},
+		"a wrong password":                {client: client{name: proxyName, password: "guess"}, code: "28P01"},
+		"without TLS":                     {client: client{plain: true}, code: "08006"},
+	}
+	c := newCloud(t)
+	c.started(t)
+	c.relay(t, standby, func() (string, netip.AddrPort, bool) { return endpoint, primary, true })
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			conn, err := c.connect(t, standby, test.client)
+			if test.code == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				var client string // the database sees the proxy
+				if err := conn.QueryRow(t.Context(), "SELECT host(inet_client_addr())").Scan(&client); err != nil || client != standby.Addr().String() {
+					t.Errorf("the client is %s, %v", client, err)
+				}
+				return
+			}
+			var refused *pgconn.PgError
+			if !errors.As(err, &refused) || refused.Code != test.code {
+				t.Errorf("got %v, want SQLSTATE %s", err, test.code)
+			}
+		})
+	}
+}
+
+func TestRelayHoldsAClientUntilThereIsAWriter(t *testing.T) {
+	c := newCloud(t)
+	s := c.started(t)
+	s.Stop()
+	asked := make(chan struct{}, 1)
+	c.relay(t, standby, func() (string, netip.AddrPort, bool) {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return endpoint, primary, true
+	})
+	go func() {
+		<-asked
+		if err := s.Start(context.Background(), vpc, primary); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := c.connect(t, standby, client{name: proxyName}); err != nil {
+		t.Error(err)
+	}
+}

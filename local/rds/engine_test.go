@@ -1,0 +1,101 @@
+package rds
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+)
+
+func TestInstanceListensOnThePortOfItsEngine(t *testing.T) { // API_CreateDBInstance, Port
+	for engine, row := range map[string]struct {
+		asked *int32
+		want  int32
+	}{
+		"postgres":     {nil, 5432},
+		"mysql":        {nil, 3306},
+		"mariadb":      {aws.Int32(3307), 3307},
+		"sqlserver-ex": {nil, 1433},
+		"oracle-se2":   {nil, 1521},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			b := newBed(t)
+			in := instanceInput()
+			in.Engine, in.Port = &engine, row.asked
+			must(b, b.createDBInstance, in)
+			if d := b.awaitStatus(available); *d.Endpoint.Port != row.want || *d.Engine != engine {
+				t.Errorf("%s on port %d", *d.Engine, *d.Endpoint.Port)
+			}
+		})
+	}
+}
+
+func TestServersThatResolveNamesBlockHosts(t *testing.T) { // check_connection of MySQL and MariaDB, under SPECIAL_NO_RESOLVE
+	for name, row := range map[string]struct {
+		engine     string
+		parameters map[string]string
+		want       int
+	}{
+		"MySQL by default":           {"mysql", nil, 100},
+		"MariaDB by default":         {"mariadb", nil, 100},
+		"with a higher limit":        {"mysql", map[string]string{"max_connect_errors": "100000"}, 100_000},
+		"none without resolution":    {"mariadb", map[string]string{"skip_name_resolve": "1"}, 0},
+		"Aurora MySQL never does so": {"aurora-mysql", nil, 0}, // AuroraMySQL.Reference.ParameterGroups: skip_name_resolve is 1
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := maxConnectErrors(ServerConfig{Engine: row.engine, Parameters: row.parameters}); got != row.want {
+				t.Errorf("blocks after %d", got)
+			}
+		})
+	}
+}
+
+func setting(name, value string) []types.Parameter {
+	return []types.Parameter{{ParameterName: &name, ParameterValue: &value, ApplyMethod: types.ApplyMethodImmediate}}
+}
+
+// mine is a bed with the parameter group mine, for MySQL.
+func mine(t *testing.T) *bed {
+	b := newBed(t)
+	must(b, b.createDBParameterGroup, rds.CreateDBParameterGroupInput{DBParameterGroupName: aws.String("mine"), DBParameterGroupFamily: aws.String("mysql8.4"), Description: aws.String("-")})
+	return b
+}
+
+func TestParametersAreTheDefaultUntilTheyAreModified(t *testing.T) {
+	b := mine(t)
+	must(b, b.modifyDBParameterGroup, rds.ModifyDBParameterGroupInput{DBParameterGroupName: aws.String("mine"), Parameters: setting("max_connect_errors", "100000")})
+	out := must(b, b.describeDBParameters, rds.DescribeDBParametersInput{DBParameterGroupName: aws.String("mine")}).Parameters
+	got := map[string]string{}
+	for _, p := range out {
+		got[*p.ParameterName] = *p.Source + " " + aws.ToString(p.ParameterValue)
+	}
+	if got["max_connect_errors"] != "user 100000" || got["skip_name_resolve"] != "engine-default " {
+		t.Errorf("parameters %q", got)
+	}
+}
+
+func TestParameterGroupRefusals(t *testing.T) {
+	modify := func(group, parameter string) rds.ModifyDBParameterGroupInput {
+		return rds.ModifyDBParameterGroupInput{DBParameterGroupName: &group, Parameters: setting(parameter, "1")}
+	}
+	for refusal, row := range map[string]struct {
+		source string
+		try    func(b *bed)
+	}{
+		"a default group": {"USER_WorkingWithParamGroups: you can't modify the parameter settings of a default parameter group", func(b *bed) {
+			refused(b, "InvalidDBParameterGroupState", b.modifyDBParameterGroup, modify("default.mysql8.4", "max_connect_errors"))
+		}},
+		"a parameter that is not modelled": {"API_ModifyDBParameterGroup", func(b *bed) {
+			refused(b, "InvalidParameterValue", b.modifyDBParameterGroup, modify("mine", "sql_mode"))
+		}},
+		"a group that does not exist": {"API_DescribeDBParameters, DBParameterGroupNotFound", func(b *bed) {
+			refused(b, "DBParameterGroupNotFound", b.describeDBParameters, rds.DescribeDBParametersInput{DBParameterGroupName: aws.String("nobody")})
+		}},
+		"a family that does not exist": {"API_CreateDBParameterGroup, DBParameterGroupFamily", func(b *bed) {
+			refused(b, "InvalidParameterValue", b.createDBParameterGroup, rds.CreateDBParameterGroupInput{DBParameterGroupName: aws.String("x"), DBParameterGroupFamily: aws.String("db2"), Description: aws.String("-")})
+		}},
+	} {
+		t.Run(refusal, func(t *testing.T) { row.try(mine(t)) })
+	}
+}

@@ -1,0 +1,128 @@
+package rds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// multiAZMembers is how many instances a Multi-AZ DB cluster has: a writer and two readable standbys, each in a zone of its own
+// (AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts.html).
+const multiAZMembers = 3
+
+// newMember is an instance of an Aurora cluster.
+func (s *Service) newMember(ctx context.Context, id string, in *rds.CreateDBInstanceInput) (*instance, error) {
+	c, err := s.cluster(ctx, *in.DBClusterIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c.engine != *in.Engine:
+		return nil, wire.Errorf("InvalidParameterCombination", "The engine name requested for your DB instance (%s) doesn't match the engine name of your DB cluster (%s).", *in.Engine, c.engine)
+	case !c.aurora():
+		return nil, wire.Errorf("InvalidParameterCombination", "DB cluster %s is a Multi-AZ DB cluster, which creates its instances itself", c.id)
+	case c.status != available:
+		return nil, wire.Errorf("InvalidDBClusterStateFault", "DB cluster %s is not in available state.", c.id)
+	case in.MasterUsername != nil || in.MasterUserPassword != nil:
+		return nil, ofTheCluster("master user name and password")
+	case len(in.VpcSecurityGroupIds) > 0:
+		return nil, ofTheCluster("vpc security groups")
+	case in.Port != nil || in.DBName != nil:
+		return nil, ofTheCluster("port and database name")
+	case aws.ToBool(in.MultiAZ):
+		return nil, wire.Errorf("InvalidParameterCombination", "VPC Multi-AZ DB Instances are not available for engine: %s", c.engine)
+	case aws.ToBool(in.PubliclyAccessible):
+		return nil, wire.Errorf("InvalidParameterCombination", "The local cloud has no publicly accessible clusters")
+	}
+	i := s.memberOf(c, id)
+	i.class, i.tags, i.tier = *in.DBInstanceClass, tags(nil).with(in.Tags), 1
+	if in.PromotionTier != nil {
+		i.tier = *in.PromotionTier
+	}
+	return i, nil
+}
+
+func (s *Service) memberOf(c *cluster, id string) *instance {
+	return &instance{
+		resource:   s.newResource(c.account, "db", id, nil),
+		resourceID: "db-" + strings.ToUpper(model.Hex(26)),
+		class:      c.class, engine: c.engine, version: c.version, user: c.user, database: c.database, storage: 1, port: c.port,
+		subnetGroup: c.subnetGroup, groups: c.groups, parameters: s.defaultParameterGroup(c.account, engines[c.engine].family), cluster: c,
+	}
+}
+
+// populate gives a Multi-AZ DB cluster its members.
+func (s *Service) populate(c *cluster) error {
+	if zones := c.subnetGroup.zones(); len(zones) < multiAZMembers {
+		return wire.Errorf("DBSubnetGroupDoesNotCoverEnoughAZs", "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ coverage: %s. Add subnets to cover at least %d AZs.", strings.Join(zones, ", "), multiAZMembers)
+	}
+	for n := range multiAZMembers {
+		i := s.memberOf(c, fmt.Sprintf("%s-instance-%d", c.id, n+1))
+		if err := s.place(i, ""); err != nil {
+			return err
+		}
+		s.instances[i.arn] = i
+		c.add(i)
+	}
+	return nil
+}
+
+// add makes i a member; the first one is the writer.
+func (c *cluster) add(i *instance) {
+	c.members = append(c.members, i)
+	if c.writer == nil {
+		c.writer = i
+	}
+}
+
+// join creates a member's server on the cluster's volume, after those of the members before it: the first server writes.
+func (s *Service) join(i *instance) {
+	c := i.cluster
+	names := []string{s.endpoint(i), s.writerEndpoint(c), s.readerEndpoint(c)}
+	before, joined := c.joined, make(chan struct{})
+	c.joined = joined
+	volume, id, vpc, at := c.volume, i.resourceID, c.subnetGroup.vpc, i.addrPort()
+	var server Server
+	s.work(&i.resource, s.world.Delays.DatabaseCreation, func(ctx context.Context) (err error) {
+		defer close(joined)
+		<-before
+		if server, err = volume.Attach(id, names...); err != nil {
+			return err
+		}
+		if err := server.Start(ctx, vpc, at); err != nil {
+			return errors.Join(err, server.Delete())
+		}
+		return nil
+	}, func() {
+		i.server, i.status = server, available
+		s.publishName(i)
+		s.publishNames(c)
+		s.publish(&i.resource, instanceCreated)
+		s.publish(&i.resource, topologyUpdated)
+		s.settle(c)
+	})
+}
+
+// canLose says whether i may go: a reader, or the last member.
+func (c *cluster) canLose(i *instance) bool { return i != c.writer || len(c.members) == 1 }
+
+// leave forgets a member that is deleted.
+func (s *Service) leave(i *instance) {
+	c := i.cluster
+	c.members = slices.DeleteFunc(c.members, func(m *instance) bool { return m == i })
+	if c.writer == i {
+		c.writer = nil
+		s.names.Delete(s.writerEndpoint(c))
+		s.names.Delete(s.readerEndpoint(c))
+	}
+	s.publishNames(c)
+	s.publish(&i.resource, topologyUpdated)
+}
