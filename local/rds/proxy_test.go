@@ -23,7 +23,11 @@ func newProxy(t *testing.T) *bed {
 	b := newBed(t)
 	b.running()
 	must(b, b.createDBProxy, proxyInput())
-	b.await("an available proxy", func() bool { return b.theProxy().Status == types.DBProxyStatusAvailable })
+	// A describe may miss what was just made.
+	b.await("an available proxy", func() bool {
+		out, err := call(b, b.describeDBProxies, rds.DescribeDBProxiesInput{DBProxyName: aws.String("orders-proxy")})
+		return err == nil && out.DBProxies[0].Status == types.DBProxyStatusAvailable
+	})
 	must(b, b.registerDBProxyTargets, rds.RegisterDBProxyTargetsInput{DBProxyName: aws.String("orders-proxy"), DBInstanceIdentifiers: []string{"orders-prod"}})
 	return b
 }
@@ -64,7 +68,11 @@ func TestProxyHasAddressesAndGroupsOfItsOwn(t *testing.T) {
 func TestProxyLeadsToWhatTakesWrites(t *testing.T) {
 	b := newAurora(t)
 	must(b, b.createDBProxy, proxyInput())
-	b.await("an available proxy", func() bool { return b.theProxy().Status == types.DBProxyStatusAvailable })
+	// A describe may miss what was just made.
+	b.await("an available proxy", func() bool {
+		out, err := call(b, b.describeDBProxies, rds.DescribeDBProxiesInput{DBProxyName: aws.String("orders-proxy")})
+		return err == nil && out.DBProxies[0].Status == types.DBProxyStatusAvailable
+	})
 	p := b.proxyNamed(account, "orders-proxy")
 	if _, _, ok := b.writerBehind(p); ok {
 		t.Error("leads somewhere without a target")
@@ -82,7 +90,11 @@ func TestProxyLeadsToWhatTakesWrites(t *testing.T) {
 func TestProxyShowsAClusterAndItsMembers(t *testing.T) { // API_DBProxyTarget
 	b := newAurora(t)
 	must(b, b.createDBProxy, proxyInput())
-	b.await("an available proxy", func() bool { return b.theProxy().Status == types.DBProxyStatusAvailable })
+	// A describe may miss what was just made.
+	b.await("an available proxy", func() bool {
+		out, err := call(b, b.describeDBProxies, rds.DescribeDBProxiesInput{DBProxyName: aws.String("orders-proxy")})
+		return err == nil && out.DBProxies[0].Status == types.DBProxyStatusAvailable
+	})
 	must(b, b.registerDBProxyTargets, rds.RegisterDBProxyTargetsInput{DBProxyName: aws.String("orders-proxy"), DBClusterIdentifiers: []string{"orders"}})
 	var got []string
 	for _, target := range must(b, b.describeDBProxyTargets, rds.DescribeDBProxyTargetsInput{DBProxyName: aws.String("orders-proxy")}).Targets {
