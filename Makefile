@@ -20,7 +20,7 @@ cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test lint bench local local-down local-env synth deploy start approve reject functions app tools-run tools-check clean
+.PHONY: help check demo test lint local local-down local-env synth deploy start approve reject functions app tools-run tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
