@@ -22,10 +22,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	step.Start(resolvePrivateIP{
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
+	step.Start(registry.Holding(table, resolvePrivateIP{
 		groups:    ec2.NewFromConfig(config),
 		functions: lambda.NewFromConfig(config),
-		registry:  registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		registry:  table,
 		outside:   resolve.Outside(),
 		code: upgrade.Code{
 			Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
@@ -34,5 +35,5 @@ func main() {
 		},
 		role: step.Env("RESOLVER_ROLE_ARN"),
 		tags: owned.DeployerTags(),
-	}.run)
+	}.run))
 }

@@ -26,6 +26,9 @@ type Input struct {
 	Port              int32    `json:"port"`
 }
 
+// Work is what the execution works on.
+func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
+
 // Output is what later steps need. Both names are empty where no function resolves.
 type Output struct {
 	Addresses               []string `json:"addresses"`

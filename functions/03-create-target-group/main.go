@@ -31,7 +31,7 @@ func main() {
 		Lambda:   lambda.NewFromConfig(config),
 		Registry: table,
 	}
-	step.Start(createTargetGroup{
+	step.Start(registry.Holding(table, createTargetGroup{
 		groups:     elb,
 		attributes: elb,
 		registry:   table,
@@ -39,5 +39,5 @@ func main() {
 			return targets.Sync(ctx, deps, binding)
 		},
 		tags: owned.DeployerTags(),
-	}.run)
+	}.run))
 }

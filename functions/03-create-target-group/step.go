@@ -35,6 +35,9 @@ type Input struct {
 	ResolverFunction string   `json:"resolverFunction"`
 }
 
+// Work is what the execution works on.
+func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
+
 // Output is what later steps need.
 type Output struct {
 	TargetGroupARN string `json:"targetGroupArn"`

@@ -20,13 +20,14 @@ func main() {
 		log.Fatal(err)
 	}
 	network, elb := ec2.NewFromConfig(config), elasticloadbalancingv2.NewFromConfig(config)
-	step.Start(createLoadBalancer{
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
+	step.Start(registry.Holding(table, createLoadBalancer{
 		groups:     network,
 		subnets:    network,
 		balancers:  elb,
 		attributes: elb,
 		listeners:  elb,
-		registry:   registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		registry:   table,
 		tags:       owned.DeployerTags(),
-	}.run)
+	}.run))
 }

@@ -32,6 +32,9 @@ type Input struct {
 	TargetGroupARN string   `json:"targetGroupArn"`
 }
 
+// Work is what the execution works on.
+func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
+
 // Output is what later steps need.
 type Output struct {
 	LoadBalancerARN string `json:"loadBalancerArn"`

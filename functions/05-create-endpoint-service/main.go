@@ -20,12 +20,13 @@ func main() {
 		log.Fatal(err)
 	}
 	network := ec2.NewFromConfig(config)
-	step.Start(createEndpointService{
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
+	step.Start(registry.Holding(table, createEndpointService{
 		balancers:     elasticloadbalancingv2.NewFromConfig(config),
 		services:      network,
 		notifications: network,
-		registry:      registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		registry:      table,
 		topic:         step.Env("CONNECTIONS_TOPIC_ARN"),
 		tags:          owned.DeployerTags(),
-	}.run)
+	}.run))
 }

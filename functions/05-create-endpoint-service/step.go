@@ -29,6 +29,9 @@ type Input struct {
 	SupportedRegions []string `json:"supportedRegions"`
 }
 
+// Work is what the execution works on.
+func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
+
 // Output is what consumers and later steps need. AZ names differ from account to account, so the AZs go by their ids.
 type Output struct {
 	ServiceID           string   `json:"serviceId"`

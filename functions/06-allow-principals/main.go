@@ -17,8 +17,9 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	step.Start(allower{
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
+	step.Start(registry.Holding(table, allower{
 		services: ec2.NewFromConfig(config),
-		registry: registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
-	}.run)
+		registry: table,
+	}.run))
 }

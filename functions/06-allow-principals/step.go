@@ -18,6 +18,9 @@ type Input struct {
 	Principals []string `json:"principals"`
 }
 
+// Work is what the execution works on.
+func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
+
 // Output is the principals that are allowed now.
 type Output struct {
 	Principals []string `json:"principals"`

@@ -19,10 +19,11 @@ func main() {
 		log.Fatal(err)
 	}
 	client := ec2.NewFromConfig(config)
-	step.Start(updater{
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
+	step.Start(registry.Holding(table, updater{
 		rules:    client,
 		network:  client,
-		registry: registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		registry: table,
 		tags:     owned.DeployerTags(),
-	}.run)
+	}.run))
 }

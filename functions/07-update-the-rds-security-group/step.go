@@ -30,6 +30,9 @@ type Input struct {
 	ResolverSecurityGroupID string   `json:"resolverSecurityGroupId"`
 }
 
+// Work is what the execution works on.
+func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
+
 // Output is the group that admits them and its rules, ours or not, that do.
 type Output struct {
 	SecurityGroupID      string   `json:"securityGroupId"`

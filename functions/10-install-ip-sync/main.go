@@ -33,7 +33,7 @@ func main() {
 		Lambda:   lambda.NewFromConfig(config),
 		Registry: table,
 	}
-	step.Start(installIPSync{
+	step.Start(registry.Holding(table, installIPSync{
 		schedules:   scheduler.NewFromConfig(config),
 		connections: ec2Client,
 		registry:    table,
@@ -44,5 +44,5 @@ func main() {
 		role:     step.Env("SCHEDULE_ROLE_ARN"),
 		function: step.Env("IP_SYNC_FUNCTION_ARN"),
 		now:      time.Now,
-	}.run)
+	}.run))
 }

@@ -42,6 +42,9 @@ type Input struct {
 	VPCEndpointID               string   `json:"vpcEndpointId"`
 }
 
+// Work is what the execution works on.
+func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
+
 func (in Input) binding() targets.Binding {
 	return targets.Binding{
 		Exposure:         in.Exposure,

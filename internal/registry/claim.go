@@ -129,6 +129,27 @@ func claimedBy(execution string) expression.ConditionBuilder {
 	return expression.Name("claim").Equal(expression.Value(execution))
 }
 
+// Work is an exposure, and the execution that works on it.
+type Work interface {
+	Work() (exposure, execution string)
+}
+
+// Holding makes a step that changes nothing unless its execution holds the claim. A redriven execution comes back in its middle,
+// when another one may long have taken the exposure over: Record alone would notice that only after the step's changes.
+func Holding[I Work, O any](t *Table, run func(context.Context, I) (O, error)) func(context.Context, I) (O, error) {
+	return func(ctx context.Context, in I) (out O, err error) {
+		id, execution := in.Work()
+		current, err := t.Get(ctx, id)
+		if err != nil {
+			return out, err
+		}
+		if current.Claim != execution {
+			return out, claimLost(id, execution, current.Claim)
+		}
+		return run(ctx, in)
+	}
+}
+
 // Record is the one write of a step: it sets attributes of the exposure (a zero value removes one) as long as the execution
 // still holds the claim, and writes nothing when nothing changes.
 func (t *Table) Record(ctx context.Context, id, execution string, set map[string]any) error {

@@ -404,3 +404,29 @@ func TestResolver(t *testing.T) {
 		t.Errorf("resolvers = %+v, %v", all, err)
 	}
 }
+
+type work struct{ exposure, execution string }
+
+func (w work) Work() (string, string) { return w.exposure, w.execution }
+
+func TestHolding(t *testing.T) {
+	for name, row := range map[string]struct {
+		in  work
+		ran bool
+		err string
+	}{
+		"the holder works":                  {in: work{seed.ID, first}, ran: true},
+		"another execution does nothing":    {in: work{seed.ID, second}, err: "Conflict"},
+		"nobody works on what is not there": {in: work{"gone", first}, err: "Failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry, fake := table(t)
+			ran := false
+			_, err := Holding(registry, func(context.Context, work) (bool, error) { ran = true; return true, nil })(t.Context(), row.in)
+			wantError(t, err, row.err)
+			if ran != row.ran || fake.writes != 0 {
+				t.Errorf("ran: %t, want %t; %d writes", ran, row.ran, fake.writes)
+			}
+		})
+	}
+}
