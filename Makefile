@@ -20,7 +20,7 @@ cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test lint local local-down local-env synth deploy start approve reject functions app tools-run tools-check clean
+.PHONY: help check demo test lint local local-down local-env synth bootstrap deploy start approve reject functions app tools-run tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,13 +49,16 @@ local: check tools-run functions build/bin/infra build/bin/local ## start the lo
 local-down: ## stop the local cloud
 	@build/bin/local down --port $(LOCAL_PORT)
 
-local-env: ## print the local cloud's environment: eval "$$(make -s local-env [ACCOUNT=…])"
+local-env: ## print the local cloud's environment, for eval (ACCOUNT=… for another account's)
 	@build/bin/local env --port $(LOCAL_PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
 
 synth: tools-run ## synthesize the template into cdk.out
 	$(cdk) synth --quiet && ls cdk.out/*.template.json
 
-deploy: tools-run ## deploy to AWS, with your credentials and region (cdk bootstrap once per account and region; ARGS for cdk)
+bootstrap: tools-run ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
+	$(cdk) bootstrap $(ARGS)
+
+deploy: tools-run ## deploy to AWS, with your credentials and region (ARGS for cdk)
 	$(cdk) deploy $(ARGS)
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
