@@ -10,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/local/stage"
 )
@@ -48,14 +45,11 @@ func TestAVendorReadsRowsThroughThePrivateLinkAndHasNoOtherWayIn(t *testing.T) {
 // address is the database's private address.
 func (s story) address(database stage.Database) string {
 	s.Helper()
-	out, err := s.network().DescribeNetworkInterfaces(s.ctx, &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{{Name: new("group-id"), Values: []string{database.SecurityGroup}}},
-	})
-	s.check(err)
-	if len(out.NetworkInterfaces) != 1 {
-		s.Fatalf("the database has %d network interfaces", len(out.NetworkInterfaces))
+	addresses := s.interfaces(database)
+	if len(addresses) != 1 {
+		s.Fatalf("the database has the addresses %v", addresses)
 	}
-	return *out.NetworkInterfaces[0].PrivateIpAddress
+	return addresses[0]
 }
 
 // cannotReach tries to open a connection. What is not let through is dropped: nothing says so but time.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -66,36 +67,56 @@ func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, 
 	if err != nil {
 		return Database{}, err
 	}
-	return d, c.createInstance(ctx, d, "postgres", aws.String("orders"), &multiAZ)
+	return d, c.createInstance(ctx, d, &rds.CreateDBInstanceInput{
+		Engine: aws.String("postgres"), DBName: aws.String("orders"), MultiAZ: &multiAZ,
+	})
 }
 
-// NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data.
+// NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data. It blocks a host for
+// the first handshake that breaks off: a single health check that reached it would show.
 func (c *Cloud) NewMySQL(ctx context.Context, vpc VPC, identifier string) (Database, error) {
 	const port = 3306
 	d, err := c.surround(ctx, vpc, identifier, port)
 	if err != nil {
 		return Database{}, err
 	}
-	if err := c.createInstance(ctx, d, "mysql", nil, aws.Bool(true)); err != nil {
+	if err := c.newStrictParameters(ctx, d); err != nil {
+		return Database{}, err
+	}
+	if err := c.createInstance(ctx, d, &rds.CreateDBInstanceInput{
+		Engine: aws.String("mysql"), MultiAZ: aws.Bool(true), DBParameterGroupName: &d.Identifier,
+	}); err != nil {
 		return Database{}, err
 	}
 	return c.awaitInstance(ctx, d)
 }
 
-func (c *Cloud) createInstance(ctx context.Context, d Database, engine string, name *string, multiAZ *bool) error {
-	if _, err := rds.NewFromConfig(c.Config(d.VPC.Account)).CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: &d.Identifier,
-		DBInstanceClass:      aws.String("db.t4g.micro"),
-		Engine:               &engine,
-		AllocatedStorage:     aws.Int32(20),
-		DBName:               name,
-		MasterUsername:       aws.String(masterUser),
-		MasterUserPassword:   aws.String(masterPassword),
-		DBSubnetGroupName:    &d.Identifier,
-		VpcSecurityGroupIds:  []string{d.SecurityGroup},
-		MultiAZ:              multiAZ,
-		PubliclyAccessible:   aws.Bool(false),
+// newStrictParameters makes a parameter group for a MySQL instance that forgives no unfinished handshake.
+func (c *Cloud) newStrictParameters(ctx context.Context, d Database) error {
+	client := rds.NewFromConfig(c.Config(d.VPC.Account))
+	if _, err := client.CreateDBParameterGroup(ctx, &rds.CreateDBParameterGroupInput{
+		DBParameterGroupName: &d.Identifier, DBParameterGroupFamily: aws.String("mysql8.4"), Description: aws.String("strict"),
 	}); err != nil {
+		return fmt.Errorf("create DB parameter group %s: %w", d.Identifier, err)
+	}
+	if _, err := client.ModifyDBParameterGroup(ctx, &rds.ModifyDBParameterGroupInput{
+		DBParameterGroupName: &d.Identifier,
+		Parameters: []rdstypes.Parameter{{
+			ParameterName: aws.String("max_connect_errors"), ParameterValue: aws.String("1"), ApplyMethod: rdstypes.ApplyMethodImmediate,
+		}},
+	}); err != nil {
+		return fmt.Errorf("modify DB parameter group %s: %w", d.Identifier, err)
+	}
+	return nil
+}
+
+// createInstance makes an instance with what is special about it, and what all have.
+func (c *Cloud) createInstance(ctx context.Context, d Database, in *rds.CreateDBInstanceInput) error {
+	in.DBInstanceIdentifier, in.DBSubnetGroupName, in.VpcSecurityGroupIds = &d.Identifier, &d.Identifier, []string{d.SecurityGroup}
+	in.DBInstanceClass, in.AllocatedStorage = aws.String("db.t4g.micro"), aws.Int32(20)
+	in.MasterUsername, in.MasterUserPassword = aws.String(masterUser), aws.String(masterPassword)
+	in.PubliclyAccessible = aws.Bool(false)
+	if _, err := rds.NewFromConfig(c.Config(d.VPC.Account)).CreateDBInstance(ctx, in); err != nil {
 		return fmt.Errorf("create DB instance %s: %w", d.Identifier, err)
 	}
 	return nil

@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+const fivetran = "834469178297"
+
+func TestAfterTheFailoverOfAClusterTheVendorWritesToTheNewWriter(t *testing.T) {
+	s := begin(t)
+	database, err := cloud.NewAurora(s.ctx, s.vpc(stage.Customer), "orders-aurora")
+	s.check(err)
+	s.check(cloud.Fill(s.ctx, database))
+	execution := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "fivetran"}`, database.Identifier))
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(fivetran), handoff)
+	s.decides(connection.Accept, endpoint)
+	output := execution.succeeds()
+	client := s.client(endpoint, handoff)
+	s.readsOrders(client)
+
+	before := s.addresses(database)
+	_, err = s.databases().FailoverDBCluster(s.ctx, &rds.FailoverDBClusterInput{DBClusterIdentifier: &database.Identifier})
+	s.check(err)
+	s.await("the cluster's endpoint to lead to the reader", func() bool { return !slices.Equal(s.addresses(database), before) })
+	s.await("the vendor to write again", func() bool { return s.inserts(client, "(4, 'tray', 1)") == nil })
+
+	// The old writer is a reader now, and answers as well: that must not bring it back.
+	writer := s.addresses(database)
+	s.await("the new writer to be the only target", func() bool { return slices.Equal(s.targets(output), writer) })
+	s.lookedAt(output, func() {
+		if targets := s.targets(output); !slices.Equal(targets, writer) {
+			s.Fatalf("the targets are %v, and the writer is %v", targets, writer)
+		}
+	})
+}
+
+func TestAVendorReadsThroughAProxyWhoseAddressesChange(t *testing.T) {
+	s := begin(t)
+	behind := s.database("orders-behind", singleAZ)
+	proxy, err := cloud.NewProxy(s.ctx, behind, "orders-proxy")
+	s.check(err)
+	execution := s.starts(fmt.Sprintf(`{"database": %q, "name": "acme", "principals": [%q]}`, proxy.Identifier, partner))
+	handoff := s.handoff(proxy)
+	endpoint := s.connects(s.vpc(partner), handoff)
+	s.decides(connection.Accept, endpoint)
+	output := execution.succeeds()
+	before := s.interfaces(proxy)
+	s.await("all of the proxy's addresses to be targets", func() bool { return slices.Equal(s.targets(output), before) })
+	client := s.client(endpoint, handoff)
+	s.readsOrders(client)
+
+	_, err = s.databases().ModifyDBInstance(s.ctx, &rds.ModifyDBInstanceInput{
+		DBInstanceIdentifier: &behind.Identifier, DBInstanceClass: new("db.m6g.large"), ApplyImmediately: new(true),
+	})
+	s.check(err)
+	s.await("the proxy to give an address up", func() bool {
+		now := s.interfaces(proxy)
+		return slices.ContainsFunc(before, func(address string) bool { return !slices.Contains(now, address) })
+	})
+	s.await("the proxy's new addresses to be the targets", func() bool { return slices.Equal(s.targets(output), s.interfaces(proxy)) })
+	s.readsOrders(client)
+}
+
+func TestAMySQLServerSeesNoBrokenConnectionsAndBlocksNoHost(t *testing.T) {
+	s := begin(t)
+	database, err := cloud.NewMySQL(s.ctx, s.vpc(stage.Customer), "orders-mysql")
+	s.check(err)
+	execution := s.starts(fmt.Sprintf(
+		`{"database": %q, "vendor": "tidb-cloud", "vendorAccount": %q, "vendorAvailabilityZoneIds": ["euc1-az2", "euc1-az3"]}`, database.Identifier, partner))
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(partner), handoff)
+	s.decides(connection.Accept, endpoint)
+	output := execution.succeeds()
+	client := s.client(endpoint, handoff)
+	_, err = cloud.LogIn(s.ctx, client)
+	s.check(err)
+
+	groups, err := s.balancers().DescribeTargetGroups(s.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{output.Resources.TargetGroupARN}})
+	s.check(err)
+	if port := *groups.TargetGroups[0].HealthCheckPort; port != "1" {
+		s.Errorf("health checks go to port %s", port)
+	}
+	s.lookedAt(output, func() {
+		if _, err := cloud.LogIn(s.ctx, client); err != nil {
+			s.Fatal(err)
+		}
+	})
+}
+
+func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-shared", singleAZ)
+	begun := []execution{
+		s.exposes(database),
+		s.starts(fmt.Sprintf(`{"database": %q, "name": "acme", "principals": [%q]}`, database.Identifier, partner)),
+	}
+	var outputs []output
+	for n, consumer := range []struct{ name, account string }{{"PushMetrics", stage.PushMetrics}, {"acme", partner}} {
+		handoff, err := stage.ReadHandoff(s.hears(mail, "the database "+database.Identifier+", for "+consumer.name+"\n"))
+		s.check(err)
+		endpoint := s.connects(s.vpc(consumer.account), handoff)
+		s.decides(connection.Accept, endpoint)
+		outputs = append(outputs, begun[n].succeeds())
+		s.readsOrders(s.client(endpoint, handoff))
+	}
+
+	rules := outputs[0].Resources.SecurityGroupRuleIDs
+	if others := outputs[1].Resources.SecurityGroupRuleIDs; len(rules) == 0 || !slices.Equal(rules, others) {
+		s.Fatalf("the one has the rules %v and the other %v", rules, others)
+	}
+	out, err := s.network().DescribeSecurityGroupRules(s.ctx, &ec2.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: rules})
+	s.check(err)
+	for _, rule := range out.SecurityGroupRules {
+		for _, o := range outputs {
+			if !slices.ContainsFunc(rule.Tags, func(t types.Tag) bool { return *t.Key == owned.RuleTag(o.Exposure) }) {
+				s.Errorf("the rule %s has no tag of %s: %v", *rule.SecurityGroupRuleId, o.Exposure, rule.Tags)
+			}
+		}
+	}
+}
+
+// lookedAt calls check until the sync has looked at an exposure three times more.
+func (s story) lookedAt(o output, check func()) {
+	s.Helper()
+	before := s.callsUntilNow()
+	s.await("ticks of the sync", func() bool {
+		check()
+		return len(s.calls(before, func(c call) bool {
+			return c.Session == "rdslink-ip-sync" && c.Action == "DescribeTargetHealth" && c.about(o.names()...)
+		})) >= 3
+	})
+}
+
+// addresses are those that a database's name has in its VPC, sorted.
+func (s story) addresses(database stage.Database) []string {
+	s.Helper()
+	found, err := cloud.Lookup(s.ctx, database.Application().Place, database.Host)
+	s.check(err)
+	var addresses []string
+	for _, a := range found {
+		addresses = append(addresses, a.String())
+	}
+	slices.Sort(addresses)
+	return addresses
+}
+
+// interfaces are the addresses of all network interfaces in a database's security group, sorted.
+func (s story) interfaces(database stage.Database) []string {
+	s.Helper()
+	out, err := s.network().DescribeNetworkInterfaces(s.ctx, &ec2.DescribeNetworkInterfacesInput{
+		Filters: []types.Filter{{Name: new("group-id"), Values: []string{database.SecurityGroup}}},
+	})
+	s.check(err)
+	var addresses []string
+	for _, i := range out.NetworkInterfaces {
+		addresses = append(addresses, *i.PrivateIpAddress)
+	}
+	slices.Sort(addresses)
+	return addresses
+}
+
+// targets are the addresses to which an exposure's load balancer sends new connections, sorted.
+func (s story) targets(o output) []string {
+	s.Helper()
+	out, err := s.balancers().DescribeTargetHealth(s.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &o.Resources.TargetGroupARN})
+	s.check(err)
+	var addresses []string
+	for _, d := range out.TargetHealthDescriptions {
+		if d.TargetHealth.State != elbtypes.TargetHealthStateEnumDraining {
+			addresses = append(addresses, *d.Target.Id)
+		}
+	}
+	slices.Sort(addresses)
+	return addresses
+}
+
+func (s story) balancers() *elb.Client { return elb.NewFromConfig(cloud.Config(stage.Customer)) }
