@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,19 +174,20 @@ func TestRelayHoldsAClientUntilThereIsAWriter(t *testing.T) {
 	c := newCloud(t)
 	s := c.started(t)
 	s.Stop()
-	asked := make(chan struct{}, 1)
+	asked, serves := make(chan struct{}, 1), new(atomic.Bool)
 	c.relay(t, standby, func() (string, netip.AddrPort, bool) {
 		select {
 		case asked <- struct{}{}:
 		default:
 		}
-		return endpoint, primary, true
+		return endpoint, primary, serves.Load()
 	})
 	go func() {
 		<-asked
 		if err := s.Start(context.Background(), vpc, primary); err != nil {
 			t.Error(err)
 		}
+		serves.Store(true)
 	}()
 	if _, err := c.connect(t, standby, client{name: proxyName}); err != nil {
 		t.Error(err)
