@@ -1,0 +1,128 @@
+package iam
+
+import (
+	"bytes"
+	"compress/gzip"
+	_ "embed"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed reference.json.gz
+var packed []byte
+
+// ResourceType is a type of resource that an action can be allowed for.
+type ResourceType struct {
+	Name string
+	ARN  string   // a pattern with ${Partition} and its like, and .* for the rest
+	Keys []string // condition keys
+}
+
+// Action is one action of the Service Authorization Reference.
+type Action struct {
+	Name      string // as AWS spells it where keys_*.go does, else as asked
+	Resources []ResourceType
+	Keys      []string // condition keys of the action, whatever its resource
+}
+
+type service struct {
+	Actions   map[string][]string // names of resource types by name of action in lower case
+	Resources map[string]struct {
+		ARNs []string
+		Keys []string
+	}
+}
+
+// reference has the actions by their names in lower case, such as ec2:createtags.
+var reference = sync.OnceValue(func() map[string]Action {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		panic(err) // the embedded file is broken
+	}
+	var services map[string]service
+	if err := json.NewDecoder(z).Decode(&services); err != nil {
+		panic(err)
+	}
+	actions := map[string]Action{}
+	for prefix, s := range services {
+		for name, types := range s.Actions {
+			action := Action{Name: prefix + ":" + name}
+			for _, t := range types {
+				action.Resources = append(action.Resources, s.resourceType(prefix, t))
+			}
+			actions[action.Name] = action
+		}
+	}
+	for _, row := range actionKeys {
+		row.addTo(actions)
+	}
+	return actions
+})
+
+func (s service) resourceType(prefix, name string) ResourceType {
+	t := ResourceType{Name: name, ARN: s.Resources[name].ARNs[0], Keys: s.Resources[name].Keys}
+	if exact, ok := exactARNs[prefix+" "+name]; ok {
+		t.ARN = exact
+	}
+	return t
+}
+
+// names are the actions of the reference in order.
+var names = sync.OnceValue(func() []string {
+	all := make([]string, 0, len(reference()))
+	for name := range reference() {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+})
+
+// Lookup finds an action by its name in any case.
+func Lookup(action string) (Action, bool) {
+	found, ok := reference()[strings.ToLower(action)]
+	if ok && found.Name == strings.ToLower(found.Name) {
+		found.Name = action
+	}
+	return found, ok
+}
+
+// Expand lists the actions of the reference that a pattern such as kms:GenerateDataKey* covers, in lower case.
+func Expand(pattern string) []string {
+	p := glob(strings.ToLower(pattern))
+	var covered []string
+	for _, name := range names() {
+		if p.matches(name) {
+			covered = append(covered, name)
+		}
+	}
+	return covered
+}
+
+// ResourceType finds which of the action's types of resource an ARN is: of several that fit, the one that says most.
+func (a Action) ResourceType(arn string) (ResourceType, bool) {
+	var best ResourceType
+	for _, t := range a.Resources {
+		if arnPattern(t.ARN).MatchString(arn) && len(t.ARN) > len(best.ARN) {
+			best = t
+		}
+	}
+	return best, best.ARN != ""
+}
+
+var (
+	variable    = regexp.MustCompile(`\$\{[^}]*\}`)
+	arnPatterns sync.Map
+)
+
+// arnPattern makes a regular expression of a reference's ARN. A variable is one segment: the reference has no other use for it.
+func arnPattern(arn string) *regexp.Regexp {
+	if known, ok := arnPatterns.Load(arn); ok {
+		return known.(*regexp.Regexp)
+	}
+	pattern := regexp.MustCompile("^" + variable.ReplaceAllString(arn, "[^:]*") + "$")
+	arnPatterns.Store(arn, pattern)
+	return pattern
+}
