@@ -20,7 +20,7 @@ cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test lint local local-down local-env synth bootstrap deploy start approve reject functions app tools-run tools-check clean
+.PHONY: help check demo test bench lint local local-down local-env synth bootstrap deploy start approve reject functions app tools-run tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: check tools-run tools-check functions build/bin/infra build/bin/local ## e
 	$(phase) "go vet" go vet ./...
 	$(phase) "lint" $(MAKE) --silent lint
 	$(phase) "go test" go test -timeout 15m ./...
+
+bench: check tools-run build/.bench functions build/bin/infra build/bin/local build/bin/bench ## measure sizes, starts, memory and AWS calls on a local cloud, beside the documented sync in Python
+	@build/bin/bench
 
 lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
 	build/bin/golangci-lint run --allow-parallel-runners ./...
@@ -87,6 +90,8 @@ build/bin/local: build/.modules FORCE
 	$(phase) "build the local cloud" go build -o $@ ./local
 build/bin/demo: build/.modules FORCE
 	$(phase) "build the demo" go build -o $@ ./local/demo
+build/bin/bench: build/.modules FORCE
+	$(phase) "build the benchmark" go build -o $@ ./local/bench
 FORCE:
 
 # Before anything is built or fetched.
@@ -108,6 +113,9 @@ build/.ministack: tools/ministack.txt
 	@touch $@
 build/.aws: tools/aws.txt
 	$(phase) "install the AWS CLI, cfn-lint" tools/install-python build/aws $<
+	@touch $@
+build/.bench: tools/bench.txt
+	$(phase) "install boto3, for the benchmark" tools/install-python build/bench $<
 	@touch $@
 build/bin/golangci-lint-v2.15.0:
 	$(phase) "install golangci-lint" env GOBIN=$(CURDIR)/build/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

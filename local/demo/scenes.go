@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -106,9 +105,6 @@ func (d *demo) execute(ctx context.Context) error {
 	return nil
 }
 
-// request is how the operators' message names the exposure and the endpoint.
-var request = regexp.MustCompile(`asks to connect to (\S+) \((vpce-[0-9a-f]+)\)`)
-
 // connectAsVendor lets the vendor act on nothing but the message.
 func (d *demo) connectAsVendor(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -134,12 +130,8 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("The operators' topic published:\n%s\n\n", indent(pending))
-	m := request.FindStringSubmatch(pending)
-	if m == nil {
-		return fmt.Errorf("the message does not say which exposure the request is for: %s", pending)
-	}
-	d.exposure = m[1]
-	return nil
+	d.exposure, err = stage.ReadRequest(pending)
+	return err
 }
 
 // decide puts the approver's decision on the bus, as anybody with the permission would.

@@ -121,6 +121,17 @@ func ReadHandoff(message string) (Handoff, error) {
 	return Handoff{ServiceName: said["service name"], Port: port, ServerName: said["TLS server name"], ZoneIDs: strings.Split(said["zone ids"], ", ")}, nil
 }
 
+var request = regexp.MustCompile(`asks to connect to (\S+) \((vpce-[0-9a-f]+)\)`)
+
+// ReadRequest reads, in the operators' message about a request, which exposure it is for.
+func ReadRequest(message string) (exposure string, err error) {
+	m := request.FindStringSubmatch(message)
+	if m == nil {
+		return "", fmt.Errorf("read request: the message does not say which exposure it is for: %s", message)
+	}
+	return m[1], nil
+}
+
 // Endpoint is a vendor's interface endpoint.
 type Endpoint struct {
 	ID  string

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestJudge(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*function)
+		want   string
+	}{
+		"at the limits":           {func(*function) {}, ""},
+		"a zip too big":           {func(f *function) { f.zip = 6.01 }, "over the limit: 01-look: zip of 6.01 MB"},
+		"slow most of the time":   {func(f *function) { f.starts = durations{21e6, 21e6, 1e6} }, "over the limit: 01-look: start of 21.0 ms"},
+		"slow once":               {func(f *function) { f.starts = durations{90e6, 1e6, 1e6} }, ""},
+		"memory at the start":     {func(f *function) { f.begun = 41 }, "over the limit: 01-look: memory of 41.0 MB"},
+		"memory after it served":  {func(f *function) { f.served = 40.5 }, "over the limit: 01-look: memory of 40.5 MB"},
+		"more than one thing off": {func(f *function) { f.zip, f.served = 7, 50 }, "over the limit: 01-look: zip of 7.00 MB, memory of 50.0 MB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &function{folder: "01-look", zip: 6, starts: durations{20 * time.Millisecond}, begun: 40, served: 40}
+			row.change(f)
+			got := ""
+			if err := (&bench{functions: []*function{f}}).judge(); err != nil {
+				got = err.Error()
+			}
+			if got != row.want {
+				t.Errorf("judged %q, want %q", got, row.want)
+			}
+		})
+	}
+}
