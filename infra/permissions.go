@@ -43,9 +43,11 @@ func permissions(r *resources) map[string][]grant {
 		resolvers = r.arn("lambda", "function:rdslink-resolver-*")
 		schedules = r.arn("scheduler", "schedule/"+scheduleGroup+"/*")
 
+		// The registry's key, through DynamoDB alone.
+		decrypt  = grant{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}, conditions: through(r, "dynamodb")}
 		registry = []grant{
 			{actions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, resources: []string{table}},
-			{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}},
+			decrypt,
 		}
 		registryItems   = grant{actions: []string{"dynamodb:PutItem"}, resources: []string{table}}
 		registryIndexes = grant{actions: []string{"dynamodb:Query", "dynamodb:Scan"}, resources: []string{table, table + "/index/*"}}
@@ -64,7 +66,7 @@ func permissions(r *resources) map[string][]grant {
 		publish = func(topic string) grant {
 			return grant{actions: []string{"sns:Publish"}, resources: []string{topic}}
 		}
-		encrypt = grant{actions: []string{"kms:Decrypt", "kms:GenerateDataKey*"}, resources: []string{*r.key.KeyArn()}}
+		encrypt = grant{actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, resources: []string{*r.key.KeyArn()}, conditions: through(r, "sns")}
 	)
 	return map[string][]grant{
 		"gather-rds-details": with(registry,
@@ -114,7 +116,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"ec2:CreateVpcEndpointServiceConfiguration"}, resources: []string{vpces}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateTags"}, resources: []string{vpces}, conditions: tagsAtBirth("ec2:CreateAction", "CreateVpcEndpointServiceConfiguration")},
 			grant{actions: []string{"ec2:ModifyVpcEndpointServiceConfiguration", "ec2:CreateVpcEndpointConnectionNotification", "ec2:ModifyVpcEndpointConnectionNotification"}, resources: []string{vpces}, conditions: changesOurs},
-			grant{actions: []string{"vpce:AllowMultiRegion"}, resources: anywhere},
+			grant{actions: []string{"vpce:AllowMultiRegion"}, resources: []string{vpces}},
 		),
 		"allow-principals": with(registry,
 			grant{actions: []string{"ec2:DescribeVpcEndpointServicePermissions", "ec2:ModifyVpcEndpointServicePermissions"}, resources: []string{vpces}, conditions: changesOurs},
@@ -141,7 +143,7 @@ func permissions(r *resources) map[string][]grant {
 		"ip-sync": with(registry, append(sync, registryIndexes)...),
 		"observer": with(registry, registryIndexes, publish(*r.operators.TopicArn()), encrypt,
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
-			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}},
+			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{"StringEquals": map[string]any{"events:detail-type": observed}}},
 			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("ip-sync")}},
 			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
@@ -154,7 +156,7 @@ func permissions(r *resources) map[string][]grant {
 		),
 		"on-stack-change": {
 			{actions: []string{"dynamodb:Scan"}, resources: []string{table}},
-			{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}},
+			decrypt,
 			{actions: []string{"lambda:GetFunction", "lambda:ListTags", "lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}},
 			resolverCode,
 		},
@@ -169,6 +171,11 @@ func with(shared []grant, own ...grant) []grant {
 // tagsAtBirth allows tagging only as a part of the creating actions.
 func tagsAtBirth(key string, creating ...string) map[string]any {
 	return map[string]any{"StringEquals": map[string]any{key: creating}}
+}
+
+// through allows the use of a key by a service on the role's behalf, and by the role's own calls not.
+func through(r *resources, service string) map[string]any {
+	return map[string]any{"StringEquals": map[string]any{"kms:ViaService": service + "." + *r.stack.Region() + ".amazonaws.com"}}
 }
 
 // passedTo allows handing a role to one service only.

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/rdslink/rdslink/local/access"
 	"github.com/rdslink/rdslink/local/delivery"
 	"github.com/rdslink/rdslink/local/ec2"
 	"github.com/rdslink/rdslink/local/elb"
@@ -103,12 +104,15 @@ func build(ctx context.Context, o options, run string) (*cloud, error) {
 	}
 	vpcs := ec2.New(w, n)
 	n.SetResolver(vpcs.Records())
-	if err := ownNetworking(door, w, n, vpcs, o, run); err != nil {
+	c := clients{o.endpoint(), m.URL, o.Region}
+	balancers, err := ownNetworking(door, w, n, vpcs, o, run)
+	if err != nil {
 		return nil, err
 	}
-	if err := ownAutomation(door, w, n, vpcs, clients{o.endpoint(), m.URL, o.Region}, o); err != nil {
+	if err := ownAutomation(door, w, n, vpcs, c, o); err != nil {
 		return nil, err
 	}
+	door.Decide = access.New(w, vpcs, balancers, c.records).Decide
 	door.Tunnel = &front.Tunnel{World: w, VPCs: vpcs, Network: n}
 	return &cloud{door, m}, nil
 }
@@ -123,10 +127,10 @@ func startMiniStack(ctx context.Context, o options, run string) (*ministack.Serv
 }
 
 // ownNetworking gives the door what the world's lock guards: EC2, load balancers and databases.
-func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, o options, run string) error {
+func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, o options, run string) (*elb.Service, error) {
 	postgreSQL, err := postgres.Install(n, postgresBinaries(o.Tools), filepath.Join(run, "postgres"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	balancers := elb.New(w, n, vpcs)
 	vpcs.SetLoadBalancers(balancers)
@@ -134,7 +138,7 @@ func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	door.Handle("/_local/ca.pem", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(postgreSQL.CA())
 	}))
-	return errors.Join(
+	return balancers, errors.Join(
 		door.Own("ec2", "ec2", w.Locked(vpcs.Operations())),
 		door.Own("elasticloadbalancing", "elbv2", w.Locked(balancers.Operations())),
 		door.Own("rds", "rds", w.Locked(databases.Operations())),
@@ -152,7 +156,7 @@ func postgresBinaries(tools string) string {
 
 // ownAutomation gives the door what acts by itself: state machines, schedules, and deliveries to functions.
 func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, c clients, o options) error {
-	deliveries := delivery.New(w, c.invoke, c.config)
+	deliveries := delivery.New(w, c.invoke, c.config, c.records)
 	deliveries.Refused = func(r delivery.Refusal) { door.Log.Add(refusalEntry(r)) }
 	deliveries.Disturb = func(i delivery.Invocation) delivery.Disturbance {
 		return disturbance(door.Fault(context.Background(), deliveryCall(i)))

@@ -64,9 +64,9 @@ type Delivery struct {
 }
 
 // New makes a delivery. config makes the configuration of SDK clients that act as a role, or as an account's root when the role is
-// empty.
-func New(w *model.World, invoke Invoker, config func(account, roleARN, session string) aws.Config) *Delivery {
-	sdk := &sdk{config}
+// empty; records that of clients which write past the door what AWS itself writes.
+func New(w *model.World, invoke Invoker, config func(account, roleARN, session string) aws.Config, records func(account string) aws.Config) *Delivery {
+	sdk := &sdk{config, records}
 	return &Delivery{world: w, invoke: invoke, functions: sdk, outlets: sdk}
 }
 
@@ -90,8 +90,9 @@ var principals = map[string]string{
 	"sns":    "sns.amazonaws.com",
 }
 
-// ServeHTTP takes over a delivery to a function: POST {"kind":"events"|"sns","account","region","source","target","payload"}, with
-// the ARN of the rule or topic as source, that of the function as target, and the payload in base64.
+// ServeHTTP takes over a delivery to a function, or of a rule to a topic: POST {"kind":"events"|"sns","account","region","source",
+// "target","payload"}, with the ARN of the rule or topic as source, that of the function or topic as target, and the payload in
+// base64.
 func (d *Delivery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var handed struct {
 		Kind, Account, Region, Source, Target string
@@ -103,13 +104,19 @@ func (d *Delivery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	principal, known := principals[handed.Kind]
 	account := accountOf(handed.Target)
-	if !known || !strings.Contains(handed.Target, ":function:") || account == "" {
-		http.Error(w, fmt.Sprintf("deliver %s to %q: unknown kind or no function", handed.Kind, handed.Target), http.StatusBadRequest)
+	switch {
+	case known && account != "" && strings.Contains(handed.Target, ":function:"):
+		d.Invoke(Invocation{
+			Account: account, FunctionARN: handed.Target, Payload: handed.Payload, Principal: principal, SourceARN: handed.Source,
+		})
+	case handed.Kind == "events" && strings.HasPrefix(handed.Target, "arn:aws:sns:"):
+		d.Notify(model.Notification{
+			TopicARN: handed.Target, Service: principal, SourceARN: handed.Source, Account: handed.Account, Message: string(handed.Payload),
+		})
+	default:
+		http.Error(w, fmt.Sprintf("deliver %s to %q: unknown kind, or neither function nor topic", handed.Kind, handed.Target), http.StatusBadRequest)
 		return
 	}
-	d.Invoke(Invocation{
-		Account: account, FunctionARN: handed.Target, Payload: handed.Payload, Principal: principal, SourceARN: handed.Source,
-	})
 	w.WriteHeader(http.StatusAccepted)
 }
 

@@ -37,6 +37,10 @@ func (d *Delivery) notify(ctx context.Context, n model.Notification) error {
 	}
 	if keyARN != "" {
 		wanted.resource = keyARN
+		if n.Service == "events.amazonaws.com" {
+			// EventBridge does not tell the key for whom: docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-sns-encrypted
+			wanted.sourceARN, wanted.sourceAccount = "", ""
+		}
 		for _, wanted.action = range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
 			if err := allow(keyPolicy, wanted); err != nil {
 				return err

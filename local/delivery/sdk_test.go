@@ -48,13 +48,14 @@ func newSDK(t *testing.T, answers map[string]string) (*sdk, *endpoint) {
 	e := &endpoint{answers: answers}
 	server := httptest.NewServer(e)
 	t.Cleanup(server.Close)
-	return &sdk{func(account, roleARN, _ string) aws.Config {
+	config := func(account, roleARN, _ string) aws.Config {
 		access := account
 		if roleARN != "" {
 			access = "ASIAROLE"
 		}
 		return aws.Config{Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider(access, "s", "")}
-	}}, e
+	}
+	return &sdk{config, func(account string) aws.Config { return config(account, "", "") }}, e
 }
 
 func TestSettings(t *testing.T) {

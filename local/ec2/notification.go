@@ -45,6 +45,15 @@ func (n *notification) source() string {
 	return "vpc-endpoint/" + n.endpoint
 }
 
+// NotificationService is the endpoint service that a connection notification is of.
+func (s *Service) NotificationService(account, id string) (serviceID string, ok bool) {
+	n, ok := s.notifications.of(account, id)
+	if !ok {
+		return "", false
+	}
+	return n.service, true
+}
+
 // notify tells the topics of an event. AWS does not document the message's body: this one is made up, and nothing may read it.
 func (s *Service) notify(event string, e *endpoint) {
 	if s.world.Notify == nil {

@@ -96,6 +96,19 @@ func appendOwn[T resource](all table[resource], rows table[T], account string) t
 	return all
 }
 
+// Tags are the tags of one of an account's resources; false if there is no such resource.
+func (s *Service) Tags(account, id string) (map[string]string, bool) {
+	row, ok := s.taggable(account).find(id)
+	if !ok {
+		return nil, false
+	}
+	tags := map[string]string{}
+	for _, tag := range row.shared().tags {
+		tags[*tag.Key] = aws.ToString(tag.Value)
+	}
+	return tags, true
+}
+
 // toTag finds the resources of a CreateTags or DeleteTags; one that does not exist fails the call for all.
 func (s *Service) toTag(ctx context.Context, ids []string) (table[resource], error) {
 	all := s.taggable(wire.CallerOf(ctx).Account)

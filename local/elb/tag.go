@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -68,6 +69,19 @@ func (s *Service) describeTags(ctx context.Context, in *elb.DescribeTagsInput) (
 		out.TagDescriptions = append(out.TagDescriptions, types.TagDescription{ResourceArn: &arn, Tags: slices.Clone(*t)})
 	}
 	return out, nil
+}
+
+// Tags are the tags of one of an account's resources; false if there is no such resource.
+func (s *Service) Tags(account, arn string) (map[string]string, bool) {
+	t, err := s.tagsOf(wire.WithCaller(context.Background(), wire.Caller{Account: account}), arn)
+	if err != nil {
+		return nil, false
+	}
+	all := map[string]string{}
+	for _, tag := range *t {
+		all[*tag.Key] = aws.ToString(tag.Value)
+	}
+	return all, true
 }
 
 // tagsOf finds the tags of any kind of resource.

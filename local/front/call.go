@@ -74,6 +74,8 @@ type asked struct {
 	Call
 	service *wire.Service // how the service speaks
 	request *wire.Request // nil when the service has no model here
+
+	permissions []Permission // what Decide says
 }
 
 // read finds out what r asks of the service; body is r's body.

@@ -19,8 +19,8 @@ import (
 
 // Door serves the API's port.
 type Door struct {
-	// Decide says whether a call is allowed; its error is the answer. Nil allows everything.
-	Decide func(context.Context, Call) error
+	// Decide says what a call needs and whether it is allowed; its error is the answer. Nil allows everything.
+	Decide func(context.Context, Call) ([]Permission, error)
 	// Fault says what goes wrong with a call.
 	Fault func(context.Context, Call) Fault
 	// Log has every call.
@@ -120,13 +120,20 @@ func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 		err = readErr
 	}
 	rec := &recorder{ResponseWriter: w}
-	defer func() { d.Log.add(a.Call, rec, time.Since(a.Time)) }()
+	defer func() { d.Log.add(a, rec, time.Since(a.Time)) }()
 	if err != nil {
 		a.service.Refuse(rec, a.ID, err)
 		return
 	}
 	r = r.WithContext(wire.WithCaller(r.Context(), caller))
-	d.serve(rec, r, a, d.Fault(r.Context(), a.Call))
+	fault := d.Fault(r.Context(), a.Call)
+	if d.Decide != nil && fault.Kind != Drop && fault.Kind != Throttle && fault.Kind != Deny {
+		if a.permissions, err = d.Decide(r.Context(), a.Call); err != nil {
+			a.service.Refuse(rec, a.ID, err)
+			return
+		}
+	}
+	d.serve(rec, r, a, fault)
 }
 
 // serve answers a call with the fault that it meets.
@@ -154,15 +161,10 @@ func (d *Door) serve(w *recorder, r *http.Request, a asked, f Fault) {
 }
 
 func (d *Door) answer(w http.ResponseWriter, r *http.Request, a asked) {
-	if d.Decide != nil {
-		if err := d.Decide(r.Context(), a.Call); err != nil {
-			a.service.Refuse(w, a.ID, err)
-			return
-		}
-	}
 	forward := func(w http.ResponseWriter, r *http.Request) { d.proxy.ServeHTTP(w, r) }
 	p := d.parts[a.Service]
 	switch {
+	case refuseForeignSources(w, a):
 	case p == nil:
 		forward(w, r)
 	case d.wraps[a.Service] != nil:

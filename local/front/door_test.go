@@ -197,9 +197,9 @@ func post(t *testing.T, url, body string, want int) {
 func TestAPermissionIsAskedForBeforeTheCallAndItsRefusalIsTheAnswer(t *testing.T) {
 	ctx, c := context.Background(), newCloud(t)
 	var asked []front.Call
-	c.Decide = func(_ context.Context, call front.Call) error {
+	c.Decide = func(_ context.Context, call front.Call) ([]front.Permission, error) {
 		asked = append(asked, call)
-		return front.Denied(call)
+		return []front.Permission{{Action: call.Action}}, front.Denied(call)
 	}
 	observer := c.as(identity.Credentials(role, "observer"))
 	in := &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:eu-central-1:111122223333:operators"), Message: aws.String("m")}

@@ -133,17 +133,22 @@ func throttled(service string) *wire.Error {
 // Denied is how a service says that an identity policy does not allow a call
 // (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
 func Denied(c Call) *wire.Error {
-	message := fmt.Sprintf("User: %s is not authorized to perform: %s:%s because no identity-based policy allows the %s:%s action",
-		c.Caller.ARN, c.Service, c.Action, c.Service, c.Action)
-	switch c.Service {
+	action := c.Service + ":" + c.Action
+	return AccessDenied(c.Service, fmt.Sprintf("User: %s is not authorized to perform: %s because no identity-based policy allows the %s action", c.Caller.ARN, action, action))
+}
+
+// AccessDenied is how a service codes and words that a call is not allowed.
+func AccessDenied(service, message string) *wire.Error {
+	e := &wire.Error{Code: "AccessDeniedException", Message: message}
+	switch service {
 	case "ec2":
-		return &wire.Error{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message, Status: http.StatusForbidden}
+		e = &wire.Error{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message, Status: http.StatusForbidden}
 	case "s3", "elasticloadbalancing", "rds", "iam", "sts", "cloudformation":
-		return &wire.Error{Code: "AccessDenied", Message: message, Status: http.StatusForbidden}
+		e.Code, e.Status = "AccessDenied", http.StatusForbidden
 	case "sns":
-		return &wire.Error{Code: "AuthorizationError", Message: message, Status: http.StatusForbidden}
+		e.Code, e.Status = "AuthorizationError", http.StatusForbidden
 	case "lambda", "scheduler":
-		return &wire.Error{Code: "AccessDeniedException", Message: message, Status: http.StatusForbidden}
+		e.Status = http.StatusForbidden
 	}
-	return wire.Errorf("AccessDeniedException", "%s", message)
+	return e
 }

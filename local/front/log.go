@@ -22,6 +22,20 @@ type Entry struct {
 	Status    int       `json:"status"` // 0: the caller never heard
 	Error     string    `json:"error,omitempty"`
 	Millis    float64   `json:"millis"`
+
+	Permissions []Permission `json:"permissions,omitempty"`
+}
+
+// Permission is one thing that a call had to be allowed, and what allowed or refused it.
+type Permission struct {
+	Role     string              `json:"role,omitempty"` // ARN of the role that needs it; empty for an account's root or a service
+	Action   string              `json:"action"`
+	Resource string              `json:"resource"` // an ARN, or * for an action without resource types
+	Context  map[string][]string `json:"context,omitempty"`
+	Allows   []string            `json:"allows,omitempty"`  // the statements that allowed it
+	Refused  string              `json:"refused,omitempty"` // why not, in AWS's words
+	// Implied says where AWS documents that it needs this beside the action that was called.
+	Implied string `json:"implied,omitempty"`
 }
 
 // Log is what happened, in the order in which it ended.
@@ -30,11 +44,11 @@ type Log struct {
 	entries []Entry
 }
 
-func (l *Log) add(c Call, r *recorder, took time.Duration) {
+func (l *Log) add(c asked, r *recorder, took time.Duration) {
 	l.Add(Entry{
 		Time: c.Time, Account: c.Caller.Account, Caller: c.Caller.ARN, Role: c.Caller.Role, Session: c.Session(),
 		Service: c.Service, Action: c.Action, Resources: c.Resources(),
-		Status: r.status, Error: r.code(), Millis: float64(took.Microseconds()) / 1000,
+		Status: r.status, Error: r.code(), Millis: float64(took.Microseconds()) / 1000, Permissions: c.permissions,
 	})
 }
 

@@ -158,6 +158,11 @@ def deliver_event(function, payload):
     deliver("events", rule["Arn"], function, payload, deadLetter=dead_letter)
 
 
+def deliver_event_to_topic(topic, payload):
+    rule, _ = current_rule.get()
+    deliver("events", rule["Arn"], topic, payload)
+
+
 def start_execution(machine, payload):
     call_front("states", "POST", "/", {"stateMachineArn": machine, "input": payload}, {"X-Amz-Target": "AWSStepFunctions.StartExecution"})
 
@@ -169,6 +174,7 @@ def deliver_notification(function, envelope, topic, subscription, *_):
 
 eventbridge._invoke_target = remember_rule
 eventbridge._dispatch_to_lambda = deliver_event
+eventbridge._dispatch_to_sns = deliver_event_to_topic
 eventbridge._dispatch_to_stepfunctions = start_execution
 sns._deliver_to_lambda = deliver_notification
 

@@ -1,0 +1,234 @@
+package access
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rdslink/rdslink/local/iam"
+)
+
+// acting says on which resources an action acts, for each action that has resource types in the Service Authorization Reference
+// (docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html) and that
+// somebody calls here.
+var acting = map[string]func(*question) ([]need, error){}
+
+func init() {
+	for _, rules := range []map[string]func(*question) ([]need, error){ec2Acting, balancerActing, databaseActing, otherActing} {
+		for action, rule := range rules {
+			acting[action] = rule
+		}
+	}
+}
+
+// one makes a rule for an action that acts on one resource.
+func one(arn func(*question) string) func(*question) ([]need, error) {
+	return func(q *question) ([]need, error) { return []need{{resource: arn(q)}}, nil }
+}
+
+var databaseActing = map[string]func(*question) ([]need, error){
+	"rds:DescribeDBInstances":    one(named("db", "DBInstanceIdentifier")),
+	"rds:DescribeDBClusters":     one(named("cluster", "DBClusterIdentifier")),
+	"rds:DescribeDBSubnetGroups": one(named("subgrp", "DBSubnetGroupName")),
+	"rds:DescribeDBParameters":   one(named("pg", "DBParameterGroupName")),
+	"rds:DescribeGlobalClusters": one(func(q *question) string {
+		return q.globalARN("rds", "global-cluster:"+orAll(q.text("GlobalClusterIdentifier")))
+	}),
+	"rds:DescribeDBProxyTargets":   one(func(q *question) string { return q.arn("rds", "target-group:*") }),
+	"rds:DescribeDBProxies":        one(proxy),
+	"rds:ListTagsForResource":      one(func(q *question) string { return q.text("ResourceName") }),
+	"rds:DescribeDBProxyEndpoints": one(func(q *question) string { return q.arn("rds", "db-proxy-endpoint:*") }),
+}
+
+// named is a resource of RDS, whose ARN ends in its name; without a name the call is about all of them.
+func named(kind, parameter string) func(*question) string {
+	return func(q *question) string {
+		name := q.text(parameter)
+		if strings.HasPrefix(name, "arn:") {
+			return name
+		}
+		return q.arn("rds", kind+":"+orAll(strings.ToLower(name)))
+	}
+}
+
+// proxy: a proxy's ARN ends in an id and not in its name, so that a policy cannot name the proxy that is asked for.
+func proxy(q *question) string { return q.arn("rds", "db-proxy:*") }
+
+func orAll(name string) string {
+	if name == "" {
+		return "*"
+	}
+	return name
+}
+
+var otherActing = map[string]func(*question) ([]need, error){
+	"dynamodb:GetItem":    items("Key"),
+	"dynamodb:PutItem":    items("Item"),
+	"dynamodb:UpdateItem": items("Key"),
+	"dynamodb:DeleteItem": items("Key"),
+	"dynamodb:Query":      one(indexed),
+	"dynamodb:Scan":       one(indexed),
+
+	"lambda:InvokeFunction":              one(function),
+	"lambda:GetFunction":                 one(function),
+	"lambda:GetFunctionConfiguration":    one(function),
+	"lambda:ListTags":                    one(taggedFunction),
+	"lambda:TagResource":                 tagFunction,
+	"lambda:UpdateFunctionCode":          one(function),
+	"lambda:UpdateFunctionConfiguration": one(function),
+	"lambda:DeleteFunction":              one(function),
+	"lambda:CreateFunction":              createFunction,
+
+	"sns:Publish":                   one(parameter("TopicArn")),
+	"sns:Subscribe":                 subscribe,
+	"sns:ListSubscriptionsByTopic":  one(parameter("TopicArn")),
+	"sns:GetTopicAttributes":        one(parameter("TopicArn")),
+	"sns:GetSubscriptionAttributes": one(subscribed),
+	"sns:SetSubscriptionAttributes": one(subscribed),
+
+	"events:PutEvents": putEvents,
+	"kms:Decrypt":      directly,
+
+	"scheduler:GetSchedule":    one(scheduleOf),
+	"scheduler:CreateSchedule": one(scheduleOf),
+	"scheduler:UpdateSchedule": one(scheduleOf),
+	"scheduler:DeleteSchedule": one(scheduleOf),
+
+	"states:StartExecution":       one(parameter("stateMachineArn")),
+	"states:ListExecutions":       one(parameter("stateMachineArn")),
+	"states:DescribeStateMachine": one(parameter("stateMachineArn")),
+	"states:DescribeExecution":    one(parameter("executionArn")),
+	"states:GetExecutionHistory":  one(parameter("executionArn")),
+	"states:StopExecution":        one(parameter("executionArn")),
+	"states:RedriveExecution":     one(parameter("executionArn")),
+
+	"cloudformation:DescribeStacks":         one(stack),
+	"cloudformation:DescribeStackResources": one(stack),
+	"servicequotas:GetServiceQuota":         one(func(q *question) string { return q.arn("servicequotas", q.text("ServiceCode")+"/"+q.text("QuotaCode")) }),
+	"sqs:SendMessage":                       one(queue),
+	"sqs:GetQueueUrl":                       one(func(q *question) string { return q.arn("sqs", q.text("QueueName")) }),
+	"sts:AssumeRole":                        one(parameter("RoleArn")),
+	"s3:GetObject":                          one(func(q *question) string { return "arn:aws:s3:::" + strings.TrimPrefix(q.Path, "/") }),
+	"iam:GetRole":                           one(func(q *question) string { return q.globalARN("iam", "role/"+q.text("RoleName")) }),
+}
+
+// parameter is a resource that the request names by its ARN.
+func parameter(name string) func(*question) string {
+	return func(q *question) string { return q.text(name) }
+}
+
+// items is a call about one item of a table. dynamodb:LeadingKeys is its partition key, which is all there is of a key here.
+func items(in string) func(*question) ([]need, error) {
+	return func(q *question) ([]need, error) {
+		keys := iam.Context{"dynamodb:LeadingKeys": nil}
+		if id := q.text(in, "id", "S"); id != "" {
+			keys["dynamodb:LeadingKeys"] = []string{id}
+		}
+		return []need{{resource: q.arn("dynamodb", "table/"+q.text("TableName")), keys: keys}}, nil
+	}
+}
+
+func indexed(q *question) string {
+	table := "table/" + q.text("TableName")
+	if index := q.text("IndexName"); index != "" {
+		table += "/index/" + index
+	}
+	return q.arn("dynamodb", table)
+}
+
+// function is what a call names by its name or ARN, maybe with a qualifier.
+func function(q *question) string {
+	name := q.text("FunctionName")
+	if strings.HasPrefix(name, "arn:") {
+		return name
+	}
+	return q.arn("lambda", "function:"+name)
+}
+
+func taggedFunction(q *question) string { return q.text("Resource") }
+
+func tagFunction(q *question) ([]need, error) {
+	return []need{{resource: taggedFunction(q), keys: requested(q.pairs("Tags"))}}, nil
+}
+
+// pairs are tags written as one object.
+func (q *question) pairs(name string) map[string]string {
+	tags := map[string]string{}
+	written, _ := q.Parameters[name].(map[string]any)
+	for key, value := range written {
+		tags[key], _ = value.(string)
+	}
+	return tags
+}
+
+func createFunction(q *question) ([]need, error) {
+	keys := requested(q.pairs("Tags"))
+	keys["lambda:VpcIds"] = nil
+	keys["lambda:SubnetIds"] = q.texts("VpcConfig", "SubnetIds")
+	keys["lambda:SecurityGroupIds"] = q.texts("VpcConfig", "SecurityGroupIds")
+	return []need{{resource: function(q), keys: keys}}, nil
+}
+
+func subscribe(q *question) ([]need, error) {
+	return []need{{resource: q.text("TopicArn"), keys: iam.Context{
+		"sns:Protocol": {q.text("Protocol")}, "sns:Endpoint": {q.text("Endpoint")},
+	}}}, nil
+}
+
+// subscribed is the topic of a subscription, whose ARN is the topic's with an id behind it.
+func subscribed(q *question) string {
+	arn := q.text("SubscriptionArn")
+	return arn[:max(strings.LastIndex(arn, ":"), 0)]
+}
+
+// putEvents needs each entry's bus for itself.
+func putEvents(q *question) ([]need, error) {
+	var found []need
+	for _, item := range q.list("Entries") {
+		entry, _ := item.(map[string]any)
+		text := func(name string) string { value, _ := entry[name].(string); return value }
+		bus := text("EventBusName")
+		switch {
+		case bus == "":
+			bus = q.arn("events", "event-bus/default")
+		case !strings.HasPrefix(bus, "arn:"):
+			bus = q.arn("events", "event-bus/"+bus)
+		}
+		found = append(found, need{resource: bus, keys: iam.Context{
+			"events:source": {text("Source")}, "events:detail-type": {text("DetailType")}, "events:eventBusInvocation": {"false"},
+		}})
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("PutEvents has no entries")
+	}
+	return found, nil
+}
+
+// directly is the use of a key by its caller, and through no service.
+func directly(q *question) ([]need, error) {
+	return []need{{resource: q.text("KeyId"), keys: iam.Context{"kms:ViaService": nil, "kms:CallerAccount": {q.Caller.Account}}}}, nil
+}
+
+func scheduleOf(q *question) string {
+	group := q.text("GroupName")
+	if group == "" {
+		group = "default"
+	}
+	return q.arn("scheduler", "schedule/"+group+"/"+q.text("Name"))
+}
+
+func stack(q *question) string {
+	name := q.text("StackName")
+	if strings.HasPrefix(name, "arn:") {
+		return name
+	}
+	return q.arn("cloudformation", "stack/"+orAll(name)+"/*")
+}
+
+// queue is named by its URL: scheme, host, account, name.
+func queue(q *question) string {
+	parts := strings.Split(q.text("QueueUrl"), "/")
+	if len(parts) < 5 {
+		return q.arn("sqs", "")
+	}
+	return "arn:aws:sqs:" + q.world.Region + ":" + parts[3] + ":" + parts[4]
+}

@@ -1,0 +1,262 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/rdslink/rdslink/local/iam"
+)
+
+// fresh is for how long what was read counts as current, unless a request is refused by it: IAM, too, takes some seconds until a
+// change is everywhere (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
+const (
+	fresh  = 10 * time.Second
+	recent = time.Second // what is younger has not changed
+)
+
+// documents reads policies and what else decisions go by from MiniStack's records.
+type documents struct {
+	records func(account string) aws.Config
+
+	reading  sync.Mutex // one reads, the others wait for what it has read
+	mu       sync.Mutex
+	forgot   time.Time
+	accounts map[string]*account
+	answers  map[string]answer
+	parsed   map[string]parsed
+}
+
+type answer struct {
+	text string
+	read time.Time
+}
+
+type parsed struct {
+	policy *iam.Policy
+	err    error
+}
+
+func newDocuments(records func(string) aws.Config) *documents {
+	return &documents{records: records, accounts: map[string]*account{}, answers: map[string]answer{}, parsed: map[string]parsed{}}
+}
+
+// account are an account's roles by ARN and managed policies by ARN.
+type account struct {
+	read     time.Time
+	roles    map[string]types.RoleDetail
+	policies map[string]string
+}
+
+// of are the policies that decide whether a principal may act on a resource.
+func (d *documents) of(ctx context.Context, p iam.Principal, action, resource string) (iam.Policies, error) {
+	var policies iam.Policies
+	if p.Role != "" {
+		var err error
+		if policies, err = d.role(ctx, p.Role); err != nil {
+			return policies, err
+		}
+	}
+	text, kind, err := d.attached(ctx, action, resource)
+	if err != nil || text == "" {
+		return policies, err
+	}
+	policies.Resource, err = d.parse(kind, resource, text)
+	// A key and a role are nobody's but for their own policy.
+	policies.Sole = kind == iam.Trust || strings.HasPrefix(resource, "arn:aws:kms:")
+	return policies, err
+}
+
+// role has the policies of a role: what is inline, what is attached, its boundary.
+func (d *documents) role(ctx context.Context, arn string) (iam.Policies, error) {
+	var policies iam.Policies
+	a, err := d.account(ctx, accountOf(arn))
+	if err != nil {
+		return policies, err
+	}
+	role, ok := a.roles[arn]
+	if !ok {
+		return policies, nil // a role that is gone may do nothing
+	}
+	add := func(name, text string) error {
+		policy, err := d.parse(iam.Identity, aws.ToString(role.RoleName)+"/"+name, text)
+		policies.Identity = append(policies.Identity, policy)
+		return err
+	}
+	for _, inline := range role.RolePolicyList {
+		if err := add(aws.ToString(inline.PolicyName), unescaped(inline.PolicyDocument)); err != nil {
+			return policies, err
+		}
+	}
+	for _, managed := range role.AttachedManagedPolicies {
+		if err := add(aws.ToString(managed.PolicyName), a.policies[aws.ToString(managed.PolicyArn)]); err != nil {
+			return policies, err
+		}
+	}
+	if role.PermissionsBoundary != nil {
+		boundary := aws.ToString(role.PermissionsBoundary.PermissionsBoundaryArn)
+		policies.Boundary, err = d.parse(iam.Boundary, boundary, a.policies[boundary])
+	}
+	return policies, err
+}
+
+func unescaped(document *string) string {
+	text, err := url.QueryUnescape(aws.ToString(document))
+	if err != nil {
+		return aws.ToString(document)
+	}
+	return text
+}
+
+func (d *documents) account(ctx context.Context, id string) (*account, error) {
+	known := func() *account {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if a := d.accounts[id]; a != nil && time.Since(a.read) < fresh {
+			return a
+		}
+		return nil
+	}
+	if a := known(); a != nil {
+		return a, nil
+	}
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	if a := known(); a != nil {
+		return a, nil
+	}
+	a := &account{read: time.Now(), roles: map[string]types.RoleDetail{}, policies: map[string]string{}}
+	pages := awsiam.NewGetAccountAuthorizationDetailsPaginator(awsiam.NewFromConfig(d.records(id)), &awsiam.GetAccountAuthorizationDetailsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the roles of account %s: %w", id, err)
+		}
+		for _, role := range page.RoleDetailList {
+			a.roles[aws.ToString(role.Arn)] = role
+		}
+		for _, policy := range page.Policies {
+			for _, version := range policy.PolicyVersionList {
+				if version.IsDefaultVersion {
+					a.policies[aws.ToString(policy.Arn)] = unescaped(version.Document)
+				}
+			}
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.accounts[id] = a
+	return a, nil
+}
+
+// forget makes everything be read anew, unless it has just been.
+func (d *documents) forget() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.forgot) < recent {
+		return false
+	}
+	d.forgot = time.Now()
+	clear(d.accounts)
+	clear(d.answers)
+	return true
+}
+
+// parse reads each document once.
+func (d *documents) parse(kind iam.Kind, name, text string) (*iam.Policy, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key := fmt.Sprint(kind, " ", name, " ", text)
+	p, ok := d.parsed[key]
+	if !ok {
+		p.policy, p.err = iam.Parse(kind, name, text)
+		d.parsed[key] = p
+	}
+	return p.policy, p.err
+}
+
+// remembered asks for something unless it has just been asked for.
+func (d *documents) remembered(what string, ask func() (string, error)) (string, error) {
+	known := func() (answer, bool) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		a, ok := d.answers[what]
+		return a, ok && time.Since(a.read) < fresh
+	}
+	if a, ok := known(); ok {
+		return a.text, nil
+	}
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	if a, ok := known(); ok {
+		return a.text, nil
+	}
+	text, err := ask()
+	if err != nil {
+		return "", err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answers[what] = answer{text, time.Now()}
+	return text, nil
+}
+
+// tableKey is the key that encrypts a table; empty if it is AWS's own, or there is no such table.
+func (d *documents) tableKey(ctx context.Context, account, table string) string {
+	key, _ := d.remembered("key of table "+account+" "+table, func() (string, error) {
+		out, err := dynamodb.NewFromConfig(d.records(account)).DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
+		if err != nil || out.Table.SSEDescription == nil {
+			return "", err
+		}
+		return aws.ToString(out.Table.SSEDescription.KMSMasterKeyArn), nil
+	})
+	return key
+}
+
+// topicKey is the key that encrypts a topic; empty if none does, or there is no such topic.
+func (d *documents) topicKey(ctx context.Context, topic string) string {
+	key, _ := d.remembered("key of topic "+topic, func() (string, error) {
+		config := d.records(accountOf(topic))
+		out, err := sns.NewFromConfig(config).GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic})
+		if err != nil || out.Attributes["KmsMasterKeyId"] == "" {
+			return "", err
+		}
+		return keyARN(ctx, config, out.Attributes["KmsMasterKeyId"])
+	})
+	return key
+}
+
+func (d *documents) functionRole(ctx context.Context, function string) string {
+	out, err := lambda.NewFromConfig(d.records(accountOf(function))).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
+	if err != nil {
+		return ""
+	}
+	return aws.ToString(out.Role)
+}
+
+// machine is a state machine's role, and whether it writes logs and traces.
+func (d *documents) machine(ctx context.Context, arn string) (role string, logs, traces bool) {
+	out, err := sfn.NewFromConfig(d.records(accountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
+	if err != nil {
+		return "", false, false
+	}
+	logs = out.LoggingConfiguration != nil && out.LoggingConfiguration.Level != "OFF"
+	return aws.ToString(out.RoleArn), logs, out.TracingConfiguration != nil && out.TracingConfiguration.Enabled
+}
+
+func (d *documents) logGroup(ctx context.Context, account, name string) bool {
+	out, err := cloudwatchlogs.NewFromConfig(d.records(account)).DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
+	return err == nil && len(out.LogGroups) > 0
+}

@@ -1,0 +1,264 @@
+package access
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/rdslink/rdslink/local/iam"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// dependent are the actions of EC2 that a caller of the load balancers' API needs besides; a policy that is derived from the calls
+// alone is denied on AWS.
+var dependent = map[string][]string{
+	"elasticloadbalancing:CreateLoadBalancer": {
+		"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways", "ec2:DescribeSecurityGroups",
+		"ec2:DescribeSubnets", "ec2:DescribeVpcs",
+	},
+	"elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways", "ec2:DescribeVpcs"},
+	"elasticloadbalancing:RegisterTargets":   {"ec2:DescribeInstances", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeVpcs"},
+	"elasticloadbalancing:SetSubnets":        {"ec2:DescribeSubnets"},
+}
+
+const dependentSource = "docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
+
+// implied is what AWS does beside an action with the permissions of its caller or of a role, each with its source.
+var implied = map[string]func(*question) []need{
+	"dynamodb:GetItem":    tableKey,
+	"dynamodb:PutItem":    tableKey,
+	"dynamodb:UpdateItem": tableKey,
+	"dynamodb:DeleteItem": tableKey,
+	"dynamodb:Query":      tableKey,
+	"dynamodb:Scan":       tableKey,
+	"sns:Publish":         topicKey,
+
+	"lambda:CreateFunction":     launch,
+	"lambda:UpdateFunctionCode": code,
+	"lambda:InvokeFunction":     run,
+	"states:StartExecution":     execute,
+	"scheduler:CreateSchedule":  pass,
+	"scheduler:UpdateSchedule":  pass,
+
+	"elasticloadbalancing:CreateLoadBalancer":   linkRole,
+	"ec2:CreateVpcEndpointServiceConfiguration": multiRegion("SupportedRegions"),
+	"ec2:ModifyVpcEndpointServiceConfiguration": multiRegion("AddSupportedRegions"),
+}
+
+// uses is a key that a service uses with its caller's permissions.
+func (q *question) uses(keyARN, service, source string, actions ...string) []need {
+	if keyARN == "" {
+		return nil
+	}
+	var found []need
+	for _, action := range actions {
+		found = append(found, need{action: action, resource: keyARN, implied: source, keys: iam.Context{
+			"kms:ViaService": {service + "." + q.world.Region + ".amazonaws.com"}, "kms:CallerAccount": {q.Caller.Account},
+		}})
+	}
+	return found
+}
+
+func tableKey(q *question) []need {
+	key := q.documents.tableKey(q.ctx, q.Caller.Account, q.text("TableName"))
+	return q.uses(key, "dynamodb", "docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html#encryption-how-it-works-table-key-caching", "kms:Decrypt")
+}
+
+func topicKey(q *question) []need {
+	key := q.documents.topicKey(q.ctx, q.text("TopicArn"))
+	return q.uses(key, "sns", "docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse", "kms:GenerateDataKey", "kms:Decrypt")
+}
+
+// code is the object in which a function's code is.
+func code(q *question) []need {
+	bucket, key := q.text("S3Bucket"), q.text("S3Key")
+	if bucket == "" {
+		bucket, key = q.text("Code", "S3Bucket"), q.text("Code", "S3Key")
+	}
+	if bucket == "" {
+		return nil
+	}
+	return []need{{
+		action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/" + key,
+		implied: "docs.aws.amazon.com/lambda/latest/dg/API_FunctionCode.html, docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html",
+	}}
+}
+
+const (
+	vpcSource  = "docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions"
+	passSource = "docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"
+)
+
+// launch is what making a function needs: to pass its role, to read its code, to tag it; in a VPC that its maker may see the
+// network and its role may make network interfaces.
+func launch(q *question) []need {
+	found := append(pass(q), code(q)...)
+	if tags := q.pairs("Tags"); len(tags) > 0 {
+		found = append(found, need{
+			action: "lambda:TagResource", resource: function(q), keys: requested(tags),
+			implied: "docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html#fxn-tags-required-permissions",
+		})
+	}
+	subnets := q.texts("VpcConfig", "SubnetIds")
+	if len(subnets) == 0 {
+		return found
+	}
+	for _, action := range []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"} {
+		found = append(found, need{action: action, resource: "*", implied: vpcSource})
+	}
+	return append(found, q.interfaces(q.text("Role"), subnets, q.texts("VpcConfig", "SecurityGroupIds"))...)
+}
+
+// interfaces is what Lambda does with the role of a function in a VPC. Only what the function's own code calls has
+// lambda:SourceFunctionArn.
+func (q *question) interfaces(role string, subnets, groups []string) []need {
+	var found []need
+	add := func(action, resource string) {
+		found = append(found, need{role: role, action: action, resource: resource, implied: vpcSource, keys: iam.Context{"lambda:SourceFunctionArn": nil}})
+	}
+	all := q.arn("ec2", "network-interface/*")
+	add("ec2:DescribeNetworkInterfaces", "*")
+	add("ec2:DescribeSubnets", "*")
+	add("ec2:CreateNetworkInterface", all)
+	for _, subnet := range subnets {
+		add("ec2:CreateNetworkInterface", q.arn("ec2", "subnet/"+subnet))
+	}
+	for _, group := range groups {
+		add("ec2:CreateNetworkInterface", q.arn("ec2", "security-group/"+group))
+	}
+	for _, action := range []string{"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"} {
+		add(action, all)
+	}
+	return found
+}
+
+// handed is a role that a call hands to a service, and for what; all are empty if it hands none.
+func (q *question) handed() (role, service, associated string) {
+	switch q.Service + ":" + q.Action {
+	case "lambda:CreateFunction":
+		return q.text("Role"), "lambda.amazonaws.com", function(q)
+	case "scheduler:CreateSchedule", "scheduler:UpdateSchedule":
+		return q.text("Target", "RoleArn"), "scheduler.amazonaws.com", scheduleOf(q)
+	}
+	return "", "", ""
+}
+
+func pass(q *question) []need {
+	role, service, associated := q.handed()
+	if role == "" {
+		return nil
+	}
+	return []need{{action: "iam:PassRole", resource: role, implied: passSource, keys: iam.Context{
+		"iam:PassedToService": {service}, "iam:AssociatedResourceArn": {associated},
+	}}}
+}
+
+// trust refuses to hand a role to a service that the role does not trust, as Lambda and EventBridge Scheduler word it.
+func (q *question) trust() error {
+	role, service, associated := q.handed()
+	if role == "" {
+		return nil
+	}
+	trusts, err := q.trusts(role, service, associated)
+	switch {
+	case err != nil:
+		return unjudged(q.Service, err)
+	case trusts:
+		return nil
+	case q.Service == "lambda":
+		return wire.Errorf("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
+	}
+	return &wire.Error{Code: "ValidationException", Message: "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.", Status: http.StatusBadRequest}
+}
+
+// trusts asks a role's trust policy whether a service may assume it.
+func (q *question) trusts(role, service, source string) (bool, error) {
+	policies, err := q.documents.of(q.ctx, iam.Principal{Service: service}, "sts:AssumeRole", role)
+	if err != nil {
+		return false, err
+	}
+	account := accountOf(role)
+	d, err := iam.Evaluate(iam.Request{
+		Principal: iam.Principal{Service: service}, Action: "sts:AssumeRole", Resource: role,
+		Context: iam.Context{
+			"aws:SourceAccount": {account}, "aws:SourceArn": {source}, "aws:PrincipalServiceName": {service},
+			"aws:PrincipalIsAWSService": {"true"}, "aws:SecureTransport": {"true"}, "aws:RequestedRegion": {q.world.Region},
+		},
+	}, policies)
+	return d.Allowed, err
+}
+
+// run is what Lambda does with a function's role around its first invocation: it assumes the role and writes the log.
+func run(q *question) []need {
+	arn := function(q)
+	if !q.first(q.launched, arn) {
+		return nil
+	}
+	role := q.documents.functionRole(q.ctx, arn)
+	if role == "" {
+		return nil // no such function: Lambda will say so
+	}
+	name := arn[strings.LastIndex(arn, ":")+1:]
+	group := "arn:aws:logs:" + q.world.Region + ":" + accountOf(arn) + ":log-group:/aws/lambda/" + name + ":log-stream:"
+	const source = "docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs"
+	found := []need{
+		{role: role, action: "logs:CreateLogStream", resource: group, implied: source},
+		{role: role, action: "logs:PutLogEvents", resource: group + "stream", implied: source},
+	}
+	if !q.documents.logGroup(q.ctx, accountOf(arn), "/aws/lambda/"+name) {
+		found = append(found, need{role: role, action: "logs:CreateLogGroup", resource: group, implied: source})
+	}
+	return found
+}
+
+// execute is what Step Functions does with a state machine's role to write the log and the traces of executions.
+func execute(q *question) []need {
+	machine := q.text("stateMachineArn")
+	if !q.first(q.launched, machine) {
+		return nil
+	}
+	role, logs, traces := q.documents.machine(q.ctx, machine)
+	var found []need
+	add := func(source string, actions ...string) {
+		for _, action := range actions {
+			found = append(found, need{role: role, action: action, resource: "*", implied: source})
+		}
+	}
+	if logs {
+		add("docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy",
+			"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+			"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups")
+	}
+	if traces {
+		add("docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html",
+			"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets")
+	}
+	return found
+}
+
+// linkRole: an account's first load balancer makes the service-linked role.
+func linkRole(q *question) []need {
+	if !q.first(q.balanced, q.Caller.Account) {
+		return nil
+	}
+	return []need{{
+		action: "iam:CreateServiceLinkedRole", resource: q.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing"),
+		keys:    iam.Context{"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}},
+		implied: dependentSource,
+	}}
+}
+
+func multiRegion(parameter string) func(*question) []need {
+	return func(q *question) []need {
+		if len(q.texts(parameter)) == 0 {
+			return nil
+		}
+		id := q.text("ServiceId")
+		if id == "" {
+			id = "*"
+		}
+		return []need{{
+			action: "vpce:AllowMultiRegion", resource: q.arn("ec2", "vpc-endpoint-service/"+id),
+			implied: "docs.aws.amazon.com/vpc/latest/privatelink/privatelink-share-your-services.html#endpoint-service-cross-region",
+		}}
+	}
+}

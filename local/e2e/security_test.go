@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/local/front/identity"
+	"github.com/rdslink/rdslink/local/permissions"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+// The names under which services say that a caller may not.
+var denials = []string{"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+
+// denied says that the call was refused for want of permission.
+func (s story) denied(what string, err error) {
+	s.Helper()
+	if !slices.Contains(denials, code(err)) {
+		s.Errorf("%s: %v", what, err)
+	}
+}
+
+// roleOf is the role of one of the app's functions.
+func (s story) roleOf(function string) string {
+	s.Helper()
+	out, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).GetFunctionConfiguration(s.ctx, &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("rdslink-" + function)})
+	s.check(err)
+	return aws.ToString(out.Role)
+}
+
+// intruder acts with what a function's code has in its environment.
+func (s story) intruder(function string) aws.Config {
+	s.Helper()
+	return identity.Config(cloud.Endpoint, stage.Region, identity.Credentials(s.roleOf(function), permissions.Intruder))
+}
+
+// What somebody could do who runs code of their own in one of the functions: nothing to what is not ours, nothing to who may
+// connect, nothing to the other functions.
+func TestACompromisedFunctionIsDenied(t *testing.T) {
+	s := begin(t)
+	vpc := s.vpc(stage.Customer)
+	customers := s.foreign(vpc)
+	for _, function := range []string{
+		"gather-rds-details", "resolve-private-ip", "create-target-group", "create-load-balancer", "create-endpoint-service", "allow-principals",
+		"update-the-rds-security-group", "share-the-service-name", "accept-the-connection", "install-ip-sync", "ip-sync", "observer", "decision", "on-stack-change",
+	} {
+		for what, try := range attacks(customers) {
+			if strings.HasPrefix(what, function+" may") {
+				continue
+			}
+			what = what[strings.Index(what, ":")+1:]
+			s.denied(function+what, try(s, s.intruder(function)))
+		}
+	}
+}
+
+// foreign is what the customer has besides rdslink.
+type foreign struct {
+	subnets                                     []string
+	group, targetGroup, service, topic, machine string
+	key                                         string // rdslink's own
+}
+
+func (s story) foreign(vpc stage.VPC) foreign {
+	s.Helper()
+	f := foreign{subnets: []string{aws.ToString(vpc.Subnets[0].SubnetId)}, topic: "arn:aws:sns:" + stage.Region + ":" + stage.Customer + ":customers-own", machine: "arn:aws:states:" + stage.Region + ":" + stage.Customer + ":stateMachine:customers-own"}
+	group, err := s.network().CreateSecurityGroup(s.ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("customers-own"), Description: aws.String("of the customer"), VpcId: &vpc.ID})
+	s.check(err)
+	f.group = aws.ToString(group.GroupId)
+	balancers := elbv2.NewFromConfig(cloud.Config(stage.Customer))
+	targets, err := balancers.CreateTargetGroup(s.ctx, &elbv2.CreateTargetGroupInput{
+		Name: aws.String("customers-own"), Protocol: "TCP", Port: aws.Int32(5432), VpcId: &vpc.ID, TargetType: "ip",
+	})
+	s.check(err)
+	f.targetGroup = aws.ToString(targets.TargetGroups[0].TargetGroupArn)
+	f.service = "vpce-svc-0123456789abcdef0"
+	keys, err := kms.NewFromConfig(cloud.Config(stage.Customer)).ListKeys(s.ctx, &kms.ListKeysInput{})
+	s.check(err)
+	f.key = aws.ToString(keys.Keys[0].KeyArn)
+	return f
+}
+
+type attack func(story, aws.Config) error
+
+// attacks are named after who may do such a thing with what is ours, or with anything, if there is such a function.
+func attacks(f foreign) map[string]attack {
+	return map[string]attack{
+		"decision may: completes a token": func(s story, c aws.Config) error {
+			_, err := sfn.NewFromConfig(c).SendTaskSuccess(s.ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String("stolen"), Output: aws.String("{}")})
+			return err
+		},
+		"nobody: accepts a connection to another service": func(s story, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).AcceptVpcEndpointConnections(s.ctx, &ec2.AcceptVpcEndpointConnectionsInput{ServiceId: &f.service, VpcEndpointIds: []string{"vpce-0123456789abcdef0"}})
+			return err
+		},
+		"nobody: lets everybody into another service": func(s story, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).ModifyVpcEndpointServicePermissions(s.ctx, &ec2.ModifyVpcEndpointServicePermissionsInput{ServiceId: &f.service, AddAllowedPrincipals: []string{"*"}})
+			return err
+		},
+		"update-the-rds-security-group may: opens a group": func(s story, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).AuthorizeSecurityGroupIngress(s.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &f.group, IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
+			}}})
+			return err
+		},
+		"nobody: claims a group by tagging it": func(s story, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).CreateTags(s.ctx, &ec2.CreateTagsInput{Resources: []string{f.group}, Tags: []ec2types.Tag{{Key: aws.String("rdslink:managed"), Value: aws.String("true")}}})
+			return err
+		},
+		"nobody: puts a target into another group": func(s story, c aws.Config) error {
+			_, err := elbv2.NewFromConfig(c).RegisterTargets(s.ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &f.targetGroup, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.9")}}})
+			return err
+		},
+		"nobody: makes an internet-facing load balancer": func(s story, c aws.Config) error {
+			_, err := elbv2.NewFromConfig(c).CreateLoadBalancer(s.ctx, &elbv2.CreateLoadBalancerInput{
+				Name: aws.String("open-door"), Type: "network", Scheme: "internet-facing", Subnets: f.subnets,
+				Tags: []elbtypes.Tag{{Key: aws.String("rdslink:managed"), Value: aws.String("true")}},
+			})
+			return err
+		},
+		"nobody: deletes an exposure": func(s story, c aws.Config) error {
+			_, err := dynamodb.NewFromConfig(c).DeleteItem(s.ctx, &dynamodb.DeleteItemInput{TableName: aws.String("registry"), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "orders"}}})
+			return err
+		},
+		"nobody: changes another function": func(s story, c aws.Config) error {
+			_, err := lambda.NewFromConfig(c).UpdateFunctionCode(s.ctx, &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("rdslink-decision"), ZipFile: []byte("PK")})
+			return err
+		},
+		"nobody: schedules with another role": func(s story, c aws.Config) error {
+			_, err := scheduler.NewFromConfig(c).CreateSchedule(s.ctx, &scheduler.CreateScheduleInput{
+				Name: aws.String("intruder"), GroupName: aws.String("rdslink"), ScheduleExpression: aws.String("rate(1 minute)"),
+				FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: "OFF"},
+				Target:             &schedulertypes.Target{Arn: aws.String("arn:aws:lambda:" + stage.Region + ":" + stage.Customer + ":function:rdslink-decision"), RoleArn: aws.String(s.roleOf("decision"))},
+			})
+			return err
+		},
+		"nobody: has messages sent elsewhere": func(s story, c aws.Config) error {
+			_, err := sns.NewFromConfig(c).Subscribe(s.ctx, &sns.SubscribeInput{TopicArn: &f.topic, Protocol: aws.String("https"), Endpoint: aws.String("https://example.com")})
+			return err
+		},
+		"nobody: decides in an approver's place": func(s story, c aws.Config) error { return s.puts(c, connection.DecisionEvent) },
+		"nobody: starts executions": func(s story, c aws.Config) error {
+			_, err := sfn.NewFromConfig(c).StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: &f.machine})
+			return err
+		},
+		"nobody: uses a key by itself": func(s story, c aws.Config) error {
+			_, err := kms.NewFromConfig(c).Decrypt(s.ctx, &kms.DecryptInput{CiphertextBlob: []byte("x"), KeyId: &f.key})
+			return err
+		},
+	}
+}
+
+// puts puts an event on rdslink's bus.
+func (s story) puts(c aws.Config, detailType string) error {
+	out, err := eventbridge.NewFromConfig(c).PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
+		EventBusName: aws.String("arn:aws:events:" + stage.Region + ":" + stage.Customer + ":event-bus/rdslink"), Source: aws.String("rdslink"), DetailType: &detailType, Detail: aws.String("{}"),
+	}}})
+	if err == nil && out.FailedEntryCount > 0 {
+		err = fmt.Errorf("%s", aws.ToString(out.Entries[0].ErrorCode))
+	}
+	return err
+}
+
+// The vendor's account has no business in the provider's.
+func TestVendorCallsNothingOfTheProviders(t *testing.T) {
+	s := begin(t)
+	vendor := cloud.Config(stage.PushMetrics)
+	out, err := sfn.NewFromConfig(cloud.Config(stage.Customer)).ListStateMachines(s.ctx, &sfn.ListStateMachinesInput{})
+	s.check(err)
+	_, err = sfn.NewFromConfig(vendor).StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: out.StateMachines[0].StateMachineArn, Input: aws.String("{}")})
+	s.denied("starts an execution", err)
+	for _, function := range []string{"decision", "ip-sync", "observer"} {
+		_, err := lambda.NewFromConfig(vendor).Invoke(s.ctx, &lambda.InvokeInput{FunctionName: aws.String("arn:aws:lambda:" + stage.Region + ":" + stage.Customer + ":function:rdslink-" + function), Payload: []byte("{}")})
+		s.denied("invokes "+function, err)
+	}
+	topics, err := sns.NewFromConfig(cloud.Config(stage.Customer)).ListTopics(s.ctx, &sns.ListTopicsInput{})
+	s.check(err)
+	for _, topic := range topics.Topics {
+		_, err := sns.NewFromConfig(vendor).Publish(s.ctx, &sns.PublishInput{TopicArn: topic.TopicArn, Message: aws.String("m")})
+		s.denied("publishes to "+*topic.TopicArn, err)
+	}
+	s.denied("decides", s.puts(vendor, connection.DecisionEvent))
+}
+
+// A decision from another account, or from a role of this one that nothing allows, never reaches the bus.
+func TestAStrangersDecisionIsDenied(t *testing.T) {
+	s := begin(t)
+	s.denied("another account decides", s.puts(cloud.Config(stage.Stranger), connection.DecisionEvent))
+	s.denied("another account reports", s.puts(cloud.Config(stage.Stranger), "ConnectionAvailable"))
+	s.denied("the account's root reports in the observer's place", s.puts(cloud.Config(stage.Customer), "ConnectionAvailable"))
+}
+
+// Nobody but AWS speaks for an AWS service.
+func TestAForgedAWSEventIsRefused(t *testing.T) {
+	s := begin(t)
+	out, err := eventbridge.NewFromConfig(cloud.Config(stage.Customer)).PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
+		Source: aws.String("aws.rds"), DetailType: aws.String("RDS DB Instance Event"), Detail: aws.String(`{"EventID":"RDS-EVENT-0006"}`),
+	}}})
+	s.check(err)
+	if out.FailedEntryCount != 1 || aws.ToString(out.Entries[0].ErrorCode) != "NotAuthorizedForSourceException" {
+		s.Errorf("a forged event is answered with %+v", out.Entries)
+	}
+}

@@ -1,0 +1,218 @@
+package permissions
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rdslink/rdslink/local/iam"
+)
+
+// Finding is something that is not as it must be.
+type Finding struct{ Role, What string }
+
+func (f Finding) String() string { return f.Role + ": " + f.What }
+
+// Check holds every role against what it needed. Each grant that nothing needed and each neighbour that is allowed must have its
+// reason, and each reason its grant or neighbour.
+func Check(r Record, reasons Reasons) ([]Finding, error) {
+	var all []Finding
+	used := map[*Reason]bool{}
+	for _, role := range r.Roles {
+		policies, err := role.parsed()
+		if err != nil {
+			return nil, err
+		}
+		c := checker{role: role.Name, uses: role.Uses, policies: policies, reasons: reasons, used: used}
+		all = append(all, c.all()...)
+	}
+	for i := range reasons {
+		if !used[&reasons[i]] {
+			all = append(all, Finding{reasons[i].Role, fmt.Sprintf("nothing needs the reason for %s: %s", reasons[i].Action, reasons[i].About)})
+		}
+	}
+	return all, nil
+}
+
+// Prove checks the record, and that the check notices every single change to a policy.
+func Prove(r Record, reasons Reasons) error {
+	findings, err := Check(r, reasons)
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	for _, f := range findings {
+		wrong = append(wrong, f.String())
+	}
+	if len(wrong) == 0 {
+		mutants, err := Mutants(r, reasons)
+		if err != nil {
+			return err
+		}
+		for _, m := range mutants {
+			if m.Caught == "" {
+				wrong = append(wrong, fmt.Sprintf("%s: nobody would notice: %s: %s", m.Role, m.Statement, m.Change))
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("permissions, %d findings:\n%s", len(wrong), strings.Join(wrong, "\n"))
+	}
+	return nil
+}
+
+// checker checks one role's policies.
+type checker struct {
+	role     string
+	uses     []Use
+	policies []*iam.Policy
+	reasons  Reasons
+	used     map[*Reason]bool
+	found    []Finding
+	enough   bool // one finding is: the rest need not be looked for
+}
+
+func (c *checker) all() []Finding {
+	c.missing()
+	if c.more() {
+		c.unused()
+	}
+	if c.more() {
+		c.neighbours()
+	}
+	return c.found
+}
+
+func (c *checker) more() bool { return !c.enough || len(c.found) == 0 }
+
+func (c *checker) add(format string, args ...any) {
+	c.found = append(c.found, Finding{c.role, fmt.Sprintf(format, args...)})
+}
+
+// excused looks for a reason.
+func (c *checker) excused(action, about string) bool {
+	for i := range c.reasons {
+		r := &c.reasons[i]
+		if r.covers(c.role, action, about) {
+			c.used[r] = true
+			return true
+		}
+	}
+	return false
+}
+
+// evaluate asks the role's policies alone. What cannot be judged is not allowed.
+func (c *checker) evaluate(action, resource string, context iam.Context, role string) iam.Decision {
+	d, err := iam.Evaluate(iam.Request{
+		Principal: iam.Principal{Account: accountOf(role), ARN: session(role), Role: role}, Action: action, Resource: resource, Context: context,
+	}, iam.Policies{Identity: c.policies})
+	if err != nil {
+		return iam.Decision{Reason: err.Error()}
+	}
+	return d
+}
+
+// missing finds what was needed and is not allowed.
+func (c *checker) missing() {
+	for _, u := range c.uses {
+		if d := c.evaluate(u.Action, u.Resource, u.Context, u.Role); !d.Allowed && c.more() {
+			c.add("missing: %s on %s %s", u.Action, u.Resource, d.Reason)
+		}
+	}
+}
+
+// unused finds the parts of statements that nothing needed.
+func (c *checker) unused() {
+	for _, p := range c.policies {
+		for _, s := range p.Statements {
+			if s.Deny || !c.more() {
+				continue
+			}
+			c.unusedParts(s, c.of(s))
+		}
+	}
+}
+
+// of are the uses that a statement allows.
+func (c *checker) of(s iam.Statement) []Use {
+	var all []Use
+	for _, u := range c.uses {
+		d := c.evaluate(u.Action, u.Resource, u.Context, u.Role)
+		if slices.ContainsFunc(d.Allows, func(a iam.Statement) bool { return a.Policy == s.Policy && a.N == s.N }) {
+			all = append(all, u)
+		}
+	}
+	return all
+}
+
+func (c *checker) unusedParts(s iam.Statement, uses []Use) {
+	for _, pattern := range s.Action {
+		for _, action := range iam.Expand(pattern) {
+			used := slices.ContainsFunc(uses, func(u Use) bool { return strings.EqualFold(u.Action, action) })
+			if !used && !c.excused(action, "unused") {
+				c.add("unused: %s allows %s", s, action)
+			}
+		}
+	}
+	for _, pattern := range s.Resource {
+		if !slices.ContainsFunc(uses, func(u Use) bool { return like(pattern, u.Resource) }) && !c.excused(s.Action[0], "unused "+pattern) {
+			c.add("unused: %s speaks of %s", s, pattern)
+		}
+	}
+	for _, condition := range s.Condition {
+		for _, value := range condition.Values {
+			used := slices.ContainsFunc(uses, func(u Use) bool {
+				return slices.ContainsFunc(values(u, condition.Key), func(v string) bool { return like(value, v) })
+			})
+			if !used && !c.excused(s.Action[0], "unused "+value) {
+				c.add("unused: %s allows %s %s", s, condition.Key, value)
+			}
+		}
+	}
+}
+
+// values are a use's values for a condition key, whose name has no letter case.
+func values(u Use, key string) []string {
+	for name, v := range u.Context {
+		if strings.EqualFold(name, key) {
+			return v
+		}
+	}
+	return nil
+}
+
+// like matches text with a pattern of * and ?.
+func like(pattern, text string) bool {
+	for i, star := range []byte(pattern) {
+		switch star {
+		case '*':
+			for j := i; j <= len(text); j++ {
+				if like(pattern[i+1:], text[j:]) {
+					return true
+				}
+			}
+			return false
+		case '?':
+			if i >= len(text) {
+				return false
+			}
+		default:
+			if i >= len(text) || text[i] != star {
+				return false
+			}
+		}
+	}
+	return len(pattern) == len(text)
+}
+
+// session is the ARN of a session of a role.
+func session(role string) string {
+	return "arn:aws:sts::" + accountOf(role) + ":assumed-role/" + role[strings.LastIndex(role, "/")+1:] + "/session"
+}
+
+func accountOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
+}

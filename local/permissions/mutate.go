@@ -1,0 +1,177 @@
+package permissions
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rdslink/rdslink/local/iam"
+)
+
+// Mutant is a role whose policies were changed in one place.
+type Mutant struct {
+	Role, Statement, Change string
+	Caught                  string // the first finding; empty: nobody would notice
+}
+
+// Mutants drops and widens every part of every statement of every role, one at a time, and checks each.
+func Mutants(r Record, reasons Reasons) ([]Mutant, error) {
+	var all []Mutant
+	for _, role := range r.Roles {
+		policies, err := role.parsed()
+		if err != nil {
+			return nil, err
+		}
+		whole := checker{role: role.Name, uses: role.Uses, policies: policies, reasons: reasons, used: map[*Reason]bool{}}
+		whole.all()
+		few := whole.representatives()
+		for at, p := range policies {
+			for _, s := range p.Statements {
+				for _, change := range changes(s, granted(policies)) {
+					c := checker{role: role.Name, uses: few, policies: changed(policies, at, s.N, change.to), reasons: reasons, used: map[*Reason]bool{}, enough: true}
+					m := Mutant{Role: role.Name, Statement: s.String(), Change: change.what}
+					if found := c.all(); len(found) > 0 {
+						m.Caught = found[0].What
+					} else if lost := unneeded(whole.used, c.used); lost != "" {
+						m.Caught = "nothing needs the reason for " + lost
+					}
+					all = append(all, m)
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// unneeded is a reason that the unchanged policies need and the changed ones do not.
+func unneeded(before, after map[*Reason]bool) string {
+	for r := range before {
+		if !after[r] {
+			return r.Action + ": " + r.About
+		}
+	}
+	return ""
+}
+
+// change is another version of a statement; nil: none.
+type change struct {
+	what string
+	to   *iam.Statement
+}
+
+// changed is policies with a statement changed.
+func changed(policies []*iam.Policy, at, n int, to *iam.Statement) []*iam.Policy {
+	all := slices.Clone(policies)
+	p := *all[at]
+	p.Statements = slices.DeleteFunc(slices.Clone(p.Statements), func(s iam.Statement) bool { return s.N == n })
+	if to != nil {
+		p.Statements = append(p.Statements, *to)
+	}
+	all[at] = &p
+	return all
+}
+
+// granted are the actions that the policies allow, in lower case.
+func granted(policies []*iam.Policy) []string {
+	var all []string
+	for _, p := range policies {
+		for _, s := range p.Statements {
+			for _, pattern := range s.Action {
+				for _, action := range iam.Expand(pattern) {
+					all = append(all, strings.ToLower(action))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// changes are what is tried with a statement: to drop it and each of its parts, to add to it, to widen each of its parts. A Deny
+// is widened by dropping from it.
+func changes(s iam.Statement, granted []string) []change {
+	all := []change{{"drop the statement", nil}}
+	try := func(what string, edit func(*iam.Statement)) {
+		to := s
+		to.Action, to.Resource = slices.Clone(s.Action), slices.Clone(s.Resource)
+		to.Condition = slices.Clone(s.Condition)
+		for i := range to.Condition {
+			to.Condition[i].Values = slices.Clone(to.Condition[i].Values)
+		}
+		edit(&to)
+		all = append(all, change{what, &to})
+	}
+	dropParts(s, try)
+	if s.Deny {
+		return all
+	}
+	if more := another(s, granted); more != "" {
+		try("allow "+more, func(to *iam.Statement) { to.Action = append(to.Action, more) })
+	}
+	service, _, _ := strings.Cut(s.Action[0], ":")
+	try("allow "+service+":*", func(to *iam.Statement) { to.Action = []string{service + ":*"} })
+	widenResources(s, try)
+	widenConditions(s, try)
+	return all
+}
+
+type attempt = func(what string, edit func(*iam.Statement))
+
+func dropParts(s iam.Statement, try attempt) {
+	if len(s.Action) > 1 {
+		for i, action := range s.Action {
+			try("drop "+action, func(to *iam.Statement) { to.Action = slices.Delete(to.Action, i, i+1) })
+		}
+	}
+	if len(s.Resource) > 1 {
+		for i, resource := range s.Resource {
+			try("drop "+resource, func(to *iam.Statement) { to.Resource = slices.Delete(to.Resource, i, i+1) })
+		}
+	}
+	for i, c := range s.Condition {
+		if len(c.Values) < 2 {
+			continue
+		}
+		for j, value := range c.Values {
+			try("drop "+c.Key+" "+value, func(to *iam.Statement) { to.Condition[i].Values = slices.Delete(to.Condition[i].Values, j, j+1) })
+		}
+	}
+}
+
+// another is an action of the statement's service that the role is not allowed yet.
+func another(s iam.Statement, granted []string) string {
+	service, _, _ := strings.Cut(s.Action[0], ":")
+	for _, action := range iam.Expand(service + ":*") {
+		if !slices.Contains(granted, strings.ToLower(action)) {
+			return action
+		}
+	}
+	return ""
+}
+
+// widenResources cuts each pattern off wherever a part of it begins, and puts a star there.
+func widenResources(s iam.Statement, try attempt) {
+	for i, pattern := range s.Resource {
+		for _, at := range boundaries(pattern) {
+			wider := pattern[:at] + "*"
+			if strings.Trim(pattern[at:], "*/:") == "" {
+				continue // the same, or what differs is no ARN
+			}
+			try("widen "+pattern+" to "+wider, func(to *iam.Statement) { to.Resource[i] = wider })
+		}
+	}
+}
+
+func widenConditions(s iam.Statement, try attempt) {
+	for i, c := range s.Condition {
+		try("drop the condition on "+c.Key, func(to *iam.Statement) { to.Condition = slices.Delete(to.Condition, i, i+1) })
+		try(fmt.Sprintf("let any %s pass", c.Key), func(to *iam.Statement) {
+			to.Condition[i] = iam.Condition{Operator: "StringLike", Key: c.Key, Values: []string{"*"}}
+		})
+		try(fmt.Sprintf("let another %s pass", c.Key), func(to *iam.Statement) {
+			to.Condition[i].Values = append(to.Condition[i].Values, "another")
+		})
+		try(fmt.Sprintf("let a request without %s pass", c.Key), func(to *iam.Statement) {
+			to.Condition[i].Operator = c.Operator + "IfExists"
+		})
+	}
+}
