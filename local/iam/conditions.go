@@ -77,6 +77,7 @@ func (s *Statement) checkCondition(c Condition) error {
 	return nil
 }
 
+// checkValue compares the value with itself.
 func (s *Statement) checkValue(o operator, value string) error {
 	p := glob(value)
 	if s.variables && o.variables() {
@@ -89,8 +90,8 @@ func (s *Statement) checkValue(o operator, value string) error {
 	if compare == nil {
 		compare = boolean // Null
 	}
-	if strings.Contains(value, "/") && o.name == "IpAddress" {
-		value, _, _ = strings.Cut(value, "/")
+	if o.name == "IpAddress" {
+		value, _, _ = strings.Cut(value, "/") // a range is compared with its first address
 	}
 	_, err := compare(value, p)
 	return err

@@ -35,12 +35,12 @@ func evaluate(r Request, p Policies) (Decision, error) {
 	if err := p.check(); err != nil {
 		return Decision{}, err
 	}
-	q.bounded = p.Boundary != nil
+	q.bounded = p.Boundary != nil && !r.Principal.root()
 	v, err := q.ask(p)
 	if err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Allows: append(v.identity.allows, v.resource.allows...), Denies: v.denies()}
+	d := Decision{Allows: slices.Concat(v.identity.allows, v.resource.allows), Denies: v.denies()}
 	d.Reason = v.refusal(q, p)
 	d.Allowed = d.Reason == ""
 	return d, nil

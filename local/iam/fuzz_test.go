@@ -3,6 +3,7 @@ package iam
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ import (
 func modelled(r Request) Context {
 	context := Context{"aws:principaltag/": nil, "aws:requesttag/": nil, "aws:resourcetag/": nil, encryptionContext: nil}
 	action, _ := Lookup(r.Action)
-	keys := append(globalKeys, action.Keys...)
+	keys := slices.Concat(globalKeys, action.Keys)
 	if t, ok := action.ResourceType(r.Resource); ok {
 		keys = append(keys, t.Keys...)
 	}

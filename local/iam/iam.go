@@ -81,8 +81,8 @@ type Policies struct {
 	Identity []*Policy
 	Boundary *Policy // nil: none
 	Resource *Policy // nil: the resource has none
-	// Sole says that the resource's policy must itself allow, as a KMS key's and a role's trust policy must; where it allows
-	// the account, identity-based policies decide.
+	// Sole says that the resource's policy must itself allow, as a KMS key's must; where it allows the account, identity-based
+	// policies decide. A role's trust policy always is one.
 	Sole bool
 }
 

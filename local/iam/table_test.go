@@ -52,7 +52,7 @@ func (r row) request() Request {
 }
 
 func (r row) policies() (Policies, error) {
-	p := Policies{Sole: r.sole || r.trust != ""}
+	p := Policies{Sole: r.sole}
 	attach := func(kind Kind, name, statements string, to func(*Policy)) error {
 		if statements == "" {
 			return nil
