@@ -1,5 +1,7 @@
 package iam
 
+import "strings"
+
 const (
 	operators      = "IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"
 	severalKeys    = "IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html"
@@ -57,6 +59,10 @@ var conditionRows = []row{
 		identity: homeDirectory, context: Context{"s3:prefix": {"home/eve/"}, "aws:username": {"bob"}}, refused: noAllow},
 	{page: operators, says: "NumericLessThanEquals: up to 10 objects at a time", action: "s3:ListBucket", on: "arn:aws:s3:::example_bucket",
 		identity: upTo10, context: Context{"s3:max-keys": {"10"}}},
+	{page: "IAM/latest/UserGuide/reference_policies_grammar.html", says: "a number may be written without quotes", action: "s3:ListBucket",
+		on: "arn:aws:s3:::example_bucket", identity: strings.ReplaceAll(upTo10, `"10"`, "10"), context: Context{"s3:max-keys": {"11"}}, refused: noAllow},
+	{page: "IAM/latest/UserGuide/reference_policies_grammar.html", says: "and so may a boolean", action: "s3:GetObject", on: report,
+		identity: strings.ReplaceAll(overSSL, `"false"`, "false"), context: Context{"aws:SecureTransport": {"false"}}, refused: explicit},
 	{page: operators, says: "NumericLessThanEquals: and not 100", action: "s3:ListBucket", on: "arn:aws:s3:::example_bucket",
 		identity: upTo10, context: Context{"s3:max-keys": {"100"}}, refused: noAllow},
 	{page: operators, says: "NumericLessThanEquals: if the key is not present, the values do not match", action: "s3:ListBucket", on: "arn:aws:s3:::example_bucket",
@@ -112,10 +118,13 @@ var conditionRows = []row{
 	tagged(multivalued, "ForAllValues:StringNotLike: every key has the prefix", `{"ForAllValues:StringNotLike": {"aws:TagKeys": "key1*"}}`,
 		[]string{"key1:hr", "key1:personnel"}, ""),
 	tagged(multivalued, "ForAllValues:StringNotLike: no key has it", `{"ForAllValues:StringNotLike": {"aws:TagKeys": "key1*"}}`, []string{"key2:audit"}, explicit),
+	tagged(multivalued, "ForAllValues:StringNotLike: the last has it", `{"ForAllValues:StringNotLike": {"aws:TagKeys": "key1*"}}`, []string{"key2:audit", "key1:hr"}, ""),
+	tagged(multivalued, "ForAllValues:StringNotLike: the first has it", `{"ForAllValues:StringNotLike": {"aws:TagKeys": "key1*"}}`, []string{"key1:hr", "key2:audit"}, ""),
 	tagged(multivalued, "ForAllValues:StringNotLike: there is no key", `{"ForAllValues:StringNotLike": {"aws:TagKeys": "key1*"}}`, nil, explicit),
 	tagged(multivalued, "ForAllValues with Null false: there is no key", `{"ForAllValues:StringNotLike": {"aws:TagKeys": "key1*"}, "Null": {"aws:TagKeys": "false"}}`, nil, ""),
 	tagged(multivalued, "ForAllValues:StringNotLike: of two values", `{"ForAllValues:StringNotLike": {"aws:TagKeys": ["key1*", "key2*"]}}`, []string{"key2:audit"}, ""),
 	tagged(multivalued, "ForAnyValue: one key matches", `{"ForAnyValue:StringEquals": {"aws:TagKeys": "webserver"}}`, []string{"environment", "webserver"}, explicit),
+	tagged(multivalued, "ForAnyValue: the first key matches", `{"ForAnyValue:StringEquals": {"aws:TagKeys": "webserver"}}`, []string{"webserver", "environment"}, explicit),
 	tagged(multivalued, "ForAnyValue: none matches", `{"ForAnyValue:StringEquals": {"aws:TagKeys": "webserver"}}`, []string{"environment", "test"}, ""),
 	tagged(multivalued, "ForAnyValue: there is no key", `{"ForAnyValue:StringEquals": {"aws:TagKeys": "webserver"}}`, nil, ""),
 	tagged(multivalued, "ForAnyValue: of two values", `{"ForAnyValue:StringEquals": {"aws:TagKeys": ["environment", "webserver"]}}`, []string{"test", "environment"}, explicit),

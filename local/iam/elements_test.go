@@ -14,6 +14,7 @@ const (
 			"arn:aws:sts::111122223333:assumed-role/examplerole/examplerolesessionname",
 			"arn:aws:iam::111122223333:role/examplerole", "arn:aws:iam::111122223333:root"]},
 		"Action": "s3:*", "Resource": ["arn:aws:s3:::amzn-s3-demo-bucket", "arn:aws:s3:::amzn-s3-demo-bucket/*"]}`
+	alarms    = `{"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish", "Resource": "*"}`
 	getObject = `{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}`
 )
 
@@ -36,6 +37,10 @@ var elementRows = []row{
 	{page: resources, says: "a * elsewhere stays in its segment", action: "lambda:InvokeFunction",
 		on:       "arn:aws:lambda:us-east-1:111122223333:function:my-function:live",
 		identity: `{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:*:111122223333:function:my-*live"}`, refused: noAllow},
+	{page: resources, says: "a * at the end of any segment can", action: "lambda:InvokeFunction", on: function,
+		identity: `{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:us-east-2:*:my-function"}`},
+	gets(resources, "a ? at the end stays in its segment", "arn:aws:s3:::amzn-s3-demo-bucket/a?", "arn:aws:s3:::amzn-s3-demo-bucket/a:", nil, noAllow),
+	gets(resources, "a ? stays in its segment", "arn:aws:s3:::amzn-s3-demo-bucket/a?c", "arn:aws:s3:::amzn-s3-demo-bucket/a:c", nil, noAllow),
 	{page: resources, says: "the IAM user name is case-sensitive", action: "iam:GetUser", on: userBob,
 		identity: `{"Effect": "Allow", "Action": "iam:GetUser", "Resource": "arn:aws:iam::111122223333:user/Bob"}`, refused: noAllow},
 	{page: resources, says: "an action without resource-level permissions needs *", action: "ec2:DescribeVpcs",
@@ -64,6 +69,14 @@ var elementRows = []row{
 	{page: notPrincipal, says: "a user who is named without the account is denied", action: "s3:GetObject", on: report, identity: getObject,
 		resource: `{"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::111122223333:user/bob"}, "Action": "s3:*", "Resource": "*"}`,
 		refused:  "with an explicit deny in a resource-based policy"},
+	{page: notPrincipal, says: "a session that is named without its role is denied", who: session, action: "s3:GetObject", on: report, identity: getObject,
+		resource: `{"Effect": "Deny", "NotPrincipal": {"AWS": ["arn:aws:sts::111122223333:assumed-role/examplerole/examplerolesessionname", "111122223333"]},
+			"Action": "s3:*", "Resource": "*"}`, refused: "with an explicit deny in a resource-based policy"},
+	{page: notPrincipal, says: "a service that is named is not denied", who: served("cloudwatch"), action: "sns:Publish", on: topic,
+		resource: alarms + `, {"Effect": "Deny", "NotPrincipal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:*", "Resource": "*"}`},
+	{page: notPrincipal, says: "a service that is not named is", who: served("cloudwatch"), action: "sns:Publish", on: topic,
+		resource: alarms + `, {"Effect": "Deny", "NotPrincipal": {"Service": "events.amazonaws.com"}, "Action": "sns:*", "Resource": "*"}`,
+		refused:  "with an explicit deny in a resource-based policy"},
 	{page: notPrincipal, says: "a principal that has a permissions boundary is always denied", who: session, action: "s3:GetObject", on: report,
 		identity: getObject, boundary: getObject, resource: audit, refused: "with an explicit deny in a resource-based policy"},
 
@@ -83,6 +96,8 @@ var elementRows = []row{
 		context:  Context{"aws:username": {"bob"}}, refused: noAllow},
 	{page: variablesPage, says: "access is explicitly denied when aws:PrincipalTag/Team is not set", action: "s3:GetObject", on: report, identity: noTeam,
 		context: Context{"aws:PrincipalTag/": {}, "s3:ExistingObjectTag/Team": {"blue"}}, refused: explicit},
+	{page: variablesPage, says: "or has no value", action: "s3:GetObject", on: report, identity: noTeam,
+		context: Context{"aws:PrincipalTag/Team": {""}, "s3:ExistingObjectTag/Team": {""}}, refused: explicit},
 	{page: variablesPage, says: "and not when the tags are equal", action: "s3:GetObject", on: report, identity: noTeam,
 		context: Context{"aws:PrincipalTag/Team": {"blue"}, "s3:ExistingObjectTag/Team": {"blue"}}},
 }

@@ -133,3 +133,10 @@ func TestResourceType(t *testing.T) {
 		}
 	}
 }
+
+func TestResourceTypeThatSaysMost(t *testing.T) {
+	a := Action{Resources: []ResourceType{{Name: "net", ARN: "arn:aws:elb:loadbalancer/net/.*"}, {Name: "any", ARN: "arn:aws:elb:loadbalancer/.*"}}}
+	if got, _ := a.ResourceType("arn:aws:elb:loadbalancer/net/a"); got.Name != "net" {
+		t.Error(got)
+	}
+}

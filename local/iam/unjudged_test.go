@@ -20,6 +20,8 @@ var unjudged = []struct {
 	{row{says: "a role itself", who: Principal{Account: session.Account, ARN: session.Role}, action: "ec2:DescribeVpcs"}, "no session, user or root"},
 	{row{says: "somebody of another account", who: Principal{Account: "444455556666", ARN: bob.ARN}, action: "ec2:DescribeVpcs"}, "is not account"},
 	{row{says: "a session without a role", who: Principal{Account: session.Account, ARN: session.ARN}, action: "ec2:DescribeVpcs"}, "does not go with the role"},
+	{row{says: "a session of another account's role", who: Principal{Account: session.Account, ARN: session.ARN, Role: "arn:aws:iam::444455556666:role/examplerole"},
+		action: "ec2:DescribeVpcs"}, "does not go with the role"},
 	{row{says: "a service that is a user", who: Principal{Account: bob.Account, ARN: bob.ARN, Service: "sns.amazonaws.com"}, action: "ec2:DescribeVpcs"}, "a service and an account's"},
 	{row{says: "a key twice", action: "ec2:DescribeVpcs", context: Context{"aws:userid": {"a"}, "aws:UserID": {"b"}}}, "aws:userid is given twice"},
 	{row{says: "a key that is not modelled", action: "iam:CreateAccessKey", on: userBob, identity: accessKeys(`{"Bool": {"aws:SecureTransport": "true"}}`)},
@@ -34,6 +36,8 @@ var unjudged = []struct {
 		"Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}`}, "resource statement 1: condition key aws:securetransport is not modelled"},
 	{row{says: "a variable that is not modelled", action: "s3:GetObject", on: report,
 		identity: `{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:username}/*"}`}, "aws:username is not modelled"},
+	{row{says: "a variable of several values", action: "s3:GetObject", on: report, context: Context{"aws:username": {"a", "b"}},
+		identity: `{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:username}/*"}`}, "has several values"},
 	{row{says: "several values for an operator of one", action: "iam:TagRole", on: target, context: Context{"aws:TagKeys": {"a", "b"}},
 		identity: `{"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": {"StringEquals": {"aws:TagKeys": "a"}}}`}, "has several values"},
 	{row{says: "a value that is not of the operator's type", action: "iam:CreateAccessKey", on: userBob, context: Context{"aws:CurrentTime": {"noon"}},
@@ -61,9 +65,14 @@ func TestMisplacedPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	attached, err := Parse(Resource, "attached", wrapped(receive(`"*"`)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := row{action: "sqs:SendMessage", on: queue}.request()
 	for says, p := range map[string]Policies{
 		"unreadable":  {Identity: []*Policy{identity, nil}},
+		"as identity": {Identity: []*Policy{attached}},
 		"as boundary": {Identity: []*Policy{identity}, Boundary: identity},
 		"as resource": {Resource: identity},
 	} {
