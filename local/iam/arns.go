@@ -20,8 +20,4 @@ var exactARNs = map[string]string{
 	"s3 accesspointobject":             "arn:${Partition}:s3:${Region}:${Account}:accesspoint/[^/]*/object/.*",
 	"s3 bucket":                        "arn:${Partition}:s3:::[^/]*",
 	"s3 object":                        "arn:${Partition}:s3:::[^/]*/.*",
-	"states labelled execution":        "arn:${Partition}:states:${Region}:${Account}:execution:[^:/]*/[^:]*:.*",
-	"states labelled express":          "arn:${Partition}:states:${Region}:${Account}:express:[^:/]*/[^:]*:.*",
-	"states statemachinealias":         "arn:${Partition}:states:${Region}:${Account}:stateMachine:[^:]*:[^:]*",
-	"states statemachineversion":       "arn:${Partition}:states:${Region}:${Account}:stateMachine:[^:]*:[0-9]*",
 }

@@ -77,6 +77,7 @@ func (s *Statement) checkCondition(c Condition) error {
 	return nil
 }
 
+// checkValue compares the value with itself.
 func (s *Statement) checkValue(o operator, value string) error {
 	p := glob(value)
 	if s.variables && o.variables() {
@@ -89,8 +90,8 @@ func (s *Statement) checkValue(o operator, value string) error {
 	if compare == nil {
 		compare = boolean // Null
 	}
-	if strings.Contains(value, "/") && o.name == "IpAddress" {
-		value, _, _ = strings.Cut(value, "/")
+	if o.name == "IpAddress" {
+		value, _, _ = strings.Cut(value, "/") // a range is compared with its first address
 	}
 	_, err := compare(value, p)
 	return err
@@ -132,7 +133,7 @@ func (s Statement) holds(c Condition, q question) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	wanted, err := s.wanted(o, c, q.context)
+	wanted, err := s.wanted(c, q.context)
 	switch {
 	case err != nil:
 		return false, err
@@ -150,11 +151,11 @@ func (s Statement) holds(c Condition, q question) (bool, error) {
 	return o.matches(actual[0], wanted)
 }
 
-// wanted are the values of the condition without those that name a variable without a value.
-func (s Statement) wanted(o operator, c Condition, context Context) ([]pattern, error) {
+// wanted are the values of the condition without those that name a variable without a value. That only operators of strings and
+// ARNs have variables was checked when the policy was read.
+func (s Statement) wanted(c Condition, context Context) ([]pattern, error) {
 	var wanted []pattern
 	for _, value := range c.Values {
-		s.variables = s.variables && o.compare != nil && o.variables()
 		p, found, err := s.resolve(value, context)
 		if err != nil {
 			return nil, err

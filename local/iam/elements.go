@@ -75,7 +75,7 @@ func (s *Statement) checkResource(resource string) error {
 	return nil
 }
 
-// coversResource: an action without types of resource is allowed or denied only for all resources.
+// coversResource: an action without types of resource is allowed or denied only for all resources. Its * is like no ARN.
 func (s *Statement) coversResource(resource string, c Context) (bool, error) {
 	patterns, not := s.Resource, false
 	if s.NotResource != nil {
@@ -86,7 +86,7 @@ func (s *Statement) coversResource(resource string, c Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if found && (p.all() || resource != "*" && p.matchesARN(resource)) {
+		if found && (p.all() || p.matchesARN(resource)) {
 			return !not, nil
 		}
 	}

@@ -13,6 +13,7 @@ type question struct {
 	action  Action
 	keys    []string // the service's own condition keys that such a request can have
 	context Context  // with its keys in lower case
+	bounded bool     // who asks has a permissions boundary
 }
 
 // Evaluate decides about a request. The error names what cannot be judged, and the statement that asks for it.
@@ -34,11 +35,12 @@ func evaluate(r Request, p Policies) (Decision, error) {
 	if err := p.check(); err != nil {
 		return Decision{}, err
 	}
+	q.bounded = p.Boundary != nil && !r.Principal.root()
 	v, err := q.ask(p)
 	if err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Allows: append(v.identity.allows, v.resource.allows...), Denies: v.denies()}
+	d := Decision{Allows: slices.Concat(v.identity.allows, v.resource.allows), Denies: v.denies()}
 	d.Reason = v.refusal(q, p)
 	d.Allowed = d.Reason == ""
 	return d, nil
@@ -75,6 +77,8 @@ func (p Principal) check() error {
 	}
 	session := strings.HasPrefix(segment(p.ARN, 5), "assumed-role/")
 	switch {
+	case !session && !p.root() && !strings.HasPrefix(segment(p.ARN, 5), "user/"):
+		return fmt.Errorf("the principal %q is no session, user or root", p.ARN)
 	case p.Account == "" || segment(p.ARN, 4) != p.Account:
 		return fmt.Errorf("the principal %q is not account %q's", p.ARN, p.Account)
 	case session != (p.Role != ""), p.Role != "" && segment(p.Role, 4) != p.Account:
@@ -114,7 +118,7 @@ func (q question) matches(s Statement) (grant, error) {
 	if !s.actionCover()(strings.ToLower(q.Action)) {
 		return none, nil
 	}
-	as := s.names(q.Principal)
+	as := s.names(q)
 	if as == none {
 		return none, nil
 	}
@@ -137,11 +141,11 @@ func (q question) matches(s Statement) (grant, error) {
 }
 
 // names: an identity-based policy names whom it is attached to.
-func (s Statement) names(who Principal) grant {
+func (s Statement) names(q question) grant {
 	switch {
 	case s.Principal != nil:
-		return s.Principal.grant(who)
-	case s.NotPrincipal != nil && s.NotPrincipal.spares(who):
+		return s.Principal.grant(q.Principal)
+	case s.NotPrincipal != nil && s.NotPrincipal.spares(q.Principal, q.bounded):
 		return none
 	}
 	return direct

@@ -11,7 +11,7 @@ var globalKeys = strings.Fields(`
 	aws:AssumedRoot aws:FederatedProvider aws:TokenIssueTime aws:MultiFactorAuthAge aws:MultiFactorAuthPresent
 	aws:ChatbotSourceArn aws:Ec2InstanceSourceVpc aws:Ec2InstanceSourcePrivateIPv4 aws:SourceIdentity ec2:RoleDelivery
 	ec2:SourceInstanceArn glue:RoleAssumedBy glue:CredentialIssuingService codebuild:BuildArn codebuild:ProjectArn
-	lambda:SourceFunctionArn ssm:SourceInstanceArn identitystore:UserId
+	lambda:SourceFunctionArn ssm:SourceInstanceArn identitystore:UserId aws:SignInSessionArn
 
 	aws:SourceIp aws:SourceVpc aws:SourceVpcArn aws:SourceVpce aws:VpceAccount aws:VpceOrgID aws:VpceOrgPaths aws:VpcSourceIp
 

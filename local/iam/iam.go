@@ -5,10 +5,7 @@
 // lists, KMS grants, and principals that are federated or anonymous.
 package iam
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Kind is what a document is attached to. It decides which elements the document must have and may have.
 type Kind int
@@ -69,7 +66,7 @@ type Principal struct {
 	Service string // events.amazonaws.com, if an AWS service asks by itself
 }
 
-func (p Principal) root() bool { return strings.HasSuffix(p.ARN, ":root") }
+func (p Principal) root() bool { return segment(p.ARN, 5) == "root" }
 
 // Request is one action on one resource.
 type Request struct {
@@ -84,8 +81,8 @@ type Policies struct {
 	Identity []*Policy
 	Boundary *Policy // nil: none
 	Resource *Policy // nil: the resource has none
-	// Sole says that the resource's policy must itself allow, as a KMS key's and a role's trust policy must; where it allows
-	// the account, identity-based policies decide.
+	// Sole says that the resource's policy must itself allow, as a KMS key's must; where it allows the account, identity-based
+	// policies decide. A role's trust policy always is one.
 	Sole bool
 }
 

@@ -155,7 +155,7 @@ func address(actual string, wanted pattern) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("%q is not an IP address or range", text)
 	}
-	a, err := netip.ParseAddr(strings.TrimSuffix(actual, "/"+strconv.Itoa(w.Bits())))
+	a, err := netip.ParseAddr(actual)
 	if err != nil {
 		return false, fmt.Errorf("%q is not an IP address", actual)
 	}

@@ -59,11 +59,13 @@ func (s *Statement) checkPrincipals(kind Kind) error {
 		return fmt.Errorf("%s has no Principal", kind)
 	case attached && (s.Principal == nil) == (s.NotPrincipal == nil):
 		return errors.New("it has not exactly one of Principal and NotPrincipal")
+	case s.NotPrincipal["*"] != nil:
+		return errors.New("NotPrincipal is nobody")
 	case kind == Trust && s.NotPrincipal != nil:
 		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
 		return errors.New("a role trust policy has no NotPrincipal")
 	case s.NotPrincipal != nil && !s.Deny:
-		return errors.New("what an Allow with NotPrincipal allows is not modelled")
+		return errors.New("NotPrincipal must be used with Deny")
 	case kind == Trust && s.Principal["CanonicalUser"] != nil:
 		return errors.New("a role trust policy has no CanonicalUser")
 	case kind == Resource && s.Principal["Federated"] != nil, s.Deny && s.Principal["CanonicalUser"] != nil:
@@ -73,28 +75,22 @@ func (s *Statement) checkPrincipals(kind Kind) error {
 }
 
 // grant is how a principal element names who asks. What an Allow then gives differs:
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-reqcontext.html
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
 type grant int
 
 const (
 	none    grant = iota
 	account       // the account: identity-based policies decide
-	role          // the role, or everyone: it needs no identity-based policy, but a permissions boundary limits it
-	direct        // the session, the user or the service itself: not even a boundary limits it
+	role          // the role: it needs no identity-based policy, but a permissions boundary limits it
+	direct        // the session, the user, the service itself or everyone: not even a boundary limits it
 )
 
 // grant finds the widest. Everyone is AWS services too: that is why policies ask for aws:PrincipalIsAWSService.
 func (p Principals) grant(who Principal) grant {
+	if p["*"] != nil || slices.Contains(p["Service"], who.Service) {
+		return direct
+	}
 	widest := none
-	if p["*"] != nil {
-		widest = role
-	}
-	if who.Service != "" {
-		if slices.Contains(p["Service"], who.Service) {
-			return direct
-		}
-		return widest
-	}
 	for _, named := range p["AWS"] {
 		widest = max(widest, who.named(named))
 	}
@@ -103,7 +99,7 @@ func (p Principals) grant(who Principal) grant {
 
 func (p Principal) named(principal string) grant {
 	switch {
-	case principal == p.Account, strings.HasSuffix(principal, ":root") && segment(principal, 4) == p.Account:
+	case principal == p.Account, segment(principal, 5) == "root" && segment(principal, 4) == p.Account:
 		return account
 	case principal == p.Role:
 		return role
@@ -114,19 +110,17 @@ func (p Principal) named(principal string) grant {
 }
 
 // spares says that a Deny with NotPrincipal spares who asks. It must name the account as well, and of an assumed role both the
-// role and the session.
+// role and the session. "The NotPrincipal element with a Deny effect will always deny any IAM principal that has a permissions
+// boundary policy attached."
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
-func (p Principals) spares(who Principal) bool {
-	if p["*"] != nil {
-		return true
-	}
+func (p Principals) spares(who Principal, bounded bool) bool {
 	if who.Service != "" {
 		return slices.Contains(p["Service"], who.Service)
 	}
 	names := func(as grant) bool {
 		return slices.ContainsFunc(p["AWS"], func(named string) bool { return who.named(named) == as })
 	}
-	return names(account) && (who.root() || names(direct) && (who.Role == "" || names(role)))
+	return !bounded && names(account) && (who.root() || names(direct) && (who.Role == "" || names(role)))
 }
 
 // segment is one of the six that colons separate in an ARN, or nothing.

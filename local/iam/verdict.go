@@ -1,12 +1,15 @@
 package iam
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // answer is what one kind of policy says.
 type answer struct {
 	allows, denies []Statement
 	widest         grant // of the Allow statements
-	delegates      bool  // one of them allows the account
 }
 
 type verdict struct{ identity, boundary, resource answer }
@@ -15,28 +18,21 @@ type verdict struct{ identity, boundary, resource answer }
 // has.
 func (q question) ask(p Policies) (verdict, error) {
 	var v verdict
-	policies := func(list ...*Policy) []*Policy { return list }
-	for _, one := range []struct {
-		into     *answer
-		policies []*Policy
-	}{{&v.identity, p.Identity}, {&v.boundary, policies(p.Boundary)}, {&v.resource, policies(p.Resource)}} {
-		if one.into != &v.resource && (q.Principal.root() || q.Principal.Service != "") {
-			continue
-		}
-		for _, policy := range one.policies {
-			if err := one.into.add(q, policy); err != nil {
-				return verdict{}, err
-			}
-		}
+	err := v.resource.add(q, p.Resource)
+	if !q.Principal.root() && q.Principal.Service == "" {
+		err = cmp.Or(err, v.identity.add(q, p.Identity...), v.boundary.add(q, p.Boundary))
 	}
-	return v, nil
+	return v, err
 }
 
-func (a *answer) add(q question, p *Policy) error {
-	if p == nil {
-		return nil
+func (a *answer) add(q question, policies ...*Policy) error {
+	var statements []Statement
+	for _, p := range policies {
+		if p != nil {
+			statements = append(statements, p.Statements...)
+		}
 	}
-	for _, s := range p.Statements {
+	for _, s := range statements {
 		as, err := q.matches(s)
 		switch {
 		case err != nil:
@@ -47,58 +43,62 @@ func (a *answer) add(q question, p *Policy) error {
 		default:
 			a.allows = append(a.allows, s)
 			a.widest = max(a.widest, as)
-			a.delegates = a.delegates || as == account
 		}
 	}
 	return nil
 }
 
 func (v verdict) denies() []Statement {
-	return append(append(append([]Statement(nil), v.identity.denies...), v.resource.denies...), v.boundary.denies...)
+	return slices.Concat(v.identity.denies, v.resource.denies, v.boundary.denies)
 }
 
 // refusal is why the request is refused, in the words of AWS's access denied messages, or nothing.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 func (v verdict) refusal(q question, p Policies) string {
-	resourceKind := Resource
+	attached := Resource
 	if p.Resource != nil {
-		resourceKind = p.Resource.Kind
+		attached = p.Resource.Kind
 	}
-	missing := func(kind Kind) string { return fmt.Sprintf("because no %s allows the %s action", kind, q.Action) }
 	switch {
 	case len(v.identity.denies) > 0:
 		return "with an explicit deny in an identity-based policy"
-	case len(v.resource.denies) > 0 && resourceKind == Trust:
+	case len(v.resource.denies) > 0 && attached == Trust:
 		return "with an explicit deny in the role trust policy"
 	case len(v.resource.denies) > 0:
 		return "with an explicit deny in a resource-based policy"
 	case len(v.boundary.denies) > 0:
 		return "with an explicit deny in a permissions boundary"
 	}
-	identityAllows := len(v.identity.allows) > 0 || q.Principal.root()
-	within := p.Boundary == nil || len(v.boundary.allows) > 0 || q.Principal.root()
-	switch {
-	case q.Principal.Service != "" || q.crossAccount():
-		switch {
-		case v.resource.widest == none:
-			return missing(resourceKind)
-		case q.Principal.Service != "":
-			return ""
-		}
-	case v.resource.widest == direct:
-		return ""
-	case v.resource.widest == role:
-		identityAllows = true
-	case p.Sole && !v.resource.delegates:
-		return missing(resourceKind)
-	}
-	switch {
-	case !identityAllows:
-		return missing(Identity)
-	case !within:
-		return missing(Boundary)
+	if missing, kind := v.missing(q, attached, p.Sole || attached == Trust); missing {
+		return fmt.Sprintf("because no %s allows the %s action", kind, q.Action)
 	}
 	return ""
+}
+
+// missing finds the kind of policy that had to allow and does not.
+//
+// Within an account: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+// Across accounts: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+func (v verdict) missing(q question, attached Kind, sole bool) (bool, Kind) {
+	identityAllows := len(v.identity.allows) > 0 || q.Principal.root()
+	switch {
+	case q.Principal.Service != "":
+		return v.resource.widest == none, attached
+	case q.crossAccount():
+		if v.resource.widest == none {
+			return true, attached
+		}
+	case v.resource.widest == direct:
+		return false, attached
+	case v.resource.widest == role:
+		identityAllows = true
+	case sole && v.resource.widest == none:
+		return true, attached
+	}
+	if !identityAllows {
+		return true, Identity
+	}
+	return q.bounded && len(v.boundary.allows) == 0, Boundary
 }
 
 // crossAccount: the account that owns a resource is in its ARN or, as for a bucket, in the context. Of a resource that neither
