@@ -70,14 +70,15 @@ func contextOptions(node constructs.Node, to target) (options, error) {
 	); err != nil {
 		return options{}, err
 	}
-	switch groups {
-	case "", "any":
-	case "tagged":
-		o.tagged = true
-	default:
-		return options{}, fmt.Errorf("context databaseGroups: %q is neither any nor tagged", groups)
+	o.tagged = groups == "tagged"
+	return o, errors.Join(checkGroups(groups), o.check(to))
+}
+
+func checkGroups(groups string) error {
+	if !slices.Contains([]string{"", "any", "tagged"}, groups) {
+		return fmt.Errorf("context databaseGroups: %q is neither any nor tagged", groups)
 	}
-	return o, o.check(to)
+	return nil
 }
 
 // check finds what AWS would refuse, or quietly misunderstand, long after synthesis.
