@@ -61,7 +61,7 @@ roles: tools-run functions build/bin/infra ## print the policies and trust of ev
 bootstrap: tools-run ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
 	$(cdk) bootstrap $(ARGS)
 
-deploy: tools-run ## deploy to AWS, with your credentials and region (ARGS for cdk)
+deploy: tools-run sbom ## deploy to AWS, with your credentials and region (ARGS for cdk)
 	PREFLIGHT=1 $(cdk) deploy $(ARGS)
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
@@ -84,6 +84,9 @@ app: functions build/bin/infra
 
 functions: build/.modules
 	$(phase) "build the functions ($(ARCH))" tools/build-functions $(ARCH)
+
+sbom: functions ## list what the functions and the tools are made of: build/sbom.json, CycloneDX
+	$(phase) "list the dependencies" go run ./tools/sbom build/sbom.json
 
 # Go knows best whether a program is up to date.
 build/bin/infra: build/.modules FORCE
