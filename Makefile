@@ -20,7 +20,7 @@ cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test bench lint local local-down local-env synth bootstrap deploy start approve reject functions app tools-run tools-check clean
+.PHONY: help check demo test bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-run tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test: check tools-run tools-check functions build/bin/infra build/bin/local ## e
 bench: check tools-run build/.bench functions build/bin/infra build/bin/local build/bin/bench ## measure sizes, starts, memory and AWS calls on a local cloud, beside the documented sync in Python
 	@build/bin/bench
 
+permissions: check tools-run functions build/bin/infra build/bin/local ## what each role may do, what of it was needed how often in the end-to-end tests, and each change to a policy that the check must notice
+	$(phase) "go test ./local/e2e" go test -count=1 -timeout 15m ./local/e2e
+	@build/bin/local permissions
+
 lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
 	build/bin/golangci-lint run --allow-parallel-runners ./...
 	rm -rf build/lint && $(cdk) synth --quiet --app "build/bin/infra" --output build/lint
@@ -58,11 +62,14 @@ local-env: ## print the local cloud's environment, for eval (ACCOUNT=… for ano
 synth: tools-run ## synthesize the template into cdk.out
 	$(cdk) synth --quiet && ls cdk.out/*.template.json
 
+roles: tools-run functions build/bin/infra ## print the policies and trust of every role, for roles that you make yourself (ARGS for cdk)
+	@$(cdk) synth --quiet --app "build/bin/infra roles" --output build/roles $(ARGS) && cat build/roles/rdslink.roles.json
+
 bootstrap: tools-run ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
 	$(cdk) bootstrap $(ARGS)
 
-deploy: tools-run ## deploy to AWS, with your credentials and region (ARGS for cdk)
-	$(cdk) deploy $(ARGS)
+deploy: tools-run sbom ## deploy to AWS, with your credentials and region (ARGS for cdk)
+	PREFLIGHT=1 $(cdk) deploy $(ARGS)
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
 	@$(operator) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')
@@ -76,12 +83,17 @@ reject: ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-
 clean: ## remove everything that was built
 	rm -rf build cdk.out
 
-# What cdk runs: the functions must be there before the app turns them into assets.
+# What cdk runs: the functions must be there before the app turns them into assets. Before a deployment it also looks whether
+# the roles, the key and the boundary that the context names are there and will do.
 app: functions build/bin/infra
 	@build/bin/infra
+	@$(if $(PREFLIGHT),$(operator) preflight "$(CDK_OUTDIR)")
 
 functions: build/.modules
 	$(phase) "build the functions ($(ARCH))" tools/build-functions $(ARCH)
+
+sbom: functions ## list what the functions and the tools are made of: build/sbom.json, CycloneDX
+	$(phase) "list the dependencies" go run ./tools/sbom build/sbom.json
 
 # Go knows best whether a program is up to date.
 build/bin/infra: build/.modules FORCE

@@ -17,6 +17,9 @@ var wildcards = []struct{ finding, reason string }{
 	{`/^Resource::arn:.*:log-group:\/aws\/lambda\/rdslink-resolver-\*$/`, "The logs of the resolvers, one per VPC."},
 	{`/^Resource::arn:.*:schedule\/rdslink\/\*$/`, "One schedule per exposure, in our own group."},
 	{`/^Resource::arn:.*:execution:rdslink-setup:\*$/`, "Executions of this state machine only: is the holder of a claim still running?"},
+	{`/^Resource::arn:.*:log-group:\/aws\/lambda\/rdslink-\*$/`, "What operators may read: the logs of our functions, one for each."},
+	{`/^Resource::arn:.*:log-group:\/aws\/vendedlogs\/states\/rdslink-setup:\*$/`, "What operators may read: the streams of one log."},
+	{`/^Resource::arn:.*:cloudformation:.*:stack\/rdslink\/\*$/`, "What operators may read: this stack's outputs. CloudFormation chooses the last part of a stack's ARN."},
 	{`/^Resource::arn:.*:role\/aws-service-role\/elasticloadbalancing\.amazonaws\.com\/\*$/`, "The service-linked role that Elastic Load Balancing needs once per account; the condition names the service."},
 }
 

@@ -76,14 +76,18 @@ func newFunction(r *resources, f function, grants []grant) awslambda.Function {
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
-	role := awsiam.NewRole(r.stack, ptr(f.name()+"-role"), &awsiam.RoleProps{
+	role := newRole(r, f.name(), f.name()+"-role", &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(ptr("lambda.amazonaws.com"), nil),
 		Description: ptr(f.description),
 	})
-	logs.GrantWrite(role)
-	for _, g := range grants {
-		role.AddToPolicy(g.statement())
+	// For a role of whose account it is not sure, CDK would make a resource policy of each log, and a region has ten of those.
+	if _, given := r.options.roles[f.name()]; !given {
+		logs.GrantWrite(role)
 	}
+	for _, g := range grants {
+		role.AddToPrincipalPolicy(g.statement())
+	}
+	admitToKey(r, f.name(), grants)
 	props := &awslambda.FunctionProps{
 		FunctionName: &name,
 		Description:  &f.description,
@@ -139,6 +143,9 @@ func environment(r *resources) *map[string]*string {
 		"IP_SYNC_FUNCTION_ARN":   ptr(r.functionARN("ip-sync")),
 		"OBSERVER_FUNCTION_NAME": ptr(functionName("observer")),
 	}
+	if r.options.tagged {
+		variables["DATABASE_GROUPS"] = ptr("tagged")
+	}
 	if len(r.options.tags) > 0 {
 		tags, _ := json.Marshal(maps.Clone(r.options.tags)) // a map of strings always marshals
 		variables["RDSLINK_TAGS"] = ptr(string(tags))
@@ -150,9 +157,9 @@ func environment(r *resources) *map[string]*string {
 // Lambda needs it to remove the network interfaces, up to 45 minutes after the function.
 // Lambda acts on the interfaces with it, the resolver's code may not:
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice
-func newResolverRole(r *resources) awsiam.Role {
+func newResolverRole(r *resources) awsiam.IRole {
 	interfaces := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
-	role := awsiam.NewRole(r.stack, ptr("ResolverRole"), &awsiam.RoleProps{
+	role := newRole(r, resolverName, "ResolverRole", &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(ptr("lambda.amazonaws.com"), nil),
 		Description: ptr("The resolvers in the databases' VPCs"),
 		// Inline, so that the permissions stay with the role.
@@ -172,19 +179,21 @@ func newResolverRole(r *resources) awsiam.Role {
 			}}),
 		},
 	})
-	role.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
+	if _, given := r.options.roles[resolverName]; !given {
+		role.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
+	}
 	return role
 }
 
 // newScheduleRole makes the role with which EventBridge Scheduler ticks.
-func newScheduleRole(r *resources) awsiam.Role {
-	role := awsiam.NewRole(r.stack, ptr("ScheduleRole"), &awsiam.RoleProps{
+func newScheduleRole(r *resources) awsiam.IRole {
+	role := newRole(r, schedulesName, "ScheduleRole", &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(ptr("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
 		}),
 		Description: ptr("The schedules of ip-sync and observer"),
 	})
-	role.AddToPolicy(grant{
+	role.AddToPrincipalPolicy(grant{
 		actions:   []string{"lambda:InvokeFunction"},
 		resources: []string{r.functionARN("ip-sync"), r.functionARN("observer")},
 	}.statement())

@@ -15,7 +15,7 @@ import (
 // newSetup makes the state machine of the ten steps. CDK grants nothing for a definition given as text: its role may invoke
 // the ten functions, and nothing else.
 func newSetup(r *resources) awsstepfunctions.StateMachine {
-	role := awsiam.NewRole(r.stack, ptr("SetupRole"), &awsiam.RoleProps{
+	role := newRole(r, machineName, "SetupRole", &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(ptr("states.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
 		}),
@@ -25,7 +25,7 @@ func newSetup(r *resources) awsstepfunctions.StateMachine {
 	for _, f := range functions {
 		if f.watcher == nil {
 			substitutions[substitution(f)] = ptr(r.functionARN(f.name()))
-			role.AddToPolicy(grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN(f.name())}}.statement())
+			role.AddToPrincipalPolicy(grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN(f.name())}}.statement())
 		}
 	}
 	machine := awsstepfunctions.NewStateMachine(r.stack, ptr("Setup"), &awsstepfunctions.StateMachineProps{

@@ -1,13 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
+	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
 	"github.com/aws/constructs-go/constructs/v10"
+
+	"github.com/rdslink/rdslink/internal/nearest"
 )
 
 // options are what a deployer may say, as CDK context (cdk deploy -c name=value, or cdk.json).
@@ -18,32 +26,154 @@ type options struct {
 	tags map[string]string
 	// operators is an e-mail address that hears of pending connections, failures and alarms. Empty: subscribe to the topic yourself.
 	operators string
+	// permissionsBoundary is the ARN of a managed policy that every role of the stack gets.
+	permissionsBoundary string
+	// key is the ARN of a KMS key for registry and topics. Empty: the stack makes one.
+	key string
+	// roles are the ARNs of existing roles, by the name of the function they are for. The stack makes the others.
+	roles map[string]string
+	// tagged restricts step 7 to security groups that carry rdslink:ingress=allowed.
+	tagged bool
 	// architecture is Lambda's: arm64 or x86_64. The functions must have been built for it.
 	architecture string
 	// functions is the directory that holds one directory per function with its bootstrap binary.
 	functions string
 }
 
-var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.+$`)
+// The forms of ARNs that the options take. The first group is the partition, the second the account.
+var (
+	roleARN   = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::(\d{12}):role/[\x21-\x7e]+$`)
+	policyARN = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::(\d{12}|aws):policy/[\x21-\x7e]+$`)
+	keyARN    = regexp.MustCompile(`^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):key/[A-Za-z0-9-]+$`)
+)
 
-// contextOptions reads the options from node's context.
-func contextOptions(node constructs.Node) (options, error) {
+// target is where the stack will be deployed, as far as cdk knows it: it asks AWS before it runs the app, and says nothing when
+// there are no credentials.
+type target struct{ account, region string }
+
+func deployment() target {
+	return target{os.Getenv("CDK_DEFAULT_ACCOUNT"), os.Getenv("CDK_DEFAULT_REGION")}
+}
+
+// contextOptions reads the options from node's context, for a stack at to.
+func contextOptions(node constructs.Node, to target) (options, error) {
 	o := options{architecture: architecture(), functions: "build/functions"}
-	if err := read(node, "approvers", &o.approvers); err != nil {
+	var groups string
+	if err := errors.Join(
+		read(node, "approvers", &o.approvers),
+		read(node, "tags", &o.tags),
+		read(node, "roles", &o.roles),
+		readText(node, "operators", &o.operators),
+		readText(node, "permissionsBoundary", &o.permissionsBoundary),
+		readText(node, "key", &o.key),
+		readText(node, "databaseGroups", &groups),
+	); err != nil {
 		return options{}, err
 	}
+	o.tagged = groups == "tagged"
+	return o, errors.Join(checkGroups(groups), o.check(to))
+}
+
+func checkGroups(groups string) error {
+	if !slices.Contains([]string{"", "any", "tagged"}, groups) {
+		return fmt.Errorf("context databaseGroups: %q is neither any nor tagged", groups)
+	}
+	return nil
+}
+
+// check finds what AWS would refuse, or quietly misunderstand, long after synthesis.
+func (o options) check(to target) error {
+	errs := []error{o.checkBoundary(to), o.checkKey(to), o.checkRoles(to)}
 	for _, role := range o.approvers {
 		if !roleARN.MatchString(role) {
-			return options{}, fmt.Errorf("context approvers: %q is not the ARN of a role", role)
+			errs = append(errs, fmt.Errorf("context approvers: %q is not the ARN of a role", role))
 		}
 	}
-	if err := read(node, "tags", &o.tags); err != nil {
-		return options{}, err
+	return errors.Join(errs...)
+}
+
+func (o options) checkBoundary(to target) error {
+	if o.permissionsBoundary == "" {
+		return nil
 	}
-	if v, ok := node.TryGetContext(ptr("operators")).(string); ok {
-		o.operators = v
+	parts := policyARN.FindStringSubmatch(o.permissionsBoundary)
+	if parts == nil {
+		return fmt.Errorf("context permissionsBoundary: %q is not the ARN of a managed policy, such as arn:aws:iam::111122223333:policy/boundary", o.permissionsBoundary)
 	}
-	return o, nil
+	// Policies of AWS's own belong to every account.
+	return to.check("permissionsBoundary", o.permissionsBoundary, parts[1], strings.TrimSuffix(parts[2], "aws"))
+}
+
+func (o options) checkKey(to target) error {
+	if o.key == "" {
+		return nil
+	}
+	parts := keyARN.FindStringSubmatch(o.key)
+	if parts == nil {
+		// Policies name a key by its own ARN: an alias may be moved to another key.
+		return fmt.Errorf("context key: %q is not the ARN of a KMS key, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; an alias will not do", o.key)
+	}
+	if to.region != "" && parts[2] != to.region {
+		return fmt.Errorf("context key: %s is in region %s, and the stack goes to %s: DynamoDB takes keys of its own region only", o.key, parts[2], to.region)
+	}
+	return to.check("key", o.key, parts[1], parts[3])
+}
+
+func (o options) checkRoles(to target) error {
+	var errs []error
+	names := roleNames()
+	holders := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(o.roles)) {
+		arn := o.roles[name]
+		parts := roleARN.FindStringSubmatch(arn)
+		switch other := holders[arn]; {
+		case !slices.Contains(names, name):
+			errs = append(errs, fmt.Errorf("context roles: the stack has no role %q%s", name, didYouMean(name, names)))
+		case parts == nil:
+			errs = append(errs, fmt.Errorf("context roles: %s: %q is not the ARN of a role, such as arn:aws:iam::111122223333:role/%s", name, arn, name))
+		case other != "":
+			errs = append(errs, fmt.Errorf("context roles: %s and %s have the same role %s: each needs its own, or one could do what only the other may", other, name, arn))
+		default:
+			errs = append(errs, to.check("roles: "+name, arn, parts[1], parts[2]))
+		}
+		holders[arn] = name
+	}
+	return errors.Join(errs...)
+}
+
+// check compares an ARN's partition and account with the target's; an empty one fits everywhere.
+func (to target) check(option, arn, partition, account string) error {
+	if to.account != "" && account != "" && account != to.account {
+		return fmt.Errorf("context %s: %s belongs to account %s, and the stack goes to %s", option, arn, account, to.account)
+	}
+	if to.region == "" {
+		return nil
+	}
+	if home := *regioninfo.RegionInfo_Get(&to.region).Partition(); home != partition {
+		return fmt.Errorf("context %s: %s is of partition %s, and %s is in %s", option, arn, partition, to.region, home)
+	}
+	return nil
+}
+
+func didYouMean(name string, names []string) string {
+	if near := nearest.To(name, names); len(near) > 0 {
+		return "; did you mean " + near[0] + "?"
+	}
+	return "; its roles are " + strings.Join(names, ", ")
+}
+
+// readText reads a context value that is a string.
+func readText(node constructs.Node, name string, into *string) error {
+	value := node.TryGetContext(&name)
+	if value == nil {
+		return nil
+	}
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("context %s: %v is not a string", name, value)
+	}
+	*into = text
+	return nil
 }
 
 // read decodes the context value name, given as JSON text on the command line or as JSON in cdk.json.
@@ -68,11 +198,7 @@ func read(node constructs.Node, name string, into any) error {
 
 // architecture is what the Makefile built the functions for (ARCH, as Go names it), else this machine's.
 func architecture() string {
-	arch := os.Getenv("ARCH")
-	if arch == "" {
-		arch = runtime.GOARCH
-	}
-	if arch == "arm64" {
+	if cmp.Or(os.Getenv("ARCH"), runtime.GOARCH) == "arm64" {
 		return "arm64"
 	}
 	return "x86_64"

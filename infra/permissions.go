@@ -123,7 +123,7 @@ func permissions(r *resources) map[string][]grant {
 		),
 		"update-the-rds-security-group": with(registry,
 			grant{actions: []string{"ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"}, resources: anywhere},
-			grant{actions: []string{"ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"}, resources: []string{groups}},
+			grant{actions: []string{"ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"}, resources: []string{groups}, conditions: r.options.databaseGroups()},
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupIngress"}, resources: []string{rules}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateTags"}, resources: []string{rules}, conditions: tagsAtBirth("ec2:CreateAction", "AuthorizeSecurityGroupIngress")},
 			grant{actions: []string{"ec2:CreateTags", "ec2:DeleteTags"}, resources: []string{rules}, conditions: changesOurs},

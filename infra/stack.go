@@ -30,15 +30,16 @@ type resources struct {
 	stack   awscdk.Stack
 	options options
 
-	key          awskms.Key
+	key          awskms.IKey
 	table        awsdynamodb.Table
 	bus          awsevents.EventBus
 	connections  awssns.Topic
 	handoff      awssns.Topic
 	operators    awssns.Topic
 	resolverCode awss3assets.Asset
-	resolverRole awsiam.Role
-	scheduleRole awsiam.Role
+	resolverRole awsiam.IRole
+	scheduleRole awsiam.IRole
+	roles        map[string]awsiam.IRole // by the name of the function they are for
 
 	functions map[string]awslambda.Function
 	setup     awsstepfunctions.StateMachine
@@ -61,15 +62,18 @@ func (r *resources) functionARN(name string) string {
 
 // newStack builds the whole app: the registry, the topics, the bus, a function per step and per watcher, the state machine,
 // the rules and schedules between them, and the alarms.
-func newStack(scope constructs.Construct, id string, o options) awscdk.Stack {
+func newStack(scope constructs.Construct, id string, o options) *resources {
 	stack := awscdk.NewStack(scope, &id, &awscdk.StackProps{
 		Description: ptr("rdslink: private access to RDS databases over AWS PrivateLink"),
 	})
 	for _, name := range slices.Sorted(maps.Keys(o.tags)) {
 		awscdk.Tags_Of(stack).Add(ptr(name), ptr(o.tags[name]), nil)
 	}
-	r := &resources{stack: stack, options: o}
-	r.key = newKey(stack)
+	r := &resources{stack: stack, options: o, roles: map[string]awsiam.IRole{}}
+	if o.permissionsBoundary != "" {
+		awsiam.PermissionsBoundary_Of(stack).Apply(awsiam.ManagedPolicy_FromManagedPolicyArn(stack, ptr("Boundary"), &o.permissionsBoundary))
+	}
+	r.key = newKey(stack, o.key)
 	r.table = newTable(stack, r.key)
 	r.connections = newTopic(stack, "Connections", "VPC endpoint connection notifications", r.key)
 	r.handoff = newTopic(stack, "HandOff", "rdslink: messages for the vendor", r.key)
@@ -85,6 +89,7 @@ func newStack(scope constructs.Construct, id string, o options) awscdk.Stack {
 	connectEvents(r)
 	newSweeps(r, group)
 	newAlarms(r)
+	newPeoplesPolicies(r)
 	newGuard(r)
 	suppressFindings(r)
 
@@ -92,16 +97,20 @@ func newStack(scope constructs.Construct, id string, o options) awscdk.Stack {
 	output(stack, "EventBusName", *r.bus.EventBusName(), "Put ConnectionDecision events here to accept or reject a connection")
 	output(stack, "HandOffTopicArn", *r.handoff.TopicArn(), "Subscribe whoever passes the service name on to the vendor")
 	output(stack, "OperatorsTopicArn", *r.operators.TopicArn(), "Subscribe whoever approves connections and repairs failures")
-	return stack
+	return r
 }
 
 func output(stack awscdk.Stack, id, value, description string) {
 	awscdk.NewCfnOutput(stack, &id, &awscdk.CfnOutputProps{Value: &value, Description: &description})
 }
 
-// newKey makes the customer-managed key of registry and topics. It stays when the stack goes, or the registry's data would be
-// lost with it.
-func newKey(stack awscdk.Stack) awskms.Key {
+// newKey makes the customer-managed key of registry and topics, unless there is one already. It stays when the stack goes, or
+// the registry's data would be lost with it. The policy of a key that was there is its owner's: nothing that is added to it here
+// has an effect.
+func newKey(stack awscdk.Stack, existing string) awskms.IKey {
+	if existing != "" {
+		return awskms.Key_FromKeyArn(stack, ptr("Key"), &existing)
+	}
 	return awskms.NewKey(stack, ptr("Key"), &awskms.KeyProps{
 		Description:       ptr("rdslink: registry and topics"),
 		EnableKeyRotation: jsii.Bool(true),

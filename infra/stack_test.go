@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,12 +22,25 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// synthesized is the stack with every option set, and its template. Template tests need no built functions, only their folders.
-var synthesized = sync.OnceValue(func() (s struct {
+// synthesis is a stack and its template.
+type synthesis struct {
+	*resources
 	stack    awscdk.Stack
 	template assertions.Template
 	json     template
-}) {
+}
+
+// synthesized is the stack with every option set that does not take the place of something.
+var synthesized = sync.OnceValue(func() synthesis {
+	return synthesisOf(options{
+		approvers: []string{"arn:aws:iam::111122223333:role/approver"},
+		tags:      map[string]string{"CostCenter": "4711"},
+		operators: "operators@example.com",
+	})
+})
+
+// synthesisOf is the stack with these options. Template tests need no built functions, only their folders.
+func synthesisOf(o options) (s synthesis) {
 	dir, err := os.MkdirTemp("", "rdslink-functions")
 	if err != nil {
 		panic(err)
@@ -41,14 +55,10 @@ var synthesized = sync.OnceValue(func() (s struct {
 			panic(err)
 		}
 	}
+	o.architecture, o.functions = "arm64", dir
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-	s.stack = newStack(app, "rdslink", options{
-		approvers:    []string{"arn:aws:iam::111122223333:role/approver"},
-		tags:         map[string]string{"CostCenter": "4711"},
-		operators:    "operators@example.com",
-		architecture: "arm64",
-		functions:    dir,
-	})
+	s.resources = newStack(app, stackName, o)
+	s.stack = s.resources.stack
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	s.template = assertions.Template_FromStack(s.stack, nil)
 	text, err := json.Marshal(s.template.ToJSON())
@@ -59,28 +69,6 @@ var synthesized = sync.OnceValue(func() (s struct {
 		panic(err)
 	}
 	return s
-})
-
-// template is the part of a CloudFormation template that the tests read.
-type template struct {
-	Resources map[string]resource
-}
-
-type resource struct {
-	Type           string
-	Properties     map[string]any
-	DeletionPolicy string
-	DependsOn      []string
-}
-
-func (t template) ofType(name string) map[string]resource {
-	found := map[string]resource{}
-	for id, r := range t.Resources {
-		if r.Type == name {
-			found[id] = r
-		}
-	}
-	return found
 }
 
 // Schedules, resolvers, scripts and people refer to functions by name: a renamed function is a broken installation.
@@ -144,7 +132,7 @@ var withoutResourceLevel = []string{
 	"elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancerAttributes",
 	"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroupAttributes",
 	"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
-	"states:SendTaskFailure", "states:SendTaskSuccess",
+	"states:ListStateMachines", "states:SendTaskFailure", "states:SendTaskSuccess",
 	"vpce:AllowMultiRegion",
 	"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
 	"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
@@ -152,7 +140,9 @@ var withoutResourceLevel = []string{
 }
 
 func TestStarOnlyWhereIAMHasNothingNarrower(t *testing.T) {
-	for id, policy := range synthesized().json.ofType("AWS::IAM::Policy") {
+	policies := synthesized().json.ofType("AWS::IAM::Policy")
+	maps.Copy(policies, synthesized().json.ofType("AWS::IAM::ManagedPolicy"))
+	for id, policy := range policies {
 		for _, statement := range policy.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
 			s := statement.(map[string]any)
 			if s["Resource"] != "*" {

@@ -11,12 +11,18 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"path/filepath"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/operator"
+	"github.com/rdslink/rdslink/internal/preflight"
 )
 
 const usage = `usage:
@@ -24,7 +30,8 @@ const usage = `usage:
   rdslink start  --input JSON                    the same, with the whole input
   rdslink follow EXECUTION-ARN                   follow an execution
   rdslink approve --exposure ID [--endpoint ID] [--reason TEXT]
-  rdslink reject  --exposure ID [--endpoint ID] [--reason TEXT]`
+  rdslink reject  --exposure ID [--endpoint ID] [--reason TEXT]
+  rdslink preflight ASSEMBLY                     before a deployment: are the roles, the key and the boundary there that its context names?`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -39,6 +46,12 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if args[0] == "preflight" {
+		if len(args) != 2 {
+			return errors.New(usage)
+		}
+		return checkGiven(ctx, args[1])
+	}
 	settings, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
@@ -62,6 +75,32 @@ func run(args []string) error {
 		return decide(ctx, o, flags, args[1:], connection.Reject)
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
+}
+
+// checkGiven looks for what an assembly's context says is there. cdk tells where it will deploy to: --profile gives it
+// credentials that are not in the environment.
+func checkGiven(ctx context.Context, assembly string) error {
+	given, err := preflight.Read(filepath.Join(assembly, preflight.File))
+	if err != nil || given.Nothing() {
+		return err
+	}
+	settings, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(os.Getenv("CDK_DEFAULT_REGION")))
+	if err != nil {
+		return fmt.Errorf("load AWS configuration: %w", err)
+	}
+	who, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("get caller identity: %w", err)
+	}
+	if account := os.Getenv("CDK_DEFAULT_ACCOUNT"); account != "" && account != aws.ToString(who.Account) {
+		fmt.Fprintf(os.Stderr, "rdslink: not checked: cdk deploys to account %s, the environment's credentials are of %s (use AWS_PROFILE instead of --profile)\n", account, aws.ToString(who.Account))
+		return nil
+	}
+	unseen, err := preflight.Checker{Roles: iam.NewFromConfig(settings), Keys: kms.NewFromConfig(settings)}.Check(ctx, given)
+	for _, text := range unseen {
+		fmt.Fprintln(os.Stderr, "rdslink: not checked:", text)
+	}
+	return err
 }
 
 func start(ctx context.Context, o *operator.Operator, flags *flag.FlagSet, args []string) error {

@@ -35,6 +35,7 @@ type fakeAWS struct {
 	groups    []ec2types.SecurityGroup
 	rules     []ec2types.SecurityGroupRule
 	balancers []elbtypes.LoadBalancer
+	tagged    bool // the deployment asks for owned.IngressTag
 	nlbLimit  string
 	ruleLimit float64
 	status    sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
@@ -54,7 +55,7 @@ func newFake() *fakeAWS {
 
 // gatherer is step 1 against the fake.
 func (f *fakeAWS) gatherer() gatherer {
-	return gatherer{databases: f, network: f, balancers: f, quotas: f, executions: f, claims: f}
+	return gatherer{databases: f, network: f, balancers: f, quotas: f, executions: f, claims: f, tagged: f.tagged}
 }
 
 func instance(identifier string) rdstypes.DBInstance {

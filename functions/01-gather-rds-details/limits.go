@@ -85,7 +85,7 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 
 // usableGroups are the database's security groups that can take the exposure's rules, those with room first.
 func (g gatherer) usableGroups(ctx context.Context, db database.Database, home database.Home, want rules) ([]string, error) {
-	own, err := ownGroups(ctx, g.network, db, home)
+	own, err := g.ownGroups(ctx, db, home)
 	if err != nil {
 		return nil, err
 	}
@@ -108,24 +108,37 @@ func (g gatherer) usableGroups(ctx context.Context, db database.Database, home d
 	return own, nil
 }
 
-func ownGroups(ctx context.Context, api networkAPI, db database.Database, home database.Home) ([]string, error) {
-	out, err := api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: db.SecurityGroupIDs})
+// ownGroups are the database's security groups that rdslink may change, in the database's order.
+func (g gatherer) ownGroups(ctx context.Context, db database.Database, home database.Home) ([]string, error) {
+	out, err := g.network.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: db.SecurityGroupIDs})
 	if err != nil {
 		return nil, fmt.Errorf("describe security groups %s: %w", strings.Join(db.SecurityGroupIDs, ", "), err)
 	}
-	var own []string
+	var own, allowed []string
 	for _, id := range db.SecurityGroupIDs {
-		if slices.ContainsFunc(out.SecurityGroups, func(g ec2types.SecurityGroup) bool {
+		i := slices.IndexFunc(out.SecurityGroups, func(g ec2types.SecurityGroup) bool {
 			return aws.ToString(g.GroupId) == id && aws.ToString(g.OwnerId) == home.Account
-		}) {
-			own = append(own, id)
+		})
+		if i < 0 {
+			continue
+		}
+		own = append(own, id)
+		if owned.FromEC2(out.SecurityGroups[i].Tags)[owned.IngressTag] == owned.IngressAllowed {
+			allowed = append(allowed, id)
 		}
 	}
 	if len(own) == 0 {
 		return nil, step.BadInput("the security groups of database %s (%s) belong to another account, so rdslink cannot add rules: attach one of account %s to it",
 			db.Identifier, strings.Join(db.SecurityGroupIDs, ", "), home.Account)
 	}
-	return own, nil
+	if !g.tagged {
+		return own, nil
+	}
+	if len(allowed) == 0 {
+		return nil, step.BadInput("no security group of database %s (%s) carries the tag %s=%s, and this deployment lets rdslink change no other: put the tag on the one that may be opened (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s)",
+			db.Identifier, strings.Join(own, ", "), owned.IngressTag, owned.IngressAllowed, own[0], owned.IngressTag, owned.IngressAllowed)
+	}
+	return allowed, nil
 }
 
 // rules are what step 7 will want in a group of the database.

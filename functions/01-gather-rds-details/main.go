@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 )
@@ -29,5 +30,6 @@ func main() {
 		quotas:     servicequotas.NewFromConfig(config),
 		executions: sfn.NewFromConfig(config),
 		claims:     registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		tagged:     owned.OnlyTaggedGroups(),
 	}.run)
 }

@@ -198,6 +198,7 @@ var refusals = []refusal{
 	{field: "(network)", condition: "the subnets are in a Local Zone", change: everySubnet(func(s *ec2types.Subnet) { s.AvailabilityZoneId = aws.String("euc1-ham1-az1") }), message: "has no usable subnet", remedy: "in Local or Wavelength Zones"},
 	{field: "(network)", condition: "no free address in a zone", change: func(f *fakeAWS) { f.subnets[1].AvailableIpAddressCount = aws.Int32(0) }, message: "in zone euc1-az2 has a free address", remedy: "free one, or add a subnet"},
 	{field: "(network)", condition: "a security group of another account", change: func(f *fakeAWS) { f.groups[0].OwnerId = aws.String("999999999999") }, message: "belong to another account", remedy: "attach one of account 111122223333"},
+	{field: "(network)", condition: "no security group that may be changed, where the deployment asks for the tag", change: func(f *fakeAWS) { f.tagged = true }, message: "carries the tag rdslink:ingress=allowed", remedy: "put the tag on the one that may be opened"},
 	{field: "(quota)", condition: "rules per security group", change: func(f *fakeAWS) { f.rules = otherRules(58) }, message: "has room for 3 more rules", remedy: "raise the quota"},
 	{field: "(quota)", condition: "Network Load Balancers per region", change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50) }, message: "its limit is 50", remedy: "raise the quota"},
 }

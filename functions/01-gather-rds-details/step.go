@@ -63,6 +63,7 @@ type gatherer struct {
 	quotas     quotasAPI
 	executions execution.API
 	claims     claims
+	tagged     bool // only security groups that carry owned.IngressTag may be changed
 }
 
 // run plans the exposure. The claim comes last and is the only write: until everything is known to be right, nothing is made.

@@ -214,6 +214,14 @@ func TestWhatStillWorks(t *testing.T) {
 			f.instances[0].VpcSecurityGroups = append(f.instances[0].VpcSecurityGroups,
 				rdstypes.VpcSecurityGroupMembership{VpcSecurityGroupId: aws.String("sg-roomy"), Status: aws.String("active")})
 		}, groups: []string{"sg-roomy", "sg-db"}},
+		"only the groups that may be changed, where the deployment asks for the tag": {change: func(f *fakeAWS) {
+			f.tagged = true
+			f.groups[0].Tags = owned.EC2Tags(map[string]string{owned.IngressTag: "refused"})
+			f.groups = append(f.groups, ec2types.SecurityGroup{GroupId: aws.String("sg-open"), OwnerId: aws.String(account),
+				Tags: owned.EC2Tags(map[string]string{owned.IngressTag: owned.IngressAllowed})})
+			f.instances[0].VpcSecurityGroups = append(f.instances[0].VpcSecurityGroups,
+				rdstypes.VpcSecurityGroupMembership{VpcSecurityGroupId: aws.String("sg-open"), Status: aws.String("active")})
+		}, groups: []string{"sg-open"}},
 		"application load balancers do not count": {change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumApplication, 50) }},
 		"our own load balancer does not count": {change: func(f *fakeAWS) {
 			f.balancers = append(balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50), ours(f))

@@ -25,5 +25,6 @@ func main() {
 		network:  client,
 		registry: table,
 		tags:     owned.DeployerTags(),
+		tagged:   owned.OnlyTaggedGroups(),
 	}.run))
 }

@@ -56,6 +56,7 @@ type updater struct {
 	network  networkAPI
 	registry recorder
 	tags     map[string]string
+	tagged   bool // only groups that carry owned.IngressTag may be changed
 }
 
 // run opens before it closes: rules that the exposure no longer needs go only when those it needs are there.
@@ -171,7 +172,7 @@ func (u updater) authorize(ctx context.Context, in Input, groupID string, missin
 		return nil, step.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", groupID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, err)
+		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, u.untagged(groupID, err))
 	}
 	return ruleIDs(out.SecurityGroupRules), nil
 }
@@ -209,7 +210,16 @@ func (u updater) leaveRule(ctx context.Context, exposure string, rule types.Secu
 	if hasCode(err, "InvalidSecurityGroupRuleId.NotFound") || hasCode(err, "InvalidPermission.NotFound") {
 		return nil
 	}
-	return err
+	return u.untagged(aws.ToString(rule.GroupId), err)
+}
+
+// untagged says which tag to put, when AWS refuses to change a group and the deployment asks for the tag.
+func (u updater) untagged(groupID string, err error) error {
+	if !u.tagged || !hasCode(err, "UnauthorizedOperation") {
+		return err
+	}
+	return step.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: this deployment lets rdslink change only security groups that carry it; if it does, see service control policies and permissions boundaries: %v",
+		owned.IngressTag, owned.IngressAllowed, groupID, owned.IngressTag, owned.IngressAllowed, err)
 }
 
 func ours(rule types.SecurityGroupRule) bool {

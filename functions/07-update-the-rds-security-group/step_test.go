@@ -28,8 +28,11 @@ type fakeEC2 struct {
 	rules     []types.SecurityGroupRule
 	nodes     []string
 	unseen    []source // a rule that an earlier describe did not show yet
+	refused   bool     // IAM lets nobody change the groups
 	mutations []string
 }
+
+var errRefused = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."}
 
 func (f *fakeEC2) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
 	groups := in.Filters[0].Values
@@ -44,6 +47,9 @@ func (f *fakeEC2) DescribeSecurityGroupRules(_ context.Context, in *ec2.Describe
 }
 
 func (f *fakeEC2) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+	if f.refused {
+		return nil, errRefused
+	}
 	var made []types.SecurityGroupRule
 	for _, s := range sourcesOf(in.IpPermissions[0]) {
 		if slices.Contains(f.unseen, s) {
@@ -69,6 +75,9 @@ func sourcesOf(p types.IpPermission) []source {
 }
 
 func (f *fakeEC2) RevokeSecurityGroupIngress(_ context.Context, in *ec2.RevokeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+	if f.refused {
+		return nil, errRefused
+	}
 	f.mutations = append(f.mutations, "revoke "+in.SecurityGroupRuleIds[0])
 	f.rules = slices.DeleteFunc(f.rules, func(r types.SecurityGroupRule) bool { return *r.SecurityGroupRuleId == in.SecurityGroupRuleIds[0] })
 	return &ec2.RevokeSecurityGroupIngressOutput{}, nil
@@ -249,5 +258,24 @@ func TestNewRulesCarryOurTagsAndTheDeployers(t *testing.T) {
 	tags := owned.FromEC2(fake.rules[0].Tags)
 	if tags[owned.ManagedTag] != "true" || tags[owned.RuleTag(exposure)] != "true" || tags["team"] != "data" {
 		t.Errorf("tags = %v", tags)
+	}
+}
+
+func TestARefusalSaysWhichTagToPutWhereTheDeploymentAsksForIt(t *testing.T) {
+	const remedy = "put the tag rdslink:ingress=allowed on it (aws ec2 create-tags --resources sg-db --tags Key=rdslink:ingress,Value=allowed), then redrive"
+	for name, rules := range map[string][]types.SecurityGroupRule{
+		"to open":  nil,
+		"to close": append(complete(), ruleOf("sgr-9", "sg-db", stale, 5432, forUs)),
+	} {
+		for _, tagged := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, ", tagged ", tagged), func(t *testing.T) {
+				fake := &fakeEC2{rules: rules, refused: true}
+				_, err := updater{rules: fake, network: fake, registry: &fakeRegistry{}, tagged: tagged}.run(t.Context(), Input{Exposure: exposure, SecurityGroupIDs: []string{"sg-db"},
+					SubnetIDs: []string{"subnet-1", "subnet-2"}, Port: 5432, ResolverSecurityGroupID: "sg-resolver"})
+				if step.Classify(err) != "Failed" || strings.Contains(err.Error(), remedy) != tagged || !strings.Contains(err.Error(), "UnauthorizedOperation") {
+					t.Errorf("error = %v", err)
+				}
+			})
+		}
 	}
 }

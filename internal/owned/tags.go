@@ -19,6 +19,13 @@ const (
 	VPCTag      = "rdslink:vpc"      // on what belongs to a VPC's resolver
 )
 
+// IngressTag is the one tag that is not ours: with it, and with the value IngressAllowed, people say that rdslink may change the
+// ingress of a security group of theirs. It counts where the deployment asks for it (databaseGroups=tagged).
+const (
+	IngressTag     = "rdslink:ingress"
+	IngressAllowed = "allowed"
+)
+
 // RuleTag is the key that an exposure puts on a security-group rule it needs. EC2 keeps one rule per (group, protocol, port,
 // source), whoever asks, so a rule may serve several exposures and carries the tag of each.
 func RuleTag(id string) string { return ExposureTag + ":" + id }
@@ -93,6 +100,9 @@ func FromELB(list []elbtypes.Tag) map[string]string {
 	}
 	return tags
 }
+
+// OnlyTaggedGroups says whether the deployment asks for IngressTag, from DATABASE_GROUPS.
+func OnlyTaggedGroups() bool { return os.Getenv("DATABASE_GROUPS") == "tagged" }
 
 // DeployerTags are the tags that the deployer wants on everything (service control policies may demand some), from the JSON
 // object in RDSLINK_TAGS. It panics when that is not an object of strings; only main functions call it.

@@ -34,6 +34,9 @@ type Cloud struct {
 	Endpoint string // http://localhost:PORT
 	Root     string // of the checkout
 
+	// Context are the options with which the app is deployed; usually none.
+	Context map[string]string
+
 	port     int
 	process  *process // nil if this process did not start it
 	assembly string   // what Synth made

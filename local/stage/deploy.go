@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,13 +59,34 @@ func (c *Cloud) Synth(ctx context.Context) error {
 		return fmt.Errorf("make a folder for the assembly: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(made) }() // unless it has its name
-	if _, err := c.cdk(ctx, "synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra"), "--output", made); err != nil {
+	if _, err := c.cdk(ctx, append([]string{"synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra"), "--output", made}, c.contextArguments()...)...); err != nil {
 		return err
 	}
 	if err := os.Rename(made, c.assembly); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("name the assembly: %w", err)
 	}
 	return removeUnused(all)
+}
+
+// contextArguments give the options to cdk.
+func (c *Cloud) contextArguments() (args []string) {
+	for _, name := range slices.Sorted(maps.Keys(c.Context)) {
+		args = append(args, "--context", name+"="+c.Context[name])
+	}
+	return args
+}
+
+// Roles prints what `make roles` does: the documents of every role, as JSON.
+func (c *Cloud) Roles(ctx context.Context) ([]byte, error) {
+	out, err := os.MkdirTemp("", "rdslink-roles")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for roles: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(out) }()
+	if _, err := c.cdk(ctx, append([]string{"synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra") + " roles", "--output", out}, c.contextArguments()...)...); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(out, "rdslink.roles.json"))
 }
 
 // synthesisKey stands for everything that the assembly is made of: the app's program, in which the definitions are, the
@@ -79,7 +101,7 @@ func (c *Cloud) synthesisKey() (string, error) {
 	}
 	slices.Sort(files)
 	hash := sha256.New()
-	fmt.Fprintln(hash, os.Getenv("ARCH"))
+	fmt.Fprintln(hash, os.Getenv("ARCH"), c.contextArguments())
 	for _, name := range files {
 		if err := hashFile(hash, name); err != nil {
 			return "", fmt.Errorf("hash what the assembly is made of: %w", err)

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// statements of the people's policy whose name begins so.
+func peoplesPolicy(t *testing.T, name string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for _, policy := range synthesized().json.ofType("AWS::IAM::ManagedPolicy") {
+		if text, _ := json.Marshal(policy.Properties["ManagedPolicyName"]); strings.Contains(string(text), name) {
+			for _, s := range policy.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+				found = append(found, s.(map[string]any))
+			}
+		}
+	}
+	if found == nil {
+		t.Fatalf("no policy %s", name)
+	}
+	return found
+}
+
+// allowing are the statements that allow an action.
+func allowing(statements []map[string]any, action string) []map[string]any {
+	return slices.DeleteFunc(slices.Clone(statements), func(s map[string]any) bool { return !slices.Contains(actions(s), action) })
+}
+
+func TestOperatorsStartAndDoNotApprove(t *testing.T) {
+	policy := peoplesPolicy(t, "rdslink-operator")
+	for action, resource := range map[string]string{
+		"states:StartExecution": ":stateMachine:rdslink-setup", "states:DescribeExecution": ":execution:rdslink-setup:*", "states:GetExecutionHistory": ":execution:rdslink-setup:*",
+		"states:RedriveExecution": ":execution:rdslink-setup:*", "states:StopExecution": ":execution:rdslink-setup:*",
+	} {
+		allowed := allowing(policy, action)
+		if len(allowed) != 1 {
+			t.Errorf("%s is allowed by %d statements", action, len(allowed))
+			continue
+		}
+		if text, _ := json.Marshal(allowed[0]["Resource"]); !strings.Contains(string(text), resource) {
+			t.Errorf("%s is allowed on %s", action, text)
+		}
+	}
+	for _, s := range policy {
+		for _, action := range actions(s) {
+			service, verb, _ := strings.Cut(action, ":")
+			reads := strings.HasPrefix(verb, "Describe") || strings.HasPrefix(verb, "Get") || strings.HasPrefix(verb, "List") || strings.HasPrefix(verb, "Filter")
+			if !reads && (service != "states" || strings.HasPrefix(verb, "SendTask")) {
+				t.Errorf("operators may %s", action)
+			}
+		}
+	}
+}
+
+func TestApproversDecideAndDoNothingElse(t *testing.T) {
+	var all []string
+	for _, s := range peoplesPolicy(t, "rdslink-approver") {
+		all = append(all, actions(s)...)
+	}
+	slices.Sort(all)
+	if want := []string{"ec2:DescribeVpcEndpointConnections", "events:PutEvents"}; !slices.Equal(all, want) {
+		t.Errorf("approvers may %v, want %v", all, want)
+	}
+	put := allowing(peoplesPolicy(t, "rdslink-approver"), "events:PutEvents")[0]
+	text, _ := json.Marshal(put)
+	for _, part := range []string{`"events:detail-type":"ConnectionDecision"`, `"events:source":"rdslink"`, `"Fn::GetAtt":["Bus`} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("%s does not say %s", text, part)
+		}
+	}
+}

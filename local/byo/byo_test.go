@@ -1,0 +1,293 @@
+// Package byo deploys the app into an account that brings its own roles, key and permissions boundary, and plays one execution
+// to its end with them.
+package byo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"github.com/rdslink/rdslink/internal/operator"
+	"github.com/rdslink/rdslink/internal/preflight"
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+// brought are the roles that the account has. The stack makes the others, so that the boundary has somewhere to be.
+var brought = []string{"setup", "schedules", "resolver", "ip-sync", "observer", "decision", "resolve-private-ip", "update-the-rds-security-group", "share-the-service-name"}
+
+// account is a customer's account, before and after the deployment.
+type account struct {
+	*testing.T
+	ctx   context.Context
+	cloud *stage.Cloud
+	roles *iam.Client
+	given preflight.Given
+}
+
+func TestAnAccountThatBringsItsRolesKeyAndBoundary(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	checkBuilt(t)
+	cloud, err := stage.Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cloud.Stop()
+	a := &account{T: t, ctx: ctx, cloud: cloud, roles: iam.NewFromConfig(cloud.Config(stage.Customer))}
+	a.bringsKeyAndBoundary()
+	a.bringsRoles()
+	a.passesThePreflight()
+
+	a.check(cloud.Install(ctx, func(_ string, work func() error) error { return work() }))
+	a.hasTheBoundaryOnEveryRole()
+	a.usesTheKey()
+	a.exposesADatabase()
+	a.usedItsRoles()
+}
+
+func checkBuilt(t *testing.T) {
+	t.Helper()
+	root, err := stage.Root()
+	if err == nil {
+		_, err = os.Stat(filepath.Join(root, "build/bin/infra"))
+	}
+	if err := errors.Join(network.Check(), err); err != nil {
+		t.Fatalf("`make test` builds what this needs: %v", err)
+	}
+}
+
+func (a *account) check(err error) {
+	a.Helper()
+	if err != nil {
+		a.Fatal(err)
+	}
+}
+
+func (a *account) bringsKeyAndBoundary() {
+	a.Helper()
+	boundary, err := a.roles.CreatePolicy(a.ctx, &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:Create*", "Resource": "*"}]}`)})
+	a.check(err)
+	key, err := kms.NewFromConfig(a.cloud.Config(stage.Customer)).CreateKey(a.ctx, &kms.CreateKeyInput{})
+	a.check(err)
+	a.given.PermissionsBoundary, a.given.Key = aws.ToString(boundary.Policy.Arn), aws.ToString(key.KeyMetadata.Arn)
+	a.cloud.Context = map[string]string{"permissionsBoundary": a.given.PermissionsBoundary, "key": a.given.Key, "databaseGroups": "tagged"}
+}
+
+// bringsRoles makes the roles from what `make roles` prints, and gives the key the policy that it prints.
+func (a *account) bringsRoles() {
+	a.Helper()
+	arns := map[string]string{}
+	for _, name := range brought {
+		arns[name] = fmt.Sprintf("arn:aws:iam::%s:role/team/byo-%s", stage.Customer, name)
+	}
+	given, err := json.Marshal(arns)
+	a.check(err)
+	a.cloud.Context["roles"] = string(given)
+
+	printed, err := a.cloud.Roles(a.ctx)
+	a.check(err)
+	var needs struct {
+		Roles     map[string]struct{ Trust, Permissions json.RawMessage }
+		KeyPolicy json.RawMessage
+	}
+	a.check(json.Unmarshal(printed, &needs))
+	for name, arn := range arns {
+		role := needs.Roles[name]
+		made, err := a.roles.CreateRole(a.ctx, &iam.CreateRoleInput{RoleName: aws.String("byo-" + name), Path: aws.String("/team/"), AssumeRolePolicyDocument: aws.String(string(role.Trust))})
+		a.check(err)
+		if aws.ToString(made.Role.Arn) != arn {
+			a.Fatalf("made %s, want %s", aws.ToString(made.Role.Arn), arn)
+		}
+		_, err = a.roles.PutRolePolicy(a.ctx, &iam.PutRolePolicyInput{RoleName: made.Role.RoleName, PolicyName: aws.String("rdslink"), PolicyDocument: aws.String(string(role.Permissions))})
+		a.check(err)
+		a.given.Roles = append(a.given.Roles, preflight.Role{Name: name, ARN: arn, Service: map[string]string{"setup": "states.amazonaws.com", "schedules": "scheduler.amazonaws.com"}[name]})
+	}
+	for i, role := range a.given.Roles {
+		if role.Service == "" {
+			a.given.Roles[i].Service = "lambda.amazonaws.com"
+		}
+	}
+	_, err = kms.NewFromConfig(a.cloud.Config(stage.Customer)).PutKeyPolicy(a.ctx, &kms.PutKeyPolicyInput{KeyId: &a.given.Key, PolicyName: aws.String("default"), Policy: aws.String(string(needs.KeyPolicy))})
+	a.check(err)
+}
+
+func (a *account) passesThePreflight() {
+	a.Helper()
+	checker := preflight.Checker{Roles: a.roles, Keys: kms.NewFromConfig(a.cloud.Config(stage.Customer))}
+	if unseen, err := checker.Check(a.ctx, a.given); err != nil || len(unseen) > 0 {
+		a.Errorf("what is there is found wanting: %v, %v", unseen, err)
+	}
+	missing := preflight.Given{Roles: []preflight.Role{{Name: "ip-sync", ARN: "arn:aws:iam::" + stage.Customer + ":role/nobody", Service: "lambda.amazonaws.com"}}}
+	if _, err := checker.Check(a.ctx, missing); err == nil || !strings.Contains(err.Error(), "role arn:aws:iam::"+stage.Customer+":role/nobody does not exist") {
+		a.Errorf("a role that does not exist: %v", err)
+	}
+}
+
+// hasTheBoundaryOnEveryRole looks at every role that the stack made.
+func (a *account) hasTheBoundaryOnEveryRole() {
+	a.Helper()
+	made := 0
+	pages := iam.NewListRolesPaginator(a.roles, &iam.ListRolesInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(a.ctx)
+		a.check(err)
+		for _, listed := range page.Roles {
+			if !strings.HasPrefix(aws.ToString(listed.RoleName), "rdslink-") {
+				continue
+			}
+			made++
+			// ListRoles does not tell the boundary.
+			role, err := a.roles.GetRole(a.ctx, &iam.GetRoleInput{RoleName: listed.RoleName})
+			a.check(err)
+			if boundary := boundaryOf(role.Role); boundary != a.given.PermissionsBoundary {
+				a.Errorf("%s has the boundary %q", aws.ToString(listed.RoleName), boundary)
+			}
+		}
+	}
+	const all = 17
+	if want := all - len(brought); made != want {
+		a.Errorf("the stack made %d roles, want %d", made, want)
+	}
+}
+
+func boundaryOf(role *iamtypes.Role) string {
+	if role.PermissionsBoundary == nil {
+		return ""
+	}
+	return aws.ToString(role.PermissionsBoundary.PermissionsBoundaryArn)
+}
+
+func (a *account) usesTheKey() {
+	a.Helper()
+	tables := dynamodb.NewFromConfig(a.cloud.Config(stage.Customer))
+	listed, err := tables.ListTables(a.ctx, &dynamodb.ListTablesInput{})
+	a.check(err)
+	for _, name := range listed.TableNames {
+		table, err := tables.DescribeTable(a.ctx, &dynamodb.DescribeTableInput{TableName: &name})
+		a.check(err)
+		if encryption := table.Table.SSEDescription; encryption == nil || aws.ToString(encryption.KMSMasterKeyArn) != a.given.Key {
+			a.Errorf("table %s is encrypted with %+v", name, encryption)
+		}
+	}
+	keys, err := kms.NewFromConfig(a.cloud.Config(stage.Customer)).ListKeys(a.ctx, &kms.ListKeysInput{})
+	a.check(err)
+	for _, key := range keys.Keys {
+		described, err := kms.NewFromConfig(a.cloud.Config(stage.Customer)).DescribeKey(a.ctx, &kms.DescribeKeyInput{KeyId: key.KeyId})
+		a.check(err)
+		if strings.HasPrefix(aws.ToString(described.KeyMetadata.Description), "rdslink") {
+			a.Errorf("the stack made the key %s", aws.ToString(key.KeyArn))
+		}
+	}
+}
+
+// exposesADatabase plays an execution, without a tag on the database's security group and then with it.
+func (a *account) exposesADatabase() {
+	a.Helper()
+	mail, err := a.cloud.NewMailbox(a.ctx, "byo-mail", "HandOffTopicArn")
+	a.check(err)
+	home, err := a.cloud.NewVPC(a.ctx, stage.Customer)
+	a.check(err)
+	database, err := a.cloud.NewDatabase(a.ctx, home, "orders-prod", false)
+	a.check(err)
+	a.check(a.cloud.Fill(a.ctx, database))
+	const input = `{"database": "orders-prod", "vendor": "pushmetrics", "acceptance": {"mode": "expected-account"}}`
+
+	people := operator.New(a.cloud.Config(stage.Customer))
+	refused, err := people.Start(a.ctx, input)
+	a.check(err)
+	if p := a.ends(people, refused); p.Error != "BadInput" || !strings.Contains(p.Cause, "rdslink:ingress=allowed") {
+		a.Errorf("without the tag the execution ends %s: %s: %s", p.Status, p.Error, p.Cause)
+	}
+	_, err = ec2.NewFromConfig(a.cloud.Config(stage.Customer)).CreateTags(a.ctx, &ec2.CreateTagsInput{Resources: []string{database.SecurityGroup},
+		Tags: []ec2types.Tag{{Key: aws.String("rdslink:ingress"), Value: aws.String("allowed")}}})
+	a.check(err)
+
+	execution, err := people.Start(a.ctx, input)
+	a.check(err)
+	ended := make(chan operator.Progress, 1)
+	go func() { ended <- a.ends(people, execution) }()
+	handoff := make(chan stage.Handoff, 1)
+	go func() {
+		text, err := mail.Next(a.ctx, "the database orders-prod,")
+		if err != nil {
+			return // the execution has failed, or the time is over
+		}
+		h, err := stage.ReadHandoff(text)
+		if err != nil {
+			a.Error(err)
+		}
+		handoff <- h
+	}()
+	select {
+	case p := <-ended:
+		a.Fatalf("the execution ends %s: %s: %s", p.Status, p.Error, p.Cause)
+	case h := <-handoff:
+		a.reads(h, ended)
+	}
+}
+
+// reads makes the vendor's endpoint and reads through it when the execution is at its end.
+func (a *account) reads(h stage.Handoff, ended <-chan operator.Progress) {
+	a.Helper()
+	vendor, err := a.cloud.NewVPC(a.ctx, stage.PushMetrics)
+	a.check(err)
+	endpoint, err := a.cloud.NewEndpoint(a.ctx, vendor, h)
+	a.check(err)
+	if p := <-ended; p.Status != "SUCCEEDED" {
+		a.Fatalf("the execution ends %s: %s: %s", p.Status, p.Error, p.Cause)
+	}
+	client, err := a.cloud.Client(a.ctx, endpoint, h)
+	a.check(err)
+	rows, err := a.cloud.Rows(a.ctx, client)
+	a.check(err)
+	if len(rows) != 3 {
+		a.Errorf("the vendor reads %v", rows)
+	}
+}
+
+func (a *account) ends(people *operator.Operator, execution string) operator.Progress {
+	p, err := people.Follow(a.ctx, execution, 100*time.Millisecond, func(operator.Progress) bool { return false })
+	if err != nil {
+		a.Error(err)
+	}
+	return p
+}
+
+// usedItsRoles reads from the log of calls who called.
+func (a *account) usedItsRoles() {
+	a.Helper()
+	lines, err := a.cloud.Calls(a.ctx, 0)
+	a.check(err)
+	callers := map[string]bool{}
+	for line := range strings.Lines(string(lines)) {
+		var c struct{ Role string }
+		a.check(json.Unmarshal([]byte(line), &c))
+		callers[c.Role] = true
+	}
+	for _, name := range brought {
+		if name == "resolver" {
+			continue // it calls nothing
+		}
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(callers)), func(role string) bool { return strings.HasSuffix(role, "byo-"+name) }) {
+			a.Errorf("nobody called as %s; callers are %v", name, slices.Sorted(maps.Keys(callers)))
+		}
+	}
+}
