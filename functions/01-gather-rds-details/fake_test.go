@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -163,7 +164,7 @@ func (f *fakeAWS) DescribeAvailabilityZones(context.Context, *ec2.DescribeAvaila
 func (f *fakeAWS) DescribeSecurityGroups(_ context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	out := &ec2.DescribeSecurityGroupsOutput{}
 	for _, group := range f.groups {
-		if slices.Contains(in.GroupIds, *group.GroupId) {
+		if slices.Contains(in.Filters[0].Values, *group.GroupId) {
 			out.SecurityGroups = append(out.SecurityGroups, group)
 		}
 	}
@@ -212,6 +213,22 @@ func otherRules(n int) []ec2types.SecurityGroupRule {
 		rules = append(rules, ec2types.SecurityGroupRule{GroupId: aws.String("sg-db"), IsEgress: aws.Bool(false), IpProtocol: aws.String("tcp"),
 			FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), CidrIpv4: aws.String("192.168." + strconv.Itoa(i) + ".0/24")})
 	}
+	return rules
+}
+
+// sharedRules are the rules that another exposure of the same database has, tagged for n exposures. Each carries one tag more,
+// which says that rdslink made it.
+func sharedRules(n int) []ec2types.SecurityGroupRule {
+	tags := map[string]string{owned.ManagedTag: "true"}
+	for i := range n {
+		tags[owned.RuleTag("other-"+strconv.Itoa(i))] = "true"
+	}
+	rules := otherRules(3)
+	for i := range rules {
+		rules[i].SecurityGroupRuleId, rules[i].Tags = aws.String("sgr-shared"), owned.EC2Tags(tags)
+	}
+	rules[0].CidrIpv4, rules[1].CidrIpv4 = subnet("subnet-a", "", 0).CidrBlock, subnet("subnet-b", "", 0).CidrBlock
+	rules[2].CidrIpv4, rules[2].ReferencedGroupInfo = nil, &ec2types.ReferencedSecurityGroup{GroupId: aws.String("sg-resolver")}
 	return rules
 }
 

@@ -31,6 +31,7 @@ type quotasAPI interface {
 const (
 	balancersLimit = "network-load-balancers" // as DescribeAccountLimits names it
 	rulesPerGroup  = 60                       // unless the account's quota was raised
+	tagsPerRule    = 50                       // which no quota raises; a rule has one for each exposure that it serves
 	rulesQuotaCode = "L-0EA8095F"             // Inbound or outbound rules per security group
 )
 
@@ -94,7 +95,13 @@ func (g gatherer) usableGroups(ctx context.Context, db database.Database, home d
 		return nil, err
 	}
 	limit := rulesPerGroup
-	fits := func(id string) bool { return counts[id].present+counts[id].missing <= limit }
+	fits := func(id string) bool {
+		return counts[id].present+counts[id].missing <= limit && counts[id].tagged == ""
+	}
+	if i := slices.IndexFunc(own, func(id string) bool { return counts[id].tagged == "" }); i < 0 {
+		return nil, step.BadInput("security group rule %s of database %s serves as many exposures as a resource can have tags, which is %d: "+
+			"attach another security group to the database, or remove an exposure", counts[own[0]].tagged, db.Identifier, tagsPerRule)
+	}
 	if !slices.ContainsFunc(own, fits) {
 		if limit, err = g.rulesQuota(ctx); err != nil {
 			return nil, err
@@ -110,7 +117,10 @@ func (g gatherer) usableGroups(ctx context.Context, db database.Database, home d
 
 // ownGroups are the database's security groups that rdslink may change, in the database's order.
 func (g gatherer) ownGroups(ctx context.Context, db database.Database, home database.Home) ([]string, error) {
-	out, err := g.network.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: db.SecurityGroupIDs})
+	// By filter: a group that another account does not show us is then missing, and not an error for all of them.
+	out, err := g.network.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: db.SecurityGroupIDs}},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("describe security groups %s: %w", strings.Join(db.SecurityGroupIDs, ", "), err)
 	}
@@ -162,7 +172,12 @@ func wantedRules(r request, id string, port int, subnets []ec2types.Subnet) rule
 	return want
 }
 
-type ruleCount struct{ present, missing int }
+// ruleCount is what a group has of the rules that count, what it needs besides, and a rule that it would need and that can
+// take no further tag.
+type ruleCount struct {
+	present, missing int
+	tagged           string
+}
 
 func (g gatherer) countRules(ctx context.Context, groups []string, want rules) (map[string]ruleCount, error) {
 	present := map[string][]ec2types.SecurityGroupRule{}
@@ -175,7 +190,8 @@ func (g gatherer) countRules(ctx context.Context, groups []string, want rules) (
 			return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groups, ", "), err)
 		}
 		for _, rule := range page.SecurityGroupRules {
-			if !aws.ToBool(rule.IsEgress) {
+			// IPv4 and IPv6 have a quota each, and ours are IPv4 (VPC guide, "Amazon VPC quotas").
+			if !aws.ToBool(rule.IsEgress) && rule.CidrIpv6 == nil {
 				id := aws.ToString(rule.GroupId)
 				present[id] = append(present[id], rule)
 			}
@@ -183,27 +199,46 @@ func (g gatherer) countRules(ctx context.Context, groups []string, want rules) (
 	}
 	counts := map[string]ruleCount{}
 	for _, id := range groups {
-		counts[id] = ruleCount{present: len(present[id]), missing: want.missing(present[id])}
+		counts[id] = want.count(present[id])
 	}
 	return counts, nil
 }
 
-// missing counts the wanted rules that are not present: what is there already, for whomever, needs no room.
-func (want rules) missing(present []ec2types.SecurityGroupRule) int {
-	count := len(want.cidrs) + want.addresses
+// count holds the wanted rules against those that are present: what is there already, for whomever, needs no room.
+func (want rules) count(present []ec2types.SecurityGroupRule) ruleCount {
+	count := ruleCount{present: len(present), missing: len(want.cidrs) + want.addresses}
 	if want.resolver {
-		count++
+		count.missing++
 	}
 	for _, rule := range present {
-		if int(aws.ToInt32(rule.FromPort)) != want.port || int(aws.ToInt32(rule.ToPort)) != want.port {
+		if !want.includes(rule) {
 			continue
 		}
-		_, ours := owned.FromEC2(rule.Tags)[owned.RuleTag(want.exposure)]
-		if ours || slices.Contains(want.cidrs, aws.ToString(rule.CidrIpv4)) {
-			count--
+		count.missing--
+		tags := owned.FromEC2(rule.Tags)
+		if _, ours := tags[owned.RuleTag(want.exposure)]; !ours && tags[owned.ManagedTag] == "true" && len(tags) >= tagsPerRule {
+			count.tagged = aws.ToString(rule.SecurityGroupRuleId)
 		}
 	}
-	return max(count, 0)
+	count.missing = max(count.missing, 0)
+	return count
+}
+
+// includes says whether the rule is one of those that are wanted. A VPC has one resolver, so a rule of rdslink's that names a
+// group names the resolver's. The addresses of nodes are not known yet: what is tagged for the exposure counts as one.
+func (want rules) includes(rule ec2types.SecurityGroupRule) bool {
+	if aws.ToString(rule.IpProtocol) != "tcp" || int(aws.ToInt32(rule.FromPort)) != want.port || int(aws.ToInt32(rule.ToPort)) != want.port {
+		return false
+	}
+	tags := owned.FromEC2(rule.Tags)
+	_, ours := tags[owned.RuleTag(want.exposure)]
+	switch {
+	case rule.ReferencedGroupInfo != nil:
+		return want.resolver && tags[owned.ManagedTag] == "true"
+	case want.addresses > 0:
+		return ours && strings.HasSuffix(aws.ToString(rule.CidrIpv4), "/32")
+	}
+	return slices.Contains(want.cidrs, aws.ToString(rule.CidrIpv4))
 }
 
 func (g gatherer) rulesQuota(ctx context.Context) (int, error) {

@@ -163,8 +163,9 @@ func inGroup(db database.Database, subnet types.Subnet) bool {
 	return slices.Contains(db.SubnetIDs, aws.ToString(subnet.SubnetId))
 }
 
-// resolverSubnets are where the resolver can live: two zones, so that it outlives one.
-func resolverSubnets(r request, db database.Database, chosen []types.Subnet) ([]string, error) {
+// resolverSubnets are where the resolver can live: two zones, so that it outlives one, with an address besides the one that the
+// load balancer's node takes. Where the exposure has its load balancer already it also has its resolver, however full it is.
+func resolverSubnets(r request, db database.Database, chosen []types.Subnet, kept []string) ([]string, error) {
 	ids := []string{}
 	if r.resolver == resolverNone {
 		if db.Public {
@@ -178,14 +179,21 @@ func resolverSubnets(r request, db database.Database, chosen []types.Subnet) ([]
 		return ids, nil
 	}
 	for _, subnet := range chosen {
-		if aws.ToInt32(subnet.AvailableIpAddressCount) > 0 && len(ids) < 2 {
-			ids = append(ids, aws.ToString(subnet.SubnetId))
+		id, needed := aws.ToString(subnet.SubnetId), int32(2)
+		if slices.Contains(kept, id) {
+			needed = 1
+		}
+		if aws.ToInt32(subnet.AvailableIpAddressCount) >= needed && len(ids) < 2 {
+			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 {
-		return nil, step.BadInput("no subnet of VPC %s has a free address for the resolver: free one, or use resolver none", db.VPCID)
+	switch {
+	case len(ids) > 0:
+		return ids, nil
+	case len(kept) > 0:
+		return subnetIDs(chosen[:min(2, len(chosen))]), nil
 	}
-	return ids, nil
+	return nil, step.BadInput("no subnet of VPC %s has a free address for the resolver besides the load balancer's node: free one, or use resolver none", db.VPCID)
 }
 
 // checkCrossRegion reports, as an error, zones from which other regions cannot be served.

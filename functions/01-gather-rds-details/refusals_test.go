@@ -69,6 +69,8 @@ var refusals = []refusal{
 	{field: "(all)", condition: "broken JSON", input: `{"database":`, message: "unexpected end of JSON input", remedy: "must be valid JSON"},
 	{field: "(all)", condition: "nested more than 10,000 deep", input: `{"database":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`,
 		message: "exceeded max depth", remedy: "must be valid JSON"},
+	{field: "(all)", condition: "not JSON", input: `orders-prod`, message: "invalid character 'o'", remedy: "must be valid JSON"},
+	{field: "(all)", condition: "a field with a name of 200 KB", input: option(`"` + strings.Repeat("x", 200000) + `":1`), message: `xxx..."`, remedy: "the fields are database, vendor"},
 	{field: "(all)", condition: "a misspelt field", input: option(`"listnerPort":1`), message: `has no field "listnerPort"`, remedy: `did you mean "listenerPort"?`},
 	{field: "(all)", condition: "an unknown field", input: option(`"colour":"red"`), message: `has no field "colour"`, remedy: "the fields are database, vendor"},
 
@@ -85,6 +87,8 @@ var refusals = []refusal{
 	{field: "database", condition: "the ARN of a global cluster", input: databaseInput("arn:aws:rds::111122223333:global-cluster:world"), message: "is a global cluster", remedy: "give the cluster of this region"},
 	{field: "database", condition: "in another region", input: databaseInput("arn:aws:rds:eu-west-1:111122223333:db:orders-prod"), message: "is in region eu-west-1", remedy: "start the execution of the rdslink in eu-west-1"},
 	{field: "database", condition: "in another account", input: databaseInput("arn:aws:rds:eu-central-1:999999999999:db:orders-prod"), message: "belongs to account 999999999999", remedy: "start the execution in the account of the database"},
+	{field: "database", condition: "in another partition", input: databaseInput("arn:aws-us-gov:rds:eu-central-1:111122223333:db:orders-prod"), message: "is in partition aws-us-gov", remedy: "start the execution in the partition of the database"},
+	{field: "database", condition: "null", input: `{"database":null,"vendor":"pushmetrics"}`, message: "got null", remedy: "database must be a string"},
 	{field: "database", condition: "being created", change: status("creating"), message: "is creating", remedy: "wait until it is available"},
 	{field: "database", condition: "without an endpoint yet", change: with(func(d *rdstypes.DBInstance) { d.Endpoint = nil }), message: "has no endpoint yet", remedy: "wait until it is available"},
 	{field: "database", condition: "stopped", change: status("stopped"), message: "is stopped", remedy: "start it first"},
@@ -104,6 +108,8 @@ var refusals = []refusal{
 	{field: "database", condition: "in no VPC", change: with(func(d *rdstypes.DBInstance) { d.DBSubnetGroup = nil }), message: "is in no VPC", remedy: "PrivateLink cannot reach it"},
 	{field: "database", condition: "without an active security group", change: with(func(d *rdstypes.DBInstance) { d.VpcSecurityGroups = nil }), message: "has no active security group", remedy: "attach one"},
 
+	{field: "database", condition: "a cluster that is being created", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("creating") }), message: "ledger is creating", remedy: "wait until it is available"},
+	{field: "database", condition: "a cluster that is being deleted", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("deleting") }), message: "ledger is deleting", remedy: "it is going away"},
 	{field: "database", condition: "a cluster that is stopped", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("stopped") }), message: "ledger is stopped", remedy: "start it first"},
 	{field: "database", condition: "a member of a cluster that is stopped", input: databaseInput("ledger-2"), change: withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("stopped") }), message: "ledger is stopped", remedy: "start it first"},
 	{field: "database", condition: "a cluster without an instance", input: databaseInput("ledger"), change: withCluster(func(c *rdstypes.DBCluster) { c.DBClusterMembers = nil }), message: "is a cluster without an instance", remedy: "add one"},
@@ -162,6 +168,8 @@ var refusals = []refusal{
 	{field: "principals", condition: "an ARN of another service", input: principalsInput(`["arn:aws:s3:::bucket"]`), message: `"arn:aws:s3:::bucket" is none of`, remedy: "a 12-digit account id"},
 	{field: "principals", condition: "the session of a role", input: principalsInput(`["arn:aws:sts::444455556666:assumed-role/loader/x"]`), message: "is none of", remedy: "of a role or of a user"},
 	{field: "principals", condition: "a role with a path", input: principalsInput(`["arn:aws:iam::444455556666:role/team/loader"]`), message: "has a path", remedy: "a role without a path"},
+	{field: "principals", condition: "longer than any ARN", input: principalsInput(`["` + strings.Repeat("4", 200000) + `"]`), message: "got 200000", remedy: "at most 256 characters"},
+	{field: "principals", condition: "an entry that is null", input: principalsInput(`[null]`), message: `"" is none of`, remedy: "a 12-digit account id"},
 	{field: "principals", condition: "a group", input: principalsInput(`["arn:aws:iam::444455556666:group/dba"]`), message: "group/dba", remedy: "must end in root, role/NAME or user/NAME"},
 	{field: "principals", condition: "of another partition", input: principalsInput(`["arn:aws-us-gov:iam::444455556666:root"]`), message: "partition aws-us-gov", remedy: "PrivateLink does not cross partitions"},
 	{field: "principals", condition: "one of them twice", input: principalsInput(`["444455556666","arn:aws:iam::444455556666:root"]`), message: "arn:aws:iam::444455556666:root", remedy: "is given twice"},
@@ -170,6 +178,9 @@ var refusals = []refusal{
 	{field: "listenerPort", condition: "a string", input: option(`"listenerPort":"5432"`), message: `got the string "5432"`, remedy: "listenerPort must be a whole number"},
 	{field: "listenerPort", condition: "not whole", input: option(`"listenerPort":5432.5`), message: "got the number 5432.5", remedy: "listenerPort must be a whole number"},
 	{field: "listenerPort", condition: "out of range", input: option(`"listenerPort":70000`), message: "got 70000", remedy: "must be from 1 to 65535"},
+	{field: "listenerPort", condition: "zero", input: option(`"listenerPort":0`), message: "got 0", remedy: "must be from 1 to 65535"},
+	{field: "listenerPort", condition: "a list", input: option(`"listenerPort":[]`), message: "got the list []", remedy: "listenerPort must be a whole number"},
+	{field: "listenerPort", condition: "larger than any number", input: option(`"listenerPort":1e400`), message: "got the number 1e400", remedy: "listenerPort must be a whole number"},
 	{field: "listenerPort", condition: "null", input: option(`"listenerPort":null`), message: "got null", remedy: "listenerPort must be a whole number"},
 	{field: "acceptance", condition: "not an object", input: option(`"acceptance":"manual"`), message: `got the string "manual"`, remedy: "acceptance must be an object"},
 	{field: "acceptance", condition: "a misspelt field", input: option(`"acceptance":{"maxConnection":1}`), message: `acceptance has no field "maxConnection"`, remedy: `did you mean "maxConnections"?`},
@@ -197,9 +208,14 @@ var refusals = []refusal{
 	{field: "(network)", condition: "the subnets are on an Outpost", change: everySubnet(func(s *ec2types.Subnet) { s.OutpostArn = aws.String("arn:outpost") }), message: "has no usable subnet", remedy: "on Outposts"},
 	{field: "(network)", condition: "the subnets are in a Local Zone", change: everySubnet(func(s *ec2types.Subnet) { s.AvailabilityZoneId = aws.String("euc1-ham1-az1") }), message: "has no usable subnet", remedy: "in Local or Wavelength Zones"},
 	{field: "(network)", condition: "no free address in a zone", change: func(f *fakeAWS) { f.subnets[1].AvailableIpAddressCount = aws.Int32(0) }, message: "in zone euc1-az2 has a free address", remedy: "free one, or add a subnet"},
+	{field: "(network)", condition: "no free address anywhere", change: everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(0) }), message: "in zone euc1-az1 has a free address", remedy: "free one, or add a subnet"},
+	{field: "(network)", condition: "no free address but the node's", change: everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(1) }), message: "for the resolver besides the load balancer's node", remedy: "free one, or use resolver none"},
 	{field: "(network)", condition: "a security group of another account", change: func(f *fakeAWS) { f.groups[0].OwnerId = aws.String("999999999999") }, message: "belong to another account", remedy: "attach one of account 111122223333"},
 	{field: "(network)", condition: "no security group that may be changed, where the deployment asks for the tag", change: func(f *fakeAWS) { f.tagged = true }, message: "carries the tag rdslink:ingress=allowed", remedy: "put the tag on the one that may be opened"},
+	{field: "(network)", condition: "a security group that another account does not show", change: func(f *fakeAWS) { f.groups = nil }, message: "belong to another account", remedy: "attach one of account 111122223333"},
 	{field: "(quota)", condition: "rules per security group", change: func(f *fakeAWS) { f.rules = otherRules(58) }, message: "has room for 3 more rules", remedy: "raise the quota"},
+	{field: "(quota)", condition: "rules per security group, whose quota was raised", change: func(f *fakeAWS) { f.rules, f.ruleLimit = otherRules(98), 100 }, message: "has room for 3 more rules, the limit is 100", remedy: "raise the quota"},
+	{field: "(quota)", condition: "tags of a rule that exposures share", change: func(f *fakeAWS) { f.rules = sharedRules(49) }, message: "rule sgr-shared of database orders-prod serves as many exposures as a resource can have tags, which is 50", remedy: "attach another security group"},
 	{field: "(quota)", condition: "Network Load Balancers per region", change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50) }, message: "its limit is 50", remedy: "raise the quota"},
 }
 
@@ -234,6 +250,45 @@ func TestRefusedBeforeAnythingIsMade(t *testing.T) {
 				t.Errorf("the message has %d characters", len(err.Error()))
 			}
 		})
+	}
+}
+
+// Each field has its kind, and says so when it gets another.
+func TestEveryFieldRefusesEveryOtherKind(t *testing.T) {
+	kinds := map[string]string{
+		"a string": `"x"`, "a list of strings": `[]`, "a whole number": `7`, "an object": `{}`, "null": `null`, "a boolean": `true`, "a fraction": `0.5`, "a list of numbers": `[7]`,
+	}
+	for field, kind := range map[string]string{
+		"database": "a string", "vendor": "a string", "name": "a string", "principals": "a list of strings", "vendorAccount": "a string",
+		"vendorAvailabilityZoneIds": "a list of strings", "endpoint": "a string", "listenerPort": "a whole number", "acceptance": "an object",
+		"acceptance.mode": "a string", "acceptance.maxConnections": "a whole number", "acceptance.timeoutDays": "a whole number",
+		"supportedRegions": "a list of strings", "ingress": "a string", "resolver": "a string", "notify": "a list of strings",
+	} {
+		for other, value := range kinds {
+			if other == kind {
+				continue
+			}
+			t.Run(field+" "+other, func(t *testing.T) {
+				input := map[string]any{"database": "orders-prod", "vendor": "pushmetrics"}
+				if outer, inner, nested := strings.Cut(field, "."); nested {
+					input[outer] = map[string]any{inner: json.RawMessage(value)}
+				} else {
+					input[field] = json.RawMessage(value)
+				}
+				text, err := json.Marshal(input)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fake := newFake()
+				_, err = run(t, fake, string(text))
+				if want := field + " must be " + kind + ", got "; step.Classify(err) != "BadInput" || !strings.Contains(err.Error(), want) {
+					t.Errorf("error = %v, want BadInput with %q", err, want)
+				}
+				if len(fake.claimed) > 0 {
+					t.Errorf("claimed %+v", fake.claimed)
+				}
+			})
+		}
 	}
 }
 

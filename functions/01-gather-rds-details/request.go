@@ -174,11 +174,12 @@ type fields struct {
 
 func object(input json.RawMessage, what string, known []string) (*fields, error) {
 	f := &fields{}
-	if kind := kindOf(input); kind != "an object" {
-		return nil, step.BadInput(`%s must be an object, got %s`, what, kind)
-	}
-	if err := json.Unmarshal(input, &f.values); err != nil {
+	kind := kindOf(input)
+	if err := json.Unmarshal(input, new(json.RawMessage)); err != nil && kind != "nothing" {
 		return nil, step.BadInput("%s must be valid JSON: %w", what, err)
+	}
+	if kind != "an object" || json.Unmarshal(input, &f.values) != nil {
+		return nil, step.BadInput(`%s must be an object, got %s`, what, kind)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
 		if slices.Contains(known, name) {

@@ -144,7 +144,7 @@ func (g gatherer) place(ctx context.Context, plan *Output, r request, c consumer
 	if err := checkCrossRegion(plan.SupportedRegions, subnets); err != nil {
 		return err
 	}
-	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets); err != nil {
+	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets, kept); err != nil {
 		return err
 	}
 	plan.SecurityGroupIDs, err = g.usableGroups(ctx, db, home, wantedRules(r, plan.Exposure, db.Port, subnets))

@@ -191,7 +191,7 @@ func TestPrincipals(t *testing.T) {
 
 func TestWhatStillWorks(t *testing.T) {
 	ours := func(f *fakeAWS) elbtypes.LoadBalancer {
-		id := owned.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics")
+		id := ourID(f)
 		return elbtypes.LoadBalancer{LoadBalancerName: &id, Type: elbtypes.LoadBalancerTypeEnumNetwork,
 			AvailabilityZones: []elbtypes.AvailabilityZone{{SubnetId: aws.String("subnet-x")}}}
 	}
@@ -203,16 +203,32 @@ func TestWhatStillWorks(t *testing.T) {
 		"a database that is being modified": {change: func(f *fakeAWS) { f.instances[0].DBInstanceStatus = aws.String("modifying") }},
 		"a raised rules quota":              {change: func(f *fakeAWS) { f.rules, f.ruleLimit = otherRules(58), 100 }},
 		"a full group with rules of ours": {change: func(f *fakeAWS) {
-			f.rules = otherRules(60)
+			f.rules = append(sharedRules(0), otherRules(57)...)
 			for i := range 3 {
-				f.rules[i].Tags = owned.EC2Tags(owned.RuleTags(owned.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics"), nil))
+				f.rules[i].Tags = owned.EC2Tags(owned.RuleTags(ourID(f), nil))
 			}
 		}},
+		"a full group with the rules of another exposure": {change: func(f *fakeAWS) { f.rules = append(sharedRules(1), otherRules(57)...) }},
+		"IPv6 rules, which have a quota of their own": {change: func(f *fakeAWS) {
+			f.rules = otherRules(60)
+			for i := range f.rules {
+				f.rules[i].CidrIpv4, f.rules[i].CidrIpv6 = nil, aws.String("2001:db8::/64")
+			}
+		}},
+		"shared rules with room for a last tag": {change: func(f *fakeAWS) { f.rules = sharedRules(48) }},
+		"shared rules without room for a tag that have ours": {change: func(f *fakeAWS) {
+			f.rules = sharedRules(48)
+			for i := range f.rules {
+				f.rules[i].Tags = append(f.rules[i].Tags, owned.EC2Tags(map[string]string{owned.RuleTag(ourID(f)): "true"})...)
+			}
+		}},
+		"another group, where a rule can take no further tag": {change: func(f *fakeAWS) {
+			f.rules = sharedRules(49)
+			addGroup(f, "sg-roomy")
+		}, groups: []string{"sg-roomy", "sg-db"}},
 		"the group with room comes first": {change: func(f *fakeAWS) {
 			f.rules = otherRules(60)
-			f.groups = append(f.groups, ec2types.SecurityGroup{GroupId: aws.String("sg-roomy"), OwnerId: aws.String(account)})
-			f.instances[0].VpcSecurityGroups = append(f.instances[0].VpcSecurityGroups,
-				rdstypes.VpcSecurityGroupMembership{VpcSecurityGroupId: aws.String("sg-roomy"), Status: aws.String("active")})
+			addGroup(f, "sg-roomy")
 		}, groups: []string{"sg-roomy", "sg-db"}},
 		"only the groups that may be changed, where the deployment asks for the tag": {change: func(f *fakeAWS) {
 			f.tagged = true
@@ -222,6 +238,11 @@ func TestWhatStillWorks(t *testing.T) {
 			f.instances[0].VpcSecurityGroups = append(f.instances[0].VpcSecurityGroups,
 				rdstypes.VpcSecurityGroupMembership{VpcSecurityGroupId: aws.String("sg-open"), Status: aws.String("active")})
 		}, groups: []string{"sg-open"}},
+		"of several groups those of this account": {change: func(f *fakeAWS) {
+			addGroup(f, "sg-theirs")
+			addGroup(f, "sg-unseen")
+			f.groups[1].OwnerId, f.groups = aws.String("999999999999"), f.groups[:2]
+		}},
 		"application load balancers do not count": {change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumApplication, 50) }},
 		"our own load balancer does not count": {change: func(f *fakeAWS) {
 			f.balancers = append(balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50), ours(f))
@@ -241,6 +262,21 @@ func TestWhatStillWorks(t *testing.T) {
 			f.subnets = append(f.subnets, subnet("subnet-x", "euc1-az1", 0))
 			f.balancers = []elbtypes.LoadBalancer{ours(f)}
 		}, subnets: []string{"subnet-x", "subnet-b"}},
+		"a load balancer that has taken the last addresses": {change: func(f *fakeAWS) {
+			everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(0) })(f)
+			mine := ours(f)
+			mine.AvailabilityZones = []elbtypes.AvailabilityZone{{SubnetId: aws.String("subnet-a")}, {SubnetId: aws.String("subnet-b")}}
+			f.balancers = []elbtypes.LoadBalancer{mine}
+		}},
+		"dual-stack subnets, by their IPv4 blocks": {change: everySubnet(func(s *ec2types.Subnet) {
+			s.Ipv6CidrBlockAssociationSet = []ec2types.SubnetIpv6CidrBlockAssociation{{Ipv6CidrBlock: aws.String("2001:db8::/64")}}
+		})},
+		"a subnet without IPv4 beside one with it": {change: func(f *fakeAWS) {
+			only6 := subnet("subnet-c", "euc1-az1", 200)
+			only6.CidrBlock, only6.Ipv6Native = nil, aws.Bool(true)
+			f.subnets = append(f.subnets, only6)
+			f.instances[0].DBSubnetGroup.Subnets = append(f.instances[0].DBSubnetGroup.Subnets, rdstypes.Subnet{SubnetIdentifier: aws.String("subnet-c")})
+		}},
 		"a zone that the database cannot reach is left out": {change: func(f *fakeAWS) {
 			f.subnets = append(f.subnets, subnet("subnet-c", "euc1-az3", 200))
 		}},
@@ -262,6 +298,40 @@ func TestWhatStillWorks(t *testing.T) {
 				t.Errorf("subnets %v and groups %v, want %v and %v", plan.SubnetIDs, plan.SecurityGroupIDs, row.subnets, row.groups)
 			}
 		})
+	}
+}
+
+func ourID(f *fakeAWS) string {
+	return owned.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics")
+}
+
+// addGroup attaches a further security group to the database.
+func addGroup(f *fakeAWS, id string) {
+	f.groups = append(f.groups, ec2types.SecurityGroup{GroupId: &id, OwnerId: aws.String(account)})
+	f.instances[0].VpcSecurityGroups = append(f.instances[0].VpcSecurityGroups,
+		rdstypes.VpcSecurityGroupMembership{VpcSecurityGroupId: &id, Status: aws.String("active")})
+}
+
+// RDS's identifiers have 63 characters, and load balancers' names 32.
+func TestLongNamesThatBeginAlikeAreToldApart(t *testing.T) {
+	const alike = "orders-production-central-europe-main-cluster-of-all-shops"
+	fake := newFake()
+	ids := map[string]string{}
+	for _, end := range []string{"-a001", "-b002"} {
+		fake.instances = append(fake.instances, instance(alike+end))
+		for _, consumer := range []string{strings.Repeat("c", 62) + "1", strings.Repeat("c", 62) + "2"} {
+			plan, err := run(t, fake, `{"database":"`+strings.ToUpper(alike+end)+`","name":"`+consumer+`","principals":["444455556666"]}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if plan.DatabaseIdentifier != alike+end || len(alike+end) != 63 {
+				t.Errorf("found %s", plan.DatabaseIdentifier)
+			}
+			if other, taken := ids[plan.Exposure]; taken || len(plan.Exposure) > 32 {
+				t.Errorf("%s for %s has the id %s, as %s", alike+end, consumer, plan.Exposure, other)
+			}
+			ids[plan.Exposure] = alike + end + " for " + consumer
+		}
 	}
 }
 

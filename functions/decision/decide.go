@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,8 +22,9 @@ import (
 func (d decider) decide(ctx context.Context, in events.EventBridgeEvent) error {
 	var asked connection.Decision
 	if err := json.Unmarshal(in.Detail, &asked); err != nil {
-		return d.refuse(ctx, asked, "its detail does not read: "+err.Error())
+		return d.refuse(ctx, connection.Decision{}, "its detail does not read: "+err.Error())
 	}
+	asked = brief(asked)
 	exposure, found, err := d.lookAbout(ctx, asked)
 	if errors.Is(err, registry.ErrNotFound) {
 		return d.refuse(ctx, asked, "there is no such exposure")
@@ -41,6 +43,17 @@ func (d decider) decide(ctx context.Context, in events.EventBridgeEvent) error {
 	return d.act(ctx, exposure, request, registry.Decision{
 		Action: asked.Decision, By: asked.By, Reason: asked.Reason, EventID: in.ID,
 	})
+}
+
+// brief keeps what is stored, sent and looked up within what DynamoDB and SNS take, whatever an event holds.
+func brief(asked connection.Decision) connection.Decision {
+	const longest = 256
+	for _, text := range []*string{&asked.Exposure, &asked.ServiceID, &asked.VPCEndpointID, &asked.Decision, &asked.By, &asked.Reason} {
+		if len(*text) > longest {
+			*text = strings.ToValidUTF8((*text)[:longest], "") + "..."
+		}
+	}
+	return asked
 }
 
 // lookAbout looks at what the decision names, by its exposure or by its service.
@@ -65,7 +78,7 @@ func (d decider) lookAbout(ctx context.Context, asked connection.Decision) (regi
 // only pending request may be another one.
 func remembered(exposure registry.Exposure, eventID, named string) string {
 	for _, past := range exposure.Decisions {
-		if past.EventID == eventID {
+		if past.EventID == eventID && eventID != "" {
 			return past.EndpointID
 		}
 	}
@@ -80,6 +93,9 @@ func judge(exposure registry.Exposure, found []connection.Connection, asked conn
 	}
 	if asked.ServiceID != "" && asked.ServiceID != exposure.ServiceID {
 		return request, fmt.Sprintf("the service of exposure %s is %s", exposure.ID, exposure.ServiceID)
+	}
+	if exposure.ServiceID == "" {
+		return request, fmt.Sprintf("exposure %s has no endpoint service yet, and nothing can have asked for it", exposure.ID)
 	}
 	request, refusal = requested(exposure, found, asked.VPCEndpointID)
 	switch {
@@ -132,7 +148,7 @@ func (d decider) acceptExpected(ctx context.Context, eventID string, exposure re
 	for _, request := range admitted(exposure, found) {
 		if request.VPCEndpointID == endpoint && request.State == connection.PendingAcceptance {
 			return d.act(ctx, exposure, request, registry.Decision{
-				Action: connection.Accept, By: connection.Source, Reason: "acceptance is " + connection.ExpectedAccount, EventID: eventID,
+				Action: connection.Accept, By: registry.Self, Reason: "acceptance is " + connection.ExpectedAccount, EventID: eventID,
 			})
 		}
 	}
@@ -157,11 +173,16 @@ func admitted(exposure registry.Exposure, found []connection.Connection) []conne
 	return candidates[:min(len(candidates), exposure.Acceptance.MaxConnections)]
 }
 
-// act records the decision before it takes effect: nothing may be accepted without a trace.
+// act records the decision before it takes effect: nothing may be accepted without a trace. Of two decisions at once the first
+// one recorded counts, and who made the other is told: a rejection would undo an acceptance.
 func (d decider) act(ctx context.Context, exposure registry.Exposure, request connection.Connection, decision registry.Decision) error {
 	decision.EndpointID, decision.Time = request.VPCEndpointID, d.now()
-	if err := d.registry.AddDecision(ctx, exposure.ID, decision); err != nil {
+	contrary, err := d.registry.AddDecision(ctx, exposure.ID, decision)
+	if err != nil {
 		return err
+	}
+	if contrary != nil {
+		return d.yield(ctx, exposure, decision, *contrary)
 	}
 	exposure.Decisions = append(exposure.Decisions, decision)
 	slog.InfoContext(ctx, decision.Action+" connection", "exposure", exposure.ID, "vpcEndpointId", request.VPCEndpointID,
@@ -184,6 +205,16 @@ func (d decider) act(ctx context.Context, exposure registry.Exposure, request co
 		return fmt.Errorf("%s connection %s: %s: %s", decision.Action, request.VPCEndpointID, aws.ToString(problem.Code), aws.ToString(problem.Message))
 	}
 	return d.complete(ctx, exposure, found, request.VPCEndpointID)
+}
+
+// yield gives way to a decision to the contrary. Nobody made the one that this function makes by itself.
+func (d decider) yield(ctx context.Context, exposure registry.Exposure, decision, earlier registry.Decision) error {
+	if decision.By == registry.Self {
+		return nil
+	}
+	return d.refuse(ctx, connection.Decision{
+		Exposure: exposure.ID, VPCEndpointID: decision.EndpointID, Decision: decision.Action, By: decision.By, Reason: decision.Reason,
+	}, fmt.Sprintf("%q has decided %q just before", earlier.By, earlier.Action))
 }
 
 func (d decider) answer(ctx context.Context, request connection.Connection, action string) ([]types.UnsuccessfulItem, error) {

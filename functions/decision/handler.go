@@ -21,7 +21,7 @@ import (
 type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
-	AddDecision(ctx context.Context, id string, decision registry.Decision) error
+	AddDecision(ctx context.Context, id string, decision registry.Decision) (contrary *registry.Decision, err error)
 	ClearToken(ctx context.Context, id, value string) error
 }
 
@@ -77,9 +77,12 @@ func (d decider) handle(ctx context.Context, in events.EventBridgeEvent) error {
 
 // look reads the exposure and its connections as they are now: an event says what was.
 func (d decider) look(ctx context.Context, id string) (registry.Exposure, []connection.Connection, error) {
+	if id == "" {
+		return registry.Exposure{}, nil, registry.ErrNotFound
+	}
 	exposure, err := d.registry.Get(ctx, id)
-	if err != nil {
-		return registry.Exposure{}, nil, err
+	if err != nil || exposure.ServiceID == "" { // it is younger than its service: nothing can be connected to it
+		return exposure, nil, err
 	}
 	found, err := connection.To(ctx, d.connections, exposure.ServiceID)
 	return exposure, found, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -97,6 +98,23 @@ func TestDecisions(t *testing.T) {
 		"a request that someone else accepted in between is accepted": {
 			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.unsuccessful = true },
 			want: []string{accepted, "accept vpce-1", "success vpce-1"},
+		},
+
+		"a contrary decision was made just before": {
+			asked: `{"exposure":"orders","decision":"reject"}`, states: []string{"pendingAcceptance"},
+			fault:   func(w *world) { w.contrary = &registry.Decision{By: "bob", Action: "accept"} },
+			refusal: `"bob" has decided "accept" just before`,
+		},
+		"an exposure without a service yet": {
+			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.exposure.ServiceID = "" },
+			refusal: "exposure orders has no endpoint service yet",
+		},
+		"an endpoint that went away after it was accepted": {
+			asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"accept"}`, states: []string{"deleting"},
+			refusal: "endpoint vpce-1 is deleting and not pendingAcceptance",
+		},
+		"more than anybody has to say": {
+			asked: `{"exposure":"` + strings.Repeat("orders", 100000) + `","decision":"accept"}`, refusal: `orde...", service ""`,
 		},
 
 		"an unknown exposure":                {asked: `{"exposure":"billing","decision":"accept"}`, refusal: "there is no such exposure"},
@@ -225,6 +243,14 @@ func TestEventsOfTheObserver(t *testing.T) {
 			detailType: "ConnectionPending", states: []string{"pendingAcceptance"}, mode: connection.ExpectedAccount, limit: 1,
 			fault: func(w *world) { w.exposure.Accounts = nil },
 		},
+		"a request that a person rejects at the same time is left alone": {
+			detailType: "ConnectionPending", states: []string{"pendingAcceptance"}, mode: connection.ExpectedAccount, limit: 1,
+			fault: func(w *world) { w.contrary = &registry.Decision{By: "alice", Action: "reject"} },
+		},
+		"a connection that went away before it was available": {detailType: "ConnectionAvailable", states: []string{"deleting"}},
+		"an event about an exposure without a service": {
+			detailType: "ConnectionAvailable", states: []string{"available"}, fault: func(w *world) { w.exposure.ServiceID = "" },
+		},
 		"a request that was accepted meanwhile is left alone": {
 			detailType: "ConnectionPending", states: []string{"pending"}, mode: connection.ExpectedAccount, limit: 1,
 		},
@@ -322,7 +348,8 @@ type world struct {
 	unsuccessful bool
 	closed       bool
 	last         *sfntypes.HistoryEvent
-	newer        *registry.Token // stored while the older one is being sent
+	contrary     *registry.Decision // made by somebody else at the same time
+	newer        *registry.Token    // stored while the older one is being sent
 	refusal      string
 	cause        string
 	mutations    []string
@@ -369,10 +396,13 @@ func (w *world) ByService(_ context.Context, serviceID string) (registry.Exposur
 	return w.exposure, serviceID == w.exposure.ServiceID, nil
 }
 
-func (w *world) AddDecision(_ context.Context, _ string, d registry.Decision) error {
+func (w *world) AddDecision(_ context.Context, _ string, d registry.Decision) (*registry.Decision, error) {
+	if w.contrary != nil {
+		return w.contrary, nil
+	}
 	w.record("record %s %s by %s: %s", d.Action, d.EndpointID, d.By, d.Reason)
 	w.exposure.Decisions = append(w.exposure.Decisions, d)
-	return nil
+	return nil, nil
 }
 
 func (w *world) ClearToken(context.Context, string, string) error {
@@ -384,6 +414,9 @@ func (w *world) ClearToken(context.Context, string, string) error {
 }
 
 func (w *world) DescribeVpcEndpointConnections(_ context.Context, in *ec2.DescribeVpcEndpointConnectionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
+	if service := in.Filters[0].Values[0]; service == "" {
+		return nil, errors.New("a filter without a value")
+	}
 	return &ec2.DescribeVpcEndpointConnectionsOutput{VpcEndpointConnections: w.connections}, nil
 }
 

@@ -59,6 +59,9 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 // cluster it is a member of: the member may be younger than the exposure. Most
 // databases of an account have none.
 func (s ipSync) event(ctx context.Context, in input) error {
+	if in.Detail.SourceARN == "" {
+		return step.BadInput("RDS event %q names no source", in.Detail.EventID)
+	}
 	found, err := s.exposuresOf(ctx, in.Detail.SourceARN)
 	if err != nil {
 		return err

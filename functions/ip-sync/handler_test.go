@@ -80,6 +80,7 @@ func TestHandle(t *testing.T) {
 		"an RDS event":               {in: failover, report: settled, want: []string{"follow a", "follow b"}, age: "0"},
 		"of a cluster's member":      {in: strings.ReplaceAll(failover, orders, member), report: settled, want: []string{"follow d"}, age: "0"},
 		"of a database not exposed":  {in: strings.ReplaceAll(failover, "db:orders", "db:payroll")},
+		"an RDS event about nothing": {in: `{"source":"aws.rds","detail":{"EventID":"RDS-EVENT-0049"}}`, class: "BadInput"},
 		"something else":             {in: `{"hello":"world"}`, class: "BadInput"},
 		"failing for two minutes":    {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"), want: []string{"sync a"}, age: "120", class: "Failed"},
 		"failing without a registry": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -96,7 +97,7 @@ func (o observer) lookAtOne(ctx context.Context, serviceID string) error {
 	if err != nil {
 		return err
 	}
-	return o.look(ctx, exposure, found)
+	return o.look(ctx, exposure, found, true)
 }
 
 // lookAtAwaited also has the waiting exposures' targets synced: their schedules do not exist yet, and the database may move
@@ -106,7 +107,7 @@ func (o observer) lookAtAwaited(ctx context.Context) error {
 	if err != nil || len(exposures) == 0 {
 		return err
 	}
-	errs := []error{o.lookAt(ctx, exposures)}
+	errs := []error{o.lookAt(ctx, exposures, true)}
 	for _, exposure := range exposures {
 		errs = append(errs, o.remind(ctx, exposure), o.startSync(ctx, exposure.ID))
 	}
@@ -122,7 +123,10 @@ func (o observer) awaited(ctx context.Context) ([]registry.Exposure, error) {
 	}
 	var lasting []registry.Exposure
 	for _, exposure := range exposures {
-		if exposure.Token == nil || exposure.Token.Deadline.After(o.now()) {
+		if exposure.Token == nil {
+			continue // the index is behind the table for a moment
+		}
+		if exposure.Token.Deadline.After(o.now()) {
 			lasting = append(lasting, exposure)
 			continue
 		}
@@ -139,11 +143,13 @@ func (o observer) lookAtAll(ctx context.Context) error {
 	if err != nil || len(exposures) == 0 {
 		return err
 	}
-	return o.lookAt(ctx, exposures)
+	return o.lookAt(ctx, exposures, false)
 }
 
-// lookAt looks at every exposure, even when one of them cannot be told about.
-func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure) error {
+// lookAt looks at every exposure, even when one of them cannot be told about. What executions wait for is said again by the
+// sweep of every minute, and not for every notification: every acceptance brings one, and twenty exposures that repeat each
+// other's events with each of them drown in events.
+func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure, again bool) error {
 	all, err := connection.All(ctx, o.connections)
 	if err != nil {
 		return err
@@ -155,22 +161,41 @@ func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure) err
 	var errs []error
 	for _, exposure := range exposures {
 		if exposure.ServiceID != "" {
-			errs = append(errs, o.look(ctx, exposure, byService[exposure.ServiceID]))
+			errs = append(errs, o.look(ctx, exposure, byService[exposure.ServiceID], again))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// look announces before it records: what is said twice does no harm, what is recorded and never said is lost.
-func (o observer) look(ctx context.Context, exposure registry.Exposure, found []connection.Connection) error {
-	news, seen := compare(exposure, found, o.now())
-	if err := o.announce(ctx, exposure, news); err != nil {
+// look announces before it records: what is said twice does no harm, what is recorded and never said is lost. Requests come in
+// bursts, each with a notification: what another observer has recorded meanwhile is not said again.
+func (o observer) look(ctx context.Context, exposure registry.Exposure, found []connection.Connection, again bool) error {
+	if tell, seen := o.compare(exposure, found, again); len(tell) == 0 && len(seen) == 0 {
+		return nil
+	}
+	exposure, err := o.registry.Get(ctx, exposure.ID)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if err := o.tellOperators(ctx, exposure, news); err != nil {
+	tell, seen := o.compare(exposure, found, again)
+	if err := o.announce(ctx, exposure, tell); err != nil {
+		return err
+	}
+	if err := o.tellOperators(ctx, exposure, tell); err != nil {
 		return err
 	}
 	return o.registry.RecordConnections(ctx, exposure.ID, seen)
+}
+
+func (o observer) compare(exposure registry.Exposure, found []connection.Connection, again bool) (tell []news, seen map[string]registry.Connection) {
+	tell, seen = compare(exposure, found, o.now())
+	if !again {
+		tell = slices.DeleteFunc(tell, func(n news) bool { return n.repeated })
+	}
+	return tell, seen
 }
 
 func (o observer) startSync(ctx context.Context, exposure string) error {

@@ -132,7 +132,7 @@ func TestLook(t *testing.T) {
 				w.connect("vpce-svc-1", id, owner, state)
 			}
 
-			if err := w.observer().handle(t.Context(), Input{Sweep: "all"}); err != nil {
+			if err := w.observer().handle(t.Context(), Input{ServiceID: "vpce-svc-1"}); err != nil {
 				t.Fatal(err)
 			}
 
@@ -201,6 +201,65 @@ func TestInputs(t *testing.T) {
 				t.Errorf("%d calls of DescribeVpcEndpointConnections, want %d", w.calls, row.calls)
 			}
 		})
+	}
+}
+
+// A notification comes with every request and every decision: if each repeated what all executions wait for, many exposures at
+// once would drown in events.
+func TestWhatAnExecutionWaitsForIsSaidAgainEveryMinuteAndNotWithEveryNotification(t *testing.T) {
+	const repeated = "ConnectionPending vpce-1 expected repeated"
+	for in, want := range map[string][]string{
+		`{"sweep":"awaited"}`:        {repeated, `invoke ip-sync Event {"exposure":"orders"}`},
+		`{"serviceId":"vpce-svc-1"}`: {repeated},
+		`{"sweep":"all"}`:            nil,
+		`{"Records":[{"Sns":{}}]}`:   nil,
+	} {
+		t.Run(in, func(t *testing.T) {
+			w := newWorld()
+			w.expose("orders", "vpce-svc-1")
+			w.exposures[0].Token = &registry.Token{Value: "token", Since: noon, Deadline: noon.Add(time.Hour)}
+			w.exposures[0].Acceptance.Mode = connection.ExpectedAccount
+			w.exposures[0].Connections["vpce-1"] = registry.Connection{Owner: vendor, State: "pendingAcceptance", Seen: minutesAgo(5)}
+			w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
+			var input Input
+			if err := json.Unmarshal([]byte(in), &input); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.observer().handle(t.Context(), input); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(w.mutations, want) {
+				t.Errorf("did %q, want %q", w.mutations, want)
+			}
+		})
+	}
+}
+
+func TestWhatAnotherObserverHasSaidMeanwhileIsNotSaidAgain(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
+	w.beforeGet = func() {
+		w.exposures[0].Connections = map[string]registry.Connection{"vpce-1": {Owner: vendor, State: "pendingAcceptance", Seen: noon}}
+	}
+	if err := w.observer().handle(t.Context(), Input{Records: json.RawMessage(`[]`)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.mutations) > 0 {
+		t.Errorf("did %q", w.mutations)
+	}
+}
+
+func TestAnExposureThatTheIndexStillShowsAsWaitingIsLeftAlone(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.connect("vpce-svc-1", "vpce-1", vendor, "pendingAcceptance")
+	w.behind = true
+	if err := w.observer().handle(t.Context(), Input{Sweep: "awaited"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.mutations) > 0 {
+		t.Errorf("did %q", w.mutations)
 	}
 }
 
@@ -338,6 +397,8 @@ type world struct {
 	publishError error
 	refused      *string
 	recordErrors map[string]error
+	beforeGet    func() // what another observer does meanwhile
+	behind       bool   // the index of who waits
 }
 
 func newWorld() *world { return &world{status: sfntypes.ExecutionStatusRunning} }
@@ -359,6 +420,9 @@ func (w *world) connect(serviceID, id, owner, state string) {
 }
 
 func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
+	if w.beforeGet != nil {
+		w.beforeGet()
+	}
 	for _, exposure := range w.exposures {
 		if exposure.ID == id {
 			return exposure, nil
@@ -367,10 +431,12 @@ func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
 	return registry.Exposure{}, registry.ErrNotFound
 }
 
-func (w *world) All(context.Context) ([]registry.Exposure, error) { return w.exposures, nil }
+func (w *world) All(context.Context) ([]registry.Exposure, error) {
+	return slices.Clone(w.exposures), nil
+}
 
 func (w *world) Awaiting(context.Context) ([]registry.Exposure, error) {
-	waitsForNobody := func(e registry.Exposure) bool { return e.Token == nil }
+	waitsForNobody := func(e registry.Exposure) bool { return e.Token == nil && !w.behind }
 	return slices.DeleteFunc(slices.Clone(w.exposures), waitsForNobody), nil
 }
 

@@ -109,7 +109,10 @@ func refer(name string, home Home) (reference, error) {
 	case parsed.Region != home.Region:
 		return reference{}, step.BadInput("database %s is in region %s, and rdslink runs in %s: start the execution of the rdslink in %s",
 			name, parsed.Region, home.Region, parsed.Region)
-	case parsed.AccountID != home.Account || parsed.Partition != home.Partition:
+	case parsed.Partition != home.Partition:
+		return reference{}, step.BadInput("database %s is in partition %s, and rdslink runs in %s: start the execution in the partition of the database",
+			name, parsed.Partition, home.Partition)
+	case parsed.AccountID != home.Account:
 		return reference{}, step.BadInput("database %s belongs to account %s, and rdslink runs in %s: start the execution in the account of the database",
 			name, parsed.AccountID, home.Account)
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -195,6 +196,14 @@ func number(n *types.AttributeValueMemberN) *big.Int {
 
 func (e *evaluation) operand() types.AttributeValue {
 	switch word := e.next(); {
+	case word == "size":
+		e.next()
+		list, _ := e.operand().(*types.AttributeValueMemberL)
+		e.next()
+		if list == nil {
+			return nil
+		}
+		return &types.AttributeValueMemberN{Value: strconv.Itoa(len(list.Value))}
 	case word == "list_append":
 		e.next()
 		left, _, right := e.operand(), e.next(), e.operand()

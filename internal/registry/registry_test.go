@@ -319,8 +319,8 @@ func TestConnectionsAndDecisionsAdd(t *testing.T) {
 	decision := Decision{EndpointID: "vpce-1", Action: "accept", By: "ana", EventID: "e1", Time: seen}
 	later := Decision{EndpointID: "vpce-2", Action: "reject", EventID: "e2", Time: seen}
 	for _, d := range []Decision{decision, decision, later} {
-		if err := registry.AddDecision(t.Context(), seed.ID, d); err != nil {
-			t.Fatal(err)
+		if contrary, err := registry.AddDecision(t.Context(), seed.ID, d); err != nil || contrary != nil {
+			t.Fatal(contrary, err)
 		}
 	}
 	if fake.writes != 4 {
@@ -332,6 +332,57 @@ func TestConnectionsAndDecisionsAdd(t *testing.T) {
 	}
 	if len(after.Connections) != 2 || after.Connections["vpce-1"].State != "pendingAcceptance" || !after.Connections["vpce-2"].Seen.Equal(seen) {
 		t.Errorf("connections = %+v", after.Connections)
+	}
+}
+
+// Each of several events at once may be about to add what another one adds.
+func TestOfTwoDecisionsAtOnceTheFirstCounts(t *testing.T) {
+	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	accepted := Decision{EndpointID: "vpce-1", Action: "accept", By: "ana", EventID: "e1", Time: noon}
+	for name, row := range map[string]struct {
+		first    Decision // the person's by default
+		second   Decision
+		contrary bool
+		want     int // decisions in the end
+	}{
+		"the same event": {second: accepted, want: 1},
+		"our own again, by another event": {
+			first:  Decision{EndpointID: "vpce-1", Action: "accept", By: Self, EventID: "e1", Time: noon},
+			second: Decision{EndpointID: "vpce-1", Action: "accept", By: Self, EventID: "e2", Time: noon}, want: 1,
+		},
+		"somebody else's":                     {second: Decision{EndpointID: "vpce-1", Action: "accept", By: "bob", EventID: "e2", Time: noon}, want: 2},
+		"to the contrary":                     {second: Decision{EndpointID: "vpce-1", Action: "reject", By: "bob", EventID: "e2", Time: noon}, contrary: true, want: 1},
+		"to the contrary, a while later":      {second: Decision{EndpointID: "vpce-1", Action: "reject", By: "bob", EventID: "e2", Time: noon.Add(time.Minute)}, want: 2},
+		"to the contrary, of another request": {second: Decision{EndpointID: "vpce-2", Action: "reject", By: "bob", EventID: "e2", Time: noon}, want: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry, fake := table(t)
+			first := row.first
+			if first.EndpointID == "" {
+				first = accepted
+			}
+			fake.before = func() {
+				if contrary, err := registry.AddDecision(t.Context(), seed.ID, first); err != nil || contrary != nil {
+					t.Error(contrary, err)
+				}
+			}
+			contrary, err := registry.AddDecision(t.Context(), seed.ID, row.second)
+			if err != nil || (contrary != nil) != row.contrary || contrary != nil && *contrary != first {
+				t.Errorf("contrary to %+v, %v", contrary, err)
+			}
+			if after := get(t, registry); len(after.Decisions) != row.want || after.Decisions[0] != first {
+				t.Errorf("decisions %+v", after.Decisions)
+			}
+		})
+	}
+}
+
+func TestWhoComesTooLateToWaitIsToldWhoWaits(t *testing.T) {
+	registry, _ := table(t)
+	err := registry.StoreToken(t.Context(), seed.ID, second, Token{Value: "late"})
+	wantError(t, err, "Conflict")
+	if err == nil || !strings.Contains(err.Error(), first) {
+		t.Errorf("%v does not name the holder", err)
 	}
 }
 

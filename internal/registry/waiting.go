@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 
@@ -22,10 +23,17 @@ func (t *Table) StoreToken(ctx context.Context, id, execution string, token Toke
 	if err != nil {
 		return fmt.Errorf("store token of exposure %s: %w", id, err)
 	}
-	if !ok {
-		return step.Conflict("store token of exposure %s: execution %s lost it, or a later attempt waits already", id, execution)
+	if ok {
+		return nil
 	}
-	return nil
+	current, err := t.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if current.Claim != execution {
+		return claimLost(id, execution, current.Claim)
+	}
+	return step.Conflict("store token of exposure %s: a later attempt of execution %s waits already", id, execution)
 }
 
 func notNewerThan(token Token) expression.ConditionBuilder {
@@ -77,28 +85,53 @@ func (t *Table) RecordConnections(ctx context.Context, id string, seen map[strin
 	return nil
 }
 
-// AddDecision appends to the exposure's decisions. An event that is delivered twice is one decision.
-func (t *Table) AddDecision(ctx context.Context, id string, decision Decision) error {
-	current, err := t.Get(ctx, id)
-	if err != nil {
-		return err
+// settled is how long a decision may take to show in the connection's state: nobody follows one for longer.
+const settled = time.Minute
+
+// Self is who decides where no person does.
+const Self = "rdslink"
+
+// AddDecision appends to the exposure's decisions. One that is there already, because its event is delivered twice or several
+// events lead us to it, is not added again. A decision to the contrary that was made just now comes first: it is returned, and
+// nothing is added.
+func (t *Table) AddDecision(ctx context.Context, id string, decision Decision) (contrary *Decision, err error) {
+	for {
+		current, err := t.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, past := range current.Decisions {
+			switch {
+			case decision.sameAs(past):
+				return nil, nil
+			case past.EndpointID == decision.EndpointID && past.Action != decision.Action && decision.Time.Sub(past.Time) < settled:
+				return &past, nil
+			}
+		}
+		if ok, err := t.appendDecision(ctx, id, decision, len(current.Decisions)); ok || err != nil {
+			return nil, err
+		}
 	}
-	if slices.ContainsFunc(current.Decisions, decision.sameAs) {
-		return nil
-	}
+}
+
+// appendDecision makes a decision the next one after those that are known, and reports whether they still are all.
+func (t *Table) appendDecision(ctx context.Context, id string, decision Decision, known int) (bool, error) {
 	decisions := expression.Name("decisions")
 	change := expression.Set(decisions, expression.ListAppend(
 		expression.IfNotExists(decisions, expression.Value([]Decision{})), expression.Value([]Decision{decision})))
-	_, ok, err := t.update(ctx, id, change, expression.Name("id").AttributeExists())
+	unchanged := decisions.AttributeNotExists()
+	if known > 0 {
+		unchanged = decisions.Size().Equal(expression.Value(known))
+	}
+	_, ok, err := t.update(ctx, id, change, unchanged)
 	if err != nil {
-		return fmt.Errorf("add decision to exposure %s: %w", id, err)
+		return false, fmt.Errorf("add decision to exposure %s: %w", id, err)
 	}
-	if !ok {
-		return fmt.Errorf("add decision to exposure %s: %w", id, ErrNotFound)
-	}
-	return nil
+	return ok, nil
 }
 
 func (d Decision) sameAs(other Decision) bool {
-	return d.EventID != "" && d.EventID == other.EventID && d.EndpointID == other.EndpointID && d.Action == other.Action
+	sameEvent := d.EventID != "" && d.EventID == other.EventID
+	ours := d.By == Self && other.By == Self
+	return (sameEvent || ours) && d.EndpointID == other.EndpointID && d.Action == other.Action
 }

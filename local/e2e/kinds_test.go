@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rdslink/rdslink/internal/connection"
-	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/local/stage"
 )
 
@@ -107,29 +106,20 @@ func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {
 		s.exposes(database),
 		s.starts(fmt.Sprintf(`{"database": %q, "name": "acme", "principals": [%q]}`, database.Identifier, partner)),
 	}
-	var outputs []output
 	for n, consumer := range []struct{ name, account string }{{"PushMetrics", stage.PushMetrics}, {"acme", partner}} {
-		handoff, err := stage.ReadHandoff(s.hears(mail, "the database "+database.Identifier+", for "+consumer.name+"\n"))
-		s.check(err)
+		handoff := s.handoffFor(database, consumer.name)
 		endpoint := s.connects(s.vpc(consumer.account), handoff)
 		s.decides(connection.Accept, endpoint)
-		outputs = append(outputs, begun[n].succeeds())
+		begun[n].succeeds()
 		s.readsOrders(s.client(endpoint, handoff))
 	}
 
-	rules := outputs[0].Resources.SecurityGroupRuleIDs
-	if others := outputs[1].Resources.SecurityGroupRuleIDs; len(rules) == 0 || !slices.Equal(rules, others) {
-		s.Fatalf("the one has the rules %v and the other %v", rules, others)
+	exposures := s.exposuresIn(database.VPC)
+	if len(exposures) != 2 {
+		s.Errorf("the registry has %d exposures of the database", len(exposures))
 	}
-	out, err := s.network().DescribeSecurityGroupRules(s.ctx, &ec2.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: rules})
-	s.check(err)
-	for _, rule := range out.SecurityGroupRules {
-		for _, o := range outputs {
-			if !slices.ContainsFunc(rule.Tags, func(t types.Tag) bool { return *t.Key == owned.RuleTag(o.Exposure) }) {
-				s.Errorf("the rule %s has no tag of %s: %v", *rule.SecurityGroupRuleId, o.Exposure, rule.Tags)
-			}
-		}
-	}
+	s.haveResourcesOfTheirOwn(exposures)
+	s.shareRules(exposures)
 }
 
 // lookedAt calls check until the sync has looked at an exposure three times more.

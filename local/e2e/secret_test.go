@@ -68,13 +68,33 @@ func (s story) logs() string {
 // token is what the registry keeps as long as the execution waits.
 func (s story) token(exposure string) string {
 	s.Helper()
-	config := cloud.Config(stage.Customer)
-	function, err := lambda.NewFromConfig(config).GetFunctionConfiguration(s.ctx, &lambda.GetFunctionConfigurationInput{FunctionName: new("rdslink-observer")})
-	s.check(err)
-	found, err := registry.New(dynamodb.NewFromConfig(config), function.Environment.Variables["REGISTRY_TABLE"]).Get(s.ctx, exposure)
+	found, err := s.registry().Get(s.ctx, exposure)
 	s.check(err)
 	if found.Token == nil || len(found.Token.Value) < 20 {
 		s.Fatalf("the registry has no token of %s", exposure)
 	}
 	return found.Token.Value
+}
+
+// registry is the app's, as its functions see it.
+func (s story) registry() *registry.Table {
+	s.Helper()
+	return registry.New(dynamodb.NewFromConfig(cloud.Config(stage.Customer)), s.registryTable())
+}
+
+func (s story) registryTable() string {
+	s.Helper()
+	return s.function("rdslink-observer").Environment.Variables["REGISTRY_TABLE"]
+}
+
+func (s story) functionARN(name string) string {
+	s.Helper()
+	return *s.function(name).FunctionArn
+}
+
+func (s story) function(name string) *lambda.GetFunctionConfigurationOutput {
+	s.Helper()
+	function, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).GetFunctionConfiguration(s.ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	s.check(err)
+	return function
 }

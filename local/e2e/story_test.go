@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -169,8 +170,18 @@ type execution struct {
 	arn string
 }
 
+// starting is locked while the state machine is not what was deployed.
+var starting sync.RWMutex
+
 // starts starts an execution.
 func (s story) starts(input string) execution {
+	s.Helper()
+	starting.RLock()
+	defer starting.RUnlock()
+	return s.startsNow(input)
+}
+
+func (s story) startsNow(input string) execution {
 	s.Helper()
 	arn, err := s.operator.Start(s.ctx, input)
 	s.check(err)

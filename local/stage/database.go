@@ -23,6 +23,7 @@ type Database struct {
 	Host          string
 	Port          int
 	SecurityGroup string
+	Further       []string // security groups besides
 	VPC           VPC
 }
 
@@ -32,9 +33,9 @@ const (
 	masterPassword = "correct-horse-battery"
 )
 
-// NewDatabase makes a PostgreSQL instance with its own security group, and waits until it is available.
-func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool) (Database, error) {
-	d, err := c.CreateDatabase(ctx, vpc, identifier, multiAZ)
+// NewDatabase makes a PostgreSQL instance with its own security group, and further ones, and waits until it is available.
+func (c *Cloud) NewDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool, further ...string) (Database, error) {
+	d, err := c.CreateDatabase(ctx, vpc, identifier, multiAZ, further...)
 	if err != nil {
 		return Database{}, err
 	}
@@ -62,11 +63,12 @@ func (c *Cloud) awaitInstance(ctx context.Context, d Database) (Database, error)
 }
 
 // CreateDatabase is the beginning of NewDatabase: the instance is creating, and has no endpoint yet.
-func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool) (Database, error) {
+func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, multiAZ bool, further ...string) (Database, error) {
 	d, err := c.surround(ctx, vpc, identifier, postgreSQLPort)
 	if err != nil {
 		return Database{}, err
 	}
+	d.Further = further
 	return d, c.createInstance(ctx, d, &rds.CreateDBInstanceInput{
 		Engine: aws.String("postgres"), DBName: aws.String("orders"), MultiAZ: &multiAZ,
 	})
@@ -112,7 +114,7 @@ func (c *Cloud) newStrictParameters(ctx context.Context, d Database) error {
 
 // createInstance makes an instance with what is special about it, and what all have.
 func (c *Cloud) createInstance(ctx context.Context, d Database, in *rds.CreateDBInstanceInput) error {
-	in.DBInstanceIdentifier, in.DBSubnetGroupName, in.VpcSecurityGroupIds = &d.Identifier, &d.Identifier, []string{d.SecurityGroup}
+	in.DBInstanceIdentifier, in.DBSubnetGroupName, in.VpcSecurityGroupIds = &d.Identifier, &d.Identifier, append([]string{d.SecurityGroup}, d.Further...)
 	in.DBInstanceClass, in.AllocatedStorage = aws.String("db.t4g.micro"), aws.Int32(20)
 	in.MasterUsername, in.MasterUserPassword = aws.String(masterUser), aws.String(masterPassword)
 	in.PubliclyAccessible = aws.Bool(false)

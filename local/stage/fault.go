@@ -14,7 +14,7 @@ type Fault struct {
 	Role     string `json:"role,omitempty"`
 	Action   string `json:"action,omitempty"`   // CreateLoadBalancer
 	Resource string `json:"resource,omitempty"` // an ARN, id or name among the call's parameters
-	Kind     string `json:"kind"`               // throttle, deny, drop, reply-lost, delay
+	Kind     string `json:"kind"`               // throttle, deny, drop, reply-lost, delay; of the action Deliver also duplicate
 	Delay    string `json:"delay,omitempty"`    // 1.5s
 	Count    int    `json:"count,omitempty"`    // how often; 0 is always
 }
@@ -25,18 +25,27 @@ func (c *Cloud) Disturb(ctx context.Context, f Fault) error {
 	if err != nil {
 		return fmt.Errorf("encode fault: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Endpoint+"/_local/faults", bytes.NewReader(body))
+	return c.faults(ctx, http.MethodPost, body)
+}
+
+// Settle ends everything that Disturb began.
+func (c *Cloud) Settle(ctx context.Context) error {
+	return c.faults(ctx, http.MethodDelete, nil)
+}
+
+func (c *Cloud) faults(ctx context.Context, method string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, method, c.Endpoint+"/_local/faults", bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("post fault: %w", err)
+		return fmt.Errorf("%s faults: %w", method, err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("post fault: %w", err)
+		return fmt.Errorf("%s faults: %w", method, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		reason, _ := io.ReadAll(response.Body)
-		return fmt.Errorf("post fault %s: %s: %s", body, response.Status, reason)
+		return fmt.Errorf("%s faults %s: %s: %s", method, body, response.Status, reason)
 	}
 	return nil
 }

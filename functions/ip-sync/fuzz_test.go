@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/targets"
+)
+
+// Whatever invokes the sync, it syncs what the registry or a schedule names, or reports why not.
+func FuzzInput(f *testing.F) {
+	for _, in := range []string{
+		failover, strings.ReplaceAll(failover, orders, member), `{"source":"aws.rds"}`, `{"source":"aws.rds","detail":{"SourceArn":7}}`,
+		`{"source":"aws.rds","detail":null}`, `{"source":"aws.rds","detail":{"SourceArn":"arn:aws:rds"}}`,
+		`{"exposure":"a","targetGroupArn":"arn:tg"}`, `{"targetGroupArn":"arn:tg"}`, `{"exposure":"a"}`, `{"exposure":"young"}`, `{"exposure":"torn"}`,
+		`{"exposure":"z"}`, `{"hello":"world"}`, `{}`, `[]`, `null`, ``,
+	} {
+		f.Add([]byte(in))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		ran := &runs{report: targets.Report{State: targets.Settled}}
+		s := ipSync{
+			cluster: func(_ context.Context, source string) (string, error) {
+				return map[string]string{member: ledger}[source], nil
+			},
+			registry: table{exposure("d", ledger), exposure("a", orders), exposure("b", orders), {ID: "young", DatabaseARN: orders}, {ID: "torn", Binding: []byte(`{"exposure":`)}},
+			sync:     ran.as("sync"), follow: ran.as("follow"), metrics: io.Discard, now: func() time.Time { return noon },
+		}
+		var in input
+		if json.Unmarshal(payload, &in) != nil {
+			return // Lambda's runtime refuses it
+		}
+		err := s.handle(t.Context(), in)
+		if got := step.Classify(err); err != nil && got != "BadInput" && got != "Failed" {
+			t.Errorf("error %v is %s", err, got)
+		}
+		ofRDS, ofSchedule := in.Source == "aws.rds", in.TargetGroupARN != ""
+		junk := ofRDS && in.Detail.SourceARN == "" || !ofRDS && !ofSchedule && in.Exposure == ""
+		if junk != (step.Classify(err) == "BadInput") {
+			t.Errorf("%s: error %v", payload, err)
+		}
+		for _, name := range ran.names {
+			switch {
+			case ofRDS && in.Detail.SourceARN == orders && (name == "follow a" || name == "follow b"):
+			case ofRDS && (in.Detail.SourceARN == ledger || in.Detail.SourceARN == member) && name == "follow d":
+			case !ofRDS && name == "sync "+in.Exposure && (ofSchedule || in.Exposure == "a" || in.Exposure == "b" || in.Exposure == "d"):
+			default:
+				t.Errorf("%s: ran %s", payload, name)
+			}
+		}
+		if len(ran.names) == 0 && err == nil && !ofRDS && in.Exposure != "young" {
+			t.Errorf("nothing comes of %s", payload)
+		}
+	})
+}

@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+// crowd is how many consumers ask for one database at the same moment.
+const crowd = 20
+
+func TestTwentyExposuresAtOnceShareAResolverAndRulesAndNothingElse(t *testing.T) {
+	// Alone while all of them wait: they are synced every minute, which is a second here, and this machine is no Lambda.
+	s := alone(t)
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "Deliver", Resource: s.functionARN("rdslink-ip-sync"), Kind: "drop"}))
+	// ELB's limits are by the second, which are short here. Twenty at once meet them.
+	for _, action := range []string{"DescribeLoadBalancers", "CreateTargetGroup", "CreateLoadBalancer", "CreateListener"} {
+		s.check(cloud.Disturb(s.ctx, stage.Fault{Action: action, Kind: "throttle", Count: crowd}))
+	}
+	database := s.database("orders-crowd", singleAZ)
+	before := s.callsUntilNow()
+	var executions []execution
+	for n := range crowd {
+		executions = append(executions, s.starts(fmt.Sprintf(`{"database": %q, "name": %q, "principals": [%q]}`, database.Identifier, member(n), partner)))
+	}
+	for _, e := range executions {
+		e.waits()
+	}
+	exposures := s.exposuresIn(database.VPC)
+	if len(exposures) != crowd {
+		t.Errorf("the registry has %d exposures", len(exposures))
+	}
+	s.haveResourcesOfTheirOwn(exposures)
+	s.shareRules(exposures)
+	made := s.calls(before, func(c call) bool {
+		return c.Session == "rdslink-resolve-private-ip" && c.Action == "CreateFunction" && c.Error == "" && c.about("rdslink-resolver-"+database.VPC.ID)
+	})
+	if len(made) != 1 {
+		t.Errorf("%d resolvers were made: %v", len(made), made)
+	}
+	// The last one goes on to the end, in company; of the others nothing is left to be synced and checked.
+	last := executions[crowd-1]
+	s.giveUp(executions[:crowd-1], slices.DeleteFunc(exposures, func(e registry.Exposure) bool { return e.Consumer == member(crowd-1) }))
+	s.check(cloud.Settle(s.ctx))
+	t.Parallel()
+	handoff := s.handoffFor(database, member(crowd-1))
+	endpoint := s.connects(s.vpc(partner), handoff)
+	s.decides(connection.Accept, endpoint)
+	last.succeeds()
+	s.readsOrders(s.client(endpoint, handoff))
+}
+
+func member(n int) string { return fmt.Sprintf("acme-%02d", n) }
+
+// handoffFor waits for the message about a database to one of its consumers.
+func (s story) handoffFor(database stage.Database, consumer string) stage.Handoff {
+	s.Helper()
+	handoff, err := stage.ReadHandoff(s.hears(mail, "the database "+database.Identifier+", for "+consumer+"\n"))
+	s.check(err)
+	return handoff
+}
+
+// exposuresIn are the exposures of the databases in a VPC.
+func (s story) exposuresIn(vpc stage.VPC) []registry.Exposure {
+	s.Helper()
+	all, err := s.registry().All(s.ctx)
+	s.check(err)
+	return slices.DeleteFunc(all, func(e registry.Exposure) bool { return e.VPCID != vpc.ID })
+}
+
+// haveResourcesOfTheirOwn checks that each exposure has all that it needs, and none what another has but the resolver.
+func (s story) haveResourcesOfTheirOwn(exposures []registry.Exposure) {
+	s.Helper()
+	owner := map[string]string{}
+	for _, e := range exposures {
+		for _, own := range []string{e.TargetGroupARN, e.LoadBalancerARN, e.ListenerARN, e.LoadBalancerSecurityGroupID, e.ServiceID, e.ServiceName} {
+			if other, taken := owner[own]; own == "" || taken {
+				s.Errorf("%s has %q, as %q has", e.ID, own, other)
+			}
+			owner[own] = e.ID
+		}
+		if want := "rdslink-resolver-" + e.VPCID; e.ResolverFunction != want {
+			s.Errorf("%s has the resolver %q and not %s", e.ID, e.ResolverFunction, want)
+		}
+	}
+}
+
+// shareRules checks that the same rules of the database's group serve all of the exposures, and carry a tag of each.
+func (s story) shareRules(exposures []registry.Exposure) {
+	s.Helper()
+	rules := exposures[0].SecurityGroupRuleIDs
+	for _, e := range exposures {
+		if len(rules) == 0 || !slices.Equal(rules, e.SecurityGroupRuleIDs) {
+			s.Fatalf("%s has the rules %v and %s the rules %v", exposures[0].ID, rules, e.ID, e.SecurityGroupRuleIDs)
+		}
+	}
+	out, err := s.network().DescribeSecurityGroupRules(s.ctx, &ec2.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: rules})
+	s.check(err)
+	for _, rule := range out.SecurityGroupRules {
+		for _, e := range exposures {
+			if !slices.ContainsFunc(rule.Tags, func(t types.Tag) bool { return *t.Key == owned.RuleTag(e.ID) }) {
+				s.Errorf("the rule %s has no tag of %s: %v", *rule.SecurityGroupRuleId, e.ID, rule.Tags)
+			}
+		}
+	}
+}
+
+// giveUp stops executions that wait, and removes what costs.
+func (s story) giveUp(executions []execution, exposures []registry.Exposure) {
+	s.Helper()
+	for _, e := range executions {
+		e.stop()
+	}
+	var services []string
+	for _, e := range exposures {
+		services = append(services, e.ServiceID)
+		_, err := dynamodb.NewFromConfig(cloud.Config(stage.Customer)).DeleteItem(s.ctx, &dynamodb.DeleteItemInput{
+			TableName: new(s.registryTable()), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: e.ID}},
+		})
+		s.check(err)
+	}
+	_, err := s.network().DeleteVpcEndpointServiceConfigurations(s.ctx, &ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: services})
+	s.check(err)
+	for _, e := range exposures {
+		_, err := s.balancers().ModifyLoadBalancerAttributes(s.ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: &e.LoadBalancerARN,
+			Attributes:      []elbtypes.LoadBalancerAttribute{{Key: new("deletion_protection.enabled"), Value: new("false")}},
+		})
+		s.check(err)
+		s.await("the load balancer to be of no use to its service", func() bool {
+			_, err = s.balancers().DeleteLoadBalancer(s.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: &e.LoadBalancerARN})
+			return code(err) != "ResourceInUse"
+		})
+		s.check(err)
+	}
+}
+
+// stop stops an execution, as someone does who gives up.
+func (e execution) stop() {
+	e.Helper()
+	_, err := sfn.NewFromConfig(cloud.Config(stage.Customer)).StopExecution(e.ctx, &sfn.StopExecutionInput{ExecutionArn: &e.arn})
+	e.check(err)
+}
