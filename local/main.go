@@ -4,6 +4,7 @@
 //	local down    ends it
 //	local env     prints the environment again
 //	local serve   is the cloud itself, which ends with this process
+//	local permissions   prints what the roles may do and what of it the end-to-end tests needed
 //
 // The front and what it starts live in Linux namespaces of their own and end with this process, however it ends.
 package main
@@ -29,7 +30,7 @@ import (
 // insideVariable tells the process that it is the one inside.
 const insideVariable = "RDSLINK_LOCAL_INSIDE"
 
-var commands = map[string]func(args []string) error{"up": up, "down": down, "env": environment, "serve": serve}
+var commands = map[string]func(args []string) error{"up": up, "down": down, "env": environment, "serve": serve, "permissions": prove}
 
 func main() {
 	var run func([]string) error
@@ -37,7 +38,7 @@ func main() {
 		run = commands[os.Args[1]]
 	}
 	if run == nil {
-		fmt.Fprintln(os.Stderr, "usage: local up|down|env|serve [flags]; --help lists the flags")
+		fmt.Fprintln(os.Stderr, "usage: local up|down|env|serve|permissions [flags]; --help lists the flags")
 		os.Exit(2)
 	}
 	if err := run(os.Args[2:]); err != nil {

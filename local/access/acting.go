@@ -107,9 +107,13 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"sqs:SendMessage":                       one(queue),
 	"sqs:GetQueueUrl":                       one(func(q *question) string { return q.arn("sqs", q.text("QueueName")) }),
 	"sts:AssumeRole":                        one(parameter("RoleArn")),
+	"sts:GetCallerIdentity":                 nothing,
 	"s3:GetObject":                          one(func(q *question) string { return "arn:aws:s3:::" + strings.TrimPrefix(q.Path, "/") }),
 	"iam:GetRole":                           one(func(q *question) string { return q.globalARN("iam", "role/"+q.text("RoleName")) }),
 }
+
+// nothing: anybody may ask who they are (docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+func nothing(*question) ([]need, error) { return nil, nil }
 
 // parameter is a resource that the request names by its ARN.
 func parameter(name string) func(*question) string {

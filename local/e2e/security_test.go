@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -15,14 +17,17 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/local/front/identity"
 	"github.com/rdslink/rdslink/local/permissions"
 	"github.com/rdslink/rdslink/local/stage"
@@ -219,4 +224,77 @@ func TestAForgedAWSEventIsRefused(t *testing.T) {
 	if out.FailedEntryCount != 1 || aws.ToString(out.Entries[0].ErrorCode) != "NotAuthorizedForSourceException" {
 		s.Errorf("a forged event is answered with %+v", out.Entries)
 	}
+}
+
+// person is a role of the customer's with one of the app's policies for people.
+func (s story) person(policy, role string) string {
+	s.Helper()
+	client := iam.NewFromConfig(cloud.Config(stage.Customer))
+	made, err := client.CreateRole(s.ctx, &iam.CreateRoleInput{RoleName: &role, AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + stage.Customer + `:root"},"Action":"sts:AssumeRole"}]}`)})
+	s.check(err)
+	_, err = client.AttachRolePolicy(s.ctx, &iam.AttachRolePolicyInput{RoleName: &role, PolicyArn: aws.String("arn:aws:iam::" + stage.Customer + ":policy/" + policy + "-" + stage.Region)})
+	s.check(err)
+	return *made.Role.Arn
+}
+
+// as is a configuration with which somebody acts in a role.
+func (s story) as(role, session string) aws.Config {
+	s.Helper()
+	out, err := sts.NewFromConfig(cloud.Config(stage.Customer)).AssumeRole(s.ctx, &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: &session})
+	s.check(err)
+	config := cloud.Config(stage.Customer)
+	config.Credentials = credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	return config
+}
+
+// Who starts executions and who lets connections in are two people: neither can do the other's part.
+func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-duties", singleAZ)
+	starter, approver := s.person("rdslink-operator", "rdslink-starter"), s.person("rdslink-approver", "rdslink-approver")
+
+	s.operator = operator.New(s.as(starter, "olga"))
+	execution := s.exposes(database)
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	execution.waits()
+	exposure := s.asked(endpoint)
+	s.looks(s.as(starter, "olga"), execution)
+
+	decision := connection.Decision{Exposure: exposure, VPCEndpointID: endpoint.ID, Decision: connection.Accept, By: "olga"}
+	s.denied("the operator decides", operator.New(s.as(starter, permissions.Intruder)).Decide(s.ctx, decision))
+	_, err := sfn.NewFromConfig(s.as(starter, permissions.Intruder)).SendTaskSuccess(s.ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String("found"), Output: aws.String("{}")})
+	s.denied("the operator answers for the step", err)
+	_, err = ec2.NewFromConfig(s.as(starter, permissions.Intruder)).AcceptVpcEndpointConnections(s.ctx, &ec2.AcceptVpcEndpointConnectionsInput{ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID}})
+	s.denied("the operator accepts", err)
+	_, err = operator.New(s.as(approver, permissions.Intruder)).Start(s.ctx, `{"database":"orders-duties","vendor":"pushmetrics"}`)
+	s.denied("the approver starts", err)
+	s.denied("the approver reports in the observer's place", s.puts(s.as(approver, permissions.Intruder), "ConnectionAvailable"))
+
+	_, err = ec2.NewFromConfig(s.as(approver, "anton")).DescribeVpcEndpointConnections(s.ctx, &ec2.DescribeVpcEndpointConnectionsInput{})
+	s.check(err)
+	decision.By = "anton"
+	s.check(operator.New(s.as(approver, "anton")).Decide(s.ctx, decision))
+	execution.succeeds()
+}
+
+// looks reads what the console shows to whoever starts executions, stops an execution and redrives it.
+func (s story) looks(c aws.Config, e execution) {
+	s.Helper()
+	machines := sfn.NewFromConfig(c)
+	list, err := machines.ListStateMachines(s.ctx, &sfn.ListStateMachinesInput{})
+	s.check(err)
+	machine := list.StateMachines[0].StateMachineArn
+	_, err = machines.DescribeStateMachine(s.ctx, &sfn.DescribeStateMachineInput{StateMachineArn: machine})
+	s.check(err)
+	_, err = machines.ListExecutions(s.ctx, &sfn.ListExecutionsInput{StateMachineArn: machine})
+	s.check(err)
+	_, err = cloudformation.NewFromConfig(c).DescribeStacks(s.ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("rdslink")})
+	s.check(err)
+	_, err = machines.StopExecution(s.ctx, &sfn.StopExecutionInput{ExecutionArn: &e.arn})
+	s.check(err)
+	_, err = machines.RedriveExecution(s.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &e.arn})
+	s.check(err)
+	e.waits()
 }
