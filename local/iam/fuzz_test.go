@@ -137,3 +137,26 @@ func FuzzPattern(f *testing.F) {
 		}
 	})
 }
+
+// Every request of the table meets every policy of it that speaks of its action, beside its own.
+func TestProperties(t *testing.T) {
+	attached := map[string]Policies{}
+	for _, r := range table {
+		p, err := r.policies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		attached[r.page+r.says] = p
+	}
+	for _, r := range table {
+		asked, own := r.request(), attached[r.page+r.says]
+		asked.Context = modelled(asked)
+		for _, more := range attached {
+			for _, p := range append(slices.Clone(more.Identity), more.Boundary, more.Resource) {
+				if p != nil && slices.ContainsFunc(p.Statements, func(s Statement) bool { return s.actionCover()(strings.ToLower(asked.Action)) }) {
+					checkProperties(t, asked, own, p)
+				}
+			}
+		}
+	}
+}

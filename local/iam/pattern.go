@@ -60,10 +60,16 @@ func (p pattern) matchesARN(arn string) bool {
 // match keeps all the ways that the text read so far can be read: reached[i] says that p[:i] can be all of it. covers says
 // whether the wildcard p[at] may stand for r.
 func (p pattern) match(text []rune, covers func(r rune, at int) bool) bool {
+	start := 0 // where the first wildcard is: most texts differ before it
+	for ; start < len(p) && !p[start].wild; start++ {
+		if start == len(text) || text[start] != p[start].r {
+			return false
+		}
+	}
 	reached := make([]bool, len(p)+1)
-	reached[0] = true
+	reached[start] = true
 	p.skipStars(reached)
-	for _, r := range text {
+	for _, r := range text[start:] {
 		next := make([]bool, len(p)+1)
 		for at, g := range p {
 			switch {

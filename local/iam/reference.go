@@ -91,7 +91,11 @@ func Lookup(action string) (Action, bool) {
 
 // Expand lists the actions of the reference that a pattern such as kms:GenerateDataKey* covers, in lower case.
 func Expand(pattern string) []string {
-	p := glob(strings.ToLower(pattern))
+	pattern = strings.ToLower(pattern)
+	if _, known := reference()[pattern]; known {
+		return []string{pattern}
+	}
+	p := glob(pattern)
 	var covered []string
 	for _, name := range names() {
 		if p.matches(name) {
