@@ -44,6 +44,9 @@ var partlyBrought = sync.OnceValue(func() synthesis {
 	}})
 })
 
+// onlyTagged is a stack that makes everything.
+var onlyTagged = sync.OnceValue(func() synthesis { return synthesisOf(options{tagged: true}) })
+
 func TestContextIsCheckedAtSynthesis(t *testing.T) {
 	here := target{"111122223333", "eu-central-1"}
 	for name, row := range map[string]struct {
@@ -226,7 +229,7 @@ func TestDatabaseGroups(t *testing.T) {
 	if any := ingress(synthesized().json); len(any) != 1 || any[0] != nil {
 		t.Errorf("any: ingress changes under %v", any)
 	}
-	s := synthesisOf(options{tagged: true})
+	s := onlyTagged()
 	text, _ := json.Marshal(ingress(s.json))
 	if want := `[{"StringEquals":{"aws:ResourceTag/rdslink:ingress":"allowed"}}]`; string(text) != want {
 		t.Errorf("tagged: ingress changes under %s, want %s", text, want)
@@ -246,7 +249,7 @@ func TestNoFindingsWhateverIsBrought(t *testing.T) {
 
 // What `make roles` prints is what the stack itself would have made, with nothing of a template's left in it.
 func TestRequiredRolesAreThoseThatTheStackMakes(t *testing.T) {
-	s := synthesisOf(options{})
+	s := onlyTagged()
 	to := target{"111122223333", "eu-central-1"}
 	for name, o := range map[string]options{"nothing else": {}, "a key and another role": {key: someKey, roles: map[string]string{"resolver": broughtRole("resolver")}}} {
 		t.Run(name, func(t *testing.T) {
