@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/smithy-go"
 
@@ -233,7 +234,19 @@ func (e execution) succeeds() output {
 	var o output
 	e.check(json.Unmarshal([]byte(p.Output), &o))
 	o.text = p.Output
+	e.Cleanup(func() { e.leaveAlone(o) })
 	return o
+}
+
+// leaveAlone ends the syncs of an exposure whose story is over: every minute is a second here, and the others need the machine.
+func (s story) leaveAlone(o output) {
+	group := "rdslink"
+	_, err := scheduler.NewFromConfig(cloud.Config(stage.Customer)).DeleteSchedule(context.WithoutCancel(s.ctx), &scheduler.DeleteScheduleInput{
+		Name: &o.Resources.ScheduleName, GroupName: &group,
+	})
+	if err != nil && code(err) != "ResourceNotFoundException" { // two executions have the same
+		s.Error(err)
+	}
 }
 
 // fails follows the execution to its end, which must be an error whose cause holds every one of the words.
