@@ -8,8 +8,6 @@ import (
 // wildcards are the patterns in our policies that cdk-nag reports, each with the reason why it is no narrower.
 var wildcards = []struct{ finding, reason string }{
 	{`/^Resource::\*$/`, "These actions have no resource-level permissions in the Service Authorization Reference; TestStarOnlyWhereIAMHasNothingNarrower holds the list."},
-	{`/^Action::kms:GenerateDataKey\*$/`, "SNS asks for the GenerateDataKey family on an encrypted topic: docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"},
-	{`/^Resource::arn:.*:table\/.*\/index\/\*$/`, "The registry's own indexes."},
 	{`/^Resource::arn:.*:(security-group|security-group-rule|vpc-endpoint-service|targetgroup|loadbalancer|listener)\/.*$/`, "AWS chooses these ids. Creation needs our tag in the request, changes need it on the resource; ingress rules go to the database's own group, which may carry no tag."},
 	{`/^Resource::arn:.*:vpc\/\*$/`, "The database's VPC is known only when an execution starts; the group made in it must carry our tag."},
 	{`/^Resource::arn:.*:rds:.*:(db|cluster|db-proxy|subgrp|global-cluster):\*$/`, "Describing databases: which one is known only when an execution starts, and an unknown name is answered with the nearest ones."},
@@ -20,7 +18,6 @@ var wildcards = []struct{ finding, reason string }{
 	{`/^Resource::arn:.*:log-group:\/aws\/lambda\/rdslink-\*$/`, "What operators may read: the logs of our functions, one for each."},
 	{`/^Resource::arn:.*:log-group:\/aws\/vendedlogs\/states\/rdslink-setup:\*$/`, "What operators may read: the streams of one log."},
 	{`/^Resource::arn:.*:cloudformation:.*:stack\/rdslink\/\*$/`, "What operators may read: this stack's outputs. CloudFormation chooses the last part of a stack's ARN."},
-	{`/^Resource::arn:.*:role\/aws-service-role\/elasticloadbalancing\.amazonaws\.com\/\*$/`, "The service-linked role that Elastic Load Balancing needs once per account; the condition names the service."},
 }
 
 // suppressFindings answers the findings of cdk-nag's AWS Solutions rules that do not hold here, each with its reason.

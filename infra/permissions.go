@@ -49,8 +49,18 @@ func permissions(r *resources) map[string][]grant {
 			{actions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, resources: []string{table}},
 			decrypt,
 		}
-		registryItems   = grant{actions: []string{"dynamodb:PutItem"}, resources: []string{table}}
-		registryIndexes = grant{actions: []string{"dynamodb:Query", "dynamodb:Scan"}, resources: []string{table, table + "/index/*"}}
+		registryItems = grant{actions: []string{"dynamodb:PutItem"}, resources: []string{table}}
+		index         = func(names ...string) grant {
+			g := grant{actions: []string{"dynamodb:Query"}}
+			for _, name := range names {
+				g.resources = append(g.resources, table+"/index/"+name)
+			}
+			return g
+		}
+		scan = grant{actions: []string{"dynamodb:Scan"}, resources: []string{table}}
+		// Reading a resolver comes before knowing whether it is ours; its tags come with it.
+		seeResolvers    = grant{actions: []string{"lambda:GetFunction", "lambda:ListTags"}, resources: []string{resolvers}}
+		changeResolvers = grant{actions: []string{"lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}, conditions: changesOurs}
 		resolverCode    = grant{actions: []string{"s3:GetObject"}, resources: []string{*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())}}
 		resolve         = grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{resolvers}}
 		topology        = grant{actions: []string{"rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeDBProxies"},
@@ -85,8 +95,8 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"}, resources: []string{groups}, conditions: changesOurs},
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress"}, resources: []string{rules}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateTags"}, resources: []string{groups, rules}, conditions: tagsAtBirth("ec2:CreateAction", "CreateSecurityGroup", "AuthorizeSecurityGroupEgress")},
-			grant{actions: []string{"lambda:CreateFunction"}, resources: []string{resolvers}, conditions: createsOurs},
-			grant{actions: []string{"lambda:GetFunction", "lambda:ListTags", "lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}},
+			seeResolvers, changeResolvers,
+			grant{actions: []string{"lambda:CreateFunction", "lambda:TagResource"}, resources: []string{resolvers}, conditions: createsOurs},
 			grant{actions: []string{"iam:PassRole"}, resources: []string{*r.resolverRole.RoleArn()}, conditions: passedTo("lambda.amazonaws.com")},
 			resolverCode,
 		),
@@ -105,11 +115,13 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress"}, resources: []string{rules}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateTags"}, resources: []string{groups, rules}, conditions: tagsAtBirth("ec2:CreateAction", "CreateSecurityGroup", "AuthorizeSecurityGroupEgress")},
 			grant{actions: []string{"elasticloadbalancing:CreateLoadBalancer"}, resources: []string{balancers}, conditions: map[string]any{"StringEquals": map[string]any{"aws:RequestTag/rdslink:managed": "true", "elasticloadbalancing:Scheme": "internal"}}},
-			grant{actions: []string{"elasticloadbalancing:CreateListener"}, resources: []string{balancers}, conditions: changesOurs},
+			grant{actions: []string{"elasticloadbalancing:CreateListener"}, resources: []string{balancers}, conditions: map[string]any{"StringEquals": map[string]any{
+				"aws:ResourceTag/rdslink:managed": "true", "aws:RequestTag/rdslink:managed": "true",
+			}}},
 			grant{actions: []string{"elasticloadbalancing:AddTags"}, resources: []string{balancers, listeners}, conditions: tagsAtBirth("elasticloadbalancing:CreateAction", "CreateLoadBalancer", "CreateListener")},
 			grant{actions: []string{"elasticloadbalancing:ModifyLoadBalancerAttributes", "elasticloadbalancing:SetSecurityGroups", "elasticloadbalancing:SetSubnets"}, resources: []string{balancers}, conditions: changesOurs},
 			grant{actions: []string{"elasticloadbalancing:ModifyListener"}, resources: []string{listeners}, conditions: changesOurs},
-			grant{actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{r.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/*")}, conditions: map[string]any{"StringEquals": map[string]any{"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}}},
+			grant{actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{r.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing")}, conditions: map[string]any{"StringEquals": map[string]any{"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}}},
 		),
 		"create-endpoint-service": with(registry,
 			grant{actions: []string{"elasticloadbalancing:DescribeLoadBalancers", "ec2:DescribeVpcEndpointServiceConfigurations", "ec2:DescribeVpcEndpointConnectionNotifications"}, resources: anywhere},
@@ -140,14 +152,14 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"scheduler:GetSchedule", "scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, resources: []string{schedules}},
 			grant{actions: []string{"iam:PassRole"}, resources: []string{*r.scheduleRole.RoleArn()}, conditions: passedTo("scheduler.amazonaws.com")},
 		)...),
-		"ip-sync": with(registry, append(sync, registryIndexes)...),
-		"observer": with(registry, registryIndexes, publish(*r.operators.TopicArn()), encrypt,
+		"ip-sync": with(registry, append(sync, index("database"))...),
+		"observer": with(registry, index("awaiting", "service"), scan, publish(*r.operators.TopicArn()), encrypt,
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
 			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{"StringEquals": map[string]any{"events:detail-type": observed}}},
 			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("ip-sync")}},
 			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
-		"decision": with(registry, registryIndexes, publish(*r.operators.TopicArn()), encrypt,
+		"decision": with(registry, index("service"), publish(*r.operators.TopicArn()), encrypt,
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
 			grant{actions: []string{"ec2:AcceptVpcEndpointConnections", "ec2:RejectVpcEndpointConnections"}, resources: []string{vpces}, conditions: changesOurs},
 			// The Service Authorization Reference lists no resource type for SendTask*.
@@ -155,10 +167,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"states:GetExecutionHistory"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
 		),
 		"on-stack-change": {
-			{actions: []string{"dynamodb:Scan"}, resources: []string{table}},
-			decrypt,
-			{actions: []string{"lambda:GetFunction", "lambda:ListTags", "lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}},
-			resolverCode,
+			scan, decrypt, seeResolvers, changeResolvers, resolverCode,
 		},
 	}
 }
@@ -168,9 +177,9 @@ func with(shared []grant, own ...grant) []grant {
 	return append(append([]grant(nil), shared...), own...)
 }
 
-// tagsAtBirth allows tagging only as a part of the creating actions.
+// tagsAtBirth allows tagging only as a part of the creating actions, and only what is ours.
 func tagsAtBirth(key string, creating ...string) map[string]any {
-	return map[string]any{"StringEquals": map[string]any{key: creating}}
+	return map[string]any{"StringEquals": map[string]any{key: creating, "aws:RequestTag/rdslink:managed": "true"}}
 }
 
 // through allows the use of a key by a service on the role's behalf, and by the role's own calls not.

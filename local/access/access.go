@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -105,6 +106,7 @@ func refusal(c wire.Caller, n need, reason string) string {
 
 // judge asks the policies that one need depends on.
 func (a *Access) judge(ctx context.Context, c wire.Caller, n need) (front.Permission, error) {
+	asked := time.Now()
 	principal := iam.Principal{Account: c.Account, ARN: c.ARN, Role: c.Role}
 	if n.role != "" {
 		principal = iam.Principal{Account: accountOf(n.role), ARN: session(n.role), Role: n.role}
@@ -113,8 +115,8 @@ func (a *Access) judge(ctx context.Context, c wire.Caller, n need) (front.Permis
 	r := iam.Request{Principal: principal, Action: n.action, Resource: n.resource, Context: a.context(principal, n)}
 	p.Context = r.Context
 	d, err := a.evaluate(ctx, r)
-	if err == nil && !d.Allowed && a.documents.forget() {
-		d, err = a.evaluate(ctx, r) // a deployment may have changed the policies just now
+	if err == nil && !d.Allowed && a.documents.forget(asked) {
+		d, err = a.evaluate(ctx, r) // somebody may have changed the policies just now
 	}
 	if err != nil {
 		p.Refused = err.Error()

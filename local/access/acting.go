@@ -73,7 +73,7 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"lambda:GetFunctionConfiguration":    one(function),
 	"lambda:ListTags":                    one(taggedFunction),
 	"lambda:TagResource":                 tagFunction,
-	"lambda:UpdateFunctionCode":          one(function),
+	"lambda:UpdateFunctionCode":          changeFunction,
 	"lambda:UpdateFunctionConfiguration": one(function),
 	"lambda:DeleteFunction":              one(function),
 	"lambda:CreateFunction":              createFunction,
@@ -101,15 +101,19 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"states:StopExecution":        one(parameter("executionArn")),
 	"states:RedriveExecution":     one(parameter("executionArn")),
 
-	"cloudformation:DescribeStacks":         one(stack),
-	"cloudformation:DescribeStackResources": one(stack),
-	"servicequotas:GetServiceQuota":         one(func(q *question) string { return q.arn("servicequotas", q.text("ServiceCode")+"/"+q.text("QuotaCode")) }),
-	"sqs:SendMessage":                       one(queue),
-	"sqs:GetQueueUrl":                       one(func(q *question) string { return q.arn("sqs", q.text("QueueName")) }),
-	"sts:AssumeRole":                        one(parameter("RoleArn")),
-	"sts:GetCallerIdentity":                 nothing,
-	"s3:GetObject":                          one(func(q *question) string { return "arn:aws:s3:::" + strings.TrimPrefix(q.Path, "/") }),
-	"iam:GetRole":                           one(func(q *question) string { return q.globalARN("iam", "role/"+q.text("RoleName")) }),
+	"cloudformation:DescribeStacks":           one(stack),
+	"cloudformation:DescribeStackResources":   one(stack),
+	"servicequotas:GetServiceQuota":           one(func(q *question) string { return q.arn("servicequotas", q.text("ServiceCode")+"/"+q.text("QuotaCode")) }),
+	"logs:DescribeLogStreams":                 one(logGroup("logGroupName")),
+	"logs:FilterLogEvents":                    one(logGroup("logGroupName")),
+	"logs:GetLogEvents":                       one(logGroup("logGroupName")),
+	"states:DescribeStateMachineForExecution": one(parameter("executionArn")),
+	"sqs:SendMessage":                         one(queue),
+	"sqs:GetQueueUrl":                         one(func(q *question) string { return q.arn("sqs", q.text("QueueName")) }),
+	"sts:AssumeRole":                          one(parameter("RoleArn")),
+	"sts:GetCallerIdentity":                   nothing,
+	"s3:GetObject":                            one(func(q *question) string { return "arn:aws:s3:::" + strings.TrimPrefix(q.Path, "/") }),
+	"iam:GetRole":                             one(func(q *question) string { return q.globalARN("iam", "role/"+q.text("RoleName")) }),
 }
 
 // nothing: anybody may ask who they are (docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
@@ -151,7 +155,14 @@ func function(q *question) string {
 func taggedFunction(q *question) string { return q.text("Resource") }
 
 func tagFunction(q *question) ([]need, error) {
-	return []need{{resource: taggedFunction(q), keys: requested(q.pairs("Tags"))}}, nil
+	arn := taggedFunction(q)
+	return []need{{resource: arn, tags: q.documents.functionTags(q.ctx, arn), keys: requested(q.pairs("Tags"))}}, nil
+}
+
+// changeFunction changes a function that exists, with its tags.
+func changeFunction(q *question) ([]need, error) {
+	arn := function(q)
+	return []need{{resource: arn, tags: q.documents.functionTags(q.ctx, arn)}}, nil
 }
 
 // pairs are tags written as one object.
@@ -226,6 +237,13 @@ func stack(q *question) string {
 		return name
 	}
 	return q.arn("cloudformation", "stack/"+orAll(name)+"/*")
+}
+
+// logGroup is a log group, or the stream in it that is asked for.
+func logGroup(parameter string) func(*question) string {
+	return func(q *question) string {
+		return q.arn("logs", "log-group:"+q.text(parameter)+":log-stream:"+q.text("logStreamName"))
+	}
 }
 
 // queue is named by its URL: scheme, host, account, name.

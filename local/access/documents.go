@@ -22,10 +22,7 @@ import (
 
 // fresh is for how long what was read counts as current, unless a request is refused by it: IAM, too, takes some seconds until a
 // change is everywhere (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
-const (
-	fresh  = 10 * time.Second
-	recent = time.Second // what is younger has not changed
-)
+const fresh = 10 * time.Second
 
 // documents reads policies and what else decisions go by from MiniStack's records.
 type documents struct {
@@ -161,11 +158,11 @@ func (d *documents) account(ctx context.Context, id string) (*account, error) {
 	return a, nil
 }
 
-// forget makes everything be read anew, unless it has just been.
-func (d *documents) forget() bool {
+// forget makes everything be read anew, unless it has been since a time.
+func (d *documents) forget(since time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if time.Since(d.forgot) < recent {
+	if d.forgot.After(since) {
 		return false
 	}
 	d.forgot = time.Now()
@@ -244,6 +241,15 @@ func (d *documents) functionRole(ctx context.Context, function string) string {
 		return ""
 	}
 	return aws.ToString(out.Role)
+}
+
+// functionTags are a function's tags; none if there is no such function.
+func (d *documents) functionTags(ctx context.Context, function string) map[string]string {
+	out, err := lambda.NewFromConfig(d.records(accountOf(function))).ListTags(ctx, &lambda.ListTagsInput{Resource: &function})
+	if err != nil {
+		return nil
+	}
+	return out.Tags
 }
 
 // machine is a state machine's role, and whether it writes logs and traces.

@@ -33,6 +33,7 @@ var implied = map[string]func(*question) []need{
 	"sns:Publish":         topicKey,
 
 	"lambda:CreateFunction":     launch,
+	"lambda:GetFunction":        seeTags,
 	"lambda:UpdateFunctionCode": code,
 	"lambda:InvokeFunction":     run,
 	"states:StartExecution":     execute,
@@ -81,6 +82,11 @@ func code(q *question) []need {
 		action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/" + key,
 		implied: "docs.aws.amazon.com/lambda/latest/dg/API_FunctionCode.html, docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html",
 	}}
+}
+
+// seeTags: a function comes with its tags for those who may list them.
+func seeTags(q *question) []need {
+	return []need{{action: "lambda:ListTags", resource: function(q), implied: "docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html#API_GetFunction_ResponseSyntax"}}
 }
 
 const (

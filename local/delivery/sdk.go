@@ -77,7 +77,7 @@ func (s *sdk) Send(ctx context.Context, account, roleARN, targetARN string, l le
 	config := s.config(account, roleARN, "delivery")
 	switch parts := strings.SplitN(targetARN, ":", 6); {
 	case len(parts) == 6 && parts[2] == "sqs":
-		return toQueue(ctx, config, parts[4], parts[5], l)
+		return s.toQueue(ctx, config, parts[4], parts[5], l)
 	case len(parts) == 6 && parts[2] == "sns":
 		_, err := sns.NewFromConfig(config).Publish(ctx, &sns.PublishInput{
 			TopicArn: &targetARN, Message: aws.String(string(l.body)), MessageAttributes: topicAttributes(l.attributes),
@@ -91,9 +91,10 @@ func (s *sdk) Send(ctx context.Context, account, roleARN, targetARN string, l le
 	return fmt.Errorf("send to %s: neither queue nor topic nor bus", targetARN)
 }
 
-func toQueue(ctx context.Context, config aws.Config, account, name string, l letter) error {
+// toQueue sends as a role that need not be allowed to look the queue up: Lambda knows its address.
+func (s *sdk) toQueue(ctx context.Context, config aws.Config, account, name string, l letter) error {
 	client := sqs.NewFromConfig(config)
-	queue, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name, QueueOwnerAWSAccountId: &account})
+	queue, err := sqs.NewFromConfig(s.records(account)).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name, QueueOwnerAWSAccountId: &account})
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,14 @@ func TestALongNameInCapitalsASecondaryCIDRAndAFullGroupAreNoObstacle(t *testing.
 	}
 }
 
+func TestAFullGroupIsRefusedByItsQuota(t *testing.T) {
+	s := begin(t)
+	database, err := cloud.NewDatabase(s.ctx, s.vpc(stage.Customer), "orders-full", singleAZ)
+	s.check(err)
+	s.fill(database.SecurityGroup)
+	s.exposes(database).fails("BadInput", database.SecurityGroup, "the limit is 60", "raise the quota")
+}
+
 // moreSubnets gives a VPC a further block and subnets in it: in its first zone, its second, and its first again.
 func (s story) moreSubnets(vpc stage.VPC, block string, cidrs ...string) []types.Subnet {
 	s.Helper()

@@ -75,10 +75,12 @@ func TestAVendorReadsThroughAProxyWhoseAddressesChange(t *testing.T) {
 
 func TestAMySQLServerSeesNoBrokenConnectionsAndBlocksNoHost(t *testing.T) {
 	s := begin(t)
-	database, err := cloud.NewMySQL(s.ctx, s.vpc(stage.Customer), "orders-mysql")
+	home := s.vpc(stage.Customer)
+	home.Subnets = home.Subnets[:2] // in euc1-az2 and euc1-az3
+	database, err := cloud.NewMySQL(s.ctx, home, "orders-mysql")
 	s.check(err)
-	execution := s.starts(fmt.Sprintf(
-		`{"database": %q, "vendor": "tidb-cloud", "vendorAccount": %q, "vendorAvailabilityZoneIds": ["euc1-az2", "euc1-az3"]}`, database.Identifier, partner))
+	const input = `{"database": %q, "vendor": "tidb-cloud", "vendorAccount": %q, "vendorAvailabilityZoneIds": [%q]}`
+	execution := s.starts(fmt.Sprintf(input, database.Identifier, partner, "euc1-az2"))
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(partner), handoff)
 	s.decides(connection.Accept, endpoint)
@@ -97,6 +99,14 @@ func TestAMySQLServerSeesNoBrokenConnectionsAndBlocksNoHost(t *testing.T) {
 			s.Fatal(err)
 		}
 	})
+
+	// The vendor moves to a zone where the database is not: the load balancer follows.
+	s.starts(fmt.Sprintf(input, database.Identifier, partner, "euc1-az1")).succeeds()
+	balancers, err := s.balancers().DescribeLoadBalancers(s.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{output.Resources.LoadBalancerARN}})
+	s.check(err)
+	if zones := len(balancers.LoadBalancers[0].AvailabilityZones); zones != 3 {
+		s.Errorf("the load balancer is in %d zones", zones)
+	}
 }
 
 func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {
@@ -120,6 +130,15 @@ func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {
 	}
 	s.haveResourcesOfTheirOwn(exposures)
 	s.shareRules(exposures)
+
+	// One of them takes the load balancer's addresses instead: the rules stay for the other, without the first one's tags.
+	blocks := s.admitted(database)
+	s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "ingress": "addresses"}`, database.Identifier)).succeeds()
+	for _, block := range blocks {
+		if !slices.Contains(s.admitted(database), block) {
+			s.Errorf("%s was let in for both, and is not any more", block)
+		}
+	}
 }
 
 // lookedAt calls check until the sync has looked at an exposure three times more.

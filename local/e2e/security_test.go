@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -274,7 +275,8 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 
 	_, err = ec2.NewFromConfig(s.as(approver, "anton")).DescribeVpcEndpointConnections(s.ctx, &ec2.DescribeVpcEndpointConnectionsInput{})
 	s.check(err)
-	decision.By = "anton"
+	// He need not know how rdslink calls the exposure: the console shows him the service.
+	decision.By, decision.Exposure, decision.ServiceID = "anton", "", serviceID(handoff)
 	s.check(operator.New(s.as(approver, "anton")).Decide(s.ctx, decision))
 	execution.succeeds()
 }
@@ -292,6 +294,19 @@ func (s story) looks(c aws.Config, e execution) {
 	s.check(err)
 	_, err = cloudformation.NewFromConfig(c).DescribeStacks(s.ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("rdslink")})
 	s.check(err)
+	_, err = machines.DescribeStateMachineForExecution(s.ctx, &sfn.DescribeStateMachineForExecutionInput{ExecutionArn: &e.arn})
+	s.check(err)
+	for _, group := range []string{"/aws/lambda/rdslink-accept-the-connection", "/aws/vendedlogs/states/rdslink-setup"} {
+		logs := cloudwatchlogs.NewFromConfig(c)
+		streams, err := logs.DescribeLogStreams(s.ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group})
+		s.check(err)
+		_, err = logs.FilterLogEvents(s.ctx, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group})
+		s.check(err)
+		for _, stream := range streams.LogStreams[:min(1, len(streams.LogStreams))] {
+			_, err = logs.GetLogEvents(s.ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: &group, LogStreamName: stream.LogStreamName})
+			s.check(err)
+		}
+	}
 	_, err = machines.StopExecution(s.ctx, &sfn.StopExecutionInput{ExecutionArn: &e.arn})
 	s.check(err)
 	_, err = machines.RedriveExecution(s.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &e.arn})

@@ -126,6 +126,26 @@ func (s *Service) checkDelivery(n *notification) error {
 	return s.ValidateTopic(n.Account, n.topic)
 }
 
+// modifyNotification changes a notification's topic, events or both (API_ModifyVpcEndpointConnectionNotification).
+func (s *Service) modifyNotification(ctx context.Context, in *sdk.ModifyVpcEndpointConnectionNotificationInput) (*sdk.ModifyVpcEndpointConnectionNotificationOutput, error) {
+	n, ok := s.notifications.of(wire.CallerOf(ctx).Account, aws.ToString(in.ConnectionNotificationId))
+	if !ok {
+		return nil, noNotification(aws.ToString(in.ConnectionNotificationId))
+	}
+	changed := *n
+	if in.ConnectionNotificationArn != nil {
+		changed.topic = *in.ConnectionNotificationArn
+	}
+	if len(in.ConnectionEvents) > 0 {
+		changed.events = slices.Clone(in.ConnectionEvents)
+	}
+	if err := s.checkDelivery(&changed); err != nil {
+		return nil, err
+	}
+	*n = changed
+	return &sdk.ModifyVpcEndpointConnectionNotificationOutput{ReturnValue: aws.Bool(true)}, nil
+}
+
 var notificationFilters = filterable[*notification]{
 	"connection-notification-id":    func(n *notification) []string { return []string{n.ID} },
 	"connection-notification-arn":   func(n *notification) []string { return []string{n.topic} },

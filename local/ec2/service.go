@@ -118,6 +118,7 @@ func (s *Service) Operations() wire.Operations {
 
 		"CreateVpcEndpointConnectionNotification":    op(s.createNotification),
 		"DescribeVpcEndpointConnectionNotifications": op(s.describeNotifications),
+		"ModifyVpcEndpointConnectionNotification":    op(s.modifyNotification),
 		"DeleteVpcEndpointConnectionNotifications":   op(s.deleteNotifications),
 	}
 }

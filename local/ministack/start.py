@@ -267,6 +267,15 @@ def complete_role(name, properties):
         iam._roles[name]["PermissionsBoundary"] = properties["PermissionsBoundary"]
 
 
+def complete_machine(arn, properties):
+    logging = properties.get("LoggingConfiguration")
+    if logging:
+        stepfunctions._state_machines[arn]["loggingConfiguration"]["level"] = logging.get("Level", "OFF")
+    if "TracingConfiguration" in properties:
+        enabled = str(properties["TracingConfiguration"].get("Enabled", "")).lower() == "true"
+        stepfunctions._state_machines[arn]["tracingConfiguration"] = {"enabled": enabled}
+
+
 def put_bus_statement(_, properties, __):
     name, sid = properties.get("EventBusName", "default"), properties["StatementId"]
     statement = properties.get("Statement") or {
@@ -319,7 +328,7 @@ ours = {
     "AWS::DynamoDB::Table": completed(original["AWS::DynamoDB::Table"], complete_table),
     "AWS::SNS::Topic": completed(original["AWS::SNS::Topic"], complete_topic),
     "AWS::IAM::Role": completed(original["AWS::IAM::Role"], complete_role),
-    "AWS::StepFunctions::StateMachine": completed(original["AWS::StepFunctions::StateMachine"], lambda *_: None, check_machine),
+    "AWS::StepFunctions::StateMachine": completed(original["AWS::StepFunctions::StateMachine"], complete_machine, check_machine),
 }
 provisioners._RESOURCE_HANDLERS.update(ours)
 # What calls the front must leave the event loop free: the front may call back.

@@ -23,11 +23,11 @@ func Check(r Record, reasons Reasons) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := checker{role: role.Name, uses: role.Uses, policies: policies, reasons: reasons, used: used}
+		c := checker{role: strings.ToLower(role.Name), uses: role.Uses, policies: policies, reasons: reasons, used: used}
 		all = append(all, c.all()...)
 	}
 	for i := range reasons {
-		if !used[&reasons[i]] {
+		if !used[&reasons[i]] && !reasons[i].Sometimes {
 			all = append(all, Finding{reasons[i].Role, fmt.Sprintf("nothing needs the reason for %s: %s", reasons[i].Action, reasons[i].About)})
 		}
 	}

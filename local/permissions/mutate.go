@@ -22,13 +22,14 @@ func Mutants(r Record, reasons Reasons) ([]Mutant, error) {
 		if err != nil {
 			return nil, err
 		}
-		whole := checker{role: role.Name, uses: role.Uses, policies: policies, reasons: reasons, used: map[*Reason]bool{}}
+		name := strings.ToLower(role.Name)
+		whole := checker{role: name, uses: role.Uses, policies: policies, reasons: reasons, used: map[*Reason]bool{}}
 		whole.all()
 		few := whole.representatives()
 		for at, p := range policies {
 			for _, s := range p.Statements {
 				for _, change := range changes(s, granted(policies)) {
-					c := checker{role: role.Name, uses: few, policies: changed(policies, at, s.N, change.to), reasons: reasons, used: map[*Reason]bool{}, enough: true}
+					c := checker{role: name, uses: few, policies: changed(policies, at, s.N, change.to), reasons: reasons, used: map[*Reason]bool{}, enough: true}
 					m := Mutant{Role: role.Name, Statement: s.String(), Change: change.what}
 					if found := c.all(); len(found) > 0 {
 						m.Caught = found[0].What

@@ -6,14 +6,62 @@ import "strings"
 // Role, Action and About are patterns with stars.
 type Reason struct {
 	Role, Action, About, Why string
+	// Sometimes is for what one run needs and another does not, as time and order have it.
+	Sometimes bool
 }
 
 // Reasons are all the exceptions.
 type Reasons []Reason
 
 func (r Reason) covers(role, action, about string) bool {
-	return like(r.Role, role) && like(strings.ToLower(r.Action), strings.ToLower(action)) && like(r.About, about)
+	return like(strings.ToLower(r.Role), role) && like(strings.ToLower(r.Action), strings.ToLower(action)) && like(r.About, about)
 }
 
+const (
+	atRunTime = "Which one is known only when an execution starts; it is only looked at."
+	awsNames  = "AWS chooses the id. What is made must carry our tag."
+	perVPC    = "One resolver per VPC, made by step 2 under this prefix."
+	ownLog    = "Lambda names the streams of a function's own log."
+	theSync   = "Step 10 runs the same sync as ip-sync, which needs it where the database moves between the wait and step 10."
+	perRun    = "Executions of this state machine only; their names are new each time."
+	asAWSHas  = "As AWS documents the role of a function in a VPC, for all interfaces and regions. The Deny keeps the function's own code from it: docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice"
+)
+
 // Known are the exceptions in the app's policies.
-var Known = Reasons{}
+var Known = Reasons{
+	{Role: "*", Action: "logs:PutLogEvents", About: "on log-group:/aws/lambda/rdslink-*:log-stream:other", Why: ownLog},
+	{Role: "resolverrole*", Action: "logs:Create*", About: "on log-group:/aws/lambda/rdslink-resolver-other", Why: perVPC},
+
+	{Role: "*", Action: "rds:DescribeDBInstances", About: "on db:other", Why: atRunTime},
+	{Role: "*", Action: "rds:DescribeDBClusters", About: "on cluster:other", Why: atRunTime},
+	{Role: "*", Action: "rds:DescribeDBProxies", About: "on db-proxy:other", Why: atRunTime},
+	{Role: "gatherrdsdetails*", Action: "rds:DescribeDBSubnetGroups", About: "on subgrp:other", Why: atRunTime},
+	{Role: "gatherrdsdetails*", Action: "servicequotas:GetServiceQuota", About: "on vpc/other", Why: "One quota is read, whose code AWS may change; quotas are no secret."},
+	{Role: "gatherrdsdetails*", Action: "rds:DescribeGlobalClusters", About: "unused*", Why: "For members of a global database, which the local cloud does not have: TestRefusedBeforeAnythingIsMade has the row."},
+	{Role: "gatherrdsdetails*", Action: "states:DescribeExecution", About: "on execution:rdslink-setup:other", Why: perRun},
+	{Role: "decision*", Action: "states:GetExecutionHistory", About: "on execution:rdslink-setup:other", Why: perRun},
+	{Role: "starter", Action: "states:*", About: "on execution:rdslink-setup:other", Why: perRun},
+	{Role: "starter", Action: "cloudformation:DescribeStacks", About: "on stack/rdslink/other", Why: "CloudFormation chooses the last part of a stack's ARN."},
+	{Role: "starter", Action: "logs:*", About: "on log-group:/aws/*", Why: "The logs of rdslink's functions and state machine, and no others."},
+	{Role: "observer*", Action: "states:DescribeExecution", About: "unused*", Why: "For reminders, the first after a day of waiting: TestReminders."},
+
+	{Role: "*", Action: "lambda:*", About: "on function:rdslink-resolver-other", Why: perVPC},
+	{Role: "*", Action: "ec2:CreateSecurityGroup", About: "on vpc/other", Why: "The database's VPC is known only when an execution starts; the group that is made in it must carry our tag."},
+	{Role: "*", Action: "ec2:*", About: "on security-group/other", Why: awsNames},
+	{Role: "*", Action: "ec2:*", About: "on security-group-rule/other", Why: awsNames},
+	{Role: "createendpointservice*", Action: "ec2:*", About: "on vpc-endpoint-service/other", Why: awsNames},
+	{Role: "createendpointservice*", Action: "vpce:AllowMultiRegion", About: "on vpc-endpoint-service/other", Why: "It has no condition key for tags; the call that it goes with must carry ours, or act on what does."},
+	{Role: "create*", Action: "elasticloadbalancing:*", About: "on targetgroup/other", Why: "Names are the exposures'. What is made must carry our tag."},
+	{Role: "create*", Action: "elasticloadbalancing:*", About: "on loadbalancer/net/other", Why: "Names are the exposures'. What is made must carry our tag."},
+	{Role: "create*", Action: "elasticloadbalancing:*", About: "on listener/net/other", Why: "Names are the exposures'. What is made must carry our tag."},
+	{Role: "installipsync*", Action: "scheduler:*", About: "on schedule/rdslink/other", Why: "One schedule per exposure, in our own group."},
+
+	{Role: "resolverrole*", Action: "ec2:*", About: "in another region", Why: asAWSHas},
+	{Role: "resolverrole*", Action: "ec2:*", About: "of another account", Why: asAWSHas},
+	{Role: "resolverrole*", Action: "ec2:*", About: "on *other", Why: asAWSHas},
+
+	{Role: "installipsync*", Action: "elasticloadbalancing:*", About: "unused*", Why: theSync, Sometimes: true},
+	{Role: "installipsync*", Action: "ec2:*", About: "unused*", Why: theSync, Sometimes: true},
+	{Role: "createtargetgroup*", Action: "elasticloadbalancing:DeregisterTargets", About: "unused", Why: "Step 3 runs the same sync as ip-sync, which needs it where a second execution finds an old address.", Sometimes: true},
+	{Role: "*", Action: "ec2:DescribeNetworkInterfaces", About: "unused", Why: "The sync asks whose an address is when the database has left it.", Sometimes: true},
+}

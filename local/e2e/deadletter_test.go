@@ -1,0 +1,42 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+// What observer and decision cannot deal with ends in their dead-letter queues, where the alarms see it.
+func TestWhatAWatcherCannotDealWithEndsInItsDeadLetterQueue(t *testing.T) {
+	s := begin(t)
+	const nobody = "nobody-acme-00000000"
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "GetItem", Resource: nobody, Kind: "deny"}))
+	for watcher, event := range map[string]string{
+		"rdslink-observer": `{"sweep": "of what there is not"}`,
+		"rdslink-decision": `{"id": "1", "source": "rdslink", "detail-type": "ConnectionDecision", "detail": {"exposure": "` + nobody + `", "vpcEndpointId": "vpce-0123456789abcdef0", "decision": "accept"}}`,
+	} {
+		queue := aws.ToString(s.function(watcher).DeadLetterConfig.TargetArn)
+		_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).Invoke(s.ctx, &lambda.InvokeInput{FunctionName: &watcher, InvocationType: types.InvocationTypeEvent, Payload: []byte(event)})
+		s.check(err)
+		s.await("a letter in "+queue, func() bool { return s.letters(queue) != "0" })
+	}
+}
+
+// letters are how many messages a queue has.
+func (s story) letters(queueARN string) string {
+	s.Helper()
+	client := sqs.NewFromConfig(cloud.Config(stage.Customer))
+	queue, err := client.GetQueueUrl(s.ctx, &sqs.GetQueueUrlInput{QueueName: new(queueARN[strings.LastIndex(queueARN, ":")+1:])})
+	s.check(err)
+	const number = sqstypes.QueueAttributeNameApproximateNumberOfMessages
+	out, err := client.GetQueueAttributes(s.ctx, &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{number}})
+	s.check(err)
+	return out.Attributes[string(number)]
+}

@@ -1,0 +1,197 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/upgrade"
+	"github.com/rdslink/rdslink/local/stage"
+)
+
+// Whatever a person changed by hand, and whatever the input says anew, a second execution puts right. The vendor goes on reading.
+func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-drift", singleAZ)
+	first := s.exposes(database)
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.decides(connection.Accept, endpoint)
+	made := first.succeeds()
+
+	s.meddle(made)
+	second := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "ingress": "addresses", "supportedRegions": ["us-east-1"],
+		"notify": ["dba@example.com", "audit@example.com"]}`, database.Identifier))
+	after := second.succeeds()
+	if after.ServiceID != made.ServiceID {
+		s.Errorf("the service was %s and is %s", made.ServiceID, after.ServiceID)
+	}
+	s.isRight(after)
+	s.readsOrders(s.client(endpoint, handoff))
+}
+
+// meddle changes by hand what the steps have made.
+func (s story) meddle(o output) {
+	s.Helper()
+	r := o.Resources
+	_, err := s.balancers().ModifyTargetGroup(s.ctx, &elbv2.ModifyTargetGroupInput{TargetGroupArn: &r.TargetGroupARN, HealthCheckIntervalSeconds: aws.Int32(30)})
+	s.check(err)
+	_, err = s.balancers().ModifyListener(s.ctx, &elbv2.ModifyListenerInput{ListenerArn: &r.ListenerARN, DefaultActions: []elbtypes.Action{{
+		Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: aws.String(s.anotherGroup(r.TargetGroupARN)),
+	}}})
+	s.check(err)
+	_, err = s.network().ModifyVpcEndpointServiceConfiguration(s.ctx, &ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: &o.ServiceID, AcceptanceRequired: aws.Bool(false)})
+	s.check(err)
+	_, err = s.network().ModifyVpcEndpointConnectionNotification(s.ctx, &ec2.ModifyVpcEndpointConnectionNotificationInput{
+		ConnectionNotificationId: aws.String(s.notification(o)), ConnectionEvents: []string{"Connect"},
+	})
+	s.check(err)
+	s.deploys(r.ResolverFunction)
+	s.outdate(r.ResolverFunction)
+	s.slow(r.ScheduleName)
+	topic := aws.ToString(s.topic("HandOff"))
+	_, err = sns.NewFromConfig(cloud.Config(stage.Customer)).Subscribe(s.ctx, &sns.SubscribeInput{
+		TopicArn: &topic, Protocol: aws.String("email"), Endpoint: aws.String("audit@example.com"), Attributes: map[string]string{"FilterPolicy": `{"exposure":["another"]}`},
+	})
+	s.check(err)
+}
+
+// outdate makes a resolver look like one of another version.
+func (s story) outdate(resolver string) {
+	s.Helper()
+	_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).TagResource(s.ctx, &lambda.TagResourceInput{
+		Resource: aws.String(s.functionARN(resolver)), Tags: map[string]string{upgrade.Tag: "of another version"},
+	})
+	s.check(err)
+}
+
+// deploys does what CloudFormation does with the stack's guard in an update that brings new code, and before it deletes the stack.
+func (s story) deploys(resolver string) {
+	s.Helper()
+	s.outdate(resolver)
+	client := lambda.NewFromConfig(cloud.Config(stage.Customer))
+	ask := func(request string) {
+		event, err := json.Marshal(map[string]any{
+			"RequestType": request, "RequestId": "1", "StackId": "arn:aws:cloudformation:" + stage.Region + ":" + stage.Customer + ":stack/rdslink/1",
+			"LogicalResourceId": "Guard", "PhysicalResourceId": "rdslink-exposures", "ResourceType": "Custom::Exposures",
+			"ResponseURL": cloud.Endpoint + "/_local/calls?since=1000000000", // takes any answer
+		})
+		s.check(err)
+		_, err = client.Invoke(s.ctx, &lambda.InvokeInput{FunctionName: aws.String("rdslink-on-stack-change"), Payload: event})
+		s.check(err)
+	}
+	ask("Update")
+	tags, err := client.ListTags(s.ctx, &lambda.ListTagsInput{Resource: aws.String(s.functionARN(resolver))})
+	s.check(err)
+	if tags.Tags[upgrade.Tag] == "of another version" {
+		s.Errorf("a deployment leaves %s at its old version", resolver)
+	}
+	ask("Delete")
+}
+
+// anotherGroup is a target group like the exposure's, for the same VPC.
+func (s story) anotherGroup(like string) string {
+	s.Helper()
+	found, err := s.balancers().DescribeTargetGroups(s.ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{like}})
+	s.check(err)
+	made, err := s.balancers().CreateTargetGroup(s.ctx, &elbv2.CreateTargetGroupInput{
+		Name: aws.String("by-hand"), Protocol: "TCP", Port: aws.Int32(5432), VpcId: found.TargetGroups[0].VpcId, TargetType: "ip",
+	})
+	s.check(err)
+	return *made.TargetGroups[0].TargetGroupArn
+}
+
+// notification is the connection notification of the exposure's service.
+func (s story) notification(o output) string {
+	s.Helper()
+	out, err := s.network().DescribeVpcEndpointConnectionNotifications(s.ctx, &ec2.DescribeVpcEndpointConnectionNotificationsInput{})
+	s.check(err)
+	for _, n := range out.ConnectionNotificationSet {
+		if aws.ToString(n.ServiceId) == o.ServiceID {
+			return *n.ConnectionNotificationId
+		}
+	}
+	s.Fatalf("%s has no connection notification", o.ServiceID)
+	return ""
+}
+
+// slow makes the exposure's schedule rare.
+func (s story) slow(name string) {
+	s.Helper()
+	client := scheduler.NewFromConfig(cloud.Config(stage.Customer))
+	found, err := client.GetSchedule(s.ctx, &scheduler.GetScheduleInput{Name: &name, GroupName: aws.String("rdslink")})
+	s.check(err)
+	_, err = client.UpdateSchedule(s.ctx, &scheduler.UpdateScheduleInput{
+		Name: &name, GroupName: aws.String("rdslink"), ScheduleExpression: aws.String("rate(30 minutes)"), Target: found.Target,
+		FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
+	})
+	s.check(err)
+}
+
+// topic is the ARN of one of the app's topics.
+func (s story) topic(id string) *string {
+	s.Helper()
+	arn, err := cloud.Output(s.ctx, id+"TopicArn")
+	s.check(err)
+	return &arn
+}
+
+// isRight says whether everything that meddle changed is as the steps want it.
+func (s story) isRight(o output) {
+	s.Helper()
+	groups, err := s.balancers().DescribeTargetGroups(s.ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{o.Resources.TargetGroupARN}})
+	s.check(err)
+	listeners, err := s.balancers().DescribeListeners(s.ctx, &elbv2.DescribeListenersInput{ListenerArns: []string{o.Resources.ListenerARN}})
+	s.check(err)
+	services, err := s.network().DescribeVpcEndpointServiceConfigurations(s.ctx, &ec2.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{o.ServiceID}})
+	s.check(err)
+	notifications, err := s.network().DescribeVpcEndpointConnectionNotifications(s.ctx, &ec2.DescribeVpcEndpointConnectionNotificationsInput{ConnectionNotificationId: aws.String(s.notification(o))})
+	s.check(err)
+	schedule, err := scheduler.NewFromConfig(cloud.Config(stage.Customer)).GetSchedule(s.ctx, &scheduler.GetScheduleInput{Name: &o.Resources.ScheduleName, GroupName: aws.String("rdslink")})
+	s.check(err)
+	service := services.ServiceConfigurations[0]
+	for what, right := range map[string]bool{
+		"the health check's interval": *groups.TargetGroups[0].HealthCheckIntervalSeconds == 10,
+		"the listener's target group": aws.ToString(listeners.Listeners[0].DefaultActions[0].TargetGroupArn) == o.Resources.TargetGroupARN,
+		"acceptance":                  aws.ToBool(service.AcceptanceRequired),
+		"the further region":          len(service.SupportedRegions) > 0,
+		"the notified events":         len(notifications.ConnectionNotificationSet[0].ConnectionEvents) == 4,
+		"the schedule":                aws.ToString(schedule.ScheduleExpression) == "rate(1 minute)",
+	} {
+		if !right {
+			s.Errorf("%s is not right", what)
+		}
+	}
+	filter := struct{ Exposure []string }{}
+	s.check(json.Unmarshal([]byte(s.filterOf("audit@example.com")), &filter))
+	if len(filter.Exposure) != 2 {
+		s.Errorf("the subscription that was there hears of %v", filter.Exposure)
+	}
+}
+
+// filterOf is the filter policy of an address's subscription to the hand-off topic.
+func (s story) filterOf(address string) string {
+	s.Helper()
+	client := sns.NewFromConfig(cloud.Config(stage.Customer))
+	out, err := client.ListSubscriptionsByTopic(s.ctx, &sns.ListSubscriptionsByTopicInput{TopicArn: s.topic("HandOff")})
+	s.check(err)
+	for _, subscription := range out.Subscriptions {
+		if aws.ToString(subscription.Endpoint) == address {
+			attributes, err := client.GetSubscriptionAttributes(s.ctx, &sns.GetSubscriptionAttributesInput{SubscriptionArn: subscription.SubscriptionArn})
+			s.check(err)
+			return attributes.Attributes["FilterPolicy"]
+		}
+	}
+	s.Fatalf("%s is not subscribed", address)
+	return ""
+}
