@@ -112,7 +112,7 @@ func TestSend(t *testing.T) {
 	l := letter{body: []byte(`{}`), attributes: map[string]string{"ErrorCode": "200"}, detailType: "Result", resources: []string{function}}
 	tests := map[string][]string{
 		queue: {
-			`AmazonSQS.GetQueueUrl by ASIAROLE {"QueueName":"dead","QueueOwnerAWSAccountId":"111122223333"}`,
+			`AmazonSQS.GetQueueUrl by 111122223333 {"QueueName":"dead","QueueOwnerAWSAccountId":"111122223333"}`,
 			`AmazonSQS.SendMessage by ASIAROLE {"MessageAttributes":{"ErrorCode":{"DataType":"Number","StringValue":"200"}},"MessageBody":"{}","QueueUrl":"http://queue"}`,
 		},
 		topic: {`Publish by ASIAROLE ` + topic + ` {}`},

@@ -70,6 +70,12 @@ func TestAVendorReadsThroughAProxyWhoseAddressesChange(t *testing.T) {
 		return slices.ContainsFunc(before, func(address string) bool { return !slices.Contains(now, address) })
 	})
 	s.await("the proxy's new addresses to be the targets", func() bool { return slices.Equal(s.targets(output), s.interfaces(proxy)) })
+	// The instance restarts with its new class, and the proxy's clients wait for it.
+	s.await("the instance to be available", func() bool {
+		out, err := s.databases().DescribeDBInstances(s.ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &behind.Identifier})
+		s.check(err)
+		return *out.DBInstances[0].DBInstanceStatus == "available"
+	})
 	s.readsOrders(client)
 }
 

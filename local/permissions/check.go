@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rdslink/rdslink/local/iam"
 )
@@ -18,7 +19,7 @@ func (f Finding) String() string { return f.Role + ": " + f.What }
 func Check(r Record, reasons Reasons) ([]Finding, error) {
 	var all []Finding
 	used := map[*Reason]bool{}
-	for _, role := range r.Roles {
+	for _, role := range lent(r).Roles {
 		policies, err := role.parsed()
 		if err != nil {
 			return nil, err
@@ -27,7 +28,7 @@ func Check(r Record, reasons Reasons) ([]Finding, error) {
 		all = append(all, c.all()...)
 	}
 	for i := range reasons {
-		if !used[&reasons[i]] && !reasons[i].Sometimes {
+		if !used[&reasons[i]] {
 			all = append(all, Finding{reasons[i].Role, fmt.Sprintf("nothing needs the reason for %s: %s", reasons[i].Action, reasons[i].About)})
 		}
 	}
@@ -105,12 +106,29 @@ func (c *checker) excused(action, about string) bool {
 func (c *checker) evaluate(action, resource string, context iam.Context, role string) iam.Decision {
 	d, err := iam.Evaluate(iam.Request{
 		Principal: iam.Principal{Account: accountOf(role), ARN: session(role), Role: role}, Action: action, Resource: resource, Context: context,
-	}, iam.Policies{Identity: c.policies})
+	}, iam.Policies{Identity: c.policies, Resource: hospitable(role, resource)})
 	if err != nil {
 		return iam.Decision{Reason: err.Error()}
 	}
 	return d
 }
+
+// hospitable is the policy of a resource in another account that lets everybody in: then the role's own policies decide. In its
+// own account it is not asked.
+func hospitable(role, resource string) *iam.Policy {
+	if accountOf(resource) == "" || accountOf(resource) == accountOf(role) {
+		return nil
+	}
+	return open()
+}
+
+var open = sync.OnceValue(func() *iam.Policy {
+	p, err := iam.Parse(iam.Resource, "hospitable", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
+	if err != nil {
+		panic(err) // it is well-formed
+	}
+	return p
+})
 
 // missing finds what was needed and is not allowed.
 func (c *checker) missing() {

@@ -17,7 +17,7 @@ type Mutant struct {
 // Mutants drops and widens every part of every statement of every role, one at a time, and checks each.
 func Mutants(r Record, reasons Reasons) ([]Mutant, error) {
 	var all []Mutant
-	for _, role := range r.Roles {
+	for _, role := range lent(r).Roles {
 		policies, err := role.parsed()
 		if err != nil {
 			return nil, err
@@ -109,7 +109,9 @@ func changes(s iam.Statement, granted []string) []change {
 		try("allow "+more, func(to *iam.Statement) { to.Action = append(to.Action, more) })
 	}
 	service, _, _ := strings.Cut(s.Action[0], ":")
-	try("allow "+service+":*", func(to *iam.Statement) { to.Action = []string{service + ":*"} })
+	if another(s, granted) != "" {
+		try("allow "+service+":*", func(to *iam.Statement) { to.Action = []string{service + ":*"} })
+	}
 	widenResources(s, try)
 	widenConditions(s, try)
 	return all
@@ -154,12 +156,36 @@ func widenResources(s iam.Statement, try attempt) {
 	for i, pattern := range s.Resource {
 		for _, at := range boundaries(pattern) {
 			wider := pattern[:at] + "*"
-			if strings.Trim(pattern[at:], "*/:") == "" {
-				continue // the same, or what differs is no ARN
+			if same(s, pattern, wider) {
+				continue
 			}
 			try("widen "+pattern+" to "+wider, func(to *iam.Statement) { to.Resource[i] = wider })
 		}
 	}
+}
+
+// same says whether a wider pattern means nothing else: its star begins behind the account, and of no type of resource that the
+// statement's actions act on does it match more than the statement's patterns do already.
+func same(s iam.Statement, pattern, wider string) bool {
+	parts := strings.SplitN(pattern, ":", 6)
+	if pattern == wider {
+		return true
+	}
+	if len(parts) < 6 || strings.Count(wider, ":") < 5 {
+		return false
+	}
+	for _, written := range s.Action {
+		for _, name := range iam.Expand(written) {
+			action, _ := iam.Lookup(name)
+			for _, t := range action.Resources {
+				arn := generic(t.ARN, parts[3], parts[4])
+				if like(wider, arn) && !slices.ContainsFunc(s.Resource, func(r string) bool { return like(r, arn) || strings.HasPrefix(arn, strings.TrimRight(r, "*/:")) }) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 func widenConditions(s iam.Statement, try attempt) {

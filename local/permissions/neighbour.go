@@ -3,6 +3,7 @@ package permissions
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,10 +22,17 @@ var guards = []struct{ key, other string }{
 	{"elasticloadbalancing:CreateAction", ""},
 	{"elasticloadbalancing:CreateAction", "CreateRule"},
 	{"elasticloadbalancing:Scheme", "internet-facing"},
+	{"iam:PassedToService", ""},
 	{"iam:PassedToService", "ec2.amazonaws.com"},
+	{"iam:AWSServiceName", ""},
 	{"iam:AWSServiceName", "spot.amazonaws.com"},
+	{"sns:Protocol", ""},
 	{"sns:Protocol", "https"},
+	{"events:detail-type", ""},
 	{"events:detail-type", "Another"},
+	{"events:source", ""},
+	{"events:source", "another"},
+	{"elasticloadbalancing:Scheme", ""},
 	{"kms:ViaService", ""},
 	{"kms:ViaService", "s3.eu-central-1.amazonaws.com"},
 	{"lambda:SourceFunctionArn", "arn:aws:lambda:eu-central-1:111122223333:function:rdslink-resolver-vpc-0123456789abcdef0"},
@@ -35,22 +43,23 @@ type neighbour struct {
 	about    string // in what
 	resource string
 	context  iam.Context
-	// renamed neighbours come in order, the least alike first: what a pattern lets through, it does for all that are more alike.
-	renamed bool
+	// chain names neighbours that come in order, the least alike first: what a pattern lets through, it does for all that are more
+	// alike.
+	chain string
 }
 
 // neighbours finds the requests next to a use that are allowed, too, without a reason.
 func (c *checker) neighbours() {
 	for _, u := range c.representatives() {
-		known := false
+		known := map[string]bool{}
 		for _, n := range around(u) {
 			if !c.more() {
 				return
 			}
-			if n.renamed && known || !c.evaluate(u.Action, n.resource, n.context, u.Role).Allowed {
+			if known[n.chain] || !c.evaluate(u.Action, n.resource, n.context, u.Role).Allowed {
 				continue
 			}
-			known = known || n.renamed
+			known[n.chain] = n.chain != ""
 			if !c.excused(u.Action, n.about) {
 				c.add("wide: %s is allowed %s, too (needed on %s)", u.Action, n.about, u.Resource)
 			}
@@ -102,43 +111,77 @@ func around(u Use) []neighbour {
 		if tag, ok := strings.CutPrefix(g.key, "aws:ResourceTag/"); ok {
 			context[service+":ResourceTag/"+tag] = context[g.key]
 		}
-		all = append(all, neighbour{about, u.Resource, context, false})
+		all = append(all, neighbour{about: about, resource: u.Resource, context: context})
 	}
 	return append(all, elsewhere(u)...)
 }
 
-// elsewhere are the same request about other resources: of another account, of another region, and others of the same kind,
-// which are not ours.
+// elsewhere are the same request about other resources: of another account, of another region, of another type, and others of the
+// same type, which are not ours, or are.
 func elsewhere(u Use) []neighbour {
 	parts := strings.SplitN(u.Resource, ":", 6)
 	if len(parts) < 6 {
 		return nil
 	}
-	var all []neighbour
-	other := func(about string, at int, value string) {
+	at := func(n int, value string) string {
 		moved := slices.Clone(parts)
-		moved[at] = value
-		all = append(all, neighbour{about, strings.Join(moved, ":"), u.Context, false})
+		moved[n] = value
+		return strings.Join(moved, ":")
 	}
-	if parts[3] != "" {
-		other("in another region", 3, "us-west-1")
+	var all []neighbour
+	if region := parts[3]; region != "" {
+		all = append(all, neighbour{about: "in another region", resource: at(3, region[:len(region)-1]+"2"), context: u.Context})
 	}
 	if parts[4] != "" {
-		other("of another account", 4, "123456789012")
+		all = append(all, neighbour{about: "of another account", resource: at(4, "123456789012"), context: u.Context})
 	}
-	foreign := maps.Clone(u.Context)
-	service, _, _ := strings.Cut(u.Action, ":")
-	for _, family := range []string{"aws", service} {
-		if _, ok := foreign[family+":ResourceTag/rdslink:managed"]; ok {
-			foreign[family+":ResourceTag/rdslink:managed"] = nil
+	all = append(all, otherTypes(u, parts)...)
+	strange, tagged := foreign(u)
+	for _, i := range boundaries(parts[5]) {
+		name := parts[5][:i] + "other"
+		if strings.Contains(parts[5][i:], ":log-stream:") {
+			name += ":log-stream:other"
+		}
+		all = append(all, neighbour{about: "on " + name, resource: at(5, name), context: strange, chain: "strange"})
+		if tagged {
+			all = append(all, neighbour{about: "on " + name + " with our tag", resource: at(5, name), context: u.Context, chain: "ours"})
 		}
 	}
-	for _, i := range boundaries(parts[5]) {
-		renamed := slices.Clone(parts)
-		renamed[5] = parts[5][:i] + "other"
-		all = append(all, neighbour{"on " + renamed[5], strings.Join(renamed, ":"), foreign, true})
+	return all
+}
+
+// foreign is the use's context for a resource that is not ours, and whether that differs.
+func foreign(u Use) (context iam.Context, tagged bool) {
+	context = maps.Clone(u.Context)
+	service, _, _ := strings.Cut(u.Action, ":")
+	for _, family := range []string{"aws", service} {
+		if len(context[family+":ResourceTag/rdslink:managed"]) > 0 {
+			context[family+":ResourceTag/rdslink:managed"], tagged = nil, true
+		}
+	}
+	return context, tagged
+}
+
+// otherTypes are resources of the other types that the action acts on.
+func otherTypes(u Use, parts []string) []neighbour {
+	action, _ := iam.Lookup(u.Action)
+	own, _ := action.ResourceType(u.Resource)
+	var all []neighbour
+	for _, t := range action.Resources {
+		if t.Name != own.Name {
+			arn := generic(t.ARN, parts[3], parts[4])
+			all = append(all, neighbour{about: "on a " + t.Name, resource: arn, context: u.Context})
+		}
 	}
 	return all
+}
+
+var placeholder = regexp.MustCompile(`\$\{\w+\}|\.\*`)
+
+// generic is an ARN of a resource type, in a region and an account.
+func generic(pattern, region, account string) string {
+	filled := strings.NewReplacer("${Partition}", "aws", "${Region}", region, "${Account}", account).Replace(pattern)
+	return placeholder.ReplaceAllString(filled, "other")
 }
 
 // boundaries are where a part of a resource's name begins.

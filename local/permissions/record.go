@@ -128,6 +128,39 @@ func uses(log []byte) (map[string][]Use, error) {
 	return found, nil
 }
 
+// syncs are the actions of ip-sync's that steps 3 and 10 take, too: they run its code (internal/targets), and whatever it needs in
+// a failover they need when a database moves under them.
+var syncs = []string{
+	"lambda:InvokeFunction", "rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeDBProxies",
+	"ec2:DescribeNetworkInterfaces", "ec2:DescribeInstances", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
+	"elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets",
+}
+
+// lent is a record in which what ip-sync needed is needed by those who run its code.
+func lent(r Record) Record {
+	var sync []Use
+	for _, role := range r.Roles {
+		if strings.HasPrefix(role.Name, "ipsyncrole") {
+			sync = role.Uses
+		}
+	}
+	all := Record{Roles: slices.Clone(r.Roles)}
+	for i, role := range all.Roles {
+		if !strings.HasPrefix(role.Name, "createtargetgrouprole") && !strings.HasPrefix(role.Name, "installipsyncrole") || len(role.Uses) == 0 {
+			continue
+		}
+		uses := slices.Clone(role.Uses)
+		for _, u := range sync {
+			if slices.Contains(syncs, u.Action) {
+				u.Role = role.Uses[0].Role
+				uses = append(uses, u)
+			}
+		}
+		all.Roles[i].Uses = uses
+	}
+	return all
+}
+
 // parsed are the role's policies, read.
 func (r Role) parsed() ([]*iam.Policy, error) {
 	var all []*iam.Policy
