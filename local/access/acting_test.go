@@ -1,0 +1,164 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rdslink/rdslink/local/front"
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+type object = map[string]any
+
+// fakeTags has the tags of everything that exists.
+type fakeTags map[string]map[string]string
+
+func (f fakeTags) Tags(_, resource string) (map[string]string, bool) {
+	tags, ok := f[resource]
+	return tags, ok
+}
+
+func (fakeTags) NotificationService(_, id string) (string, bool) {
+	return "vpce-svc-1", id == "vpce-nfn-1"
+}
+
+const role = "arn:aws:iam::111122223333:role/rdslink-step"
+
+func asking(action string, parameters object) *question {
+	service, operation, _ := strings.Cut(action, ":")
+	tags := fakeTags{"sg-1": {"rdslink:managed": "true"}, "vpce-svc-1": {"rdslink:managed": "true"}}
+	return &question{
+		Access: &Access{world: &model.World{Region: "eu-central-1"}, network: tags, balancers: tags, balanced: map[string]bool{}, launched: map[string]bool{}},
+		Call: front.Call{Service: service, Action: operation, Parameters: parameters, Caller: wire.Caller{
+			Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/rdslink-step/rdslink-step", Role: role,
+		}},
+	}
+}
+
+func tagged1(kind string) []any {
+	return []any{object{"ResourceType": kind, "Tags": []any{object{"Key": "rdslink:managed", "Value": "true"}}}}
+}
+
+// TestOnWhat holds on which resources each sort of action acts, and with which keys. Sources are beside the rules.
+func TestOnWhat(t *testing.T) {
+	for name, row := range map[string]struct {
+		action     string
+		parameters object
+		want       []string // action, resource without its beginning, and keys
+	}{
+		"a describe acts on everything": {"ec2:DescribeSubnets", nil, []string{"ec2:DescribeSubnets *"}},
+		"an action has another name than its operation": {"lambda:Invoke", object{"FunctionName": "f"}, []string{
+			"lambda:InvokeFunction lambda:eu-central-1:111122223333:function:f"}},
+		"what is made is asked for with its tags, and tagging it": {"ec2:CreateSecurityGroup", object{"VpcId": "vpc-1", "TagSpecifications": tagged1("security-group")}, []string{
+			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/rdslink:managed=true",
+			"ec2:CreateTags ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/rdslink:managed=true ec2:CreateAction=CreateSecurityGroup",
+			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:vpc/vpc-1"}},
+		"what exists is asked for with its own tags": {"ec2:RevokeSecurityGroupEgress", object{"GroupId": "sg-1"}, []string{
+			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/rdslink:managed=true"}},
+		"what does not exist has none": {"ec2:RevokeSecurityGroupEgress", object{"GroupId": "sg-2"}, []string{
+			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-2"}},
+		"a rule without tags is not asked for": {"ec2:AuthorizeSecurityGroupIngress", object{"GroupId": "sg-1"}, []string{
+			"ec2:AuthorizeSecurityGroupIngress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/rdslink:managed=true"}},
+		"a notification is its service's": {"ec2:ModifyVpcEndpointConnectionNotification", object{"ConnectionNotificationId": "vpce-nfn-1"}, []string{
+			"ec2:ModifyVpcEndpointConnectionNotification ec2:eu-central-1:111122223333:vpc-endpoint-service/vpce-svc-1 aws:ResourceTag/rdslink:managed=true"}},
+		"a load balancer is internet-facing unless it says otherwise": {"elasticloadbalancing:CreateLoadBalancer", object{"Name": "n", "Type": "network"}, []string{
+			"elasticloadbalancing:CreateLoadBalancer elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/* elasticloadbalancing:Scheme=internet-facing"}},
+		"a listener is tagged as what it will be": {"elasticloadbalancing:CreateListener", object{
+			"LoadBalancerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1", "Tags": []any{object{"Key": "k", "Value": "v"}}}, []string{
+			"elasticloadbalancing:CreateListener elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 aws:RequestTag/k=v",
+			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:listener/net/n/1/* aws:RequestTag/k=v elasticloadbalancing:CreateAction=CreateListener"}},
+		"without a name all are asked for":           {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},
+		"RDS's names have no capitals":               {"rds:DescribeDBInstances", object{"DBInstanceIdentifier": "Orders"}, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:orders"}},
+		"a query of an index is the index's":         {"dynamodb:Query", object{"TableName": "t", "IndexName": "i"}, []string{"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t/index/i"}},
+		"a subscription is its topic's":              {"sns:GetSubscriptionAttributes", object{"SubscriptionArn": "arn:aws:sns:eu-central-1:111122223333:t:1"}, []string{"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t"}},
+		"every event is asked for":                   {"events:PutEvents", object{"Entries": []any{object{"DetailType": "A"}, object{"EventBusName": "b", "DetailType": "B"}}}, []string{"events:PutEvents events:eu-central-1:111122223333:event-bus/default events:detail-type=A", "events:PutEvents events:eu-central-1:111122223333:event-bus/b events:detail-type=B"}},
+		"who one is, nobody needs to be told":        {"sts:GetCallerIdentity", nil, nil},
+		"an account in a queue's address":            {"sqs:SendMessage", object{"QueueUrl": "http://host/999988887777/q"}, []string{"sqs:SendMessage sqs:eu-central-1:999988887777:q"}},
+		"a schedule without a group":                 {"scheduler:GetSchedule", object{"Name": "s"}, []string{"scheduler:GetSchedule scheduler:eu-central-1:111122223333:schedule/default/s"}},
+		"a log's stream":                             {"logs:GetLogEvents", object{"logGroupName": "/g", "logStreamName": "s"}, []string{"logs:GetLogEvents logs:eu-central-1:111122223333:log-group:/g:log-stream:s"}},
+		"DeleteTags is no part of a creation":        {"ec2:DeleteTags", object{"Resources": []any{"sg-1"}}, []string{"ec2:DeleteTags ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/rdslink:managed=true"}},
+		"of a proxy, all are asked for":              {"rds:DescribeDBProxies", object{"DBProxyName": "p"}, []string{"rds:DescribeDBProxies rds:eu-central-1:111122223333:db-proxy:*"}},
+		"an endpoint leads to a service by name":     {"ec2:CreateVpcEndpoint", object{"ServiceName": "com.amazonaws.vpce.x"}, []string{"ec2:CreateVpcEndpoint ec2:eu-central-1:111122223333:vpc-endpoint/* ec2:VpceServiceName=com.amazonaws.vpce.x"}},
+		"a key that somebody uses without a service": {"kms:Decrypt", object{"KeyId": "arn:aws:kms:eu-central-1:111122223333:key/1"}, []string{"kms:Decrypt kms:eu-central-1:111122223333:key/1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := asking(row.action, row.parameters)
+			found, err := q.own(q.operation())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, n := range found {
+				got = append(got, describe(q, n))
+			}
+			if !slices.Equal(got, row.want) {
+				t.Errorf("needs\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(row.want, "\n"))
+			}
+		})
+	}
+}
+
+// describe writes a need with the keys that the rows speak of.
+func describe(q *question, n need) string {
+	if n.action == "" {
+		n.action = q.operation()
+	}
+	text := n.action + " " + strings.TrimPrefix(n.resource, "arn:aws:")
+	for tag, value := range n.tags {
+		text += " aws:ResourceTag/" + tag + "=" + value
+	}
+	var keys []string
+	for key, values := range n.keys {
+		shown := strings.HasPrefix(key, "aws:RequestTag/") || strings.HasSuffix(key, "CreateAction") || slices.Contains([]string{
+			"elasticloadbalancing:Scheme", "events:detail-type", "ec2:VpceServiceName",
+		}, key)
+		if shown && len(values) > 0 {
+			keys = append(keys, fmt.Sprint(" ", key, "=", values[0]))
+		}
+	}
+	slices.Sort(keys)
+	return text + strings.Join(keys, "")
+}
+
+// Nothing that is not modelled passes, for a role. Its account's root may do what no policy denies.
+func TestWhatIsNotModelledIsRefused(t *testing.T) {
+	for action, want := range map[string]string{
+		"ec2:RunInstances":    "no rule says on which resources",
+		"ec2:MakeMeASandwich": "is not an action of the Service Authorization Reference",
+	} {
+		q := asking(action, nil)
+		if _, err := q.own(q.operation()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", action, err)
+		}
+		q.Caller.Role = ""
+		if found, err := q.own(q.operation()); err != nil || found != nil {
+			t.Errorf("%s by root: %v %v", action, found, err)
+		}
+	}
+	if _, err := asking("ec2:DeleteTags", object{"Resources": []any{"i-1"}}).own("ec2:DeleteTags"); err == nil {
+		t.Error("a kind of resource that is not modelled passes")
+	}
+}
+
+// A load balancer needs EC2's describes of its maker, and the first one the service-linked role.
+func TestBesides(t *testing.T) {
+	q := asking("elasticloadbalancing:CreateLoadBalancer", object{"Name": "n"})
+	first, second := q.besides(q.operation()), q.besides(q.operation())
+	has := func(needs []need, action string) bool {
+		return slices.ContainsFunc(needs, func(n need) bool { return n.action == action && n.implied != "" })
+	}
+	if !has(first, "ec2:DescribeSubnets") || !has(first, "iam:CreateServiceLinkedRole") || has(second, "iam:CreateServiceLinkedRole") {
+		t.Errorf("first %+v, then %+v", first, second)
+	}
+	pass := asking("scheduler:CreateSchedule", object{"Name": "s", "Target": object{"RoleArn": role}})
+	if n := pass.besides(pass.operation()); len(n) != 1 || n[0].action != "iam:PassRole" || n[0].keys["iam:PassedToService"][0] != "scheduler.amazonaws.com" {
+		t.Errorf("%+v", n)
+	}
+	regions := asking("ec2:ModifyVpcEndpointServiceConfiguration", object{"ServiceId": "vpce-svc-1", "AddSupportedRegions": []any{"us-east-1"}})
+	if n := regions.besides(regions.operation()); len(n) != 1 || n[0].action != "vpce:AllowMultiRegion" {
+		t.Errorf("%+v", n)
+	}
+}

@@ -1,0 +1,105 @@
+package permissions
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rdslink/rdslink/local/front"
+	"github.com/rdslink/rdslink/local/iam"
+)
+
+const (
+	roleARN = "arn:aws:iam::111122223333:role/rdslink-registrar"
+	table   = "arn:aws:dynamodb:eu-central-1:111122223333:table/registry"
+	group   = "arn:aws:ec2:eu-central-1:111122223333:security-group/*"
+)
+
+func use(action, resource string, context iam.Context) Use {
+	c := iam.Context{"aws:PrincipalArn": {roleARN}, "aws:ResourceTag/": nil, "aws:RequestTag/": nil}
+	for k, v := range context {
+		c[k] = v
+	}
+	return Use{front.Permission{Role: roleARN, Action: action, Resource: resource, Context: c}, 1}
+}
+
+func record(statements string, uses ...Use) Record {
+	return Record{Roles: []Role{{Name: "registrar", Policies: []Document{{"inline", `{"Version":"2012-10-17","Statement":[` + statements + `]}`}}, Uses: uses}}}
+}
+
+const reads = `{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"` + table + `"}`
+
+func TestCheck(t *testing.T) {
+	get := use("dynamodb:GetItem", table, nil)
+	makes := use("ec2:CreateSecurityGroup", group, iam.Context{"aws:RequestTag/rdslink:managed": {"true"}})
+	guarded := `{"Effect":"Allow","Action":"ec2:CreateSecurityGroup","Resource":"` + group + `","Condition":{"StringEquals":{"aws:RequestTag/rdslink:managed":"true"}}}`
+	anyName := Reasons{{Role: "*", Action: "ec2:CreateSecurityGroup", About: "on security-group/other", Why: "AWS chooses the id."}}
+	for name, row := range map[string]struct {
+		record  Record
+		reasons Reasons
+		want    string // in the only finding; empty: there is none
+	}{
+		"what is needed, and no more":      {record(reads, get), nil, ""},
+		"a need that nothing allows":       {record(reads, get, use("dynamodb:PutItem", table, nil)), nil, "missing: dynamodb:PutItem"},
+		"an action that nothing needs":     {record(strings.Replace(reads, `"dynamodb:GetItem"`, `["dynamodb:GetItem","dynamodb:Scan"]`, 1), get), nil, "unused: inline statement 1 allows dynamodb:scan"},
+		"a resource that nothing needs":    {record(strings.Replace(reads, `"`+table+`"`, `["`+table+`","`+table+`-2"]`, 1), get), nil, "speaks of " + table + "-2"},
+		"a star that nothing needs":        {record(strings.Replace(reads, table, strings.TrimSuffix(table, "registry")+"*", 1), get), nil, "wide: dynamodb:GetItem is allowed on table/other"},
+		"a guard, and a reason":            {record(guarded, makes), anyName, ""},
+		"a guard that is not there":        {record(guarded[:strings.Index(guarded, `,"Condition"`)]+"}", makes), anyName, "without aws:RequestTag/rdslink:managed"},
+		"a reason that nothing needs":      {record(reads, get), anyName, "nothing needs the reason for ec2:CreateSecurityGroup"},
+		"a policy that cannot be read":     {record(`{"Effect":"Allow"}`, get), nil, "statement 1"},
+		"a value that nothing needs":       {record(strings.Replace(guarded, `"true"`, `["true","maybe"]`, 1), makes), anyName, "rdslink:managed maybe"},
+		"another service's use of the key": {record(`{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:eu-central-1:111122223333:key/1"}`, use("kms:Decrypt", "arn:aws:kms:eu-central-1:111122223333:key/1", iam.Context{"kms:ViaService": {"dynamodb.eu-central-1.amazonaws.com"}})), nil, "without kms:ViaService"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings, err := Check(row.record, row.reasons)
+			var said []string
+			if err != nil {
+				said = append(said, err.Error())
+			}
+			for _, f := range findings {
+				said = append(said, f.What)
+			}
+			all := strings.Join(said, "\n")
+			if (row.want == "") != (all == "") || !strings.Contains(all, row.want) {
+				t.Errorf("found %q, want %q", all, row.want)
+			}
+		})
+	}
+}
+
+// Every change of a tight policy is noticed; of one that nothing needs, none could be.
+func TestMutants(t *testing.T) {
+	mutants, err := Mutants(record(reads, use("dynamodb:GetItem", table, nil)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(mutants) < 8 {
+		t.Errorf("only %d changes were tried: %v", len(mutants), mutants)
+	}
+	for _, m := range mutants {
+		if m.Caught == "" {
+			t.Errorf("nobody would notice: %s", m.Change)
+		}
+	}
+}
+
+func TestWhatIntrudersTryIsNoNeed(t *testing.T) {
+	found, err := uses([]byte(`{"session":"intruder","permissions":[{"role":"r","action":"a:B","resource":"*","refused":"no"}]}
+{"session":"rdslink-observer","permissions":[{"role":"r","action":"a:C","resource":"*"}]}
+{"session":"rdslink-observer","permissions":[{"role":"r","action":"a:C","resource":"*"}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found["r"]) != 1 || found["r"][0].Action != "a:C" || found["r"][0].Count != 2 {
+		t.Errorf("found %+v", found)
+	}
+}
+
+func TestEveryReasonSaysWhy(t *testing.T) {
+	for _, r := range Known {
+		if len(r.Why) < 10 || r.Role == "" || r.Action == "" || r.About == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
