@@ -31,7 +31,8 @@ const reads = `{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"` + tab
 func TestCheck(t *testing.T) {
 	get := use("dynamodb:GetItem", table, nil)
 	makes := use("ec2:CreateSecurityGroup", group, iam.Context{"aws:RequestTag/rdslink:managed": {"true"}})
-	guarded := `{"Effect":"Allow","Action":"ec2:CreateSecurityGroup","Resource":"` + group + `","Condition":{"StringEquals":{"aws:RequestTag/rdslink:managed":"true"}}}`
+	unguarded := `{"Effect":"Allow","Action":"ec2:CreateSecurityGroup","Resource":"` + group + `"}`
+	guarded := strings.TrimSuffix(unguarded, "}") + `,"Condition":{"StringEquals":{"aws:RequestTag/rdslink:managed":"true"}}}`
 	anyName := Reasons{{Role: "*", Action: "ec2:CreateSecurityGroup", About: "on security-group/other", Why: "AWS chooses the id."}}
 	for name, row := range map[string]struct {
 		record  Record
@@ -44,7 +45,7 @@ func TestCheck(t *testing.T) {
 		"a resource that nothing needs":    {record(strings.Replace(reads, `"`+table+`"`, `["`+table+`","`+table+`-2"]`, 1), get), nil, "speaks of " + table + "-2"},
 		"a star that nothing needs":        {record(strings.Replace(reads, table, strings.TrimSuffix(table, "registry")+"*", 1), get), nil, "wide: dynamodb:GetItem is allowed on table/other"},
 		"a guard, and a reason":            {record(guarded, makes), anyName, ""},
-		"a guard that is not there":        {record(guarded[:strings.Index(guarded, `,"Condition"`)]+"}", makes), anyName, "without aws:RequestTag/rdslink:managed"},
+		"a guard that is not there":        {record(unguarded, makes), anyName, "without aws:RequestTag/rdslink:managed"},
 		"a reason that nothing needs":      {record(reads, get), anyName, "nothing needs the reason for ec2:CreateSecurityGroup"},
 		"a policy that cannot be read":     {record(`{"Effect":"Allow"}`, get), nil, "statement 1"},
 		"a value that nothing needs":       {record(strings.Replace(guarded, `"true"`, `["true","maybe"]`, 1), makes), anyName, "rdslink:managed maybe"},
