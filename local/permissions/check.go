@@ -71,6 +71,7 @@ type checker struct {
 	used     map[*Reason]bool
 	found    []Finding
 	enough   bool // one finding is: the rest need not be looked for
+	only     int  // the statements of this number alone are asked what of them is unused; 0: all
 }
 
 func (c *checker) all() []Finding {
@@ -143,7 +144,7 @@ func (c *checker) missing() {
 func (c *checker) unused() {
 	for _, p := range c.policies {
 		for _, s := range p.Statements {
-			if s.Deny || !c.more() {
+			if s.Deny || !c.more() || c.only != 0 && c.only != s.N {
 				continue
 			}
 			c.unusedParts(s, c.of(s))

@@ -22,26 +22,39 @@ func Mutants(r Record, reasons Reasons) ([]Mutant, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := strings.ToLower(role.Name)
-		whole := checker{role: name, uses: role.Uses, policies: policies, reasons: reasons, used: map[*Reason]bool{}}
-		whole.all()
-		few := whole.representatives()
+		c := checker{role: strings.ToLower(role.Name), uses: role.Uses, policies: policies, reasons: reasons}
+		c.uses = c.representatives()
 		for at, p := range policies {
 			for _, s := range p.Statements {
-				for _, change := range changes(s, granted(policies)) {
-					c := checker{role: name, uses: few, policies: changed(policies, at, s.N, change.to), reasons: reasons, used: map[*Reason]bool{}, enough: true}
-					m := Mutant{Role: role.Name, Statement: s.String(), Change: change.what}
-					if found := c.all(); len(found) > 0 {
-						m.Caught = found[0].What
-					} else if lost := unneeded(whole.used, c.used); lost != "" {
-						m.Caught = "nothing needs the reason for " + lost
-					}
-					all = append(all, m)
-				}
+				all = append(all, c.mutants(at, s)...)
 			}
 		}
 	}
 	return all, nil
+}
+
+// mutants are the changes of one statement. A change can only matter to what is of the statement's services, and to the statement.
+func (c checker) mutants(at int, s iam.Statement) []Mutant {
+	c.uses = slices.DeleteFunc(slices.Clone(c.uses), func(u Use) bool {
+		service, _, _ := strings.Cut(u.Action, ":")
+		return !slices.ContainsFunc(s.Action, func(a string) bool { return strings.HasPrefix(a, service+":") })
+	})
+	c.only, c.used = s.N, map[*Reason]bool{}
+	before := c
+	before.all()
+	var all []Mutant
+	for _, change := range changes(s, granted(c.policies)) {
+		after := c
+		after.policies, after.used, after.enough = changed(c.policies, at, s.N, change.to), map[*Reason]bool{}, true
+		m := Mutant{Role: c.role, Statement: s.String(), Change: change.what}
+		if found := after.all(); len(found) > 0 {
+			m.Caught = found[0].What
+		} else if lost := unneeded(before.used, after.used); lost != "" {
+			m.Caught = "nothing needs the reason for " + lost
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 // unneeded is a reason that the unchanged policies need and the changed ones do not.
