@@ -102,11 +102,23 @@ func (d *documents) role(ctx context.Context, arn string) (iam.Policies, error) 
 			return policies, err
 		}
 	}
-	if role.PermissionsBoundary != nil {
-		boundary := aws.ToString(role.PermissionsBoundary.PermissionsBoundaryArn)
+	boundary, err := d.boundary(ctx, arn)
+	if err == nil && boundary != "" {
 		policies.Boundary, err = d.parse(iam.Boundary, boundary, a.policies[boundary])
 	}
 	return policies, err
+}
+
+// boundary is the ARN of a role's permissions boundary, empty if it has none. MiniStack does not tell it with the account's roles.
+func (d *documents) boundary(ctx context.Context, role string) (string, error) {
+	return d.remembered("boundary of "+role, func() (string, error) {
+		name := role[strings.LastIndex(role, "/")+1:]
+		out, err := awsiam.NewFromConfig(d.records(accountOf(role))).GetRole(ctx, &awsiam.GetRoleInput{RoleName: &name})
+		if err != nil || out.Role.PermissionsBoundary == nil {
+			return "", err
+		}
+		return aws.ToString(out.Role.PermissionsBoundary.PermissionsBoundaryArn), nil
+	})
 }
 
 func unescaped(document *string) string {

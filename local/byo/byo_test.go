@@ -16,21 +16,28 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/internal/preflight"
+	"github.com/rdslink/rdslink/local/front"
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/stage"
 )
 
 // brought are the roles that the account has. The stack makes the others, so that the boundary has somewhere to be.
 var brought = []string{"setup", "schedules", "resolver", "ip-sync", "observer", "decision", "resolve-private-ip", "update-the-rds-security-group", "share-the-service-name"}
+
+// approver is the one role that may decide about connections.
+const approver = "arn:aws:iam::" + stage.Customer + ":role/approver"
 
 // account is a customer's account, before and after the deployment.
 type account struct {
@@ -59,6 +66,7 @@ func TestAnAccountThatBringsItsRolesKeyAndBoundary(t *testing.T) {
 	a.hasTheBoundaryOnEveryRole()
 	a.usesTheKey()
 	a.exposesADatabase()
+	a.letsOnlyApproversDecide()
 	a.usedItsRoles()
 }
 
@@ -83,12 +91,12 @@ func (a *account) check(err error) {
 func (a *account) bringsKeyAndBoundary() {
 	a.Helper()
 	boundary, err := a.roles.CreatePolicy(a.ctx, &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(
-		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:Create*", "Resource": "*"}]}`)})
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": ["iam:CreateRole", "iam:CreateUser", "iam:CreatePolicy"], "Resource": "*"}]}`)})
 	a.check(err)
 	key, err := kms.NewFromConfig(a.cloud.Config(stage.Customer)).CreateKey(a.ctx, &kms.CreateKeyInput{})
 	a.check(err)
 	a.given.PermissionsBoundary, a.given.Key = aws.ToString(boundary.Policy.Arn), aws.ToString(key.KeyMetadata.Arn)
-	a.cloud.Context = map[string]string{"permissionsBoundary": a.given.PermissionsBoundary, "key": a.given.Key, "databaseGroups": "tagged"}
+	a.cloud.Context = map[string]string{"permissionsBoundary": a.given.PermissionsBoundary, "key": a.given.Key, "databaseGroups": "tagged", "approvers": `["` + approver + `"]`}
 }
 
 // bringsRoles makes the roles from what `make roles` prints, and gives the key the policy that it prints.
@@ -271,6 +279,39 @@ func (a *account) ends(people *operator.Operator, execution string) operator.Pro
 	return p
 }
 
+// letsOnlyApproversDecide has two people with the same permissions decide, of whom one is an approver, and the account's root.
+func (a *account) letsOnlyApproversDecide() {
+	a.Helper()
+	for _, who := range []struct {
+		role, refusal string
+	}{{"approver", ""}, {"bystander", "explicit deny in a resource-based policy"}, {"", "explicit deny in a resource-based policy"}} {
+		config := a.cloud.Config(stage.Customer)
+		if who.role != "" {
+			config = a.as(who.role)
+		}
+		err := operator.New(config).Decide(a.ctx, connection.Decision{Exposure: "nobody-acme-00000000", VPCEndpointID: "vpce-0123456789abcdef0", Decision: connection.Accept})
+		if (err == nil) != (who.refusal == "") || err != nil && !strings.Contains(err.Error(), who.refusal) {
+			a.Errorf("%q decides: %v", who.role, err)
+		}
+	}
+}
+
+// as makes a role that may put events, and acts in it.
+func (a *account) as(name string) aws.Config {
+	a.Helper()
+	made, err := a.roles.CreateRole(a.ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::` + stage.Customer + `:root"}, "Action": "sts:AssumeRole"}]}`)})
+	a.check(err)
+	_, err = a.roles.PutRolePolicy(a.ctx, &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("decides"), PolicyDocument: aws.String(
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}]}`)})
+	a.check(err)
+	out, err := sts.NewFromConfig(a.cloud.Config(stage.Customer)).AssumeRole(a.ctx, &sts.AssumeRoleInput{RoleArn: made.Role.Arn, RoleSessionName: aws.String("person")})
+	a.check(err)
+	config := a.cloud.Config(stage.Customer)
+	config.Credentials = credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	return config
+}
+
 // usedItsRoles reads from the log of calls who called.
 func (a *account) usedItsRoles() {
 	a.Helper()
@@ -278,9 +319,14 @@ func (a *account) usedItsRoles() {
 	a.check(err)
 	callers := map[string]bool{}
 	for line := range strings.Lines(string(lines)) {
-		var c struct{ Role string }
+		var c front.Entry
 		a.check(json.Unmarshal([]byte(line), &c))
 		callers[c.Role] = true
+		for _, p := range c.Permissions {
+			if p.Refused != "" && (strings.Contains(p.Role, "/rdslink-") || strings.Contains(p.Role, "/byo-")) {
+				a.Errorf("%s was refused %s on %s %s", p.Role, p.Action, p.Resource, p.Refused)
+			}
+		}
 	}
 	for _, name := range brought {
 		if name == "resolver" {
