@@ -41,7 +41,7 @@ bench: check tools-run build/.bench functions build/bin/infra build/bin/local bu
 	@build/bin/bench
 
 permissions: check tools-run functions build/bin/infra build/bin/local ## what each role may do, what of it was needed how often in the end-to-end tests, and each change to a policy that the check must notice
-	$(phase) "go test ./local/e2e" go test -count=1 -timeout 15m ./local/e2e
+	$(phase) "go test ./test/e2e" go test -count=1 -timeout 15m ./test/e2e
 	@build/bin/local permissions
 
 lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
@@ -101,9 +101,9 @@ build/bin/infra: build/.modules FORCE
 build/bin/local: build/.modules FORCE
 	$(phase) "build the local cloud" go build -o $@ ./local
 build/bin/demo: build/.modules FORCE
-	$(phase) "build the demo" go build -o $@ ./local/demo
+	$(phase) "build the demo" go build -o $@ ./cmd/demo
 build/bin/bench: build/.modules FORCE
-	$(phase) "build the benchmark" go build -o $@ ./local/bench
+	$(phase) "build the benchmark" go build -o $@ ./test/bench
 FORCE:
 
 # Before anything is built or fetched.

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/rdslink/rdslink/local/permissions"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // prove prints what the end-to-end tests have shown of the roles' permissions, and fails if it is not as it must be.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/local/network"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // detached is a local cloud that goes on without the process that starts it.

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // found is what the customer's account holds after the execution, asked from AWS's own APIs and not from rdslink.

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rdslink/rdslink/local/network"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 func main() {

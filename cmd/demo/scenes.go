@@ -12,7 +12,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/operator"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // demo is the play so far.

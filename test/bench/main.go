@@ -14,7 +14,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/local/network"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // What is measured ends with the thread that starts it, at the latest: let that be the first one.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/operator"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 const input = `{"database": "orders-prod", "vendor": "pushmetrics"}`

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // rounds is how often every program is started. In a round each has its turn, so that whatever else this machine does at a
@@ -43,7 +43,7 @@ func (b *bench) prepareSample(ctx context.Context) error {
 
 func (b *bench) sampleFor(targetGroup, host, address string, port int) program {
 	// -B: what Python compiles of the sample is not left beside it.
-	command := []string{filepath.Join(b.cloud.Root, python), "-B", filepath.Join(b.cloud.Root, "local/bench/sample/runtime.py")}
+	command := []string{filepath.Join(b.cloud.Root, python), "-B", filepath.Join(b.cloud.Root, "test/bench/sample/runtime.py")}
 	return program{"the sample", command, append(b.session("arn:aws:iam::"+stage.Customer+":role/sample", session("sample")),
 		"TARGET_GROUP_ARN="+targetGroup, "RDS_ENDPOINT="+host, "RDS_ADDRESS="+address, fmt.Sprintf("RDS_PORT=%d", port))}
 }

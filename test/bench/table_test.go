@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // measured is a bench that has measured two functions, one of them over a limit.

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // ticks is how many steady ticks are measured of each sync.

@@ -30,7 +30,7 @@ import (
 	"github.com/rdslink/rdslink/internal/preflight"
 	"github.com/rdslink/rdslink/local/front"
 	"github.com/rdslink/rdslink/local/network"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // brought are the roles that the account has. The stack makes the others, so that the boundary has somewhere to be.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/rdslink/rdslink/internal/connection"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 func TestASecondExecutionAndASteadyTickChangeNothing(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/upgrade"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // Whatever a person changed by hand, and whatever the input says anew, a second execution puts right. The vendor goes on reading.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 func TestBadInputFailsInStepOneAndSaysWhatIsWrong(t *testing.T) {

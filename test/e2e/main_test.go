@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/local/network"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // What all stories share.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rdslink/rdslink/local/permissions"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // checkPermissions holds the policies of the app's roles against what they needed in all stories, and keeps both for `make

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 func TestTheTaskTokenIsNowhereButInTheRegistry(t *testing.T) {

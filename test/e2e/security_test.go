@@ -31,7 +31,7 @@ import (
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/local/front/identity"
 	"github.com/rdslink/rdslink/local/permissions"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // The names under which services say that a caller may not.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/connection"
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 func TestAVendorReadsRowsThroughThePrivateLinkAndHasNoOtherWayIn(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // procedure is what the people have noted down so far.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rdslink/rdslink/local/stage"
+	"github.com/rdslink/rdslink/test/stage"
 )
 
 // patience is far more than anything here takes.
