@@ -10,7 +10,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/nearest"
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/vendor"
 )
 
@@ -42,7 +42,7 @@ func consumerOf(r request, home database.Home) (consumer, error) {
 		return consumer{}, err
 	}
 	if r.acceptance.mode == expectedAccount && len(c.accounts) == 0 {
-		return consumer{}, step.BadInput("acceptance.mode expected-account needs an account to expect, and a service principal has none: use manual")
+		return consumer{}, outcome.BadInput("acceptance.mode expected-account needs an account to expect, and a service principal has none: use manual")
 	}
 	return c, nil
 }
@@ -58,11 +58,11 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 	preset, _ := vendor.Find(r.vendor)
 	switch {
 	case len(r.principals) > 0:
-		return vendor.Vendor{}, step.BadInput("vendor and principals are both given: a vendor brings its principals; for others use name and principals")
+		return vendor.Vendor{}, outcome.BadInput("vendor and principals are both given: a vendor brings its principals; for others use name and principals")
 	case r.name != "" && !consumerName.MatchString(r.name):
 		return vendor.Vendor{}, badName(r.name)
 	case len(preset.Regions) > 0 && !slices.Contains(preset.Regions, home.Region):
-		return vendor.Vendor{}, step.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s)",
+		return vendor.Vendor{}, outcome.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s)",
 			preset.ID, strings.Join(preset.Regions, ", "), home.Region, preset.Source, preset.Checked)
 	}
 	return preset, checkAsked(r, preset)
@@ -72,17 +72,17 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 func checkAsked(r request, preset vendor.Vendor) error {
 	switch {
 	case !preset.Asks() && r.vendorAccount != "":
-		return step.BadInput("vendorAccount is given, and %s has one account for all its customers, which rdslink knows: leave vendorAccount out", preset.Name)
+		return outcome.BadInput("vendorAccount is given, and %s has one account for all its customers, which rdslink knows: leave vendorAccount out", preset.Name)
 	case !preset.Asks() && len(r.vendorZones) > 0:
-		return step.BadInput("vendorAvailabilityZoneIds is given, and %s does not publish zones by customer: leave vendorAvailabilityZoneIds out", preset.Name)
+		return outcome.BadInput("vendorAvailabilityZoneIds is given, and %s does not publish zones by customer: leave vendorAvailabilityZoneIds out", preset.Name)
 	case !preset.Asks():
 		return nil
 	case r.vendorAccount == "":
-		return step.BadInput("vendorAccount is missing: %s tells each customer another account; find it %s", preset.Name, preset.Ask)
+		return outcome.BadInput("vendorAccount is missing: %s tells each customer another account; find it %s", preset.Name, preset.Ask)
 	case !accountID.MatchString(r.vendorAccount):
-		return step.BadInput("vendorAccount: %q is not a 12-digit account id; find it %s", r.vendorAccount, preset.Ask)
+		return outcome.BadInput("vendorAccount: %q is not a 12-digit account id; find it %s", r.vendorAccount, preset.Ask)
 	case len(r.vendorZones) == 0:
-		return step.BadInput("vendorAvailabilityZoneIds is missing: %s makes endpoints in some Availability Zones only; find them %s", preset.Name, preset.Ask)
+		return outcome.BadInput("vendorAvailabilityZoneIds is missing: %s makes endpoints in some Availability Zones only; find them %s", preset.Name, preset.Ask)
 	}
 	return nil
 }
@@ -90,15 +90,15 @@ func checkAsked(r request, preset vendor.Vendor) error {
 func checkNamed(r request) error {
 	switch _, isPreset := vendor.Find(r.name); {
 	case r.vendorAccount != "" || len(r.vendorZones) > 0:
-		return step.BadInput("vendorAccount and vendorAvailabilityZoneIds need a vendor: give vendor too, or put the account into principals")
+		return outcome.BadInput("vendorAccount and vendorAvailabilityZoneIds need a vendor: give vendor too, or put the account into principals")
 	case len(r.principals) == 0:
-		return step.BadInput("no consumer: give vendor (%s), or name and principals", strings.Join(vendor.IDs(), ", "))
+		return outcome.BadInput("no consumer: give vendor (%s), or name and principals", strings.Join(vendor.IDs(), ", "))
 	case r.name == "":
-		return step.BadInput("name is missing: principals need a name, which tells this consumer's service from another's")
+		return outcome.BadInput("name is missing: principals need a name, which tells this consumer's service from another's")
 	case !consumerName.MatchString(r.name):
 		return badName(r.name)
 	case isPreset:
-		return step.BadInput("name %q is a vendor's preset: use vendor instead of name and principals, or another name", r.name)
+		return outcome.BadInput("name %q is a vendor's preset: use vendor instead of name and principals, or another name", r.name)
 	}
 	return nil
 }
@@ -107,20 +107,20 @@ func checkNamed(r request) error {
 var consumerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func badName(name string) error {
-	return step.BadInput("name %q must be lower-case letters, digits and hyphens, at most 63 of them, with no hyphen at either end", name)
+	return outcome.BadInput("name %q must be lower-case letters, digits and hyphens, at most 63 of them, with no hyphen at either end", name)
 }
 
 func unknownVendor(id string) error {
 	if near := nearest.To(id, vendor.IDs()); len(near) > 0 {
-		return step.BadInput("vendor %q is not known; did you mean %s?", id, strings.Join(near, " or "))
+		return outcome.BadInput("vendor %q is not known; did you mean %s?", id, strings.Join(near, " or "))
 	}
-	return step.BadInput("vendor %q is not known; the presets are %s. For others use name and principals", id, strings.Join(vendor.IDs(), ", "))
+	return outcome.BadInput("vendor %q is not known; the presets are %s. For others use name and principals", id, strings.Join(vendor.IDs(), ", "))
 }
 
 // suits reports, as an error, a database that the consumer cannot use.
 func (c consumer) suits(db database.Database) error {
 	if c.vendor.ID != "" && !c.vendor.Connects(db.Engine) {
-		return step.BadInput("vendor %s connects to %s only, and database %s is %s (source: %s, %s)",
+		return outcome.BadInput("vendor %s connects to %s only, and database %s is %s (source: %s, %s)",
 			c.vendor.ID, strings.Join(c.vendor.Engines, ", "), db.Identifier, db.Engine, c.vendor.Source, c.vendor.Checked)
 	}
 	return nil
@@ -134,7 +134,7 @@ func (c consumer) meet(reachable, ofVPC []string) ([]string, error) {
 		return reachable, nil
 	}
 	if !slices.ContainsFunc(ofVPC, common) {
-		return nil, step.BadInput("vendorAvailabilityZoneIds: %s makes endpoints in %s, and the database's VPC has usable subnets in %s: "+
+		return nil, outcome.BadInput("vendorAvailabilityZoneIds: %s makes endpoints in %s, and the database's VPC has usable subnets in %s: "+
 			"add a subnet in one of the vendor's zones", c.vendor.Name, strings.Join(c.zones, ", "), strings.Join(ofVPC, ", "))
 	}
 	for _, zone := range ofVPC {
@@ -150,7 +150,7 @@ func (c consumer) meet(reachable, ofVPC []string) ([]string, error) {
 func (c consumer) checkZones(region []string) error {
 	for _, zone := range c.zones {
 		if !slices.Contains(region, zone) {
-			return step.BadInput("vendorAvailabilityZoneIds: %q is not the id of an Availability Zone of this region, which has %s; "+
+			return outcome.BadInput("vendorAvailabilityZoneIds: %q is not the id of an Availability Zone of this region, which has %s; "+
 				"names such as eu-central-1a differ from account to account, so ids are needed", zone, strings.Join(region, ", "))
 		}
 	}
@@ -166,7 +166,7 @@ func principals(given []string, home database.Home) (normal, accounts []string, 
 			return nil, nil, err
 		}
 		if slices.Contains(normal, principal) {
-			return nil, nil, step.BadInput("principals: %s is given twice", principal)
+			return nil, nil, outcome.BadInput("principals: %s is given twice", principal)
 		}
 		normal = append(normal, principal)
 		if account != "" && !slices.Contains(accounts, account) {
@@ -187,7 +187,7 @@ var (
 func principal(text string, home database.Home) (normal, account string, err error) {
 	switch {
 	case text == "*":
-		return "", "", step.BadInput(`principals: "*" would let every AWS account ask for a connection; name the account`)
+		return "", "", outcome.BadInput(`principals: "*" would let every AWS account ask for a connection; name the account`)
 	case accountID.MatchString(text):
 		return "arn:" + home.Partition + ":iam::" + text + ":root", text, nil
 	case servicePrincipal.MatchString(text):
@@ -195,11 +195,11 @@ func principal(text string, home database.Home) (normal, account string, err err
 	}
 	parsed, parseErr := arn.Parse(text)
 	if parseErr != nil || parsed.Service != "iam" || parsed.Region != "" || !accountID.MatchString(parsed.AccountID) {
-		return "", "", step.BadInput("principals: %q is none of: a 12-digit account id, the ARN of an account's root, of a role or of a user, "+
+		return "", "", outcome.BadInput("principals: %q is none of: a 12-digit account id, the ARN of an account's root, of a role or of a user, "+
 			"a service principal such as firehose.amazonaws.com", text)
 	}
 	if parsed.Partition != home.Partition {
-		return "", "", step.BadInput("principals: %s is of partition %s, and this database is in %s; PrivateLink does not cross partitions",
+		return "", "", outcome.BadInput("principals: %s is of partition %s, and this database is in %s; PrivateLink does not cross partitions",
 			text, parsed.Partition, home.Partition)
 	}
 	return text, parsed.AccountID, resource(text, parsed.Resource)
@@ -211,7 +211,7 @@ func resource(text, resource string) error {
 		return nil
 	}
 	if strings.Count(resource, "/") > 1 {
-		return step.BadInput("principals: %s has a path, which endpoint services do not support; use the account, or a role without a path", text)
+		return outcome.BadInput("principals: %s has a path, which endpoint services do not support; use the account, or a role without a path", text)
 	}
-	return step.BadInput("principals: %s must end in root, role/NAME or user/NAME", text)
+	return outcome.BadInput("principals: %s must end in root, role/NAME or user/NAME", text)
 }

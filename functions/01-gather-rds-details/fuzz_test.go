@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Whatever a person types is either a plan or a BadInput, and only a plan claims.
@@ -18,7 +18,7 @@ func FuzzInput(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		fake := newFake()
 		_, err := fake.gatherer().run(t.Context(), Input{Execution: ourExecution, Input: json.RawMessage(input)})
-		if err != nil && step.Classify(err) != "BadInput" {
+		if err != nil && outcome.Name(err) != "BadInput" {
 			t.Errorf("error = %v", err)
 		}
 		if claimed := len(fake.claimed) == 1; claimed != (err == nil) {

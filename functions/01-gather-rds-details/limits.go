@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 type balancersAPI interface {
@@ -79,7 +79,7 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 		return fmt.Errorf("read ELB account limit %s: %w", balancersLimit, err)
 	}
 	if count >= limit {
-		return step.BadInput("this region has %d Network Load Balancers and its limit is %d: raise the quota (Service Quotas, Elastic Load Balancing), or delete one", count, limit)
+		return outcome.BadInput("this region has %d Network Load Balancers and its limit is %d: raise the quota (Service Quotas, Elastic Load Balancing), or delete one", count, limit)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (g gatherer) usableGroups(ctx context.Context, db database.Database, home d
 		return counts[id].present+counts[id].missing <= limit && counts[id].tagged == ""
 	}
 	if i := slices.IndexFunc(own, func(id string) bool { return counts[id].tagged == "" }); i < 0 {
-		return nil, step.BadInput("security group rule %s of database %s serves as many exposures as a resource can have tags, which is %d: "+
+		return nil, outcome.BadInput("security group rule %s of database %s serves as many exposures as a resource can have tags, which is %d: "+
 			"attach another security group to the database, or remove an exposure", counts[own[0]].tagged, db.Identifier, tagsPerRule)
 	}
 	if !slices.ContainsFunc(own, fits) {
@@ -108,7 +108,7 @@ func (g gatherer) usableGroups(ctx context.Context, db database.Database, home d
 		}
 	}
 	if !slices.ContainsFunc(own, fits) {
-		return nil, step.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d: merge rules, or raise the quota (Service Quotas, Amazon VPC)",
+		return nil, outcome.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d: merge rules, or raise the quota (Service Quotas, Amazon VPC)",
 			db.Identifier, strings.Join(own, ", "), counts[own[0]].missing, limit)
 	}
 	slices.SortStableFunc(own, func(a, b string) int { return first(fits(a), fits(b)) })
@@ -138,14 +138,14 @@ func (g gatherer) ownGroups(ctx context.Context, db database.Database, home data
 		}
 	}
 	if len(own) == 0 {
-		return nil, step.BadInput("the security groups of database %s (%s) belong to another account, so rdslink cannot add rules: attach one of account %s to it",
+		return nil, outcome.BadInput("the security groups of database %s (%s) belong to another account, so rdslink cannot add rules: attach one of account %s to it",
 			db.Identifier, strings.Join(db.SecurityGroupIDs, ", "), home.Account)
 	}
 	if !g.tagged {
 		return own, nil
 	}
 	if len(allowed) == 0 {
-		return nil, step.BadInput("no security group of database %s (%s) carries the tag %s=%s, and this deployment lets rdslink change no other: put the tag on the one that may be opened (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s)",
+		return nil, outcome.BadInput("no security group of database %s (%s) carries the tag %s=%s, and this deployment lets rdslink change no other: put the tag on the one that may be opened (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s)",
 			db.Identifier, strings.Join(own, ", "), owned.IngressTag, owned.IngressAllowed, own[0], owned.IngressTag, owned.IngressAllowed)
 	}
 	return allowed, nil

@@ -13,7 +13,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // refusal is one thing that step 1 does not accept, and a row of docs/refusals.md.
@@ -243,7 +243,7 @@ func TestRefusedBeforeAnythingIsMade(t *testing.T) {
 	for _, row := range refusals {
 		t.Run(row.field+" "+row.condition, func(t *testing.T) {
 			err := row.err(t)
-			if step.Classify(err) != "BadInput" || !strings.Contains(err.Error(), row.message) || !strings.Contains(err.Error(), row.remedy) {
+			if outcome.Name(err) != "BadInput" || !strings.Contains(err.Error(), row.message) || !strings.Contains(err.Error(), row.remedy) {
 				t.Fatalf("error = %v, want BadInput with %q and %q", err, row.message, row.remedy)
 			}
 			if len(err.Error()) > 1000 {
@@ -281,7 +281,7 @@ func TestEveryFieldRefusesEveryOtherKind(t *testing.T) {
 				}
 				fake := newFake()
 				_, err = run(t, fake, string(text))
-				if want := field + " must be " + kind + ", got "; step.Classify(err) != "BadInput" || !strings.Contains(err.Error(), want) {
+				if want := field + " must be " + kind + ", got "; outcome.Name(err) != "BadInput" || !strings.Contains(err.Error(), want) {
 					t.Errorf("error = %v, want BadInput with %q", err, want)
 				}
 				if len(fake.claimed) > 0 {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/nearest"
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // request is what a person types:
@@ -115,11 +115,11 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 
 func (r request) check() error {
 	if r.database == "" {
-		return step.BadInput(`database is missing: give the identifier or the ARN of a DB instance, a DB cluster or an RDS Proxy, such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
+		return outcome.BadInput(`database is missing: give the identifier or the ARN of a DB instance, a DB cluster or an RDS Proxy, such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
 	}
 	for _, address := range r.notify {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
-			return step.BadInput("notify: %q is not an e-mail address", address)
+			return outcome.BadInput("notify: %q is not an e-mail address", address)
 		}
 	}
 	return nil
@@ -130,10 +130,10 @@ func otherRegions(given []string, home database.Home) ([]string, error) {
 	regions := []string{}
 	for _, region := range given {
 		if !regionName.MatchString(region) {
-			return nil, step.BadInput("supportedRegions: %q is not a region's name, such as eu-west-1", region)
+			return nil, outcome.BadInput("supportedRegions: %q is not a region's name, such as eu-west-1", region)
 		}
 		if partitionOf(region) != home.Partition {
-			return nil, step.BadInput("supportedRegions: %s is in another partition than %s, and PrivateLink does not cross partitions", region, home.Region)
+			return nil, outcome.BadInput("supportedRegions: %s is in another partition than %s, and PrivateLink does not cross partitions", region, home.Region)
 		}
 		if region != home.Region && !slices.Contains(regions, region) {
 			regions = append(regions, region)
@@ -160,7 +160,7 @@ func partitionOf(region string) string {
 func homeOf(execution string) (database.Home, error) {
 	parsed, err := arn.Parse(execution)
 	if err != nil {
-		return database.Home{}, step.Failed("read execution %q: %w", execution, err)
+		return database.Home{}, outcome.Failed("read execution %q: %w", execution, err)
 	}
 	return database.Home{Partition: parsed.Partition, Region: parsed.Region, Account: parsed.AccountID}, nil
 }
@@ -176,19 +176,19 @@ func object(input json.RawMessage, what string, known []string) (*fields, error)
 	f := &fields{}
 	kind := kindOf(input)
 	if err := json.Unmarshal(input, new(json.RawMessage)); err != nil && kind != "nothing" {
-		return nil, step.BadInput("%s must be valid JSON: %w", what, err)
+		return nil, outcome.BadInput("%s must be valid JSON: %w", what, err)
 	}
 	if kind != "an object" || json.Unmarshal(input, &f.values) != nil {
-		return nil, step.BadInput(`%s must be an object, got %s`, what, kind)
+		return nil, outcome.BadInput(`%s must be an object, got %s`, what, kind)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
 		if slices.Contains(known, name) {
 			continue
 		}
 		if near := nearest.To(name, known); len(near) > 0 {
-			return nil, step.BadInput("%s has no field %q; did you mean %q?", what, short(name), near[0])
+			return nil, outcome.BadInput("%s has no field %q; did you mean %q?", what, short(name), near[0])
 		}
-		return nil, step.BadInput("%s has no field %q; the fields are %s", what, short(name), strings.Join(known, ", "))
+		return nil, outcome.BadInput("%s has no field %q; the fields are %s", what, short(name), strings.Join(known, ", "))
 	}
 	return f, nil
 }
@@ -217,7 +217,7 @@ func (f *fields) text(name, absent string) string {
 	value := absent
 	f.read(name, "a string", &value)
 	if _, given := f.values[name]; given && value == "" {
-		f.fail(step.BadInput("%s%s is empty: give a value, or leave the field out", f.prefix, name))
+		f.fail(outcome.BadInput("%s%s is empty: give a value, or leave the field out", f.prefix, name))
 	}
 	f.limit(name, value)
 	return value
@@ -227,7 +227,7 @@ func (f *fields) texts(name string) []string {
 	value := []string{}
 	f.read(name, "a list of strings", &value)
 	if len(value) > longestList {
-		f.fail(step.BadInput("%s%s must have at most %d entries, got %d", f.prefix, name, longestList, len(value)))
+		f.fail(outcome.BadInput("%s%s must have at most %d entries, got %d", f.prefix, name, longestList, len(value)))
 	}
 	for _, text := range value {
 		f.limit(name, text)
@@ -237,7 +237,7 @@ func (f *fields) texts(name string) []string {
 
 func (f *fields) limit(name, text string) {
 	if len(text) > longestText {
-		f.fail(step.BadInput("%s%s must have at most %d characters, got %d", f.prefix, name, longestText, len(text)))
+		f.fail(outcome.BadInput("%s%s must have at most %d characters, got %d", f.prefix, name, longestText, len(text)))
 	}
 }
 
@@ -245,7 +245,7 @@ func (f *fields) whole(name string, absent, lowest, highest int) int {
 	value := absent
 	f.read(name, "a whole number", &value)
 	if _, given := f.values[name]; given && (value < lowest || value > highest) {
-		f.fail(step.BadInput("%s%s must be from %d to %d, got %d", f.prefix, name, lowest, highest, value))
+		f.fail(outcome.BadInput("%s%s must be from %d to %d, got %d", f.prefix, name, lowest, highest, value))
 	}
 	return value
 }
@@ -254,7 +254,7 @@ func (f *fields) whole(name string, absent, lowest, highest int) int {
 func (f *fields) oneOf(name string, values ...string) string {
 	value := f.text(name, values[0])
 	if !slices.Contains(values, value) {
-		f.fail(step.BadInput("%s%s must be %s, got %q", f.prefix, name, strings.Join(values, " or "), value))
+		f.fail(outcome.BadInput("%s%s must be %s, got %q", f.prefix, name, strings.Join(values, " or "), value))
 	}
 	return value
 }
@@ -265,7 +265,7 @@ func (f *fields) read(name, kind string, into any) {
 		return
 	}
 	if got := kindOf(value); got == "null" || json.Unmarshal(value, into) != nil {
-		f.fail(step.BadInput("%s%s must be %s, got %s", f.prefix, name, kind, got))
+		f.fail(outcome.BadInput("%s%s must be %s, got %s", f.prefix, name, kind, got))
 	}
 }
 

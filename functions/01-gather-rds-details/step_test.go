@@ -13,11 +13,11 @@ import (
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
-var errHeld = step.Conflict("held")
+var errHeld = outcome.Conflict("held")
 
 const usual = `{"database":"orders-prod","vendor":"pushmetrics"}`
 
@@ -349,7 +349,7 @@ func TestHolderOfTheClaim(t *testing.T) {
 			fake := newFake()
 			fake.holder, fake.status = "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:other", row.status
 			_, err := run(t, fake, usual)
-			if got := step.Classify(err); got != row.want {
+			if got := outcome.Name(err); got != row.want {
 				t.Errorf("error = %v (%s), want %q", err, got, row.want)
 			}
 		})

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup"
-	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
@@ -59,12 +59,12 @@ func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) 
 		return types.FunctionConfiguration{}, fmt.Errorf("get function %s: %w", name, err)
 	}
 	if found.TagsError != nil {
-		return types.FunctionConfiguration{}, step.Failed("get tags of function %s: %s: %s",
+		return types.FunctionConfiguration{}, outcome.Failed("get tags of function %s: %s: %s",
 			name, aws.ToString(found.TagsError.ErrorCode), aws.ToString(found.TagsError.Message))
 	}
 	ours := found.Tags[owned.ManagedTag] == "true" && found.Tags[owned.VPCTag] == in.VPCID
 	if !ours || found.Configuration.VpcConfig == nil {
-		return types.FunctionConfiguration{}, step.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
+		return types.FunctionConfiguration{}, outcome.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
 			aws.ToString(found.Configuration.FunctionArn))
 	}
 	return *found.Configuration, s.upgraded(ctx, *found.Configuration, found.Tags[upgrade.Tag])
@@ -74,7 +74,7 @@ func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) 
 // with the code of every other invalid parameter.
 func (s resolvePrivateIP) create(ctx context.Context, in Input, group string) (types.FunctionConfiguration, error) {
 	name := resolverName(in.VPCID)
-	refused := step.Failed("create function %s: there is no subnet for it", name)
+	refused := outcome.Failed("create function %s: there is no subnet for it", name)
 	for _, subnets := range choices(in.ResolverSubnetIDs) {
 		slog.InfoContext(ctx, "create function", "functionName", name, "subnetIds", subnets)
 		made, err := s.functions.CreateFunction(ctx, s.request(in, group, subnets))
@@ -85,13 +85,13 @@ func (s resolvePrivateIP) create(ctx context.Context, in Input, group string) (t
 			}, nil
 		}
 		if _, exists := errors.AsType[*types.ResourceConflictException](err); exists {
-			return types.FunctionConfiguration{}, step.NotReady("create function %s: another exposure of the VPC is making it: %w", name, err)
+			return types.FunctionConfiguration{}, outcome.NotReady("create function %s: another exposure of the VPC is making it: %w", name, err)
 		}
 		if _, invalid := errors.AsType[*types.InvalidParameterValueException](err); !invalid {
 			return types.FunctionConfiguration{}, fmt.Errorf("create function %s: %w", name, err)
 		}
 		// A role that IAM has not made known everywhere yet is an invalid parameter, too.
-		refused = step.NotReady("create function %s in subnets %v: %w", name, subnets, err)
+		refused = outcome.NotReady("create function %s in subnets %v: %w", name, subnets, err)
 	}
 	return types.FunctionConfiguration{}, refused
 }
@@ -132,7 +132,7 @@ func choices(subnets []string) [][]string {
 func (s resolvePrivateIP) upgraded(ctx context.Context, function types.FunctionConfiguration, tagged string) error {
 	ready, err := upgrade.Resolver(ctx, s.functions, s.code, function, tagged)
 	if err == nil && !ready {
-		return step.NotReady("function %s takes its new code over", aws.ToString(function.FunctionArn))
+		return outcome.NotReady("function %s takes its new code over", aws.ToString(function.FunctionArn))
 	}
 	return err
 }
@@ -142,13 +142,13 @@ func usable(function types.FunctionConfiguration) error {
 	arn := aws.ToString(function.FunctionArn)
 	switch {
 	case function.State == types.StateFailed:
-		return step.Failed("function %s failed: %s; delete it and start again", arn, aws.ToString(function.StateReason))
+		return outcome.Failed("function %s failed: %s; delete it and start again", arn, aws.ToString(function.StateReason))
 	case function.State == types.StatePending:
-		return step.NotReady("function %s is being connected to its VPC", arn)
+		return outcome.NotReady("function %s is being connected to its VPC", arn)
 	case function.LastUpdateStatus == types.LastUpdateStatusFailed:
-		return step.Failed("update of function %s failed: %s; delete it and start again", arn, aws.ToString(function.LastUpdateStatusReason))
+		return outcome.Failed("update of function %s failed: %s; delete it and start again", arn, aws.ToString(function.LastUpdateStatusReason))
 	case function.LastUpdateStatus == types.LastUpdateStatusInProgress:
-		return step.NotReady("function %s is being updated", arn)
+		return outcome.NotReady("function %s is being updated", arn)
 	}
 	return nil
 }

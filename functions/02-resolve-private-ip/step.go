@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/securitygroup"
-	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
@@ -113,7 +113,7 @@ func addresses(ctx context.Context, resolver resolve.Resolver, in Input) ([]stri
 	slices.Sort(all)
 	all = slices.Compact(all)
 	if len(all) == 0 {
-		return nil, step.NotReady("resolve %s: no address: %s", in.Host, strings.Join(answer.Errors, "; "))
+		return nil, outcome.NotReady("resolve %s: no address: %s", in.Host, strings.Join(answer.Errors, "; "))
 	}
 	for _, address := range all {
 		if !within(address, in.VPCCIDRs) {
@@ -132,7 +132,7 @@ func refusal(in Input, address string) error {
 			advice = `this is the public address of a publicly accessible database: it has to be resolved in its VPC, with "resolver": "vpc"`
 		}
 	}
-	return step.Failed("resolve %s: %s is in none of the CIDRs of %s (%s); %s",
+	return outcome.Failed("resolve %s: %s is in none of the CIDRs of %s (%s); %s",
 		in.Host, address, in.VPCID, strings.Join(in.VPCCIDRs, " "), advice)
 }
 

@@ -14,11 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
-	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
@@ -136,7 +136,7 @@ func TestRun(t *testing.T) {
 				ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, Host: "orders.rds.amazonaws.com", Port: 5432,
 			}
 			if row.again {
-				if _, err := c.step().run(t.Context(), in); step.Classify(err) != "NotReady" {
+				if _, err := c.step().run(t.Context(), in); outcome.Name(err) != "NotReady" {
 					t.Fatalf("first run: %v", err)
 				}
 				c.function.State = types.StateActive
@@ -155,7 +155,7 @@ func TestRun(t *testing.T) {
 
 			out, err := c.step().run(t.Context(), in)
 
-			if got := step.Classify(err); got != row.err {
+			if got := outcome.Name(err); got != row.err {
 				t.Fatalf("error %q (%v), want %q", got, err, row.err)
 			}
 			if err == nil && !reflect.DeepEqual(out, want) {
@@ -290,7 +290,7 @@ func TestEverythingOfAResolverCarriesTheVPCsTags(t *testing.T) {
 	s := c.step()
 	s.tags = map[string]string{"cost-center": "42"}
 	in := Input{Resolver: "vpc", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, ResolverSubnetIDs: []string{"subnet-a"}, Port: 5432}
-	if _, err := s.run(t.Context(), in); step.Classify(err) != "NotReady" {
+	if _, err := s.run(t.Context(), in); outcome.Name(err) != "NotReady" {
 		t.Fatal(err)
 	}
 	for what, tags := range map[string]map[string]string{"function": c.functionTags, "group": owned.FromEC2(c.Groups[0].Tags)} {

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
-	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -150,10 +150,10 @@ func (s createTargetGroup) verify(ctx context.Context, in Input, group types.Tar
 		return fmt.Errorf("describe tags of target group %s: %w", arn, lagging(err))
 	}
 	if len(out.TagDescriptions) == 0 || !owned.Has(owned.FromELB(out.TagDescriptions[0].Tags), in.Exposure) {
-		return step.Conflict("target group %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
+		return outcome.Conflict("target group %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
 	}
 	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {
-		return step.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: tear the exposure down first",
+		return outcome.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: tear the exposure down first",
 			arn, group.Protocol, group.TargetType, aws.ToString(group.VpcId), in.VPCID)
 	}
 	return nil
@@ -169,9 +169,9 @@ func (s createTargetGroup) register(ctx context.Context, binding targets.Binding
 	case report.Registered:
 		return nil
 	case report.State == targets.Stopped:
-		return step.Failed("register %s: %s; start the database, and redrive this execution", binding.Host, report.Detail)
+		return outcome.Failed("register %s: %s; start the database, and redrive this execution", binding.Host, report.Detail)
 	}
-	return step.NotReady("register %s: %s", binding.Host, report.Detail)
+	return outcome.NotReady("register %s: %s", binding.Host, report.Detail)
 }
 
 func (s createTargetGroup) correct(ctx context.Context, in Input, group types.TargetGroup) error {
@@ -262,7 +262,7 @@ func (s createTargetGroup) setAttributes(ctx context.Context, in Input, arn stri
 // lagging names what ELB says of a group that it has just made: asking again settles it.
 func lagging(err error) error {
 	if _, missing := errors.AsType[*types.TargetGroupNotFoundException](err); missing {
-		return step.NotReady("ELB does not agree with itself yet: %w", err)
+		return outcome.NotReady("ELB does not agree with itself yet: %w", err)
 	}
 	return err
 }

@@ -15,8 +15,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
-	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -64,7 +64,7 @@ func TestRun(t *testing.T) {
 			want: []string{"ModifyTargetGroup port 1 every 10", "ModifyTargetGroupAttributes target_health_state.unhealthy.connection_termination.enabled=false", "Record"},
 		},
 		"a lost claim ends the step before anything is registered": {
-			drift: func(c *cloud) { c.recordError = step.Conflict("claim lost") }, want: everything[:3], err: "Conflict",
+			drift: func(c *cloud) { c.recordError = outcome.Conflict("claim lost") }, want: everything[:3], err: "Conflict",
 		},
 		"a group of someone else is a conflict": {
 			again: true, drift: func(c *cloud) { c.tags = nil }, err: "Conflict",
@@ -105,7 +105,7 @@ func TestRun(t *testing.T) {
 			drift: func(c *cloud) { c.syncError = &types.TargetGroupNotFoundException{} }, want: everything[:3], err: "NotReady",
 		},
 		"a resolver that is not ready is waited for": {
-			drift: func(c *cloud) { c.syncError = fmt.Errorf("resolve: %w", step.NotReady("pending")) }, want: everything[:3], err: "NotReady",
+			drift: func(c *cloud) { c.syncError = fmt.Errorf("resolve: %w", outcome.NotReady("pending")) }, want: everything[:3], err: "NotReady",
 		},
 		"what the sync cannot do is told": {
 			drift: func(c *cloud) { c.syncError = errors.New("two addresses") }, want: everything[:3], err: "Failed",
@@ -129,7 +129,7 @@ func TestRun(t *testing.T) {
 
 			out, err := c.step().run(t.Context(), in)
 
-			if got := step.Classify(err); got != row.err {
+			if got := outcome.Name(err); got != row.err {
 				t.Fatalf("error %q (%v), want %q", got, err, row.err)
 			}
 			if want := (Output{groupARN}); err == nil && out != want {

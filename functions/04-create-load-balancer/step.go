@@ -14,9 +14,9 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 // Input is what the state machine passes.
@@ -168,15 +168,15 @@ func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types
 		return fmt.Errorf("describe tags of load balancer %s: %w", arn, lagging(err))
 	}
 	if len(out.TagDescriptions) == 0 || !owned.Has(owned.FromELB(out.TagDescriptions[0].Tags), in.Exposure) {
-		return step.Conflict("load balancer %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
+		return outcome.Conflict("load balancer %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
 	}
 	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
 		aws.ToString(balancer.VpcId) != in.VPCID {
-		return step.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: tear the exposure down first",
+		return outcome.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: tear the exposure down first",
 			arn, balancer.Scheme, balancer.Type, aws.ToString(balancer.VpcId), in.VPCID)
 	}
 	if balancer.State != nil && balancer.State.Code == types.LoadBalancerStateEnumFailed {
-		return step.Failed("load balancer %s failed: %s; delete it and run this again", arn, aws.ToString(balancer.State.Reason))
+		return outcome.Failed("load balancer %s failed: %s; delete it and run this again", arn, aws.ToString(balancer.State.Reason))
 	}
 	return nil
 }
@@ -336,7 +336,7 @@ func lagging(err error) error {
 	_, group := errors.AsType[*types.TargetGroupNotFoundException](err)
 	_, duplicate := errors.AsType[*types.DuplicateListenerException](err)
 	if balancer || group || duplicate {
-		return step.NotReady("ELB does not agree with itself yet: %w", err)
+		return outcome.NotReady("ELB does not agree with itself yet: %w", err)
 	}
 	return err
 }

@@ -14,9 +14,9 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 const (
@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 		"the first run makes everything": {want: everything},
 		"a second run changes nothing":   {again: true},
 		"a lost claim ends the step": {
-			drift: func(c *cloud) { c.recordError = step.Conflict("claim lost") }, want: everything, err: "Conflict",
+			drift: func(c *cloud) { c.recordError = outcome.Conflict("claim lost") }, want: everything, err: "Conflict",
 		},
 		"a load balancer of someone else is a conflict": {
 			again: true, drift: func(c *cloud) { c.tags = nil }, err: "Conflict",
@@ -120,7 +120,7 @@ func TestRun(t *testing.T) {
 
 			out, err := c.step().run(t.Context(), in)
 
-			if got := step.Classify(err); got != row.err {
+			if got := outcome.Name(err); got != row.err {
 				t.Fatalf("error %q (%v), want %q", got, err, row.err)
 			}
 			if want := (Output{balancerARN, *c.listenerARN(), "sg-1"}); err == nil && out != want {

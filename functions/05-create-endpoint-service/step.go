@@ -15,9 +15,9 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 // Input is what the state machine passes.
@@ -79,7 +79,7 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 		return Output{}, err
 	}
 	if !is(service, types.ServiceStateAvailable) {
-		return Output{}, step.NotReady("endpoint service %s is %s", aws.ToString(service.ServiceId), service.ServiceState)
+		return Output{}, outcome.NotReady("endpoint service %s is %s", aws.ToString(service.ServiceId), service.ServiceState)
 	}
 	if err := s.correct(ctx, in, service, balancer); err != nil {
 		return Output{}, err
@@ -98,22 +98,22 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 func (s createEndpointService) activeBalancer(ctx context.Context, arn string) (elbtypes.LoadBalancer, error) {
 	out, err := s.balancers.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
 	if _, unknown := errors.AsType[*elbtypes.LoadBalancerNotFoundException](err); unknown {
-		return elbtypes.LoadBalancer{}, step.NotReady("load balancer %s does not show yet: %w", arn, err)
+		return elbtypes.LoadBalancer{}, outcome.NotReady("load balancer %s does not show yet: %w", arn, err)
 	}
 	if err != nil {
 		return elbtypes.LoadBalancer{}, fmt.Errorf("describe load balancer %s: %w", arn, err)
 	}
 	if len(out.LoadBalancers) == 0 || out.LoadBalancers[0].State == nil {
-		return elbtypes.LoadBalancer{}, step.NotReady("load balancer %s does not show yet", arn)
+		return elbtypes.LoadBalancer{}, outcome.NotReady("load balancer %s does not show yet", arn)
 	}
 	balancer := out.LoadBalancers[0]
 	switch balancer.State.Code {
 	case elbtypes.LoadBalancerStateEnumActive, elbtypes.LoadBalancerStateEnumActiveImpaired:
 		return balancer, nil
 	case elbtypes.LoadBalancerStateEnumFailed:
-		return balancer, step.Failed("load balancer %s failed: %s; delete it and start again", arn, aws.ToString(balancer.State.Reason))
+		return balancer, outcome.Failed("load balancer %s failed: %s; delete it and start again", arn, aws.ToString(balancer.State.Reason))
 	}
-	return balancer, step.NotReady("load balancer %s is %s", arn, balancer.State.Code)
+	return balancer, outcome.NotReady("load balancer %s is %s", arn, balancer.State.Code)
 }
 
 // service finds or creates the exposure's endpoint service, and says of which generation the exposure is by then.
@@ -143,7 +143,7 @@ func (s createEndpointService) service(ctx context.Context, in Input) (types.Ser
 		if _, err := s.raise(ctx, in, exposure); err != nil {
 			return types.ServiceConfiguration{}, 0, err
 		}
-		return types.ServiceConfiguration{}, 0, step.NotReady("endpoint service %s is gone: the next attempt makes another", aws.ToString(made.ServiceId))
+		return types.ServiceConfiguration{}, 0, outcome.NotReady("endpoint service %s is gone: the next attempt makes another", aws.ToString(made.ServiceId))
 	}
 	return made, exposure.Generation, nil
 }
@@ -169,7 +169,7 @@ func (s createEndpointService) find(ctx context.Context, in Input, recorded stri
 		}
 		if is(service, types.ServiceStateDeleting) && slices.Contains(service.NetworkLoadBalancerArns, in.LoadBalancerARN) {
 			// A load balancer serves one endpoint service at a time.
-			return nil, step.NotReady("endpoint service %s still holds the load balancer while it is deleted", aws.ToString(service.ServiceId))
+			return nil, outcome.NotReady("endpoint service %s still holds the load balancer while it is deleted", aws.ToString(service.ServiceId))
 		}
 	}
 	return nil, nil
@@ -191,10 +191,10 @@ func (s createEndpointService) describe(ctx context.Context, in *ec2.DescribeVpc
 func verify(in Input, service types.ServiceConfiguration) error {
 	id := aws.ToString(service.ServiceId)
 	if !owned.Has(owned.FromEC2(service.Tags), in.Exposure) {
-		return step.Conflict("endpoint service %s carries the tag of exposure %s but not %s: it is not ours", id, in.Exposure, owned.ManagedTag)
+		return outcome.Conflict("endpoint service %s carries the tag of exposure %s but not %s: it is not ours", id, in.Exposure, owned.ManagedTag)
 	}
 	if !slices.Equal(service.NetworkLoadBalancerArns, []string{in.LoadBalancerARN}) {
-		return step.Conflict("endpoint service %s is in front of %s and should be of %s: tear the exposure down first",
+		return outcome.Conflict("endpoint service %s is in front of %s and should be of %s: tear the exposure down first",
 			id, strings.Join(service.NetworkLoadBalancerArns, " "), in.LoadBalancerARN)
 	}
 	return nil
@@ -242,7 +242,7 @@ func (s createEndpointService) correct(ctx context.Context, in Input, service ty
 	if _, err := s.services.ModifyVpcEndpointServiceConfiguration(ctx, &change); err != nil {
 		return fmt.Errorf("modify endpoint service %s: %w", id, lagging(err))
 	}
-	return step.NotReady("endpoint service %s takes the load balancer's AZs and the changed settings over", id)
+	return outcome.NotReady("endpoint service %s takes the load balancer's AZs and the changed settings over", id)
 }
 
 func difference(in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) (change ec2.ModifyVpcEndpointServiceConfigurationInput, differs bool) {
@@ -293,7 +293,7 @@ func is(service types.ServiceConfiguration, state types.ServiceState) bool {
 // lagging names what EC2 says of a service that it has just made: asking again settles it.
 func lagging(err error) error {
 	if missing(err) {
-		return step.NotReady("EC2 does not agree with itself yet: %w", err)
+		return outcome.NotReady("EC2 does not agree with itself yet: %w", err)
 	}
 	return err
 }

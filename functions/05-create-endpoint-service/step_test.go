@@ -15,9 +15,9 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 const (
@@ -140,7 +140,7 @@ func TestRun(t *testing.T) {
 
 			out, err := c.step().run(t.Context(), in)
 
-			if got := step.Classify(err); got != row.err {
+			if got := outcome.Name(err); got != row.err {
 				t.Fatalf("error %q (%v), want %q", got, err, row.err)
 			}
 			id := fmt.Sprintf("vpce-svc-%d", c.made)

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 const (
@@ -89,9 +89,9 @@ func TestRun(t *testing.T) {
 }
 
 func TestLostClaim(t *testing.T) {
-	registry := &fakeRegistry{err: step.Conflict("lost")}
+	registry := &fakeRegistry{err: outcome.Conflict("lost")}
 	_, err := allower{&fakeService{}, registry}.run(t.Context(), Input{Principals: []string{vendor}})
-	if step.Classify(err) != "Conflict" {
+	if outcome.Name(err) != "Conflict" {
 		t.Errorf("error = %v", err)
 	}
 }

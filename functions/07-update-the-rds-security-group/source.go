@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // source is who is let in: a block of addresses, or what carries a security group.
@@ -79,7 +79,7 @@ func (u updater) nodeAddresses(ctx context.Context, in Input) ([]string, error) 
 		}
 	}
 	if len(cidrs) < len(in.SubnetIDs) {
-		return nil, step.NotReady("describe network interfaces of %s: %d of %d nodes have an address yet", name, len(cidrs), len(in.SubnetIDs))
+		return nil, outcome.NotReady("describe network interfaces of %s: %d of %d nodes have an address yet", name, len(cidrs), len(in.SubnetIDs))
 	}
 	return cidrs, nil
 }

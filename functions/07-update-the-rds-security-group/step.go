@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 // Input is the database's security groups, and who must reach it.
@@ -169,7 +169,7 @@ func (u updater) authorize(ctx context.Context, in Input, groupID string, missin
 			owned.RuleTags(in.Exposure, u.tags)),
 	})
 	if hasCode(err, "InvalidPermission.Duplicate") {
-		return nil, step.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", groupID)
+		return nil, outcome.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", groupID)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, u.untagged(groupID, err))
@@ -218,7 +218,7 @@ func (u updater) untagged(groupID string, err error) error {
 	if !u.tagged || !hasCode(err, "UnauthorizedOperation") {
 		return err
 	}
-	return step.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: this deployment lets rdslink change only security groups that carry it; if it does, see service control policies and permissions boundaries: %v",
+	return outcome.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: this deployment lets rdslink change only security groups that carry it; if it does, see service control policies and permissions boundaries: %v",
 		owned.IngressTag, owned.IngressAllowed, groupID, owned.IngressTag, owned.IngressAllowed, err)
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 const (
@@ -229,7 +229,7 @@ func TestRun(t *testing.T) {
 				in.ResolverSecurityGroupID = ""
 			}
 			out, err := updater{rules: fake, network: fake, registry: registry}.run(t.Context(), in)
-			if got := step.Classify(err); got != row.want {
+			if got := outcome.Name(err); got != row.want {
 				t.Fatalf("error = %v (%s), want %q", err, got, row.want)
 			}
 			if !slices.Equal(fake.mutations, row.mutations) {
@@ -272,7 +272,7 @@ func TestARefusalSaysWhichTagToPutWhereTheDeploymentAsksForIt(t *testing.T) {
 				fake := &fakeEC2{rules: rules, refused: true}
 				_, err := updater{rules: fake, network: fake, registry: &fakeRegistry{}, tagged: tagged}.run(t.Context(), Input{Exposure: exposure, SecurityGroupIDs: []string{"sg-db"},
 					SubnetIDs: []string{"subnet-1", "subnet-2"}, Port: 5432, ResolverSecurityGroupID: "sg-resolver"})
-				if step.Classify(err) != "Failed" || strings.Contains(err.Error(), remedy) != tagged || !strings.Contains(err.Error(), "UnauthorizedOperation") {
+				if outcome.Name(err) != "Failed" || strings.Contains(err.Error(), remedy) != tagged || !strings.Contains(err.Error(), "UnauthorizedOperation") {
 					t.Errorf("error = %v", err)
 				}
 			})

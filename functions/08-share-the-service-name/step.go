@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 // Input is what the consumer needs to know.
@@ -62,7 +62,7 @@ func (s sharer) run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	if exposure.Claim != in.Execution {
-		return Output{}, step.Conflict("share the service name of exposure %s: execution %s works on it now", in.Exposure, exposure.Claim)
+		return Output{}, outcome.Conflict("share the service name of exposure %s: execution %s works on it now", in.Exposure, exposure.Claim)
 	}
 	if err := s.subscribe(ctx, in.Exposure, in.Notify); err != nil {
 		return Output{}, err

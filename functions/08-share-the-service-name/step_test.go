@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 			topic, kept := &fakeTopic{}, &fakeRegistry{registry.Exposure{Claim: row.holder}}
 			s := sharer{topic: topic, subscriptions: &fakeSubscriptions{}, topicARN: "arn:topic", registry: kept}
 			first, err := s.run(t.Context(), input)
-			if got := step.Classify(err); got != row.want {
+			if got := outcome.Name(err); got != row.want {
 				t.Fatalf("error = %v (%s), want %q", err, got, row.want)
 			}
 			if err != nil {

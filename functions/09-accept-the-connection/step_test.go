@@ -10,8 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 func TestRun(t *testing.T) {
@@ -30,7 +30,7 @@ func TestRun(t *testing.T) {
 		"a second run stores its own token":       {token: "second", retry: 1, want: []string{fmt.Sprintf(store, "second", 0, 1), look}},
 		"so does a redriven one":                  {token: "third", redrive: 1, want: []string{fmt.Sprintf(store, "third", 1, 0), look}},
 		"an attempt that was overtaken looks at nothing": {
-			token: "late", fault: func(w *world) { w.storeError = step.Conflict("overtaken") },
+			token: "late", fault: func(w *world) { w.storeError = outcome.Conflict("overtaken") },
 			want: []string{fmt.Sprintf(store, "late", 0, 0)}, err: "Conflict",
 		},
 		"a look that cannot be started is an error": {
@@ -51,7 +51,7 @@ func TestRun(t *testing.T) {
 				Token: row.token, RedriveCount: row.redrive, RetryCount: row.retry,
 			})
 
-			if got := step.Classify(err); got != row.err {
+			if got := outcome.Name(err); got != row.err {
 				t.Fatalf("error %q (%v), want %q", got, err, row.err)
 			}
 			if !slices.Equal(w.mutations, row.want) {

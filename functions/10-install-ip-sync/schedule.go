@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 type scheduleAPI interface {
@@ -69,7 +69,7 @@ func (s installIPSync) createSchedule(ctx context.Context, exposure, binding str
 	// A GetSchedule that lags, or a create whose reply was lost: it is found when
 	// asked again.
 	if _, exists := errors.AsType[*types.ConflictException](err); exists {
-		return step.NotReady("create schedule %s: %w", exposure, err)
+		return outcome.NotReady("create schedule %s: %w", exposure, err)
 	}
 	if err != nil {
 		return fmt.Errorf("create schedule %s: %w", exposure, err)

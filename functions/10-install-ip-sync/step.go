@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/connection"
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -105,9 +105,9 @@ func (s installIPSync) proveTarget(ctx context.Context, b targets.Binding) error
 	case err != nil:
 		return fmt.Errorf("prove target of exposure %s: %w", b.Exposure, err)
 	case report.State == targets.Stopped:
-		return step.Failed("prove target of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
+		return outcome.Failed("prove target of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
 	case report.State != targets.Settled:
-		return step.NotReady("prove target of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
+		return outcome.NotReady("prove target of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
 	}
 	return nil
 }
@@ -120,13 +120,13 @@ func (s installIPSync) proveConnection(ctx context.Context, in Input) error {
 	i := slices.IndexFunc(connections, func(c connection.Connection) bool { return c.VPCEndpointID == in.VPCEndpointID })
 	switch {
 	case i < 0:
-		return step.Failed("prove connection %s: endpoint service %s does not list it: start again with the same input, to wait for another",
+		return outcome.Failed("prove connection %s: endpoint service %s does not list it: start again with the same input, to wait for another",
 			in.VPCEndpointID, in.ServiceID)
 	case connections[i].State == connection.Available:
 		return nil
 	case connections[i].Live():
-		return step.NotReady("prove connection %s: it is %s", in.VPCEndpointID, connections[i].State)
+		return outcome.NotReady("prove connection %s: it is %s", in.VPCEndpointID, connections[i].State)
 	}
-	return step.Failed("prove connection %s: it is %s: start again with the same input, to wait for another",
+	return outcome.Failed("prove connection %s: it is %s: start again with the same input, to wait for another",
 		in.VPCEndpointID, connections[i].State)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -148,7 +148,7 @@ func TestRun(t *testing.T) {
 		"retries of a stale tick": {given: proven(installed(func(c *cloud) { c.schedule.Target.RetryPolicy.MaximumRetryAttempts = aws.Int32(185) })), want: []string{updated}},
 		"an end":                  {given: proven(installed(func(c *cloud) { c.schedule.EndDate = aws.Time(time.Now()) })), want: []string{updated}},
 		"found after all":         {given: proven(func(c *cloud) { c.createErr = &types.ConflictException{} }), class: "NotReady", says: "create schedule"},
-		"the claim is lost":       {given: proven(func(c *cloud) { c.recordErr = step.Conflict("lost") }), want: []string{created}, class: "Conflict"},
+		"the claim is lost":       {given: proven(func(c *cloud) { c.recordErr = outcome.Conflict("lost") }), want: []string{created}, class: "Conflict"},
 		"the sync fails":          {given: proven(func(c *cloud) { c.syncErr = errors.New("no answer") }), want: []string{created}, class: "Failed", says: "no answer"},
 		"target not healthy":      {given: proven(func(c *cloud) { c.report = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is initial"} }), want: []string{created}, class: "NotReady", says: "initial"},
 		"database moving":         {given: proven(func(c *cloud) { c.report.State = targets.Moving }), want: []string{created}, class: "NotReady", says: "moving"},
@@ -159,7 +159,7 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := test.given.step().run(t.Context(), decoded())
-			if got := step.Classify(err); got != test.class || err != nil && !strings.Contains(err.Error(), test.says) {
+			if got := outcome.Name(err); got != test.class || err != nil && !strings.Contains(err.Error(), test.says) {
 				t.Errorf("error %v is %q, want %q naming %q", err, got, test.class, test.says)
 			}
 			if !slices.Equal(test.given.mutations, test.want) {

@@ -14,11 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 )
-
-// connectionRejected is the error name that the state machine's operators know.
-const connectionRejected = "ConnectionRejected"
 
 // result is what the waiting step results in.
 type result struct {
@@ -88,7 +86,7 @@ func (d decider) fail(ctx context.Context, exposure registry.Exposure, c connect
 	slog.InfoContext(ctx, "send task failure", "exposure", exposure.ID, "vpcEndpointId", c.VPCEndpointID)
 	_, err := d.tasks.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{
 		TaskToken: &exposure.Token.Value,
-		Error:     aws.String(connectionRejected),
+		Error:     aws.String(outcome.NameConnectionRejected),
 		Cause:     aws.String(cause(exposure, c)),
 	})
 	if err != nil && !closed(err) {

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/rdslink/rdslink/internal/connection"
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Whatever comes on the bus, nobody is let in but on the word accept, about this exposure, for an account that it was made for.
@@ -36,7 +36,7 @@ func FuzzEvent(f *testing.F) {
 			w.exposure.Acceptance.Mode, w.exposure.Acceptance.MaxConnections = connection.ExpectedAccount, 1
 		}
 		err := w.decider().handle(t.Context(), events.EventBridgeEvent{ID: id, Source: connection.Source, DetailType: kind, Detail: json.RawMessage(detail)})
-		if got := step.Classify(err); err != nil && got != "Failed" {
+		if got := outcome.Name(err); err != nil && got != "Failed" {
 			t.Errorf("error %v is %s", err, got)
 		}
 		var asked connection.Decision

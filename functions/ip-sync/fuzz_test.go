@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -36,12 +36,12 @@ func FuzzInput(f *testing.F) {
 			return // Lambda's runtime refuses it
 		}
 		err := s.handle(t.Context(), in)
-		if got := step.Classify(err); err != nil && got != "BadInput" && got != "Failed" {
+		if got := outcome.Name(err); err != nil && got != "BadInput" && got != "Failed" {
 			t.Errorf("error %v is %s", err, got)
 		}
 		ofRDS, ofSchedule := in.Source == "aws.rds", in.TargetGroupARN != ""
 		junk := ofRDS && in.Detail.SourceARN == "" || !ofRDS && !ofSchedule && in.Exposure == ""
-		if junk != (step.Classify(err) == "BadInput") {
+		if junk != (outcome.Name(err) == "BadInput") {
 			t.Errorf("%s: error %v", payload, err)
 		}
 		for _, name := range ran.names {

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -52,7 +52,7 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	case in.Exposure != "":
 		return s.recorded(ctx, in.Exposure)
 	}
-	return step.BadInput("neither a binding nor an exposure nor an RDS event")
+	return outcome.BadInput("neither a binding nor an exposure nor an RDS event")
 }
 
 // event follows every exposure of the database that RDS speaks of, and of the
@@ -60,7 +60,7 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 // databases of an account have none.
 func (s ipSync) event(ctx context.Context, in input) error {
 	if in.Detail.SourceARN == "" {
-		return step.BadInput("RDS event %q names no source", in.Detail.EventID)
+		return outcome.BadInput("RDS event %q names no source", in.Detail.EventID)
 	}
 	found, err := s.exposuresOf(ctx, in.Detail.SourceARN)
 	if err != nil {
@@ -118,7 +118,7 @@ func (s ipSync) run(ctx context.Context, f syncFunc, b targets.Binding) error {
 	report, err := f(ctx, b)
 	s.measure(b.Exposure, report)
 	switch {
-	case step.Classify(err) == "Throttled":
+	case outcome.Name(err) == outcome.NameThrottled:
 		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "error", err.Error())
 		return nil
 	case err != nil:

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -84,7 +84,7 @@ func TestHandle(t *testing.T) {
 		"something else":             {in: `{"hello":"world"}`, class: "BadInput"},
 		"failing for two minutes":    {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"), want: []string{"sync a"}, age: "120", class: "Failed"},
 		"failing without a registry": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
-		"throttled skips the tick":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-time.Minute)}, err: step.Throttled("describe"), want: []string{"sync a"}, age: "60"},
+		"throttled skips the tick":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-time.Minute)}, err: outcome.Throttled("describe"), want: []string{"sync a"}, age: "60"},
 		"someone else is at it":      {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy}, want: []string{"sync a"}},
 		"stopped is no failure":      {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Stopped}, want: []string{"sync a"}, age: "0"},
 		"settling has an age":        {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, FailingSince: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
@@ -104,7 +104,7 @@ func TestHandle(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := s.handle(t.Context(), in)
-			if got := step.Classify(err); got != test.class {
+			if got := outcome.Name(err); got != test.class {
 				t.Errorf("error %v is %q, want %q", err, got, test.class)
 			}
 			if slices.Sort(ran.names); !slices.Equal(ran.names, test.want) {

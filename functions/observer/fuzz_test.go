@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 // Whatever invokes the observer, it looks or it reports that it does not understand; what it says comes from what it sees.
@@ -35,7 +35,7 @@ func FuzzInput(f *testing.F) {
 			return // Lambda's runtime refuses it
 		}
 		err := w.observer().handle(t.Context(), in)
-		if got := step.Classify(err); err != nil && got != "Failed" {
+		if got := outcome.Name(err); err != nil && got != "Failed" {
 			t.Errorf("error %v is %s", err, got)
 		}
 		if err != nil && len(w.mutations) > 0 {

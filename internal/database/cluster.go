@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // findCluster describes an Aurora or a Multi-AZ DB cluster, which RDS's API treats alike.
@@ -91,20 +91,20 @@ func clusterIdentifiers(ctx context.Context, api API) ([]string, error) {
 func exposableCluster(cluster types.DBCluster, id string) error {
 	status := aws.ToString(cluster.Status)
 	if why := unsupportedCluster(cluster); why != "" {
-		return step.BadInput("database %s is %s: %s", id, why, supported)
+		return outcome.BadInput("database %s is %s: %s", id, why, supported)
 	}
 	if remedy, refused := refusedStatus[status]; refused {
-		return step.BadInput("database %s is %s: %s", id, status, remedy)
+		return outcome.BadInput("database %s is %s: %s", id, status, remedy)
 	}
 	if len(cluster.DBClusterMembers) == 0 {
-		return step.BadInput("database %s is a cluster without an instance: add one, then start again", id)
+		return outcome.BadInput("database %s is a cluster without an instance: add one, then start again", id)
 	}
 	if !slices.ContainsFunc(cluster.DBClusterMembers, func(m types.DBClusterMember) bool { return aws.ToBool(m.IsClusterWriter) }) {
-		return step.BadInput("database %s is a cluster in which no instance takes writes: it is failing over, then start again; or it is the secondary of "+
+		return outcome.BadInput("database %s is a cluster in which no instance takes writes: it is failing over, then start again; or it is the secondary of "+
 			"a global database, then expose the primary, in its region", id)
 	}
 	if cluster.Endpoint == nil {
-		return step.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
+		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
 	}
 	return checkGroups(id, activeGroups(cluster.VpcSecurityGroups))
 }
@@ -142,7 +142,7 @@ func checkPrimary(ctx context.Context, api API, cluster types.DBCluster, id stri
 	for _, global := range out.GlobalClusters {
 		for _, member := range global.GlobalClusterMembers {
 			if aws.ToBool(member.IsWriter) && aws.ToString(member.DBClusterArn) != aws.ToString(cluster.DBClusterArn) {
-				return step.BadInput("database %s is a secondary cluster of global database %s and takes no writes: expose %s, in its region",
+				return outcome.BadInput("database %s is a secondary cluster of global database %s and takes no writes: expose %s, in its region",
 					id, name, aws.ToString(member.DBClusterArn))
 			}
 		}
@@ -158,7 +158,7 @@ func subnetGroup(ctx context.Context, api API, cluster types.DBCluster) (types.D
 		return types.DBSubnetGroup{}, fmt.Errorf("describe DB subnet group %s of cluster %s: %w", name, id, err)
 	}
 	if len(out.DBSubnetGroups) != 1 || out.DBSubnetGroups[0].VpcId == nil {
-		return types.DBSubnetGroup{}, step.BadInput("database %s is in no VPC, so PrivateLink cannot reach it", id)
+		return types.DBSubnetGroup{}, outcome.BadInput("database %s is in no VPC, so PrivateLink cannot reach it", id)
 	}
 	return out.DBSubnetGroups[0], nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rdslink/rdslink/internal/nearest"
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // The kinds of databases.
@@ -75,7 +75,7 @@ func Find(ctx context.Context, api API, home Home, name, endpoint string) (Datab
 		return Database{}, err
 	}
 	if endpoint != Writer {
-		return Database{}, step.BadInput("endpoint %q of database %s cannot be exposed: %s", endpoint, name, supported)
+		return Database{}, outcome.BadInput("endpoint %q of database %s cannot be exposed: %s", endpoint, name, supported)
 	}
 	for _, kind := range []struct {
 		resource string
@@ -98,22 +98,22 @@ func refer(name string, home Home) (reference, error) {
 	}
 	parsed, err := arn.Parse(name)
 	if err != nil || parsed.Service != "rds" {
-		return reference{}, step.BadInput("database %q is not the ARN of an RDS database", name)
+		return reference{}, outcome.BadInput("database %q is not the ARN of an RDS database", name)
 	}
 	resource, identifier, _ := strings.Cut(parsed.Resource, ":")
 	switch {
 	case resource == "global-cluster":
-		return reference{}, step.BadInput("database %s is a global cluster: give the cluster of this region that takes its writes", name)
+		return reference{}, outcome.BadInput("database %s is a global cluster: give the cluster of this region that takes its writes", name)
 	case resource != "db" && resource != "cluster" && resource != "db-proxy":
-		return reference{}, step.BadInput("database %s is a %s: %s", name, resource, supported)
+		return reference{}, outcome.BadInput("database %s is a %s: %s", name, resource, supported)
 	case parsed.Region != home.Region:
-		return reference{}, step.BadInput("database %s is in region %s, and rdslink runs in %s: start the execution of the rdslink in %s",
+		return reference{}, outcome.BadInput("database %s is in region %s, and rdslink runs in %s: start the execution of the rdslink in %s",
 			name, parsed.Region, home.Region, parsed.Region)
 	case parsed.Partition != home.Partition:
-		return reference{}, step.BadInput("database %s is in partition %s, and rdslink runs in %s: start the execution in the partition of the database",
+		return reference{}, outcome.BadInput("database %s is in partition %s, and rdslink runs in %s: start the execution in the partition of the database",
 			name, parsed.Partition, home.Partition)
 	case parsed.AccountID != home.Account:
-		return reference{}, step.BadInput("database %s belongs to account %s, and rdslink runs in %s: start the execution in the account of the database",
+		return reference{}, outcome.BadInput("database %s belongs to account %s, and rdslink runs in %s: start the execution in the account of the database",
 			name, parsed.AccountID, home.Account)
 	}
 	return reference{resource, strings.ToLower(identifier)}, nil
@@ -128,12 +128,12 @@ func unknown(ctx context.Context, api API, identifier string) error {
 	near := nearest.To(identifier, all)
 	switch {
 	case len(near) > 0:
-		return step.BadInput("database %q does not exist in this account and region; did you mean %s?", identifier, strings.Join(near, " or "))
+		return outcome.BadInput("database %q does not exist in this account and region; did you mean %s?", identifier, strings.Join(near, " or "))
 	case len(all) > 0:
-		return step.BadInput("database %q does not exist in this account and region, where %d others do, %s among them; %s",
+		return outcome.BadInput("database %q does not exist in this account and region, where %d others do, %s among them; %s",
 			identifier, len(all), all[0], supported)
 	default:
-		return step.BadInput("database %q does not exist: this account has no database in this region; %s", identifier, supported)
+		return outcome.BadInput("database %q does not exist: this account has no database in this region; %s", identifier, supported)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 var home = Home{Partition: "aws", Region: "eu-central-1", Account: "111122223333"}
@@ -90,7 +90,7 @@ func TestUnknownDatabase(t *testing.T) {
 		"arn:aws:rds:eu-west-1:111122223333:cluster:ledger":    "is in region eu-west-1",
 		"arn:aws:rds:eu-central-1:999999999999:cluster:ledger": "belongs to account 999999999999",
 	} {
-		if _, err := Find(t.Context(), account(), home, given, Writer); step.Classify(err) != "BadInput" || !strings.Contains(err.Error(), want) {
+		if _, err := Find(t.Context(), account(), home, given, Writer); outcome.Name(err) != "BadInput" || !strings.Contains(err.Error(), want) {
 			t.Errorf("Find(%s) = %v, want BadInput with %q", given, err, want)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // findInstance describes a DB instance. A member of a cluster means its cluster: which member takes writes changes with
@@ -24,7 +24,7 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, bo
 		return Database{}, found, err
 	}
 	if why := unsupportedInstance(instance); why != "" {
-		return Database{}, true, step.BadInput("database %s is %s: %s", identifier, why, supported)
+		return Database{}, true, outcome.BadInput("database %s is %s: %s", identifier, why, supported)
 	}
 	if cluster := aws.ToString(instance.DBClusterIdentifier); cluster != "" {
 		slog.InfoContext(ctx, "database is a member of a cluster", "database", identifier, "cluster", cluster)
@@ -98,20 +98,20 @@ func listInstances(ctx context.Context, api TopologyAPI, in *rds.DescribeDBInsta
 func exposableInstance(instance types.DBInstance, id string) error {
 	status := aws.ToString(instance.DBInstanceStatus)
 	if remedy, refused := refusedStatus[status]; refused {
-		return step.BadInput("database %s is %s: %s", id, status, remedy)
+		return outcome.BadInput("database %s is %s: %s", id, status, remedy)
 	}
 	if instance.Endpoint == nil || instance.Endpoint.Address == nil {
-		return step.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
+		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
 	}
 	if instance.DBSubnetGroup == nil || instance.DBSubnetGroup.VpcId == nil {
-		return step.BadInput("database %s is in no VPC, so PrivateLink cannot reach it", id)
+		return outcome.BadInput("database %s is in no VPC, so PrivateLink cannot reach it", id)
 	}
 	return checkGroups(id, activeGroups(instance.VpcSecurityGroups))
 }
 
 func checkGroups(id string, active []string) error {
 	if len(active) == 0 {
-		return step.BadInput("database %s has no active security group: attach one, or wait until the change to its groups is done", id)
+		return outcome.BadInput("database %s has no active security group: attach one, or wait until the change to its groups is done", id)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // families are what a proxy can stand in front of. DescribeDBProxies tells no port: a proxy listens on the default one of its
@@ -103,13 +103,13 @@ var refusedProxyStatus = map[types.DBProxyStatus]string{
 // exposableProxy reports, as an error, why the proxy cannot be exposed as it is.
 func exposableProxy(proxy types.DBProxy, name string) error {
 	if _, known := families[aws.ToString(proxy.EngineFamily)]; !known {
-		return step.BadInput("database %s is a proxy for %s: %s", name, aws.ToString(proxy.EngineFamily), supported)
+		return outcome.BadInput("database %s is a proxy for %s: %s", name, aws.ToString(proxy.EngineFamily), supported)
 	}
 	if remedy, refused := refusedProxyStatus[proxy.Status]; refused {
-		return step.BadInput("database %s is %s: %s", name, proxy.Status, remedy)
+		return outcome.BadInput("database %s is %s: %s", name, proxy.Status, remedy)
 	}
 	if proxy.Endpoint == nil {
-		return step.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", name, proxy.Status)
+		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", name, proxy.Status)
 	}
 	return checkGroups(name, proxy.VpcSecurityGroupIds)
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Topology is what RDS says now of a database that is exposed already.
@@ -52,7 +52,7 @@ func Observe(ctx context.Context, api TopologyAPI, databaseARN, kind, endpoint s
 		Instance: observeInstance, Cluster: observeCluster, Proxy: observeProxy,
 	}[kind]
 	if !known || endpoint != Writer {
-		return Topology{}, step.Failed("observe database %s: no topology for endpoint %s of kind %s", databaseARN, endpoint, kind)
+		return Topology{}, outcome.Failed("observe database %s: no topology for endpoint %s of kind %s", databaseARN, endpoint, kind)
 	}
 	_, identifier, _ := strings.Cut(parsed.Resource, ":")
 	return observe(ctx, api, strings.ToLower(identifier))

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 func TestObserve(t *testing.T) {
@@ -49,7 +49,7 @@ func TestObserve(t *testing.T) {
 }
 
 func TestObserveKnowsItsKinds(t *testing.T) {
-	if _, err := Observe(t.Context(), account(), arnOf("db:orders"), "snapshot", Writer); step.Classify(err) != "Failed" {
+	if _, err := Observe(t.Context(), account(), arnOf("db:orders"), "snapshot", Writer); outcome.Name(err) != "Failed" {
 		t.Errorf("error = %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Claim makes the execution the one that may work on the exposure, and records what its input says. A holder whose execution
@@ -119,7 +119,7 @@ func (t *Table) lost(ctx context.Context, id, execution string) (Exposure, error
 }
 
 func heldBy(id, execution string) error {
-	return step.Conflict("claim exposure %s: execution %s works on it; wait until it ends, or stop it", id, execution)
+	return outcome.Conflict("claim exposure %s: execution %s works on it; wait until it ends, or stop it", id, execution)
 }
 
 func claimedBy(execution string) expression.ConditionBuilder {
@@ -155,7 +155,7 @@ func Holding[I Work, O any](t *Table, run func(context.Context, I) (O, error)) f
 func (t *Table) Record(ctx context.Context, id, execution string, set map[string]any) error {
 	for name := range set {
 		if !recordable[name] {
-			return step.Failed("record exposure %s: no attribute %q", id, name)
+			return outcome.Failed("record exposure %s: no attribute %q", id, name)
 		}
 	}
 	current, err := t.Get(ctx, id)
@@ -183,7 +183,7 @@ func (t *Table) Record(ctx context.Context, id, execution string, set map[string
 }
 
 func claimLost(id, execution, holder string) error {
-	return step.Conflict("record exposure %s: execution %s lost it to %s", id, execution, holder)
+	return outcome.Conflict("record exposure %s: execution %s lost it to %s", id, execution, holder)
 }
 
 // recordable are the attributes that steps set; the others have their own methods, with their own conditions.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Lease gives holder the exclusive right to change the exposure's targets for d, and a fencing number that grows with every
@@ -53,7 +53,7 @@ func (t *Table) SaveSync(ctx context.Context, id string, fence int64, state json
 		return fmt.Errorf("save sync of exposure %s: %w", id, err)
 	}
 	if !ok {
-		return step.Conflict("save sync of exposure %s: lease %d was overtaken", id, fence)
+		return outcome.Conflict("save sync of exposure %s: lease %d was overtaken", id, fence)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 const (
@@ -56,7 +56,7 @@ func get(t *testing.T, registry *Table) Exposure {
 
 func wantError(t *testing.T, err error, name string) {
 	t.Helper()
-	if got := step.Classify(err); got != name {
+	if got := outcome.Name(err); got != name {
 		t.Errorf("error = %v (%s), want %q", err, got, name)
 	}
 }

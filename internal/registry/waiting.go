@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // StoreToken keeps the token that completes the waiting step. Only the claim's holder may, and never an attempt that a later
@@ -33,7 +33,7 @@ func (t *Table) StoreToken(ctx context.Context, id, execution string, token Toke
 	if current.Claim != execution {
 		return claimLost(id, execution, current.Claim)
 	}
-	return step.Conflict("store token of exposure %s: a later attempt of execution %s waits already", id, execution)
+	return outcome.Conflict("store token of exposure %s: a later attempt of execution %s waits already", id, execution)
 }
 
 func notNewerThan(token Token) expression.ConditionBuilder {

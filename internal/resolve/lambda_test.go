@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/resolve"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 type invoker struct {
@@ -39,7 +39,7 @@ func TestLambda(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, err := resolve.Lambda(test.reply, "resolver-1").Resolve(t.Context(), resolve.Request{})
-			if got := step.Classify(err); got != test.class {
+			if got := outcome.Name(err); got != test.class {
 				t.Fatalf("got %q (%v), want %q", got, err, test.class)
 			}
 			if err == nil && answer.Lookups[0][0] != "10.0.1.5" {

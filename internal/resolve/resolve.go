@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Request names what to look up and which addresses to probe.
@@ -119,7 +119,7 @@ func invokeError(name string, err error) error {
 	var inactive *types.ResourceNotReadyException
 	var pending *types.ResourceConflictException
 	if errors.As(err, &inactive) || errors.As(err, &pending) {
-		return step.NotReady("invoke function %s: %w", name, err)
+		return outcome.NotReady("invoke function %s: %w", name, err)
 	}
 	return fmt.Errorf("invoke function %s: %w", name, err)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 // API is what EC2 has to answer.
@@ -71,7 +71,7 @@ func Ensure(ctx context.Context, api API, group Group) (string, error) {
 	// AWS gives every new group a rule that lets everything out. A describe that does not show it yet would leave it
 	// in place for good.
 	if created && len(rules) == 0 {
-		return "", step.NotReady("security group %s does not show its rules yet", id)
+		return "", outcome.NotReady("security group %s does not show its rules yet", id)
 	}
 	return id, correct(ctx, api, id, group, rules)
 }
@@ -89,7 +89,7 @@ func find(ctx context.Context, api API, group Group) (string, error) {
 	}
 	it := found.SecurityGroups[0]
 	if !group.owns(it.Tags) {
-		return "", step.Conflict("security group %s (%s) in %s does not carry our tags: rename or delete it",
+		return "", outcome.Conflict("security group %s (%s) in %s does not carry our tags: rename or delete it",
 			aws.ToString(it.GroupId), group.Name, group.VPCID)
 	}
 	return aws.ToString(it.GroupId), nil
@@ -209,7 +209,7 @@ func lagging(err error) error {
 	switch api.ErrorCode() {
 	case "InvalidGroup.NotFound", "InvalidGroup.Duplicate", "InvalidPermission.Duplicate", "InvalidPermission.NotFound",
 		"InvalidSecurityGroupRuleId.NotFound":
-		return step.NotReady("EC2 does not agree with itself yet: %w", err)
+		return outcome.NotReady("EC2 does not agree with itself yet: %w", err)
 	}
 	return err
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 const database = "arn:aws:rds:eu-central-1:111122223333:db:orders"
@@ -67,7 +67,7 @@ func TestEnsure(t *testing.T) {
 
 			id, err := securitygroup.Ensure(t.Context(), cloud, group)
 
-			if got := step.Classify(err); got != row.err {
+			if got := outcome.Name(err); got != row.err {
 				t.Fatalf("error %q (%v), want %q", got, err, row.err)
 			}
 			if err == nil && id != "sg-1" {

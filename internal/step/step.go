@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Start serves run for as long as Lambda keeps the process.
@@ -31,7 +33,7 @@ func handler[I, O any](run func(context.Context, I) (O, error)) func(context.Con
 		log.InfoContext(ctx, "step started")
 		out, err := decodeAndRun(ctx, payload, run)
 		if err != nil {
-			reported := messages.InvokeResponse_Error{Type: Classify(err), Message: message(err)}
+			reported := messages.InvokeResponse_Error{Type: outcome.Name(err), Message: outcome.Message(err)}
 			log.Log(ctx, level(reported.Type), "step failed", "error", reported.Type, "message", reported.Message)
 			return out, reported
 		}
@@ -42,7 +44,7 @@ func handler[I, O any](run func(context.Context, I) (O, error)) func(context.Con
 
 // level keeps what the state machine waits out apart from what a person must read.
 func level(name string) slog.Level {
-	if name == notReady || name == throttled {
+	if name == outcome.NameNotReady || name == outcome.NameThrottled {
 		return slog.LevelInfo
 	}
 	return slog.LevelError
@@ -54,7 +56,7 @@ func decodeAndRun[I, O any](ctx context.Context, payload json.RawMessage, run fu
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&in); err != nil {
 		var none O
-		return none, BadInput("decode input: %w", err)
+		return none, outcome.BadInput("decode input: %w", err)
 	}
 	return run(ctx, in)
 }

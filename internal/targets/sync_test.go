@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/resolve"
-	"github.com/rdslink/rdslink/internal/step"
 )
 
 // steadyWorld has blue registered and healthy.
@@ -51,11 +51,11 @@ func TestSyncCalls(t *testing.T) {
 			w.primary, w.holder, w.until = green, "someone", noon.Add(time.Minute)
 		}), want: slices.Concat(study, []string{"Get", "Lease"}), state: Busy},
 		"ELB throttles: remembered, returned": {world: steadyWorld(),
-			fails: map[string]error{"DescribeTargetHealth": step.Throttled("slow down")},
+			fails: map[string]error{"DescribeTargetHealth": outcome.Throttled("slow down")},
 			want:  []string{"DescribeTargetHealth", "Get", "Lease", "Get", "DescribeTargetHealth", "SaveSync", "Release"},
 			state: Failing, class: "Throttled"},
 		"overtaken: nothing is changed": {world: steadyWorld(func(w *world) { w.primary = green }),
-			fails: map[string]error{"SaveSync": step.Conflict("overtaken")},
+			fails: map[string]error{"SaveSync": outcome.Conflict("overtaken")},
 			want:  slices.Concat(change, []string{"Release"}), state: Failing, class: "Conflict"},
 		"registration fails": {world: steadyWorld(func(w *world) { w.primary = green }),
 			fails: map[string]error{"RegisterTargets": errors.New("InvalidTarget")},
@@ -65,7 +65,7 @@ func TestSyncCalls(t *testing.T) {
 			c := newClient(test.world)
 			c.before = func(operation string) error { return test.fails[operation] }
 			report, err := c.sync()
-			if got := step.Classify(err); got != test.class {
+			if got := outcome.Name(err); got != test.class {
 				t.Errorf("error %v is %q, want %q", err, got, test.class)
 			}
 			if report.State != test.state {
@@ -181,7 +181,7 @@ func TestFollow(t *testing.T) {
 			throttled := 5
 			c.before = func(operation string) error {
 				if throttled--; throttled >= 0 && operation == "DescribeTargetHealth" {
-					return step.Throttled("slow down")
+					return outcome.Throttled("slow down")
 				}
 				c.checkAll()
 				return nil

@@ -1,4 +1,6 @@
-package step
+// Package outcome names what a piece of work can come to: the words that the state machine's Retry rules and its operators
+// know, carried by an error through any amount of wrapping.
+package outcome
 
 import (
 	"errors"
@@ -10,57 +12,57 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// The names that the state machine's Retry rules and its operators know. ConnectionRejected is the sixth; it reaches the
-// state machine as a task failure and never through a step's error.
+// The names. ConnectionRejected reaches the state machine as a task failure and never through a step's error.
 const (
-	notReady  = "NotReady"
-	badInput  = "BadInput"
-	conflict  = "Conflict"
-	throttled = "Throttled"
-	failed    = "Failed"
+	NameNotReady           = "NotReady"
+	NameBadInput           = "BadInput"
+	NameConflict           = "Conflict"
+	NameThrottled          = "Throttled"
+	NameFailed             = "Failed"
+	NameConnectionRejected = "ConnectionRejected"
 )
 
-// outcome is an error that carries one of the contract's names through any amount of wrapping.
-type outcome struct {
+// named is an error that carries one of the names through any amount of wrapping.
+type named struct {
 	name string
 	err  error
 }
 
-func (o *outcome) Error() string { return o.err.Error() }
-func (o *outcome) Unwrap() error { return o.err }
+func (n *named) Error() string { return n.err.Error() }
+func (n *named) Unwrap() error { return n.err }
 
-func newOutcome(name, format string, args []any) error {
-	return &outcome{name: name, err: fmt.Errorf(format, args...)}
+func newNamed(name, format string, args []any) error {
+	return &named{name: name, err: fmt.Errorf(format, args...)}
 }
 
 // NotReady says that AWS is still working: the state machine asks again, and the step then finds what it made before.
-func NotReady(format string, args ...any) error { return newOutcome(notReady, format, args) }
+func NotReady(format string, args ...any) error { return newNamed(NameNotReady, format, args) }
 
 // BadInput says that a person must change what they typed.
-func BadInput(format string, args ...any) error { return newOutcome(badInput, format, args) }
+func BadInput(format string, args ...any) error { return newNamed(NameBadInput, format, args) }
 
 // Conflict says that something else holds the exposure, or that what was found is not ours.
-func Conflict(format string, args ...any) error { return newOutcome(conflict, format, args) }
+func Conflict(format string, args ...any) error { return newNamed(NameConflict, format, args) }
 
 // Throttled says that AWS asked to come back later.
-func Throttled(format string, args ...any) error { return newOutcome(throttled, format, args) }
+func Throttled(format string, args ...any) error { return newNamed(NameThrottled, format, args) }
 
 // Failed says that trying again as it is will not help.
-func Failed(format string, args ...any) error { return newOutcome(failed, format, args) }
+func Failed(format string, args ...any) error { return newNamed(NameFailed, format, args) }
 
-// Classify names err as the state machine knows it; nil has no name. What the SDK itself would have retried, and gave up on,
+// Name names err as the state machine knows it; nil has no name. What the SDK itself would have retried, and gave up on,
 // is Throttled: the state machine waits longer than the SDK may.
-func Classify(err error) string {
+func Name(err error) string {
 	if err == nil {
 		return ""
 	}
-	if o, ok := errors.AsType[*outcome](err); ok {
-		return o.name
+	if n, ok := errors.AsType[*named](err); ok {
+		return n.name
 	}
 	if transient(err) {
-		return throttled
+		return NameThrottled
 	}
-	return failed
+	return NameFailed
 }
 
 func transient(err error) bool {
@@ -79,8 +81,8 @@ func code(err error) string {
 	return ""
 }
 
-// message is what a person reads. A refusal names the action that was refused, because EC2 hides it in an encoded blob.
-func message(err error) string {
+// Message is what a person reads of err. A refusal names the action that was refused, because EC2 hides it in an encoded blob.
+func Message(err error) string {
 	if !refused(code(err)) {
 		return err.Error()
 	}

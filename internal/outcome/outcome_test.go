@@ -1,0 +1,64 @@
+package outcome
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/smithy-go"
+)
+
+func TestName(t *testing.T) {
+	for name, row := range map[string]struct {
+		err  error
+		want string
+	}{
+		"no error":                  {nil, ""},
+		"not ready":                 {NotReady("describe x"), "NotReady"},
+		"bad input":                 {BadInput("describe x"), "BadInput"},
+		"conflict":                  {Conflict("describe x"), "Conflict"},
+		"throttled":                 {Throttled("describe x"), "Throttled"},
+		"failed":                    {Failed("describe x"), "Failed"},
+		"wrapped":                   {fmt.Errorf("step: %w", NotReady("describe x")), "NotReady"},
+		"the outermost name counts": {Failed("give up: %w", NotReady("describe x")), "Failed"},
+		"EC2 throttles":             {fmt.Errorf("describe: %w", &smithy.GenericAPIError{Code: "RequestLimitExceeded"}), "Throttled"},
+		"ELB throttles":             {&smithy.GenericAPIError{Code: "Throttling"}, "Throttled"},
+		"a quota is no throttle":    {&smithy.GenericAPIError{Code: "LimitExceededException"}, "Failed"},
+		"denied":                    {&smithy.GenericAPIError{Code: "AccessDenied"}, "Failed"},
+		"anything else":             {errors.New("boom"), "Failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Name(row.err); got != row.want {
+				t.Errorf("Name(%v) = %q, want %q", row.err, got, row.want)
+			}
+		})
+	}
+}
+
+func TestOutcomeKeepsItsCause(t *testing.T) {
+	cause := errors.New("cause")
+	if err := fmt.Errorf("outer: %w", NotReady("inner: %w", cause)); !errors.Is(err, cause) {
+		t.Errorf("%v does not wrap its cause", err)
+	}
+}
+
+func TestRefusalNamesTheAction(t *testing.T) {
+	for name, row := range map[string]struct {
+		service, operation, code string
+		want                     string
+	}{
+		"EC2":            {"EC2", "CreateSecurityGroup", "UnauthorizedOperation", "ec2:CreateSecurityGroup is not allowed"},
+		"ELB":            {"Elastic Load Balancing v2", "CreateLoadBalancer", "AccessDenied", "elasticloadbalancing:CreateLoadBalancer is not allowed"},
+		"Step Functions": {"SFN", "DescribeExecution", "AccessDeniedException", "states:DescribeExecution is not allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := fmt.Errorf("create: %w", &smithy.OperationError{ServiceID: row.service, OperationName: row.operation,
+				Err: &smithy.GenericAPIError{Code: row.code}})
+			got := Message(err)
+			if !strings.HasPrefix(got, row.want) || !strings.Contains(got, "check service control policies and permissions boundaries") {
+				t.Errorf("message = %q", got)
+			}
+		})
+	}
+}
