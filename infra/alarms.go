@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // newAlarms makes the alarms and lets them tell the operators. They watch executions and the age of the last good sync, not
@@ -15,12 +17,12 @@ func newAlarms(r *resources) {
 	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: ptr("Sum")}
 	newAlarm(r, "ExecutionsFailed", "An execution failed: read its error, mend what it names, redrive it", r.setup.MetricFailed(sum), 1, 1)
 	newAlarm(r, "ExecutionsTimedOut", "An execution ran for a year: start it again", r.setup.MetricTimedOut(sum), 1, 1)
-	newAlarm(r, "SyncAge", "An exposure had no good sync for five minutes: see the log of rdslink-ip-sync", ours("SyncAge", minute), 300, 3)
+	newAlarm(r, "SyncAge", "An exposure had no good sync for five minutes: see the log of "+deployment.Function("ip-sync"), ours("SyncAge", minute), 300, 3)
 	newAlarm(r, "Stuck", "A connection is available and its execution still waits: redrive it", ours("Stuck", minute), 1, 1)
 	for _, f := range functions {
 		if f.watcher != nil && f.watcher.deadLetter {
 			queue := r.functions[f.name()].DeadLetterQueue()
-			newAlarm(r, f.name()+"-dead-letters-alarm", "Events were given up on: see the queue and the log of "+functionName(f.name()),
+			newAlarm(r, f.name()+"-dead-letters-alarm", "Events were given up on: see the queue and the log of "+deployment.Function(f.name()),
 				queue.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: minute, Statistic: ptr("Maximum")}), 1, 1)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 const (
@@ -271,7 +273,7 @@ func TestRequiredRolesAreThoseThatTheStackMakes(t *testing.T) {
 				t.Error("the key is not where it belongs")
 			}
 			pass, _ := json.Marshal(needs.Roles["resolve-private-ip"].Permissions)
-			if want := `"arn:aws:iam::111122223333:role/`; o.key == "" && !strings.Contains(string(pass), want+stackName+"-ResolverRole") ||
+			if want := `"arn:aws:iam::111122223333:role/`; o.key == "" && !strings.Contains(string(pass), want+deployment.Stack+"-ResolverRole") ||
 				o.key != "" && !strings.Contains(string(pass), `"`+broughtRole("resolver")+`"`) {
 				t.Errorf("step 2 may pass %s", pass)
 			}

@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // What the observer says on the bus, and what approvers say.
@@ -52,7 +54,7 @@ func connectEvents(r *resources) {
 		Source:     list("aws.states"),
 		DetailType: list("Step Functions Execution Status Change"),
 		Detail: &map[string]any{
-			"stateMachineArn": list(r.arn("states", "stateMachine:"+setupName)),
+			"stateMachineArn": list(r.arn("states", "stateMachine:"+deployment.StateMachine)),
 			"status":          list("FAILED", "TIMED_OUT", "ABORTED"),
 		},
 	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{

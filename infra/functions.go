@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // A function of the stack: its folder below functions/, what it is for, and what its work needs from Lambda.
@@ -56,9 +58,6 @@ func (f function) name() string {
 	return strings.TrimLeft(f.folder, "0123456789-")
 }
 
-// functionName is the name of a function on AWS.
-func functionName(name string) string { return "rdslink-" + name }
-
 // newFunctions makes every function with its own role and its own log.
 func newFunctions(r *resources) map[string]awslambda.Function {
 	grants := permissions(r)
@@ -70,7 +69,7 @@ func newFunctions(r *resources) map[string]awslambda.Function {
 }
 
 func newFunction(r *resources, f function, grants []grant) awslambda.Function {
-	name := functionName(f.name())
+	name := deployment.Function(f.name())
 	logs := awslogs.NewLogGroup(r.stack, ptr(f.name()+"-log"), &awslogs.LogGroupProps{
 		LogGroupName:  ptr("/aws/lambda/" + name),
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
@@ -129,26 +128,23 @@ func lambdaArchitecture(name string) awslambda.Architecture {
 // environment is the same for all functions: where the shared things are. It holds nothing secret.
 func environment(r *resources) *map[string]*string {
 	variables := map[string]*string{
-		"REGISTRY_TABLE":         r.table.TableName(),
-		"EVENT_BUS":              ptr(busName),
-		"CONNECTIONS_TOPIC_ARN":  r.connections.TopicArn(),
-		"HANDOFF_TOPIC_ARN":      r.handoff.TopicArn(),
-		"OPERATORS_TOPIC_ARN":    r.operators.TopicArn(),
-		"RESOLVER_ROLE_ARN":      r.resolverRole.RoleArn(),
-		"RESOLVER_CODE_BUCKET":   r.resolverCode.S3BucketName(),
-		"RESOLVER_CODE_KEY":      r.resolverCode.S3ObjectKey(),
-		"RESOLVER_ARCHITECTURE":  ptr(r.options.architecture),
-		"SCHEDULE_GROUP":         ptr(scheduleGroup),
-		"SCHEDULE_ROLE_ARN":      r.scheduleRole.RoleArn(),
-		"IP_SYNC_FUNCTION_ARN":   ptr(r.functionARN("ip-sync")),
-		"OBSERVER_FUNCTION_NAME": ptr(functionName("observer")),
+		deployment.RegistryTable:        r.table.TableName(),
+		deployment.ConnectionsTopicARN:  r.connections.TopicArn(),
+		deployment.HandoffTopicARN:      r.handoff.TopicArn(),
+		deployment.OperatorsTopicARN:    r.operators.TopicArn(),
+		deployment.ResolverRoleARN:      r.resolverRole.RoleArn(),
+		deployment.ResolverCodeBucket:   r.resolverCode.S3BucketName(),
+		deployment.ResolverCodeKey:      r.resolverCode.S3ObjectKey(),
+		deployment.ResolverArchitecture: ptr(r.options.architecture),
+		deployment.ScheduleRoleARN:      r.scheduleRole.RoleArn(),
+		deployment.IPSyncFunctionARN:    ptr(r.functionARN("ip-sync")),
 	}
 	if r.options.tagged {
-		variables["DATABASE_GROUPS"] = ptr("tagged")
+		variables[deployment.DatabaseGroups] = ptr(deployment.OnlyTagged)
 	}
 	if len(r.options.tags) > 0 {
 		tags, _ := json.Marshal(maps.Clone(r.options.tags)) // a map of strings always marshals
-		variables["RDSLINK_TAGS"] = ptr(string(tags))
+		variables[deployment.Tags] = ptr(string(tags))
 	}
 	return &variables
 }
@@ -170,11 +166,11 @@ func newResolverRole(r *resources) awsiam.IRole {
 					Effect:     awsiam.Effect_DENY,
 					Actions:    list(interfaces...),
 					Resources:  list(anywhere...),
-					Conditions: &map[string]any{"ArnLike": map[string]any{"lambda:SourceFunctionArn": r.arn("lambda", "function:rdslink-resolver-*")}},
+					Conditions: &map[string]any{"ArnLike": map[string]any{"lambda:SourceFunctionArn": r.arn("lambda", "function:"+deployment.Resolver("*"))}},
 				}),
 				grant{
 					actions:   []string{"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
-					resources: []string{r.arn("logs", "log-group:/aws/lambda/rdslink-resolver-*")},
+					resources: []string{r.arn("logs", "log-group:/aws/lambda/"+deployment.Resolver("*"))},
 				}.statement(),
 			}}),
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/preflight"
 )
 
@@ -25,7 +26,7 @@ func main() {
 
 func synthesize(roles bool) error {
 	app := awscdk.NewApp(nil)
-	to := deployment()
+	to := destination()
 	o, err := contextOptions(app.Node(), to)
 	if err != nil {
 		return err
@@ -33,7 +34,7 @@ func synthesize(roles bool) error {
 	if roles {
 		return writeRoles(app, o, to)
 	}
-	newStack(app, stackName, o)
+	newStack(app, deployment.Stack, o)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	return o.given().Write(filepath.Join(*app.Synth(nil).Directory(), preflight.File))
 }

@@ -51,7 +51,7 @@ var (
 // there are no credentials.
 type target struct{ account, region string }
 
-func deployment() target {
+func destination() target {
 	return target{os.Getenv("CDK_DEFAULT_ACCOUNT"), os.Getenv("CDK_DEFAULT_REGION")}
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // newPeoplesPolicies makes the managed policies for those who start executions and for those who decide about connections. No
@@ -31,14 +33,14 @@ func newPeoplesPolicy(r *resources, id, name, description string, grants []grant
 
 // operatorGrants are what `make start` calls, redriving and stopping, and what the console needs to show executions and logs.
 func operatorGrants(r *resources) []grant {
-	machine := r.arn("states", "stateMachine:"+setupName)
-	executions := r.arn("states", "execution:"+setupName+":*")
+	machine := r.arn("states", "stateMachine:"+deployment.StateMachine)
+	executions := r.arn("states", "execution:"+deployment.StateMachine+":*")
 	return []grant{
 		{actions: []string{"states:StartExecution", "states:DescribeStateMachine", "states:ListExecutions"}, resources: []string{machine}},
 		{actions: []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:DescribeStateMachineForExecution", "states:RedriveExecution", "states:StopExecution"}, resources: []string{executions}},
 		{actions: []string{"states:ListStateMachines"}, resources: anywhere},
 		{actions: []string{"logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"}, resources: []string{
-			r.arn("logs", "log-group:/aws/lambda/rdslink-*"), r.arn("logs", "log-group:/aws/vendedlogs/states/"+setupName+":*"),
+			r.arn("logs", "log-group:/aws/lambda/"+deployment.Function("*")), r.arn("logs", "log-group:/aws/vendedlogs/states/"+deployment.StateMachine+":*"),
 		}},
 		{actions: []string{"cloudformation:DescribeStacks"}, resources: []string{r.arn("cloudformation", "stack/"+*r.stack.StackName()+"/*")}},
 	}

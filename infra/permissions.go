@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // A grant is one statement of a function's policy: these actions, on these resources, under these conditions.
@@ -40,8 +42,8 @@ func permissions(r *resources) map[string][]grant {
 		targets   = r.arn("elasticloadbalancing", "targetgroup/*/*")
 		balancers = r.arn("elasticloadbalancing", "loadbalancer/net/*/*")
 		listeners = r.arn("elasticloadbalancing", "listener/net/*/*/*")
-		resolvers = r.arn("lambda", "function:rdslink-resolver-*")
-		schedules = r.arn("scheduler", "schedule/"+scheduleGroup+"/*")
+		resolvers = r.arn("lambda", "function:"+deployment.Resolver("*"))
+		schedules = r.arn("scheduler", "schedule/"+deployment.ScheduleGroup+"/*")
 
 		// The registry's key, through DynamoDB alone.
 		decrypt  = grant{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}, conditions: through(r, "dynamodb")}
@@ -86,7 +88,7 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"rds:DescribeGlobalClusters"}, resources: []string{r.globalARN("rds", "global-cluster:*")}},
 			grant{actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:DescribeAvailabilityZones", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeLoadBalancers"}, resources: anywhere},
 			grant{actions: []string{"servicequotas:GetServiceQuota"}, resources: []string{r.arn("servicequotas", "vpc/*")}},
-			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
+			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+deployment.StateMachine+":*")}},
 		),
 		"resolve-private-ip": with(registry, registryItems, resolve,
 			grant{actions: []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
@@ -157,14 +159,14 @@ func permissions(r *resources) map[string][]grant {
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
 			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{"StringEquals": map[string]any{"events:detail-type": observed, "events:source": "rdslink"}}},
 			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("ip-sync")}},
-			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
+			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+deployment.StateMachine+":*")}},
 		),
 		"decision": with(registry, index("service"), publish(*r.operators.TopicArn()), encrypt,
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
 			grant{actions: []string{"ec2:AcceptVpcEndpointConnections", "ec2:RejectVpcEndpointConnections"}, resources: []string{vpces}, conditions: changesOurs},
 			// The Service Authorization Reference lists no resource type for SendTask*.
 			grant{actions: []string{"states:SendTaskSuccess", "states:SendTaskFailure"}, resources: anywhere},
-			grant{actions: []string{"states:GetExecutionHistory"}, resources: []string{r.arn("states", "execution:"+setupName+":*")}},
+			grant{actions: []string{"states:GetExecutionHistory"}, resources: []string{r.arn("states", "execution:"+deployment.StateMachine+":*")}},
 		),
 		"on-stack-change": {
 			scan, decrypt, seeResolvers, changeResolvers, resolverCode,

@@ -16,13 +16,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-)
 
-// Names that outlive a deployment: schedules, resolvers and scripts refer to them.
-const (
-	setupName     = "rdslink-setup"
-	busName       = "rdslink"
-	scheduleGroup = "rdslink"
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // resources is what the functions share.
@@ -57,7 +52,7 @@ func (r *resources) globalARN(service, resource string) string {
 
 // functionARN is known before the function is made: names are fixed, because schedules and resolvers outlive deployments.
 func (r *resources) functionARN(name string) string {
-	return r.arn("lambda", "function:"+functionName(name))
+	return r.arn("lambda", "function:"+deployment.Function(name))
 }
 
 // newStack builds the whole app: the registry, the topics, the bus, a function per step and per watcher, the state machine,
@@ -78,11 +73,11 @@ func newStack(scope constructs.Construct, id string, o options) *resources {
 	r.connections = newTopic(stack, "Connections", "VPC endpoint connection notifications", r.key)
 	r.handoff = newTopic(stack, "HandOff", "rdslink: messages for the vendor", r.key)
 	r.operators = newTopic(stack, "Operators", "rdslink: messages for the operators", r.key)
-	r.bus = awsevents.NewEventBus(stack, ptr("Bus"), &awsevents.EventBusProps{EventBusName: ptr(busName)})
+	r.bus = awsevents.NewEventBus(stack, ptr("Bus"), &awsevents.EventBusProps{EventBusName: ptr(deployment.Bus)})
 	r.resolverCode = awss3assets.NewAsset(stack, ptr("ResolverCode"), &awss3assets.AssetProps{Path: ptr(o.functions + "/resolver")})
 	r.resolverRole = newResolverRole(r)
 	r.scheduleRole = newScheduleRole(r)
-	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{Name: ptr(scheduleGroup)})
+	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{Name: ptr(deployment.ScheduleGroup)})
 
 	r.functions = newFunctions(r)
 	r.setup = newSetup(r)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup"
@@ -27,8 +28,6 @@ type functionAPI interface {
 // databasePorts are what a resolver may come to probe, for this database and those exposed later.
 var databasePorts = []int32{1433, 1521, 3306, 5432}
 
-func resolverName(vpcID string) string { return "rdslink-resolver-" + vpcID }
-
 func (s resolvePrivateIP) group(in Input) securitygroup.Group {
 	// Groups do not apply to DNS by way of the Amazon resolver; the VPC's DHCP options may name another one.
 	egress := slices.Concat(
@@ -41,7 +40,7 @@ func (s resolvePrivateIP) group(in Input) securitygroup.Group {
 		egress = append(egress, securitygroup.EgressTo("tcp", port, in.VPCCIDRs)...)
 	}
 	return securitygroup.Group{
-		Name:        resolverName(in.VPCID),
+		Name:        deployment.Resolver(in.VPCID),
 		Description: "rdslink: resolver in " + in.VPCID,
 		VPCID:       in.VPCID,
 		Tags:        owned.VPCTags(in.VPCID, s.tags),
@@ -50,7 +49,7 @@ func (s resolvePrivateIP) group(in Input) securitygroup.Group {
 }
 
 func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) (types.FunctionConfiguration, error) {
-	name := resolverName(in.VPCID)
+	name := deployment.Resolver(in.VPCID)
 	found, err := s.functions.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return s.create(ctx, in, group)
@@ -73,7 +72,7 @@ func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) 
 // create puts the function into the first subnets that Lambda takes: it has no network interfaces in some AZs, and says so
 // with the code of every other invalid parameter.
 func (s resolvePrivateIP) create(ctx context.Context, in Input, group string) (types.FunctionConfiguration, error) {
-	name := resolverName(in.VPCID)
+	name := deployment.Resolver(in.VPCID)
 	refused := outcome.Failed("create function %s: there is no subnet for it", name)
 	for _, subnets := range choices(in.ResolverSubnetIDs) {
 		slog.InfoContext(ctx, "create function", "functionName", name, "subnetIds", subnets)
@@ -100,7 +99,7 @@ func (s resolvePrivateIP) request(in Input, group string, subnets []string) *lam
 	tags := owned.VPCTags(in.VPCID, s.tags)
 	tags[upgrade.Tag] = s.code.Key
 	return &lambda.CreateFunctionInput{
-		FunctionName:  aws.String(resolverName(in.VPCID)),
+		FunctionName:  aws.String(deployment.Resolver(in.VPCID)),
 		Description:   aws.String("rdslink: resolves and probes databases in " + in.VPCID),
 		Runtime:       types.RuntimeProvidedal2023,
 		Handler:       aws.String("bootstrap"),

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
@@ -87,7 +88,7 @@ func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolv
 		return registry.Resolver{}, err
 	}
 	resolver := registry.Resolver{
-		VPCID: in.VPCID, FunctionName: resolverName(in.VPCID), SecurityGroupID: group, SubnetIDs: function.VpcConfig.SubnetIds,
+		VPCID: in.VPCID, FunctionName: deployment.Resolver(in.VPCID), SecurityGroupID: group, SubnetIDs: function.VpcConfig.SubnetIds,
 	}
 	if err := s.put(ctx, resolver); err != nil {
 		return registry.Resolver{}, err

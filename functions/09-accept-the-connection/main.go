@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 )
@@ -19,9 +20,9 @@ func main() {
 		log.Fatal(err)
 	}
 	step.Start(acceptTheConnection{
-		registry:  registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
+		registry:  registry.New(dynamodb.NewFromConfig(config), step.Env(deployment.RegistryTable)),
 		functions: lambda.NewFromConfig(config),
-		observer:  step.Env("OBSERVER_FUNCTION_NAME"),
+		observer:  deployment.Function("observer"),
 		now:       time.Now,
 	}.run)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -25,7 +26,7 @@ func main() {
 		log.Fatal(err)
 	}
 	ec2Client := ec2.NewFromConfig(config)
-	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env(deployment.RegistryTable))
 	deps := targets.Deps{
 		ELB:      elasticloadbalancingv2.NewFromConfig(config),
 		RDS:      rds.NewFromConfig(config),
@@ -40,9 +41,9 @@ func main() {
 		sync: func(ctx context.Context, b targets.Binding) (targets.Report, error) {
 			return targets.Sync(ctx, deps, b)
 		},
-		group:    step.Env("SCHEDULE_GROUP"),
-		role:     step.Env("SCHEDULE_ROLE_ARN"),
-		function: step.Env("IP_SYNC_FUNCTION_ARN"),
+		group:    deployment.ScheduleGroup,
+		role:     step.Env(deployment.ScheduleRoleARN),
+		function: step.Env(deployment.IPSyncFunctionARN),
 		now:      time.Now,
 	}.run))
 }

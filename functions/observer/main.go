@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 )
@@ -27,11 +28,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	operators, err := arn.Parse(step.Env("OPERATORS_TOPIC_ARN"))
+	operators, err := arn.Parse(step.Env(deployment.OperatorsTopicARN))
 	if err != nil {
 		log.Fatal(err)
 	}
-	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
+	table := registry.New(dynamodb.NewFromConfig(config), step.Env(deployment.RegistryTable))
 	lambda.Start(observer{
 		registry:    table,
 		waiting:     table,
@@ -41,8 +42,8 @@ func main() {
 		executions:  sfn.NewFromConfig(config),
 		topic:       sns.NewFromConfig(config),
 		operators:   operators,
-		bus:         step.Env("EVENT_BUS"),
-		sync:        step.Env("IP_SYNC_FUNCTION_ARN"),
+		bus:         deployment.Bus,
+		sync:        step.Env(deployment.IPSyncFunctionARN),
 		now:         time.Now,
 	}.handle)
 }

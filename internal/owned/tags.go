@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // The keys of our tags. Every resource carries ManagedTag, and one that belongs to a single exposure the next two.
@@ -102,18 +104,18 @@ func FromELB(list []elbtypes.Tag) map[string]string {
 }
 
 // OnlyTaggedGroups says whether the deployment asks for IngressTag, from DATABASE_GROUPS.
-func OnlyTaggedGroups() bool { return os.Getenv("DATABASE_GROUPS") == "tagged" }
+func OnlyTaggedGroups() bool { return os.Getenv(deployment.DatabaseGroups) == deployment.OnlyTagged }
 
 // DeployerTags are the tags that the deployer wants on everything (service control policies may demand some), from the JSON
 // object in RDSLINK_TAGS. It panics when that is not an object of strings; only main functions call it.
 func DeployerTags() map[string]string {
-	text := os.Getenv("RDSLINK_TAGS")
+	text := os.Getenv(deployment.Tags)
 	if text == "" {
 		return nil
 	}
 	var tags map[string]string
 	if err := json.Unmarshal([]byte(text), &tags); err != nil {
-		panic("RDSLINK_TAGS: " + err.Error())
+		panic(deployment.Tags + ": " + err.Error())
 	}
 	return tags
 }

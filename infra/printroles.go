@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
-)
 
-const stackName = "rdslink"
+	"github.com/rdslink/rdslink/internal/deployment"
+)
 
 // rolesFile is what `make roles` prints.
 const rolesFile = "rdslink.roles.json"
@@ -38,9 +38,9 @@ type requiredRole struct {
 func writeRoles(app awscdk.App, o options, to target) error {
 	own := o
 	own.roles, own.key = nil, ""
-	r := newStack(app, stackName, own)
+	r := newStack(app, deployment.Stack, own)
 	out := *app.Synth(nil).Directory()
-	text, err := os.ReadFile(filepath.Join(out, stackName+".template.json"))
+	text, err := os.ReadFile(filepath.Join(out, deployment.Stack+".template.json"))
 	if err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (p printer) name(id string) string {
 			return fmt.Sprint(p.value(name))
 		}
 	}
-	return stackName + "-" + id + "-*"
+	return deployment.Stack + "-" + id + "-*"
 }
 
 // arns are the ARNs of what the policies speak of, without partition; the last part is the name.
