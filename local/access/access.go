@@ -39,17 +39,15 @@ type Access struct {
 	documents *documents
 
 	mu sync.Mutex
-	// balanced are the accounts that have had a load balancer, and with it the service-linked role that the first one makes.
-	balanced map[string]bool
-	// launched are the functions whose roles have been judged.
-	launched map[string]bool
+	// done is what is needed once and has been done: by account, the service-linked role that a first load balancer makes; by ARN,
+	// the log that a function's or a state machine's first run begins.
+	done map[string]bool
 }
 
 // New makes an access whose policies are MiniStack's records; records configures clients that read them as an account's root.
 func New(w *model.World, network network, balancers tagged, records func(account string) aws.Config) *Access {
 	return &Access{
-		world: w, network: network, balancers: balancers, documents: newDocuments(records),
-		balanced: map[string]bool{}, launched: map[string]bool{},
+		world: w, network: network, balancers: balancers, documents: newDocuments(records), done: map[string]bool{},
 	}
 }
 
@@ -62,26 +60,27 @@ func deploys(c front.Call) bool {
 }
 
 // Decide says everything that a call needs, each allowed or not, and refuses the call as its service does if one is not.
-func (a *Access) Decide(ctx context.Context, c front.Call) ([]front.Permission, error) {
+func (a *Access) Decide(ctx context.Context, c front.Call) (front.Decision, error) {
 	if deploys(c) {
-		return nil, nil
+		return front.Decision{}, nil
 	}
 	q := &question{Access: a, Call: c, ctx: ctx}
 	needs, err := q.needs()
 	if err != nil {
-		return nil, unjudged(c.Service, err)
+		return front.Decision{}, unjudged(c.Service, err)
 	}
-	var asked []front.Permission
+	d := front.Decision{Succeeded: q.succeeded}
 	for _, n := range needs {
 		p, err := a.judge(ctx, c.Caller, n)
+		d.Permissions = append(d.Permissions, p)
 		if err != nil {
-			return append(asked, p), unjudged(c.Service, err)
+			return d, unjudged(c.Service, err)
 		}
-		if asked = append(asked, p); p.Refused != "" {
-			return asked, front.AccessDenied(c.Service, refusal(c.Caller, n, p.Refused))
+		if p.Refused != "" {
+			return d, front.AccessDenied(c.Service, refusal(c.Caller, n, p.Refused))
 		}
 	}
-	return asked, q.trust()
+	return d, q.trust()
 }
 
 // unjudged refuses loudly what cannot be judged: nothing fails open.
@@ -152,15 +151,11 @@ func accountOf(arn string) string {
 	return ""
 }
 
-// first says whether something is seen for the first time.
-func (a *Access) first(seen map[string]bool, what string) bool {
+// isDone says whether something that is needed once has been done.
+func (a *Access) isDone(what string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if seen[what] {
-		return false
-	}
-	seen[what] = true
-	return true
+	return a.done[what]
 }
 
 // sorted is the keys of m in order.

@@ -31,7 +31,7 @@ func asking(action string, parameters object) *question {
 	service, operation, _ := strings.Cut(action, ":")
 	tags := fakeTags{"sg-1": {"rdslink:managed": "true"}, "vpce-svc-1": {"rdslink:managed": "true"}}
 	return &question{
-		Access: &Access{world: &model.World{Region: "eu-central-1"}, network: tags, balancers: tags, balanced: map[string]bool{}, launched: map[string]bool{}},
+		Access: &Access{world: &model.World{Region: "eu-central-1"}, network: tags, balancers: tags, done: map[string]bool{}},
 		Call: front.Call{Service: service, Action: operation, Parameters: parameters, Caller: wire.Caller{
 			Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/rdslink-step/rdslink-step", Role: role,
 		}},
@@ -143,15 +143,19 @@ func TestWhatIsNotModelledIsRefused(t *testing.T) {
 	}
 }
 
-// A load balancer needs EC2's describes of its maker, and the first one the service-linked role.
+// A load balancer needs EC2's describes of its maker, and the first one that is made the service-linked role.
 func TestBesides(t *testing.T) {
 	q := asking("elasticloadbalancing:CreateLoadBalancer", object{"Name": "n"})
-	first, second := q.besides(q.operation()), q.besides(q.operation())
 	has := func(needs []need, action string) bool {
 		return slices.ContainsFunc(needs, func(n need) bool { return n.action == action && n.implied != "" })
 	}
-	if !has(first, "ec2:DescribeSubnets") || !has(first, "iam:CreateServiceLinkedRole") || has(second, "iam:CreateServiceLinkedRole") {
-		t.Errorf("first %+v, then %+v", first, second)
+	first, afterRefusal := q.besides(q.operation()), q.besides(q.operation())
+	if !has(first, "ec2:DescribeSubnets") || !has(first, "iam:CreateServiceLinkedRole") || !has(afterRefusal, "iam:CreateServiceLinkedRole") {
+		t.Errorf("first %+v, and after it was refused %+v", first, afterRefusal)
+	}
+	q.succeeded()
+	if second := q.besides(q.operation()); !has(second, "ec2:DescribeSubnets") || has(second, "iam:CreateServiceLinkedRole") {
+		t.Errorf("after the first %+v", second)
 	}
 	pass := asking("scheduler:CreateSchedule", object{"Name": "s", "Target": object{"RoleArn": role}})
 	if n := pass.besides(pass.operation()); len(n) != 1 || n[0].action != "iam:PassRole" || n[0].keys["iam:PassedToService"][0] != "scheduler.amazonaws.com" {

@@ -196,13 +196,14 @@ func (q *question) trusts(role, service, source string) (bool, error) {
 // run is what Lambda does with a function's role around its first invocation: it assumes the role and writes the log.
 func run(q *question) []need {
 	arn := function(q)
-	if !q.first(q.launched, arn) {
+	if q.isDone(arn) {
 		return nil
 	}
 	role := q.documents.functionRole(q.ctx, arn)
 	if role == "" {
 		return nil // no such function: Lambda will say so
 	}
+	q.once = arn
 	name := arn[strings.LastIndex(arn, ":")+1:]
 	group := "arn:aws:logs:" + q.world.Region + ":" + accountOf(arn) + ":log-group:/aws/lambda/" + name + ":log-stream:"
 	const source = "docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs"
@@ -219,10 +220,14 @@ func run(q *question) []need {
 // execute is what Step Functions does with a state machine's role to write the log and the traces of executions.
 func execute(q *question) []need {
 	machine := q.text("stateMachineArn")
-	if !q.first(q.launched, machine) {
+	if q.isDone(machine) {
 		return nil
 	}
 	role, logs, traces := q.documents.machine(q.ctx, machine)
+	if role == "" {
+		return nil // no such state machine: Step Functions will say so
+	}
+	q.once = machine
 	var found []need
 	add := func(source string, actions ...string) {
 		for _, action := range actions {
@@ -243,9 +248,10 @@ func execute(q *question) []need {
 
 // linkRole: an account's first load balancer makes the service-linked role.
 func linkRole(q *question) []need {
-	if !q.first(q.balanced, q.Caller.Account) {
+	if q.isDone(q.Caller.Account) {
 		return nil
 	}
+	q.once = q.Caller.Account
 	return []need{{
 		action: "iam:CreateServiceLinkedRole", resource: q.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing"),
 		keys:    iam.Context{"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}},

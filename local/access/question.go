@@ -15,7 +15,18 @@ import (
 type question struct {
 	*Access
 	front.Call
-	ctx context.Context
+	ctx  context.Context
+	once string // what the call does for the first time, and nobody needs to be allowed again when it has succeeded
+}
+
+// succeeded notes what need not be asked again. A call that is refused, or fails, has done nothing.
+func (q *question) succeeded() {
+	if q.once == "" {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.done[q.once] = true
 }
 
 // need is one thing that a call has to be allowed.

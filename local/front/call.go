@@ -75,7 +75,14 @@ type asked struct {
 	service *wire.Service // how the service speaks
 	request *wire.Request // nil when the service has no model here
 
-	permissions []Permission // what Decide says
+	decision Decision
+}
+
+// answered tells who decided that the call has succeeded, if it has.
+func (a asked) answered(status int) {
+	if status < http.StatusMultipleChoices && a.decision.Succeeded != nil {
+		a.decision.Succeeded()
+	}
 }
 
 // read finds out what r asks of the service; body is r's body.

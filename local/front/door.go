@@ -20,7 +20,7 @@ import (
 // Door serves the API's port.
 type Door struct {
 	// Decide says what a call needs and whether it is allowed; its error is the answer. Nil allows everything.
-	Decide func(context.Context, Call) ([]Permission, error)
+	Decide func(context.Context, Call) (Decision, error)
 	// Fault says what goes wrong with a call.
 	Fault func(context.Context, Call) Fault
 	// Log has every call.
@@ -33,6 +33,12 @@ type Door struct {
 	parts   map[string]*part
 	wraps   map[string]Wrap
 	local   *http.ServeMux
+}
+
+// Decision is what a call needs, as far as it was asked. Succeeded, if there is one, is told when the call has.
+type Decision struct {
+	Permissions []Permission
+	Succeeded   func()
 }
 
 // part is a service that is read with its model.
@@ -128,7 +134,7 @@ func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(wire.WithCaller(r.Context(), caller))
 	fault := d.Fault(r.Context(), a.Call)
 	if d.Decide != nil && fault.Kind != Drop && fault.Kind != Throttle && fault.Kind != Deny {
-		if a.permissions, err = d.Decide(r.Context(), a.Call); err != nil {
+		if a.decision, err = d.Decide(r.Context(), a.Call); err != nil {
 			a.service.Refuse(rec, a.ID, err)
 			return
 		}
@@ -154,10 +160,12 @@ func (d *Door) serve(w *recorder, r *http.Request, a asked, f Fault) {
 		a.service.Refuse(w, a.ID, Denied(a.Call))
 		return
 	case ReplyLost:
-		capture(func(unheard http.ResponseWriter, r *http.Request) { d.answer(unheard, r, a) }, r)
+		unheard := capture(func(w http.ResponseWriter, r *http.Request) { d.answer(w, r, a) }, r)
+		a.answered(unheard.status)
 		w.hangUp()
 	}
 	d.answer(w, r, a)
+	a.answered(w.status)
 }
 
 func (d *Door) answer(w http.ResponseWriter, r *http.Request, a asked) {

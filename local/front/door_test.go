@@ -197,9 +197,9 @@ func post(t *testing.T, url, body string, want int) {
 func TestAPermissionIsAskedForBeforeTheCallAndItsRefusalIsTheAnswer(t *testing.T) {
 	ctx, c := context.Background(), newCloud(t)
 	var asked []front.Call
-	c.Decide = func(_ context.Context, call front.Call) ([]front.Permission, error) {
+	c.Decide = func(_ context.Context, call front.Call) (front.Decision, error) {
 		asked = append(asked, call)
-		return []front.Permission{{Action: call.Action}}, front.Denied(call)
+		return front.Decision{Permissions: []front.Permission{{Action: call.Action}}}, front.Denied(call)
 	}
 	observer := c.as(identity.Credentials(role, "observer"))
 	in := &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:eu-central-1:111122223333:operators"), Message: aws.String("m")}
@@ -212,6 +212,44 @@ func TestAPermissionIsAskedForBeforeTheCallAndItsRefusalIsTheAnswer(t *testing.T
 	}
 	if asked[1].Parameters["CidrBlock"] != "10.0.0.0/16" || asked[1].Caller.Role != role || asked[0].Parameters["TopicArn"] != *in.TopicArn {
 		t.Errorf("%+v", asked)
+	}
+}
+
+func TestOnlyACallThatHasSucceededCountsAsDone(t *testing.T) {
+	for name, row := range map[string]struct {
+		allowed bool
+		fault   string
+		action  string
+		want    int
+	}{
+		"it is refused":           {false, "", "CreateVpc", 0},
+		"it fails":                {true, "", "DescribeVpcs", 0},
+		"it is throttled":         {true, `{"kind":"throttle"}`, "CreateVpc", 0},
+		"it is done":              {true, "", "CreateVpc", 1},
+		"its answer is not heard": {true, `{"kind":"reply-lost"}`, "CreateVpc", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, c, done := context.Background(), newCloud(t), 0
+			c.Decide = func(_ context.Context, call front.Call) (front.Decision, error) {
+				d := front.Decision{Succeeded: func() { done++ }}
+				if !row.allowed {
+					return d, front.Denied(call)
+				}
+				return d, nil
+			}
+			if row.fault != "" {
+				post(t, c.url+"/_local/faults", row.fault, http.StatusOK)
+			}
+			client := ec2.NewFromConfig(c.as(identity.Credentials(role, "observer")))
+			if row.action == "CreateVpc" {
+				_, _ = client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+			} else {
+				_, _ = client.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
+			}
+			if done != row.want {
+				t.Errorf("it counts as done %d times, and not %d", done, row.want)
+			}
+		})
 	}
 }
 
