@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,11 +37,10 @@ func makeDirectory(tools string, port int) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-const lockFile = "lock"
-
-// claim locks a directory. The lock goes with the process, however it ends, or when what is returned is closed.
+// claim locks the file lock in a directory, by which others see which process writes there. The lock goes with the process, however
+// it ends, or when what is returned is closed.
 func claim(dir string) (io.Closer, error) {
-	file, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -51,38 +48,4 @@ func claim(dir string) (io.Closer, error) {
 		return nil, errors.Join(fmt.Errorf("lock %s, where another local cloud may write: %w", dir, err), file.Close())
 	}
 	return file, nil
-}
-
-// running is the process that has claimed a directory, or 0.
-func running(dir string) int {
-	file, err := os.Open(filepath.Join(dir, lockFile))
-	if err != nil {
-		return 0 // nobody ever did
-	}
-	defer func() { _ = file.Close() }()
-	lock := unix.Flock_t{Type: unix.F_WRLCK}
-	if err := unix.FcntlFlock(file.Fd(), unix.F_GETLK, &lock); err != nil || lock.Type == unix.F_UNLCK {
-		return 0
-	}
-	return int(lock.Pid)
-}
-
-// end ends the cloud that has claimed a directory, and waits until it has ended.
-func end(dir string) error {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		pid := running(dir)
-		if pid == 0 {
-			return nil
-		}
-		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("end local cloud, process %d: %w", pid, err)
-		}
-		for range 100 {
-			if running(dir) != pid {
-				return nil
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}
-	return fmt.Errorf("end local cloud, process %d: it goes on after SIGKILL", running(dir))
 }

@@ -1,10 +1,8 @@
-// Local is a cloud on this machine: the parts of AWS that rdslink and its users meet, behind one endpoint.
+// Local is a cloud on this machine: a part of AWS behind one endpoint.
 //
-//	local up      starts it, deploys the app, prints the environment; goes on until
-//	local down    ends it
-//	local env     prints the environment again
-//	local serve   is the cloud itself, which ends with this process
-//	local permissions   prints what the roles may do and what of it the end-to-end tests needed
+//	local serve         is the cloud, which ends with this process
+//	local check         says whether this machine allows what the cloud needs
+//	local permissions   holds the policies of an app's roles against what they needed on the cloud
 //
 // The front and what it starts live in Linux namespaces of their own and end with this process, however it ends.
 package main
@@ -28,9 +26,9 @@ import (
 )
 
 // insideVariable tells the process that it is the one inside.
-const insideVariable = "RDSLINK_LOCAL_INSIDE"
+const insideVariable = "LOCAL_INSIDE"
 
-var commands = map[string]func(args []string) error{"up": up, "down": down, "env": environment, "serve": serve, "permissions": prove}
+var commands = map[string]func(args []string) error{"serve": serve, "check": check, "permissions": prove}
 
 func main() {
 	var run func([]string) error
@@ -38,7 +36,7 @@ func main() {
 		run = commands[os.Args[1]]
 	}
 	if run == nil {
-		fmt.Fprintln(os.Stderr, "usage: local up|down|env|serve|permissions [flags]; --help lists the flags")
+		fmt.Fprintln(os.Stderr, "usage: local serve|check|permissions [flags]; --help lists the flags")
 		os.Exit(2)
 	}
 	if err := run(os.Args[2:]); err != nil {
@@ -54,6 +52,8 @@ func serve(args []string) error {
 	}
 	return enclose(o)
 }
+
+func check([]string) error { return network.Check() }
 
 // options are what a run is told.
 type options struct {

@@ -27,7 +27,7 @@ import (
 	"github.com/rdslink/rdslink/local/front/identity"
 )
 
-const serveVariable = "RDSLINK_TEST_SERVE"
+const serveVariable = "LOCAL_TEST_SERVE"
 
 // TestMain lets the test binary be the program.
 func TestMain(m *testing.M) {

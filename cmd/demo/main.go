@@ -1,5 +1,10 @@
 // Command demo runs the main job of rdslink on a local cloud, whole: the real cdk deploy, one execution, an approval, rows
 // read by the vendor through the private link. Its exit status says whether all of it worked.
+//
+//	demo          plays all of it
+//	demo up       starts a local cloud, deploys the app, prints the environment; it goes on until
+//	demo down     ends it
+//	demo env      prints the environment again
 package main
 
 import (
@@ -15,25 +20,35 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
-	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
+var commands = map[string]func(args []string) error{"up": up, "down": down, "env": environment}
+
 func main() {
-	if err := run(); err != nil {
+	if len(os.Args) > 1 {
+		command := commands[os.Args[1]]
+		if command == nil {
+			fmt.Fprintln(os.Stderr, "usage: demo [up|down|env [flags]]; --help lists the flags")
+			os.Exit(2)
+		}
+		if err := command(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "demo:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := play(); err != nil {
 		fmt.Fprintln(os.Stderr, "\nThe demo failed:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func play() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	if err := network.Check(); err != nil {
-		return err
-	}
 	ask := os.Getenv("APPROVE") == "ask"
 	if ask && !term.IsTerminal(int(os.Stdin.Fd())) {
 		return errors.New("APPROVE=ask needs a terminal to ask on")
@@ -53,17 +68,7 @@ func run() error {
 	return nil
 }
 
-// phase runs work and says how long it took.
-func phase(title string, work func() error) error {
-	start := time.Now()
-	err := work()
-	mark := "ok"
-	if err != nil {
-		mark = "failed"
-	}
-	fmt.Printf("%-46s %6.1f s  %s\n", title, time.Since(start).Seconds(), mark)
-	return err
-}
+var phase = stage.Timed(os.Stdout)
 
 // indent sets text off from what the demo itself says.
 func indent(text string) string {

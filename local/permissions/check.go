@@ -16,28 +16,28 @@ func (f Finding) String() string { return f.Role + ": " + f.What }
 
 // Check holds every role against what it needed. Each grant that nothing needed and each neighbour that is allowed must have its
 // reason, and each reason its grant or neighbour.
-func Check(r Record, reasons Reasons) ([]Finding, error) {
+func Check(r Record, rules *Rules) ([]Finding, error) {
 	var all []Finding
 	used := map[*Reason]bool{}
-	for _, role := range lent(r).Roles {
+	for _, role := range rules.lent(r).Roles {
 		policies, err := role.parsed()
 		if err != nil {
 			return nil, err
 		}
-		c := checker{role: strings.ToLower(role.Name), uses: role.Uses, policies: policies, reasons: reasons, used: used}
+		c := checker{role: strings.ToLower(role.Name), uses: role.Uses, policies: policies, rules: rules, used: used}
 		all = append(all, c.all()...)
 	}
-	for i := range reasons {
-		if !used[&reasons[i]] {
-			all = append(all, Finding{reasons[i].Role, fmt.Sprintf("nothing needs the reason for %s: %s", reasons[i].Action, reasons[i].About)})
+	for i, reason := range rules.Reasons {
+		if !used[&rules.Reasons[i]] {
+			all = append(all, Finding{reason.Role, fmt.Sprintf("nothing needs the reason for %s: %s", reason.Action, reason.About)})
 		}
 	}
 	return all, nil
 }
 
 // Prove checks the record, and that the check notices every single change to a policy.
-func Prove(r Record, reasons Reasons) error {
-	findings, err := Check(r, reasons)
+func Prove(r Record, rules *Rules) error {
+	findings, err := Check(r, rules)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func Prove(r Record, reasons Reasons) error {
 		wrong = append(wrong, f.String())
 	}
 	if len(wrong) == 0 {
-		mutants, err := Mutants(r, reasons)
+		mutants, err := Mutants(r, rules)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ type checker struct {
 	role     string
 	uses     []Use
 	policies []*iam.Policy
-	reasons  Reasons
+	rules    *Rules
 	used     map[*Reason]bool
 	found    []Finding
 	enough   bool // one finding is: the rest need not be looked for
@@ -93,8 +93,8 @@ func (c *checker) add(format string, args ...any) {
 
 // excused looks for a reason.
 func (c *checker) excused(action, about string) bool {
-	for i := range c.reasons {
-		r := &c.reasons[i]
+	for i := range c.rules.Reasons {
+		r := &c.rules.Reasons[i]
 		if r.covers(c.role, action, about) {
 			c.used[r] = true
 			return true

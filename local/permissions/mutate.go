@@ -15,14 +15,14 @@ type Mutant struct {
 }
 
 // Mutants drops and widens every part of every statement of every role, one at a time, and checks each.
-func Mutants(r Record, reasons Reasons) ([]Mutant, error) {
+func Mutants(r Record, rules *Rules) ([]Mutant, error) {
 	var all []Mutant
-	for _, role := range lent(r).Roles {
+	for _, role := range rules.lent(r).Roles {
 		policies, err := role.parsed()
 		if err != nil {
 			return nil, err
 		}
-		c := checker{role: strings.ToLower(role.Name), uses: role.Uses, policies: policies, reasons: reasons}
+		c := checker{role: strings.ToLower(role.Name), uses: role.Uses, policies: policies, rules: rules}
 		c.uses = c.representatives()
 		for at, p := range policies {
 			for _, s := range p.Statements {

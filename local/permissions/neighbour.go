@@ -10,13 +10,12 @@ import (
 	"github.com/rdslink/rdslink/local/iam"
 )
 
-// guards are the condition keys that keep a grant narrow, each with a value that nobody of the app's may have. An empty value
-// means that the request does not have the key.
-var guards = []struct{ key, other string }{
-	{"aws:RequestTag/rdslink:managed", ""},
-	{"aws:RequestTag/rdslink:managed", "false"},
-	{"aws:ResourceTag/rdslink:managed", ""},
-	{"aws:ResourceTag/rdslink:managed", "false"},
+// guard is a condition key that keeps a grant narrow, with a value that nobody of the app's may have. An empty value means that
+// the request does not have the key.
+type guard struct{ key, other string }
+
+// guards are those of AWS's keys; an app has more, its tags.
+var guards = []guard{
 	{"ec2:CreateAction", ""},
 	{"ec2:CreateAction", "RunInstances"},
 	{"elasticloadbalancing:CreateAction", ""},
@@ -35,7 +34,18 @@ var guards = []struct{ key, other string }{
 	{"elasticloadbalancing:Scheme", ""},
 	{"kms:ViaService", ""},
 	{"kms:ViaService", "s3.eu-central-1.amazonaws.com"},
-	{"lambda:SourceFunctionArn", "arn:aws:lambda:eu-central-1:111122223333:function:rdslink-resolver-vpc-0123456789abcdef0"},
+	{"lambda:SourceFunctionArn", "arn:aws:lambda:eu-central-1:111122223333:function:another"},
+}
+
+// guards are AWS's and the app's.
+func (r *Rules) guards() []guard {
+	all := slices.Clone(guards)
+	for _, tag := range r.Tags {
+		for _, whose := range []string{"aws:RequestTag/", "aws:ResourceTag/"} {
+			all = append(all, guard{whose + tag, ""}, guard{whose + tag, "another"})
+		}
+	}
+	return all
 }
 
 // neighbour is a request that differs from a use in one thing.
@@ -52,7 +62,7 @@ type neighbour struct {
 func (c *checker) neighbours() {
 	for _, u := range c.representatives() {
 		known := map[string]bool{}
-		for _, n := range around(u) {
+		for _, n := range c.rules.around(u) {
 			if !c.more() {
 				return
 			}
@@ -69,7 +79,7 @@ func (c *checker) neighbours() {
 
 // representatives are one use of each sort: the same parts of the same statements allow all of a sort, under the same guards.
 func (c *checker) representatives() []Use {
-	seen := map[string]bool{}
+	seen, guards := map[string]bool{}, c.rules.guards()
 	var few []Use
 	for _, u := range c.uses {
 		sort := u.Action
@@ -94,9 +104,9 @@ func (c *checker) representatives() []Use {
 }
 
 // around are the neighbours of a use.
-func around(u Use) []neighbour {
+func (r *Rules) around(u Use) []neighbour {
 	var all []neighbour
-	for _, g := range guards {
+	for _, g := range r.guards() {
 		v, modelled := u.Context[g.key]
 		if !modelled || len(v) == 0 && g.key != "lambda:SourceFunctionArn" || slices.Equal(v, []string{g.other}) {
 			continue
@@ -113,12 +123,12 @@ func around(u Use) []neighbour {
 		}
 		all = append(all, neighbour{about: about, resource: u.Resource, context: context})
 	}
-	return append(all, elsewhere(u)...)
+	return append(all, r.elsewhere(u)...)
 }
 
 // elsewhere are the same request about other resources: of another account, of another region, of another type, and others of the
 // same type, which are not ours, or are.
-func elsewhere(u Use) []neighbour {
+func (r *Rules) elsewhere(u Use) []neighbour {
 	parts := strings.SplitN(u.Resource, ":", 6)
 	if len(parts) < 6 {
 		return nil
@@ -136,7 +146,7 @@ func elsewhere(u Use) []neighbour {
 		all = append(all, neighbour{about: "of another account", resource: at(4, "123456789012"), context: u.Context})
 	}
 	all = append(all, otherTypes(u, parts)...)
-	strange, tagged := foreign(u)
+	strange, tagged := r.foreign(u)
 	for _, i := range boundaries(parts[5]) {
 		name := parts[5][:i] + "other"
 		if strings.Contains(parts[5][i:], ":log-stream:") {
@@ -144,19 +154,21 @@ func elsewhere(u Use) []neighbour {
 		}
 		all = append(all, neighbour{about: "on " + name, resource: at(5, name), context: strange, chain: "strange"})
 		if tagged {
-			all = append(all, neighbour{about: "on " + name + " with our tag", resource: at(5, name), context: u.Context, chain: "ours"})
+			all = append(all, neighbour{about: "on " + name + " with the tag", resource: at(5, name), context: u.Context, chain: "ours"})
 		}
 	}
 	return all
 }
 
-// foreign is the use's context for a resource that is not ours, and whether that differs.
-func foreign(u Use) (context iam.Context, tagged bool) {
+// foreign is the use's context for a resource without the app's tags, and whether that differs.
+func (r *Rules) foreign(u Use) (context iam.Context, tagged bool) {
 	context = maps.Clone(u.Context)
 	service, _, _ := strings.Cut(u.Action, ":")
-	for _, family := range []string{"aws", service} {
-		if len(context[family+":ResourceTag/rdslink:managed"]) > 0 {
-			context[family+":ResourceTag/rdslink:managed"], tagged = nil, true
+	for _, tag := range r.Tags {
+		for _, family := range []string{"aws", service} {
+			if key := family + ":ResourceTag/" + tag; len(context[key]) > 0 {
+				context[key], tagged = nil, true
+			}
 		}
 	}
 	return context, tagged

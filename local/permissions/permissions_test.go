@@ -1,6 +1,9 @@
 package permissions
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,7 +12,7 @@ import (
 )
 
 const (
-	roleARN = "arn:aws:iam::111122223333:role/rdslink-registrar"
+	roleARN = "arn:aws:iam::111122223333:role/app-registrar"
 	table   = "arn:aws:dynamodb:eu-central-1:111122223333:table/registry"
 	group   = "arn:aws:ec2:eu-central-1:111122223333:security-group/*"
 )
@@ -30,13 +33,13 @@ const reads = `{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"` + tab
 
 func TestCheck(t *testing.T) {
 	get := use("dynamodb:GetItem", table, nil)
-	makes := use("ec2:CreateSecurityGroup", group, iam.Context{"aws:RequestTag/rdslink:managed": {"true"}})
+	makes := use("ec2:CreateSecurityGroup", group, iam.Context{"aws:RequestTag/app:managed": {"true"}})
 	unguarded := `{"Effect":"Allow","Action":"ec2:CreateSecurityGroup","Resource":"` + group + `"}`
-	guarded := strings.TrimSuffix(unguarded, "}") + `,"Condition":{"StringEquals":{"aws:RequestTag/rdslink:managed":"true"}}}`
-	anyName := Reasons{{Role: "*", Action: "ec2:CreateSecurityGroup", About: "on security-group/other", Why: "AWS chooses the id."}}
+	guarded := strings.TrimSuffix(unguarded, "}") + `,"Condition":{"StringEquals":{"aws:RequestTag/app:managed":"true"}}}`
+	anyName := []Reason{{Role: "*", Action: "ec2:CreateSecurityGroup", About: "on security-group/other", Why: "AWS chooses the id."}}
 	for name, row := range map[string]struct {
 		record  Record
-		reasons Reasons
+		reasons []Reason
 		want    string // in the only finding; empty: there is none
 	}{
 		"what is needed, and no more":      {record(reads, get), nil, ""},
@@ -45,14 +48,14 @@ func TestCheck(t *testing.T) {
 		"a resource that nothing needs":    {record(strings.Replace(reads, `"`+table+`"`, `["`+table+`","`+table+`-2"]`, 1), get), nil, "speaks of " + table + "-2"},
 		"a star that nothing needs":        {record(strings.Replace(reads, table, strings.TrimSuffix(table, "registry")+"*", 1), get), nil, "wide: dynamodb:GetItem is allowed on table/other"},
 		"a guard, and a reason":            {record(guarded, makes), anyName, ""},
-		"a guard that is not there":        {record(unguarded, makes), anyName, "without aws:RequestTag/rdslink:managed"},
+		"a guard that is not there":        {record(unguarded, makes), anyName, "without aws:RequestTag/app:managed"},
 		"a reason that nothing needs":      {record(reads, get), anyName, "nothing needs the reason for ec2:CreateSecurityGroup"},
 		"a policy that cannot be read":     {record(`{"Effect":"Allow"}`, get), nil, "statement 1"},
-		"a value that nothing needs":       {record(strings.Replace(guarded, `"true"`, `["true","maybe"]`, 1), makes), anyName, "rdslink:managed maybe"},
+		"a value that nothing needs":       {record(strings.Replace(guarded, `"true"`, `["true","maybe"]`, 1), makes), anyName, "app:managed maybe"},
 		"another service's use of the key": {record(`{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:eu-central-1:111122223333:key/1"}`, use("kms:Decrypt", "arn:aws:kms:eu-central-1:111122223333:key/1", iam.Context{"kms:ViaService": {"dynamodb.eu-central-1.amazonaws.com"}})), nil, "without kms:ViaService"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, err := Check(row.record, row.reasons)
+			findings, err := Check(row.record, &Rules{Tags: []string{"app:managed"}, Reasons: row.reasons})
 			var said []string
 			if err != nil {
 				said = append(said, err.Error())
@@ -70,7 +73,7 @@ func TestCheck(t *testing.T) {
 
 // Every change of a tight policy is noticed; of one that nothing needs, none could be.
 func TestMutants(t *testing.T) {
-	mutants, err := Mutants(record(reads, use("dynamodb:GetItem", table, nil)), nil)
+	mutants, err := Mutants(record(reads, use("dynamodb:GetItem", table, nil)), &Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,9 +89,9 @@ func TestMutants(t *testing.T) {
 
 func TestWhatIntrudersTryIsNoNeed(t *testing.T) {
 	found, err := uses([]byte(`{"session":"intruder","permissions":[{"role":"r","action":"a:B","resource":"*","refused":"no"}]}
-{"session":"rdslink-observer","permissions":[{"role":"r","action":"a:C","resource":"*"}]}
-{"session":"rdslink-observer","permissions":[{"role":"r","action":"a:C","resource":"*"}]}
-`))
+{"session":"app-observer","permissions":[{"role":"r","action":"a:C","resource":"*"}]}
+{"session":"app-observer","permissions":[{"role":"r","action":"a:C","resource":"*"}]}
+`), "intruder")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +100,38 @@ func TestWhatIntrudersTryIsNoNeed(t *testing.T) {
 	}
 }
 
-func TestEveryReasonSaysWhy(t *testing.T) {
-	for _, r := range Known {
-		if len(r.Why) < 10 || r.Role == "" || r.Action == "" || r.About == "" {
-			t.Errorf("%+v", r)
+func TestReadRules(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"roles": "app-", "reasons": [{"role": "*", "action": "a:B", "about": "on other", "why": "AWS chooses the id."}]}`: "",
+		`{"reasons": []}`: "names no roles",
+		`{"roles": "app-", "reasons": [{"role": "*", "action": "a:B", "about": "on other"}]}`: "says not all",
+		`{"roles": "app-", "lends": [{"from": "a", "to": ["b"], "actions": ["a:B"]}]}`:        "says not all",
+		`{"roles": "app-", "resons": []}`:                                                     "unknown field",
+	} {
+		file := filepath.Join(t.TempDir(), "rules.json")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadRules(file); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestWhoRunsAnothersCodeNeedsWhatThatNeeded(t *testing.T) {
+	rules := &Rules{Lends: []Lend{{From: "sync*", To: []string{"maker*"}, Actions: []string{"a:B"}}}}
+	lent := rules.lent(Record{Roles: []Role{
+		{Name: "maker1", Uses: []Use{use("a:A", table, nil)}},
+		{Name: "idle1"},
+		{Name: "sync1", Uses: []Use{use("a:B", table, nil), use("a:C", table, nil)}},
+	}})
+	for i, want := range [][]string{{"a:A", "a:B"}, nil, {"a:B", "a:C"}} {
+		var got []string
+		for _, u := range lent.Roles[i].Uses {
+			got = append(got, u.Action)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s needs %v, want %v", lent.Roles[i].Name, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package permissions holds the policies of the app's roles against what the roles needed while every test ran: nothing may be
+// Package permissions holds the policies of an app's roles against what the roles needed while every test ran: nothing may be
 // missing, nothing may be granted that nothing needed, and next to each need stands what must be refused.
 package permissions
 
@@ -19,12 +19,6 @@ import (
 	"github.com/rdslink/rdslink/local/front"
 	"github.com/rdslink/rdslink/local/iam"
 )
-
-// Intruder is the session name of those who are refused on purpose: what they try is no need of the app's.
-const Intruder = "intruder"
-
-// File is where a run keeps its record, in the checkout.
-const File = "build/permissions.json"
 
 // Record is what a run has shown.
 type Record struct {
@@ -47,12 +41,9 @@ type Use struct {
 	Count int
 }
 
-// prefix is what the names of the app's roles and managed policies begin with.
-const prefix = "rdslink-"
-
 // Collect reads the app's roles in an account, and what they needed from the call log.
-func Collect(ctx context.Context, config aws.Config, log []byte) (Record, error) {
-	uses, err := uses(log)
+func Collect(ctx context.Context, config aws.Config, log []byte, rules *Rules) (Record, error) {
+	uses, err := uses(log, rules.Except)
 	if err != nil {
 		return Record{}, err
 	}
@@ -72,21 +63,21 @@ func Collect(ctx context.Context, config aws.Config, log []byte) (Record, error)
 			}
 		}
 		for _, detail := range page.RoleDetailList {
-			role := Role{Name: strings.TrimPrefix(aws.ToString(detail.RoleName), prefix)}
+			role := Role{Name: strings.TrimPrefix(aws.ToString(detail.RoleName), rules.Roles)}
 			for _, inline := range detail.RolePolicyList {
 				role.Policies = append(role.Policies, Document{aws.ToString(inline.PolicyName), unescaped(inline.PolicyDocument)})
 			}
 			for _, attached := range detail.AttachedManagedPolicies {
 				role.Policies = append(role.Policies, Document{aws.ToString(attached.PolicyName), managed[aws.ToString(attached.PolicyArn)]})
 			}
-			if strings.HasPrefix(aws.ToString(detail.RoleName), prefix) && len(role.Policies) > 0 {
+			if strings.HasPrefix(aws.ToString(detail.RoleName), rules.Roles) && len(role.Policies) > 0 {
 				role.Uses = uses[aws.ToString(detail.Arn)]
 				r.Roles = append(r.Roles, role)
 			}
 		}
 	}
 	if len(r.Roles) == 0 {
-		return r, fmt.Errorf("collect permissions: the account has no role of the app's")
+		return r, fmt.Errorf("collect permissions: the account has no role %s…", rules.Roles)
 	}
 	slices.SortFunc(r.Roles, func(a, b Role) int { return strings.Compare(a.Name, b.Name) })
 	return r, nil
@@ -101,7 +92,7 @@ func unescaped(document *string) string {
 }
 
 // uses are what each role needed, by its ARN, from the call log.
-func uses(log []byte) (map[string][]Use, error) {
+func uses(log []byte, except string) (map[string][]Use, error) {
 	counted := map[string]map[string]int{}
 	found := map[string][]Use{}
 	for line := range bytes.Lines(log) {
@@ -109,7 +100,7 @@ func uses(log []byte) (map[string][]Use, error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("decode call: %w", err)
 		}
-		if e.Session == Intruder {
+		if e.Session == except {
 			continue
 		}
 		for _, p := range e.Permissions {
@@ -126,39 +117,6 @@ func uses(log []byte) (map[string][]Use, error) {
 		}
 	}
 	return found, nil
-}
-
-// syncs are the actions of ip-sync's that steps 3 and 10 take, too: they run its code (internal/targets), and whatever it needs in
-// a failover they need when a database moves under them.
-var syncs = []string{
-	"lambda:InvokeFunction", "rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeDBProxies",
-	"ec2:DescribeNetworkInterfaces", "ec2:DescribeInstances", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
-	"elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets",
-}
-
-// lent is a record in which what ip-sync needed is needed by those who run its code.
-func lent(r Record) Record {
-	var sync []Use
-	for _, role := range r.Roles {
-		if strings.HasPrefix(role.Name, "ipsyncrole") {
-			sync = role.Uses
-		}
-	}
-	all := Record{Roles: slices.Clone(r.Roles)}
-	for i, role := range all.Roles {
-		if !strings.HasPrefix(role.Name, "createtargetgrouprole") && !strings.HasPrefix(role.Name, "installipsyncrole") || len(role.Uses) == 0 {
-			continue
-		}
-		uses := slices.Clone(role.Uses)
-		for _, u := range sync {
-			if slices.Contains(syncs, u.Action) {
-				u.Role = role.Uses[0].Role
-				uses = append(uses, u)
-			}
-		}
-		all.Roles[i].Uses = uses
-	}
-	return all
 }
 
 // parsed are the role's policies, read.

@@ -12,7 +12,7 @@ import (
 
 // Print writes what each role may do and how often it was needed, the exceptions with their reasons, and what becomes of changed
 // policies.
-func Print(w io.Writer, r Record, reasons Reasons) error {
+func Print(w io.Writer, r Record, rules *Rules) error {
 	for _, role := range r.Roles {
 		if err := printRole(w, role); err != nil {
 			return err
@@ -20,14 +20,14 @@ func Print(w io.Writer, r Record, reasons Reasons) error {
 	}
 	fmt.Fprintln(w, "\nGranted, or allowed next to what is needed, for a reason")
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, reason := range reasons {
+	for _, reason := range rules.Reasons {
 		fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", reason.Role, reason.Action, reason.About, reason.Why)
 	}
 	if err := out.Flush(); err != nil {
 		return err
 	}
 	printImplied(w, r)
-	return printMutants(w, r, reasons)
+	return printMutants(w, r, rules)
 }
 
 // printRole writes a line for each action of each statement: on what, under which conditions, how often needed.
@@ -94,8 +94,8 @@ func printImplied(w io.Writer, r Record) {
 }
 
 // printMutants writes how many changes of each sort were tried and noticed, and each that was not.
-func printMutants(w io.Writer, r Record, reasons Reasons) error {
-	mutants, err := Mutants(r, reasons)
+func printMutants(w io.Writer, r Record, rules *Rules) error {
+	mutants, err := Mutants(r, rules)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"github.com/rdslink/rdslink/local/front/identity"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -92,7 +91,7 @@ func session(name string) string { return "bench-" + name }
 
 // session is what a process needs to act on the local cloud as a session of a role.
 func (b *bench) session(role, name string) []string {
-	c := identity.Credentials(role, name)
+	c := stage.Credentials(role, name)
 	return []string{
 		"AWS_ENDPOINT_URL=" + b.cloud.Endpoint, "AWS_REGION=" + stage.Region, "AWS_DEFAULT_REGION=" + stage.Region,
 		"AWS_ACCESS_KEY_ID=" + c.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey, "AWS_SESSION_TOKEN=" + c.SessionToken,

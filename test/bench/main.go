@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/operator"
-	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -46,9 +45,6 @@ func run() error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	if err := network.Check(); err != nil {
-		return err
-	}
 	cloud, err := stage.Start(ctx)
 	if err != nil {
 		return err
@@ -80,14 +76,4 @@ func (b *bench) deploy(ctx context.Context) error {
 	return b.cloud.Install(ctx, func(_ string, work func() error) error { return work() })
 }
 
-// phase runs a part and says how long it took.
-func phase(title string, work func() error) error {
-	begin := time.Now()
-	err := work()
-	mark := "ok"
-	if err != nil {
-		mark = "failed"
-	}
-	fmt.Fprintf(os.Stderr, "%-46s %6.1f s  %s\n", title, time.Since(begin).Seconds(), mark)
-	return err
-}
+var phase = stage.Timed(os.Stderr)

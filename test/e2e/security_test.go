@@ -29,8 +29,6 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/operator"
-	"github.com/rdslink/rdslink/local/front/identity"
-	"github.com/rdslink/rdslink/local/permissions"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -56,7 +54,7 @@ func (s story) roleOf(function string) string {
 // intruder acts with what a function's code has in its environment.
 func (s story) intruder(function string) aws.Config {
 	s.Helper()
-	return identity.Config(cloud.Endpoint, stage.Region, identity.Credentials(s.roleOf(function), permissions.Intruder))
+	return cloud.As(s.roleOf(function), intruder)
 }
 
 // What somebody could do who runs code of their own in one of the functions: nothing to what is not ours, nothing to who may
@@ -264,14 +262,14 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	s.looks(s.as(starter, "olga"), execution)
 
 	decision := connection.Decision{Exposure: exposure, VPCEndpointID: endpoint.ID, Decision: connection.Accept, By: "olga"}
-	s.denied("the operator decides", operator.New(s.as(starter, permissions.Intruder)).Decide(s.ctx, decision))
-	_, err := sfn.NewFromConfig(s.as(starter, permissions.Intruder)).SendTaskSuccess(s.ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String("found"), Output: aws.String("{}")})
+	s.denied("the operator decides", operator.New(s.as(starter, intruder)).Decide(s.ctx, decision))
+	_, err := sfn.NewFromConfig(s.as(starter, intruder)).SendTaskSuccess(s.ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String("found"), Output: aws.String("{}")})
 	s.denied("the operator answers for the step", err)
-	_, err = ec2.NewFromConfig(s.as(starter, permissions.Intruder)).AcceptVpcEndpointConnections(s.ctx, &ec2.AcceptVpcEndpointConnectionsInput{ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID}})
+	_, err = ec2.NewFromConfig(s.as(starter, intruder)).AcceptVpcEndpointConnections(s.ctx, &ec2.AcceptVpcEndpointConnectionsInput{ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID}})
 	s.denied("the operator accepts", err)
-	_, err = operator.New(s.as(approver, permissions.Intruder)).Start(s.ctx, `{"database":"orders-duties","vendor":"pushmetrics"}`)
+	_, err = operator.New(s.as(approver, intruder)).Start(s.ctx, `{"database":"orders-duties","vendor":"pushmetrics"}`)
 	s.denied("the approver starts", err)
-	s.denied("the approver reports in the observer's place", s.puts(s.as(approver, permissions.Intruder), "ConnectionAvailable"))
+	s.denied("the approver reports in the observer's place", s.puts(s.as(approver, intruder), "ConnectionAvailable"))
 
 	_, err = ec2.NewFromConfig(s.as(approver, "anton")).DescribeVpcEndpointConnections(s.ctx, &ec2.DescribeVpcEndpointConnectionsInput{})
 	s.check(err)

@@ -5,6 +5,8 @@ package stage
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +63,7 @@ func Start(ctx context.Context) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.process, err = startProcess(ctx, c.Root, port); err != nil {
+	if c.process, err = startProcess(ctx, c.Serve()); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -92,6 +94,19 @@ func (c *Cloud) Config(account string) aws.Config {
 	return settings
 }
 
+// As is an AWS configuration with which somebody acts in a session of a role, without having been let into it.
+func (c *Cloud) As(roleARN, session string) aws.Config {
+	settings := c.Config(Customer)
+	settings.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return Credentials(roleARN, session), nil })
+	return settings
+}
+
+// Credentials are those of a session of a role. The local cloud believes what the token says.
+func Credentials(roleARN, session string) aws.Credentials {
+	token, _ := json.Marshal(map[string]string{"role": roleARN, "session": session}) // two strings
+	return aws.Credentials{AccessKeyID: "ASIALOCAL", SecretAccessKey: "local", SessionToken: base64.URLEncoding.EncodeToString(token)}
+}
+
 // Environment is what aws, cdk and rdslink need to act as account on this cloud.
 func (c *Cloud) Environment(account string) []string {
 	return []string{
@@ -107,6 +122,18 @@ func (c *Cloud) Environment(account string) []string {
 // Calls returns the log of all calls since the n-th, one JSON object a line.
 func (c *Cloud) Calls(ctx context.Context, since int) ([]byte, error) {
 	return c.get(ctx, fmt.Sprintf("/_local/calls?since=%d", since))
+}
+
+// Call is a line of that log, as far as it is looked at.
+type Call struct {
+	Role        string // an ARN, if a role's session called
+	Permissions []Permission
+}
+
+// Permission is one thing that a call had to be allowed.
+type Permission struct {
+	Role, Action, Resource string
+	Refused                string // why not, in AWS's words
 }
 
 // Authority returns the certificate, PEM, that signed the databases' certificates.
@@ -169,21 +196,21 @@ type early struct {
 
 func (e early) Read(p []byte) (int, error) { return e.reader.Read(p) }
 
-// Root is the checkout: the nearest folder upwards with a go.mod.
+// Root is the checkout: the nearest folder upwards with the app that cdk deploys.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find checkout: %w", err)
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "cdk.json")); err == nil {
 			return dir, nil
 		}
 		if parent := filepath.Dir(dir); parent != dir {
 			dir = parent
 			continue
 		}
-		return "", errors.New("find checkout: no go.mod here or above")
+		return "", errors.New("find checkout: no cdk.json here or above")
 	}
 }
 

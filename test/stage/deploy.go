@@ -31,6 +31,20 @@ func (c *Cloud) Install(ctx context.Context, phase func(title string, work func(
 	return phase("cdk deploy", func() error { return c.Deploy(ctx) })
 }
 
+// Timed runs parts of the work and says on w how long each took.
+func Timed(w io.Writer) func(title string, work func() error) error {
+	return func(title string, work func() error) error {
+		start := time.Now()
+		err := work()
+		mark := "ok"
+		if err != nil {
+			mark = "failed"
+		}
+		fmt.Fprintf(w, "%-46s %6.1f s  %s\n", title, time.Since(start).Seconds(), mark)
+		return err
+	}
+}
+
 // Bootstrap prepares the customer's account and region for the CDK, as anybody does once.
 func (c *Cloud) Bootstrap(ctx context.Context) error {
 	// Outside the app's folder: the app need not be synthesized for this.

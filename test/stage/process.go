@@ -67,11 +67,17 @@ func everyID(file string) ([]syscall.SysProcIDMap, error) {
 	return ids, nil
 }
 
-// startProcess starts the local cloud on a port and waits until it answers.
-func startProcess(ctx context.Context, root string, port int) (*process, error) {
-	p := &process{ended: make(chan struct{})}
-	p.cmd = exec.Command(filepath.Join(root, "build/bin/local"), "serve", "--port", strconv.Itoa(port))
-	p.cmd.Dir, p.cmd.Stderr, p.cmd.SysProcAttr = root, &p.stderr, bound()
+// Serve is the command that is the local cloud on its port.
+func (c *Cloud) Serve() *exec.Cmd {
+	cmd := exec.Command(filepath.Join(c.Root, "build/bin/local"), "serve", "--port", strconv.Itoa(c.port))
+	cmd.Dir = c.Root
+	return cmd
+}
+
+// startProcess starts the local cloud and waits until it answers.
+func startProcess(ctx context.Context, command *exec.Cmd) (*process, error) {
+	p := &process{cmd: command, ended: make(chan struct{})}
+	p.cmd.Stderr, p.cmd.SysProcAttr = &p.stderr, bound()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start local cloud: %w", err)

@@ -14,7 +14,7 @@ import (
 	"github.com/rdslink/rdslink/local/network"
 )
 
-const insideVariable = "RDSLINK_NETWORKTEST_INSIDE"
+const insideVariable = "LOCAL_NETWORKTEST_INSIDE"
 
 // TestMain is a package's TestMain: it runs the test binary again inside, with the same arguments, and ends with its status.
 func TestMain(m *testing.M) {

@@ -6,17 +6,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/test/stage"
 )
+
+// aside says how long a part of the work took, apart from the environment on standard output.
+var aside = stage.Timed(os.Stderr)
 
 // detached is a local cloud that goes on without the process that starts it.
 type detached struct {
@@ -26,7 +26,7 @@ type detached struct {
 }
 
 func readDetached(command string, args []string) (d detached, err error) {
-	flags := flag.NewFlagSet("local "+command, flag.ExitOnError)
+	flags := flag.NewFlagSet("demo "+command, flag.ExitOnError)
 	flags.IntVar(&d.port, "port", 4566, "of the API, on localhost")
 	flags.StringVar(&d.account, "account", stage.Customer, "whose root user the printed environment is for")
 	_ = flags.Parse(args) // exits on an error
@@ -44,11 +44,11 @@ func up(args []string) error {
 	defer stop()
 	if running(d.Dir()) != 0 {
 		fmt.Fprintf(os.Stderr, "The local cloud runs already on %s.\n", d.Endpoint)
-	} else if err := phase("start the local cloud", func() error { return d.start(ctx) }); err != nil {
+	} else if err := aside("start the local cloud", func() error { return d.start(ctx) }); err != nil {
 		return err
 	}
 	if _, err := d.Output(ctx, "StateMachineArn"); err != nil {
-		if err := d.Install(ctx, phase); err != nil {
+		if err := d.Install(ctx, aside); err != nil {
 			return errors.Join(err, end(d.Dir())) // a cloud without the app is of use to nobody
 		}
 	}
@@ -110,13 +110,6 @@ func (d detached) printEnvironment() {
 
 // start starts the cloud in a session of its own, which no terminal ends, and waits until it answers.
 func (d detached) start(ctx context.Context) error {
-	if err := network.Check(); err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("start local cloud: %w", err)
-	}
 	if err := os.MkdirAll(filepath.Dir(d.Dir()), 0o755); err != nil {
 		return fmt.Errorf("start local cloud: %w", err)
 	}
@@ -125,7 +118,7 @@ func (d detached) start(ctx context.Context) error {
 		return fmt.Errorf("start local cloud: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(self, "serve", "--port", strconv.Itoa(d.port), "--tools", filepath.Join(d.Root, "build"))
+	cmd := d.Serve()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -156,16 +149,4 @@ func awaitReady(ctx context.Context, log string, ended <-chan struct{}) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// phase runs a part of the work and says how long it took, apart from the environment on standard output.
-func phase(title string, work func() error) error {
-	start := time.Now()
-	err := work()
-	mark := "ok"
-	if err != nil {
-		mark = "failed"
-	}
-	fmt.Fprintf(os.Stderr, "%-46s %6.1f s  %s\n", title, time.Since(start).Seconds(), mark)
-	return err
 }

@@ -1,0 +1,93 @@
+package permissions
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Rules are what an app says of itself: which roles are its own, and what about them needs a reason.
+type Rules struct {
+	Roles   string // what the names of the app's roles begin with
+	Tags    []string
+	Except  string // the session name of those who are refused on purpose: what they try is no need of the app's
+	Lends   []Lend
+	Reasons []Reason
+}
+
+// Lend is that some roles run another role's code: what that one needed of these actions, they need, too. From and To are patterns
+// with stars.
+type Lend struct {
+	From, Why   string
+	To, Actions []string
+}
+
+// Reason is why something that nothing needed is granted all the same, or why next to something that was needed more is allowed.
+// Role, Action and About are patterns with stars.
+type Reason struct {
+	Role, Action, About, Why string
+}
+
+// ReadRules reads rules from a file, JSON.
+func ReadRules(file string) (*Rules, error) {
+	opened, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	defer func() { _ = opened.Close() }()
+	decoder := json.NewDecoder(opened)
+	decoder.DisallowUnknownFields()
+	r := new(Rules)
+	if err := decoder.Decode(r); err != nil {
+		return nil, fmt.Errorf("read rules %s: %w", file, err)
+	}
+	if r.Roles == "" {
+		return nil, fmt.Errorf("read rules %s: it names no roles", file)
+	}
+	for _, reason := range r.Reasons {
+		if reason.Role == "" || reason.Action == "" || reason.About == "" || reason.Why == "" {
+			return nil, fmt.Errorf("read rules %s: a reason says not all: %+v", file, reason)
+		}
+	}
+	for _, l := range r.Lends {
+		if l.From == "" || len(l.To) == 0 || len(l.Actions) == 0 || l.Why == "" {
+			return nil, fmt.Errorf("read rules %s: a lend says not all: %+v", file, l)
+		}
+	}
+	return r, nil
+}
+
+func (r Reason) covers(role, action, about string) bool {
+	return like(strings.ToLower(r.Role), role) && like(strings.ToLower(r.Action), strings.ToLower(action)) && like(r.About, about)
+}
+
+// lent is a record in which what a role needed is needed by those who run its code.
+func (r *Rules) lent(record Record) Record {
+	all := Record{Roles: slices.Clone(record.Roles)}
+	for i, role := range all.Roles {
+		if len(role.Uses) == 0 {
+			continue
+		}
+		uses := slices.Clone(role.Uses)
+		for _, l := range r.Lends {
+			if !slices.ContainsFunc(l.To, func(to string) bool { return like(to, strings.ToLower(role.Name)) }) {
+				continue
+			}
+			for _, lender := range record.Roles {
+				if !like(l.From, strings.ToLower(lender.Name)) {
+					continue
+				}
+				for _, u := range lender.Uses {
+					if slices.Contains(l.Actions, u.Action) {
+						u.Role = role.Uses[0].Role
+						uses = append(uses, u)
+					}
+				}
+			}
+		}
+		all.Roles[i].Uses = uses
+	}
+	return all
+}
