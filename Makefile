@@ -20,7 +20,7 @@ cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-run tools-check clean
+.PHONY: help check demo test test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-run tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,30 +34,37 @@ demo: check tools-run functions build/bin/infra build/bin/local build/bin/demo #
 
 test: check tools-run tools-check functions build/bin/infra build/bin/local ## every test, and lint
 	$(phase) "go vet" go vet ./...
+	$(phase) "go vet, the local cloud" go -C local vet ./...
 	$(phase) "lint" $(MAKE) --silent lint
+	@$(MAKE) --silent -j2 test-product test-local
+
+test-product:
 	$(phase) "go test" go test -timeout 15m ./...
+test-local:
+	$(phase) "go test, the local cloud" go -C local test -timeout 15m ./...
 
 bench: check tools-run build/.bench functions build/bin/infra build/bin/local build/bin/bench ## measure sizes, starts, memory and AWS calls on a local cloud, beside the documented sync in Python
 	@build/bin/bench
 
 permissions: check tools-run functions build/bin/infra build/bin/local ## what each role may do, what of it was needed how often in the end-to-end tests, and each change to a policy that the check must notice
 	$(phase) "go test ./test/e2e" go test -count=1 -timeout 15m ./test/e2e
-	@build/bin/local permissions
+	@build/bin/local permissions --table --rules test/e2e/permissions.json --record build/permissions.json
 
 lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
 	build/bin/golangci-lint run --allow-parallel-runners ./...
+	cd local && ../build/bin/golangci-lint run --allow-parallel-runners ./...
 	rm -rf build/lint && $(cdk) synth --quiet --app "build/bin/infra" --output build/lint
 	build/aws/bin/cfn-lint --non-zero-exit-code warning --ignore-checks W3005 -- build/lint/rdslink.template.json
 	for f in statemachine/*.asl.json; do build/node_modules/.bin/asl-validator --json-path "$$f" || exit 1; done
 
-local: check tools-run functions build/bin/infra build/bin/local ## start the local cloud with the app deployed, and print the environment for aws and cdk
-	@build/bin/local up --port $(LOCAL_PORT)
+local: check tools-run functions build/bin/infra build/bin/local build/bin/demo ## start the local cloud with the app deployed, and print the environment for aws and cdk
+	@build/bin/demo up --port $(LOCAL_PORT)
 
 local-down: ## stop the local cloud
-	@build/bin/local down --port $(LOCAL_PORT)
+	@build/bin/demo down --port $(LOCAL_PORT)
 
 local-env: ## print the local cloud's environment, for eval (ACCOUNT=… for another account's)
-	@build/bin/local env --port $(LOCAL_PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
+	@build/bin/demo env --port $(LOCAL_PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
 
 synth: tools-run ## synthesize the template into cdk.out
 	$(cdk) synth --quiet && ls cdk.out/*.template.json
@@ -99,7 +106,7 @@ sbom: functions ## list what the functions and the tools are made of: build/sbom
 build/bin/infra: build/.modules FORCE
 	$(phase) "build the CDK app" go build -o $@ ./infra
 build/bin/local: build/.modules FORCE
-	$(phase) "build the local cloud" go build -o $@ ./local
+	$(phase) "build the local cloud" go -C local build -o ../$@ .
 build/bin/demo: build/.modules FORCE
 	$(phase) "build the demo" go build -o $@ ./cmd/demo
 build/bin/bench: build/.modules FORCE
@@ -114,8 +121,9 @@ tools-run: build/.npm build/.ministack
 tools-check: build/.aws build/bin/golangci-lint-v2.15.0
 
 # Go says nothing while it downloads all at once.
-build/.modules: go.sum
+build/.modules: go.sum local/go.sum
 	$(phase) "download the Go modules" go mod download
+	$(phase) "download the local cloud's" go -C local mod download
 	@mkdir -p build && touch $@
 build/.npm: tools/package-lock.json
 	$(phase) "install aws-cdk, asl-validator, PostgreSQL" tools/install-npm
