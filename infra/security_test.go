@@ -137,7 +137,7 @@ var (
 func allTests(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, root := range []string{"../cmd", "../functions", "../infra", "../internal", "../local", "../statemachine", "../tools"} {
+	for _, root := range []string{"../cmd", "../functions", "../infra", "../internal", "../local", "../statemachine", "../test", "../tools"} {
 		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, "_test.go") {
 				return err
