@@ -7,13 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
-)
-
-// What the observer says on the bus, and what approvers say.
-var (
-	observed = []string{"ConnectionPending", "ConnectionAvailable", "ConnectionRejected", "ConnectionDeleted"}
-	decided  = "ConnectionDecision"
 )
 
 // The RDS events that announce a new address, or that one may be about to come.
@@ -40,11 +35,11 @@ func connectEvents(r *resources) {
 	restrictBus(r)
 
 	newRule(r, "Outcomes", r.bus, "What became of a connection, and what people decided", &awsevents.EventPattern{
-		Source:     list("rdslink"),
-		DetailType: list("ConnectionPending", "ConnectionAvailable", "ConnectionRejected"),
+		Source:     list(bus.Source),
+		DetailType: list(bus.Outcomes...),
 	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
 	newRule(r, "Decisions", r.bus, "What an approver decided", &awsevents.EventPattern{
-		DetailType: list(decided),
+		DetailType: list(bus.ConnectionDecision),
 	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
 	newRule(r, "DatabaseMoves", nil, "A database's address may have changed", &awsevents.EventPattern{
 		Source: list("aws.rds"),
@@ -70,9 +65,9 @@ func connectEvents(r *resources) {
 }
 
 // newRule makes one rule on a bus; nil is the account's default bus, where AWS's own events arrive.
-func newRule(r *resources, id string, bus awsevents.IEventBus, description string, pattern *awsevents.EventPattern, target awsevents.IRuleTarget) {
+func newRule(r *resources, id string, on awsevents.IEventBus, description string, pattern *awsevents.EventPattern, target awsevents.IRuleTarget) {
 	awsevents.NewRule(r.stack, &id, &awsevents.RuleProps{
-		EventBus:     bus,
+		EventBus:     on,
 		Description:  &description,
 		EventPattern: pattern,
 		Targets:      &[]awsevents.IRuleTarget{target},
@@ -160,8 +155,8 @@ func restrictBus(r *resources) {
 			},
 		})
 	}
-	deny("OnlyTheObserverReports", observed, *r.functions["observer"].Role().RoleArn())
+	deny("OnlyTheObserverReports", bus.Reports, *r.functions["observer"].Role().RoleArn())
 	if len(r.options.approvers) > 0 {
-		deny("OnlyApproversDecide", []string{decided}, r.options.approvers...)
+		deny("OnlyApproversDecide", []string{bus.ConnectionDecision}, r.options.approvers...)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
 )
 
@@ -50,7 +51,7 @@ func operatorGrants(r *resources) []grant {
 func approverGrants(r *resources) []grant {
 	return []grant{
 		{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{
-			"StringEquals": map[string]any{"events:detail-type": decided, "events:source": "rdslink"},
+			"StringEquals": map[string]any{"events:detail-type": bus.ConnectionDecision, "events:source": bus.Source},
 		}},
 		{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
 )
 
@@ -157,7 +158,7 @@ func permissions(r *resources) map[string][]grant {
 		"ip-sync": with(registry, append(sync, index("database"))...),
 		"observer": with(registry, index("awaiting", "service"), scan, publish(*r.operators.TopicArn()), encrypt,
 			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
-			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{"StringEquals": map[string]any{"events:detail-type": observed, "events:source": "rdslink"}}},
+			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{"StringEquals": map[string]any{"events:detail-type": bus.Reports, "events:source": bus.Source}}},
 			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("ip-sync")}},
 			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+deployment.StateMachine+":*")}},
 		),

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -136,14 +136,14 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 
 // decide puts the approver's decision on the bus, as anybody with the permission would.
 func (d *demo) decide(ctx context.Context, o *operator.Operator) error {
-	decision := connection.Decision{Exposure: d.exposure, VPCEndpointID: d.endpoint.ID, Decision: connection.Accept, By: "demo", Reason: "the endpoint that the vendor told us"}
+	decision := bus.Decision{Exposure: d.exposure, VPCEndpointID: d.endpoint.ID, Decision: bus.Accept, By: "demo", Reason: "the endpoint that the vendor told us"}
 	if d.ask {
 		answer, err := question(ctx, "Accept "+d.endpoint.ID+" of account "+d.consumer.account+"? [y/N] ")
 		if err != nil {
 			return err
 		}
 		if !strings.EqualFold(answer, "y") {
-			decision.Decision, decision.Reason = connection.Reject, "the person said no"
+			decision.Decision, decision.Reason = bus.Reject, "the person said no"
 		}
 	}
 	if err := o.Decide(ctx, decision); err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/internal/preflight"
 )
@@ -70,9 +70,9 @@ func run(args []string) error {
 		}
 		return follow(ctx, o, args[1])
 	case "approve":
-		return decide(ctx, o, flags, args[1:], connection.Accept)
+		return decide(ctx, o, flags, args[1:], bus.Accept)
 	case "reject":
-		return decide(ctx, o, flags, args[1:], connection.Reject)
+		return decide(ctx, o, flags, args[1:], bus.Reject)
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
 }
@@ -147,7 +147,7 @@ func follow(ctx context.Context, o *operator.Operator, execution string) error {
 }
 
 func decide(ctx context.Context, o *operator.Operator, flags *flag.FlagSet, args []string, decision string) error {
-	d := connection.Decision{Decision: decision}
+	d := bus.Decision{Decision: decision}
 	flags.StringVar(&d.Exposure, "exposure", "", "the exposure")
 	flags.StringVar(&d.VPCEndpointID, "endpoint", "", "the VPC endpoint; the only pending one if not given")
 	flags.StringVar(&d.Reason, "reason", "", "kept with the decision")

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -99,7 +100,7 @@ func (d decider) fail(ctx context.Context, exposure registry.Exposure, c connect
 func cause(exposure registry.Exposure, c connection.Connection) string {
 	word := ""
 	for _, past := range exposure.Decisions {
-		if past.EndpointID == c.VPCEndpointID && past.Action == connection.Reject && past.By != "" {
+		if past.EndpointID == c.VPCEndpointID && past.Action == bus.Reject && past.By != "" {
 			word = strings.TrimSuffix(fmt.Sprintf(" by %s: %s", past.By, past.Reason), ": ")
 		}
 	}
@@ -162,7 +163,7 @@ func (d decider) countOf(metric string) any {
 	return map[string]any{
 		"Timestamp": d.now().UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  connection.Source,
+			"Namespace":  bus.Source,
 			"Dimensions": [][]string{{}},
 			"Metrics":    []any{map[string]string{"Name": metric, "Unit": "Count"}},
 		}},

@@ -14,15 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // decide follows a ConnectionDecision as far as it holds.
 func (d decider) decide(ctx context.Context, in events.EventBridgeEvent) error {
-	var asked connection.Decision
+	var asked bus.Decision
 	if err := json.Unmarshal(in.Detail, &asked); err != nil {
-		return d.refuse(ctx, connection.Decision{}, "its detail does not read: "+err.Error())
+		return d.refuse(ctx, bus.Decision{}, "its detail does not read: "+err.Error())
 	}
 	asked = brief(asked)
 	exposure, found, err := d.lookAbout(ctx, asked)
@@ -46,7 +47,7 @@ func (d decider) decide(ctx context.Context, in events.EventBridgeEvent) error {
 }
 
 // brief keeps what is stored, sent and looked up within what DynamoDB and SNS take, whatever an event holds.
-func brief(asked connection.Decision) connection.Decision {
+func brief(asked bus.Decision) bus.Decision {
 	const longest = 256
 	for _, text := range []*string{&asked.Exposure, &asked.ServiceID, &asked.VPCEndpointID, &asked.Decision, &asked.By, &asked.Reason} {
 		if len(*text) > longest {
@@ -57,7 +58,7 @@ func brief(asked connection.Decision) connection.Decision {
 }
 
 // lookAbout looks at what the decision names, by its exposure or by its service.
-func (d decider) lookAbout(ctx context.Context, asked connection.Decision) (registry.Exposure, []connection.Connection, error) {
+func (d decider) lookAbout(ctx context.Context, asked bus.Decision) (registry.Exposure, []connection.Connection, error) {
 	if asked.Exposure != "" {
 		return d.look(ctx, asked.Exposure)
 	}
@@ -87,9 +88,9 @@ func remembered(exposure registry.Exposure, eventID, named string) string {
 
 // judge finds the request that a decision is about, or says why the decision does not hold. What the decision asks for may
 // have happened already.
-func judge(exposure registry.Exposure, found []connection.Connection, asked connection.Decision) (request connection.Connection, refusal string) {
-	if asked.Decision != connection.Accept && asked.Decision != connection.Reject {
-		return request, fmt.Sprintf("it is neither %q nor %q", connection.Accept, connection.Reject)
+func judge(exposure registry.Exposure, found []connection.Connection, asked bus.Decision) (request connection.Connection, refusal string) {
+	if asked.Decision != bus.Accept && asked.Decision != bus.Reject {
+		return request, fmt.Sprintf("it is neither %q nor %q", bus.Accept, bus.Reject)
 	}
 	if asked.ServiceID != "" && asked.ServiceID != exposure.ServiceID {
 		return request, fmt.Sprintf("the service of exposure %s is %s", exposure.ID, exposure.ServiceID)
@@ -105,7 +106,7 @@ func judge(exposure registry.Exposure, found []connection.Connection, asked conn
 		return request, ""
 	case request.State != connection.PendingAcceptance:
 		return request, fmt.Sprintf("endpoint %s is %s and not %s", request.VPCEndpointID, request.State, connection.PendingAcceptance)
-	case asked.Decision == connection.Accept && !connection.Expected(exposure, request.Owner):
+	case asked.Decision == bus.Accept && !connection.Expected(exposure, request.Owner):
 		return request, fmt.Sprintf("endpoint %s belongs to account %s, which exposure %s was not made for", request.VPCEndpointID, request.Owner, exposure.ID)
 	}
 	return request, ""
@@ -132,7 +133,7 @@ func requested(exposure registry.Exposure, found []connection.Connection, endpoi
 }
 
 func happened(decision string, c connection.Connection) bool {
-	if decision == connection.Accept {
+	if decision == bus.Accept {
 		return c.Accepted()
 	}
 	return c.State == connection.Rejected
@@ -148,7 +149,7 @@ func (d decider) acceptExpected(ctx context.Context, eventID string, exposure re
 	for _, request := range admitted(exposure, found) {
 		if request.VPCEndpointID == endpoint && request.State == connection.PendingAcceptance {
 			return d.act(ctx, exposure, request, registry.Decision{
-				Action: connection.Accept, By: registry.Self, Reason: "acceptance is " + connection.ExpectedAccount, EventID: eventID,
+				Action: bus.Accept, By: registry.Self, Reason: "acceptance is " + connection.ExpectedAccount, EventID: eventID,
 			})
 		}
 	}
@@ -212,14 +213,14 @@ func (d decider) yield(ctx context.Context, exposure registry.Exposure, decision
 	if decision.By == registry.Self {
 		return nil
 	}
-	return d.refuse(ctx, connection.Decision{
+	return d.refuse(ctx, bus.Decision{
 		Exposure: exposure.ID, VPCEndpointID: decision.EndpointID, Decision: decision.Action, By: decision.By, Reason: decision.Reason,
 	}, fmt.Sprintf("%q has decided %q just before", earlier.By, earlier.Action))
 }
 
 func (d decider) answer(ctx context.Context, request connection.Connection, action string) ([]types.UnsuccessfulItem, error) {
 	ids := []string{request.VPCEndpointID}
-	if action == connection.Reject {
+	if action == bus.Reject {
 		out, err := d.connections.RejectVpcEndpointConnections(ctx, &ec2.RejectVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})
 		if err != nil {
 			return nil, err

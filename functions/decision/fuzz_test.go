@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/outcome"
 )
@@ -22,7 +23,7 @@ func FuzzEvent(f *testing.F) {
 		`{"exposure":"orders","decision":"reject"}`, `{"serviceId":"vpce-svc-1","decision":"accept"}`, `{"exposure":"orders","vpcEndpointId":"vpce-2"}`,
 		`["accept"]`, `null`, `7`, ``, `{"exposure":null}`, `{"exposure":"vpc/vpc-1","decision":"accept"}`, `{"EXPOSURE":"orders","Decision":"ACCEPT"}`,
 	} {
-		for _, kind := range []string{connection.DecisionEvent, connection.PendingEvent, connection.AvailableEvent, connection.RejectedEvent, "Another"} {
+		for _, kind := range []string{bus.ConnectionDecision, bus.ConnectionPending, bus.ConnectionAvailable, bus.ConnectionRejected, "Another"} {
 			f.Add(kind, "event", []byte(detail), byte(0))
 			f.Add(kind, "", []byte(detail), byte(7))
 		}
@@ -35,13 +36,13 @@ func FuzzEvent(f *testing.F) {
 		if seed%2 == 1 {
 			w.exposure.Acceptance.Mode, w.exposure.Acceptance.MaxConnections = connection.ExpectedAccount, 1
 		}
-		err := w.decider().handle(t.Context(), events.EventBridgeEvent{ID: id, Source: connection.Source, DetailType: kind, Detail: json.RawMessage(detail)})
+		err := w.decider().handle(t.Context(), events.EventBridgeEvent{ID: id, Source: bus.Source, DetailType: kind, Detail: json.RawMessage(detail)})
 		if got := outcome.Name(err); err != nil && got != "Failed" {
 			t.Errorf("error %v is %s", err, got)
 		}
-		var asked connection.Decision
+		var asked bus.Decision
 		readable := json.Unmarshal(detail, &asked) == nil
-		about := readable && (asked.Exposure == "orders" || asked.Exposure == "" && asked.ServiceID == "vpce-svc-1" && kind == connection.DecisionEvent)
+		about := readable && (asked.Exposure == "orders" || asked.Exposure == "" && asked.ServiceID == "vpce-svc-1" && kind == bus.ConnectionDecision)
 		if !about && slices.ContainsFunc(w.mutations, func(m string) bool { return m != "refuse" }) {
 			t.Errorf("%s %s did %q", kind, detail, w.mutations)
 		}
@@ -49,15 +50,15 @@ func FuzzEvent(f *testing.F) {
 			switch {
 			case done == "accept vpce-2":
 				t.Errorf("%s %s lets a stranger in", kind, detail)
-			case strings.HasPrefix(done, "accept ") && kind == connection.DecisionEvent && asked.Decision != connection.Accept:
+			case strings.HasPrefix(done, "accept ") && kind == bus.ConnectionDecision && asked.Decision != bus.Accept:
 				t.Errorf("%s accepts", detail)
-			case strings.HasPrefix(done, "accept ") && kind != connection.DecisionEvent && (kind != connection.PendingEvent || seed%2 == 0):
+			case strings.HasPrefix(done, "accept ") && kind != bus.ConnectionDecision && (kind != bus.ConnectionPending || seed%2 == 0):
 				t.Errorf("an event %s accepts", kind)
-			case strings.HasPrefix(done, "reject ") && (kind != connection.DecisionEvent || asked.Decision != connection.Reject):
+			case strings.HasPrefix(done, "reject ") && (kind != bus.ConnectionDecision || asked.Decision != bus.Reject):
 				t.Errorf("%s %s rejects", kind, detail)
 			}
 		}
-		if kind == connection.DecisionEvent && err == nil && len(w.mutations) == 0 && !about {
+		if kind == bus.ConnectionDecision && err == nil && len(w.mutations) == 0 && !about {
 			t.Errorf("nobody is told about %s", detail)
 		}
 		if len(w.refusal) > 10000 {

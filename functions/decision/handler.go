@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -51,10 +52,10 @@ type decider struct {
 }
 
 func (d decider) handle(ctx context.Context, in events.EventBridgeEvent) error {
-	if in.DetailType == connection.DecisionEvent {
+	if in.DetailType == bus.ConnectionDecision {
 		return d.decide(ctx, in)
 	}
-	var event connection.Event
+	var event bus.Event
 	if err := json.Unmarshal(in.Detail, &event); err != nil {
 		return fmt.Errorf("decode %s %s: %w", in.DetailType, in.ID, err)
 	}
@@ -67,9 +68,9 @@ func (d decider) handle(ctx context.Context, in events.EventBridgeEvent) error {
 		return err
 	}
 	switch in.DetailType {
-	case connection.PendingEvent:
+	case bus.ConnectionPending:
 		return d.acceptExpected(ctx, in.ID, exposure, found, event.VPCEndpointID)
-	case connection.AvailableEvent, connection.RejectedEvent:
+	case bus.ConnectionAvailable, bus.ConnectionRejected:
 		return d.complete(ctx, exposure, found, event.VPCEndpointID)
 	}
 	return fmt.Errorf("decide about event %s: its detail type %q is none of ours", in.ID, in.DetailType)
@@ -89,7 +90,7 @@ func (d decider) look(ctx context.Context, id string) (registry.Exposure, []conn
 }
 
 // refuse tells people about a decision that cannot be followed: whoever sent the event gets no answer from the bus.
-func (d decider) refuse(ctx context.Context, asked connection.Decision, reason string) error {
+func (d decider) refuse(ctx context.Context, asked bus.Decision, reason string) error {
 	text := fmt.Sprintf("The decision %q by %q about exposure %q, service %q, endpoint %q was refused: %s.",
 		asked.Decision, asked.By, asked.Exposure, asked.ServiceID, asked.VPCEndpointID, reason)
 	slog.WarnContext(ctx, "decision refused", "exposure", asked.Exposure, "message", text)

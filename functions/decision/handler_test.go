@@ -20,6 +20,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -147,7 +148,7 @@ func TestDecisions(t *testing.T) {
 			}
 			asked := strings.Replace(row.asked, "}", `,"by":"alice","reason":"it is theirs"}`, 1)
 
-			err := w.decider().handle(t.Context(), event(connection.DecisionEvent, asked))
+			err := w.decider().handle(t.Context(), event(bus.ConnectionDecision, asked))
 
 			if (err != nil) != row.err {
 				t.Fatalf("error %v", err)
@@ -302,7 +303,7 @@ func TestAFullHouseLeavesTheYoungestRequestOut(t *testing.T) {
 	w.exposure.Acceptance = registry.Acceptance{Mode: connection.ExpectedAccount, MaxConnections: 1}
 	w.connect(vendor, "pendingAcceptance")
 	w.connect(vendor, "pendingAcceptance")
-	if err := w.decider().handle(t.Context(), event(connection.PendingEvent, `{"exposure":"orders","vpcEndpointId":"vpce-2"}`)); err != nil {
+	if err := w.decider().handle(t.Context(), event(bus.ConnectionPending, `{"exposure":"orders","vpcEndpointId":"vpce-2"}`)); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.mutations) > 0 {
@@ -314,7 +315,7 @@ func TestTheCauseSaysWhoAndWhatToDo(t *testing.T) {
 	w := newWorld()
 	w.connect(vendor, "pendingAcceptance")
 	asked := `{"exposure":"orders","decision":"reject","by":"alice","reason":"it is theirs"}`
-	if err := w.decider().handle(t.Context(), event(connection.DecisionEvent, asked)); err != nil {
+	if err := w.decider().handle(t.Context(), event(bus.ConnectionDecision, asked)); err != nil {
 		t.Fatal(err)
 	}
 	want := "the connection of account 133737826969 (vpce-1) is rejected by alice: it is theirs, and no other connection of that account is pending; " +
@@ -325,7 +326,7 @@ func TestTheCauseSaysWhoAndWhatToDo(t *testing.T) {
 }
 
 func event(detailType, detail string) events.EventBridgeEvent {
-	return events.EventBridgeEvent{ID: "event", Source: connection.Source, DetailType: detailType, Detail: json.RawMessage(detail)}
+	return events.EventBridgeEvent{ID: "event", Source: bus.Source, DetailType: detailType, Detail: json.RawMessage(detail)}
 }
 
 func captured(t *testing.T) *bytes.Buffer {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -25,11 +26,11 @@ func (o observer) announce(ctx context.Context, exposure registry.Exposure, tell
 	var entries []types.PutEventsRequestEntry
 	for _, n := range tell {
 		event := o.event(exposure, n)
-		slog.InfoContext(ctx, "put event", "detailType", n.EventType(), "detail", event)
+		slog.InfoContext(ctx, "put event", "detailType", report(n.Connection), "detail", event)
 		entries = append(entries, types.PutEventsRequestEntry{
 			EventBusName: &o.bus,
-			Source:       aws.String(connection.Source),
-			DetailType:   aws.String(n.EventType()),
+			Source:       aws.String(bus.Source),
+			DetailType:   aws.String(report(n.Connection)),
 			Detail:       aws.String(encode(event)),
 		})
 	}
@@ -56,8 +57,8 @@ func (o observer) put(ctx context.Context, batch []types.PutEventsRequestEntry) 
 	return nil
 }
 
-func (o observer) event(exposure registry.Exposure, n news) connection.Event {
-	event := connection.Event{
+func (o observer) event(exposure registry.Exposure, n news) bus.Event {
+	event := bus.Event{
 		Exposure:      exposure.ID,
 		ServiceID:     exposure.ServiceID,
 		ServiceName:   exposure.ServiceName,
@@ -67,7 +68,7 @@ func (o observer) event(exposure registry.Exposure, n news) connection.Event {
 		State:         n.State,
 		Repeated:      n.repeated,
 	}
-	event.Message = o.message(exposure, event, n.EventType())
+	event.Message = o.message(exposure, event, report(n.Connection))
 	return event
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -17,6 +18,22 @@ const settling = 2 * time.Minute
 type news struct {
 	connection.Connection
 	repeated bool
+}
+
+// report is the detail type that announces a connection's state, or "" for the way from accepted to available, which nobody
+// needs to hear about.
+func report(c connection.Connection) string {
+	switch {
+	case c.State == connection.PendingAcceptance:
+		return bus.ConnectionPending
+	case c.State == connection.Available:
+		return bus.ConnectionAvailable
+	case c.Refused():
+		return bus.ConnectionRejected
+	case c.Over():
+		return bus.ConnectionDeleted
+	}
+	return ""
 }
 
 // compare holds what is found against what is recorded: what is to be announced, and what is to be recorded.
@@ -33,8 +50,8 @@ func compare(exposure registry.Exposure, found []connection.Connection, now time
 			seen[c.VPCEndpointID] = registry.Connection{Owner: c.Owner, State: c.State, Seen: now}
 		}
 		switch {
-		case c.EventType() == "":
-		case c.EventType() != (connection.Connection{State: before.State}).EventType():
+		case report(c) == "":
+		case report(c) != report(connection.Connection{State: before.State}):
 			tell = append(tell, news{Connection: c})
 		case awaitedState(exposure, c, before.Seen):
 			tell = append(tell, news{Connection: c, repeated: true})
@@ -59,12 +76,12 @@ func awaitedState(exposure registry.Exposure, c connection.Connection, since tim
 	if exposure.Token == nil || !connection.Expected(exposure, c.Owner) {
 		return false
 	}
-	switch c.EventType() {
-	case connection.AvailableEvent:
+	switch report(c) {
+	case bus.ConnectionAvailable:
 		return true
-	case connection.RejectedEvent:
+	case bus.ConnectionRejected:
 		return !since.Before(exposure.Token.Since)
-	case connection.PendingEvent:
+	case bus.ConnectionPending:
 		return exposure.Acceptance.Mode == connection.ExpectedAccount
 	}
 	return false

@@ -22,6 +22,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -140,6 +141,24 @@ func TestLook(t *testing.T) {
 				t.Errorf("did\n%s\nwant\n%s", strings.Join(w.mutations, "\n"), strings.Join(row.want, "\n"))
 			}
 		})
+	}
+}
+
+func TestReports(t *testing.T) {
+	for state, want := range map[string]string{
+		connection.PendingAcceptance:     bus.ConnectionPending,
+		connection.Pending:               "",
+		connection.Available:             bus.ConnectionAvailable,
+		connection.Rejected:              bus.ConnectionRejected,
+		connection.Failed:                bus.ConnectionRejected,
+		connection.Expired:               bus.ConnectionRejected,
+		connection.Deleting:              bus.ConnectionDeleted,
+		connection.Deleted:               bus.ConnectionDeleted,
+		"a state that AWS invents later": "",
+	} {
+		if got := report(connection.Connection{State: state}); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
 	}
 }
 
@@ -315,8 +334,8 @@ func TestAPendingRequestComesWithTheWaysToDecide(t *testing.T) {
 	for name, row := range map[string]struct {
 		owner, decision, target string
 	}{
-		"an expected one can be accepted": {vendor, connection.Accept, "make approve EXPOSURE=orders ENDPOINT=vpce-1"},
-		"a stranger's can be rejected":    {stranger, connection.Reject, "make reject EXPOSURE=orders ENDPOINT=vpce-1"},
+		"an expected one can be accepted": {vendor, bus.Accept, "make approve EXPOSURE=orders ENDPOINT=vpce-1"},
+		"a stranger's can be rejected":    {stranger, bus.Reject, "make reject EXPOSURE=orders ENDPOINT=vpce-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
@@ -330,7 +349,7 @@ func TestAPendingRequestComesWithTheWaysToDecide(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("no command in\n%s", *w.told[0].Message)
 			}
-			if got := decisionOf(t, lines[i]); got != (connection.Decision{Exposure: "orders", VPCEndpointID: "vpce-1", Decision: row.decision}) {
+			if got := decisionOf(t, lines[i]); got != (bus.Decision{Exposure: "orders", VPCEndpointID: "vpce-1", Decision: row.decision}) {
 				t.Errorf("%s decides %+v", lines[i], got)
 			}
 			if !slices.Contains(lines, row.target) {
@@ -344,7 +363,7 @@ func TestAPendingRequestComesWithTheWaysToDecide(t *testing.T) {
 }
 
 // decisionOf is what a shell makes of the command.
-func decisionOf(t *testing.T, command string) connection.Decision {
+func decisionOf(t *testing.T, command string) bus.Decision {
 	t.Helper()
 	quoted, found := strings.CutPrefix(command, "aws events put-events --region eu-central-1 --entries '")
 	if !found {
@@ -354,10 +373,10 @@ func decisionOf(t *testing.T, command string) connection.Decision {
 	if err := json.Unmarshal([]byte(strings.TrimSuffix(quoted, "'")), &entries); err != nil {
 		t.Fatal(err)
 	}
-	if *entries[0].DetailType != connection.DecisionEvent || *entries[0].EventBusName != "bus" {
+	if *entries[0].DetailType != bus.ConnectionDecision || *entries[0].EventBusName != "bus" {
 		t.Errorf("entry %s", quoted)
 	}
-	var decision connection.Decision
+	var decision bus.Decision
 	if err := json.Unmarshal([]byte(*entries[0].Detail), &decision); err != nil {
 		t.Fatal(err)
 	}
@@ -495,7 +514,7 @@ func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ .
 			out.Entries = append(out.Entries, types.PutEventsResultEntry{ErrorCode: w.refused})
 			continue
 		}
-		var event connection.Event
+		var event bus.Event
 		if err := json.Unmarshal([]byte(*entry.Detail), &event); err != nil {
 			return nil, err
 		}
@@ -505,7 +524,7 @@ func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ .
 	return &out, nil
 }
 
-func said(detailType string, event connection.Event) string {
+func said(detailType string, event bus.Event) string {
 	s := detailType + " " + event.VPCEndpointID + " stranger"
 	if event.Expected {
 		s = detailType + " " + event.VPCEndpointID + " expected"

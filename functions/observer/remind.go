@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/cost"
 	"github.com/rdslink/rdslink/internal/execution"
@@ -74,8 +75,8 @@ func (o observer) next(exposure registry.Exposure) string {
 	for _, id := range slices.Sorted(maps.Keys(exposure.Connections)) {
 		c := exposure.Connections[id]
 		if c.State == connection.PendingAcceptance && connection.Expected(exposure, c.Owner) {
-			request := connection.Event{Exposure: exposure.ID, ServiceID: exposure.ServiceID, VPCEndpointID: id}
-			return fmt.Sprintf("Account %s asks to connect (%s).\n%s", c.Owner, id, o.ways(request, connection.Accept))
+			request := bus.Event{Exposure: exposure.ID, ServiceID: exposure.ServiceID, VPCEndpointID: id}
+			return fmt.Sprintf("Account %s asks to connect (%s).\n%s", c.Owner, id, o.ways(request, bus.Accept))
 		}
 	}
 	return fmt.Sprintf("No expected request is there yet: remind %s of the message with the service name %s.", exposure.Consumer, exposure.ServiceName)

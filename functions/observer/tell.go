@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -25,7 +25,7 @@ func (o observer) tellOperators(ctx context.Context, exposure registry.Exposure,
 			continue
 		}
 		event := o.event(exposure, n)
-		if err := o.publish(ctx, subjects[n.EventType()]+exposure.ID, event.Message); err != nil {
+		if err := o.publish(ctx, subjects[report(n.Connection)]+exposure.ID, event.Message); err != nil {
 			return err
 		}
 	}
@@ -34,10 +34,10 @@ func (o observer) tellOperators(ctx context.Context, exposure registry.Exposure,
 
 // subjects begin the subject lines. SNS takes 100 ASCII characters (API_Publish), and an exposure's id has 32.
 var subjects = map[string]string{
-	connection.PendingEvent:   "rdslink: connection requested: ",
-	connection.AvailableEvent: "rdslink: connected: ",
-	connection.RejectedEvent:  "rdslink: connection rejected: ",
-	connection.DeletedEvent:   "rdslink: connection deleted: ",
+	bus.ConnectionPending:   "rdslink: connection requested: ",
+	bus.ConnectionAvailable: "rdslink: connected: ",
+	bus.ConnectionRejected:  "rdslink: connection rejected: ",
+	bus.ConnectionDeleted:   "rdslink: connection deleted: ",
 }
 
 func (o observer) publish(ctx context.Context, subject, message string) error {
@@ -50,17 +50,17 @@ func (o observer) publish(ctx context.Context, subject, message string) error {
 }
 
 // message says what happened and, where someone has to act, how.
-func (o observer) message(exposure registry.Exposure, e connection.Event, kind string) string {
+func (o observer) message(exposure registry.Exposure, e bus.Event, kind string) string {
 	switch {
-	case kind == connection.PendingEvent && e.Expected:
+	case kind == bus.ConnectionPending && e.Expected:
 		return fmt.Sprintf("Account %s asks to connect to %s (%s).%s\n\n%s",
-			e.Owner, e.Exposure, e.VPCEndpointID, deadline(exposure), o.ways(e, connection.Accept))
-	case kind == connection.PendingEvent:
+			e.Owner, e.Exposure, e.VPCEndpointID, deadline(exposure), o.ways(e, bus.Accept))
+	case kind == bus.ConnectionPending:
 		return fmt.Sprintf("Account %s, which is not one that %s was made for, asks to connect to it (%s); it is not accepted.\n\n%s",
-			e.Owner, e.Exposure, e.VPCEndpointID, o.ways(e, connection.Reject))
-	case kind == connection.AvailableEvent:
+			e.Owner, e.Exposure, e.VPCEndpointID, o.ways(e, bus.Reject))
+	case kind == bus.ConnectionAvailable:
 		return fmt.Sprintf("Account %s is connected to %s (%s).", e.Owner, e.Exposure, e.VPCEndpointID)
-	case kind == connection.RejectedEvent:
+	case kind == bus.ConnectionRejected:
 		return fmt.Sprintf("The connection of account %s to %s (%s) is %s; the consumer has to delete the endpoint and make a new one.",
 			e.Owner, e.Exposure, e.VPCEndpointID, e.State)
 	}
@@ -75,9 +75,9 @@ func deadline(exposure registry.Exposure) string {
 }
 
 // ways are the ways to decide about a request. The first two leave a trace of who did.
-func (o observer) ways(e connection.Event, decision string) string {
+func (o observer) ways(e bus.Event, decision string) string {
 	title, target := "To accept it", "approve"
-	if decision == connection.Reject {
+	if decision == bus.Reject {
 		title, target = "To reject it", "reject"
 	}
 	return strings.Join([]string{
@@ -91,10 +91,10 @@ func (o observer) ways(e connection.Event, decision string) string {
 }
 
 // command is the shell command that decides about a request.
-func (o observer) command(e connection.Event, decision string) string {
-	detail := encode(connection.Decision{Exposure: e.Exposure, VPCEndpointID: e.VPCEndpointID, Decision: decision})
+func (o observer) command(e bus.Event, decision string) string {
+	detail := encode(bus.Decision{Exposure: e.Exposure, VPCEndpointID: e.VPCEndpointID, Decision: decision})
 	entry := encode([]map[string]string{{
-		"EventBusName": o.bus, "Source": connection.Source, "DetailType": connection.DecisionEvent, "Detail": detail,
+		"EventBusName": o.bus, "Source": bus.Source, "DetailType": bus.ConnectionDecision, "Detail": detail,
 	}})
 	return "aws events put-events --region " + o.operators.Region + " --entries '" + entry + "'"
 }

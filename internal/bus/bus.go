@@ -1,16 +1,23 @@
-package connection
+// Package bus is the contract of rdslink's event bus: who says what on it, and in which words.
+package bus
 
 // Source is the source of every event on our bus.
 const Source = "rdslink"
 
 // The detail types on our bus. ConnectionDecision comes from those who approve, the others from the observer.
 const (
-	PendingEvent   = "ConnectionPending"
-	AvailableEvent = "ConnectionAvailable"
-	RejectedEvent  = "ConnectionRejected"
-	DeletedEvent   = "ConnectionDeleted"
-	DecisionEvent  = "ConnectionDecision"
+	ConnectionPending   = "ConnectionPending"
+	ConnectionAvailable = "ConnectionAvailable"
+	ConnectionRejected  = "ConnectionRejected"
+	ConnectionDeleted   = "ConnectionDeleted"
+	ConnectionDecision  = "ConnectionDecision"
 )
+
+// Reports are the detail types that are the observer's word.
+var Reports = []string{ConnectionPending, ConnectionAvailable, ConnectionRejected, ConnectionDeleted}
+
+// Outcomes are the reports that an execution may wait for. A deletion ends no wait: the consumer may ask again.
+var Outcomes = []string{ConnectionPending, ConnectionAvailable, ConnectionRejected}
 
 // Event is the detail of an event of the observer.
 type Event struct {
@@ -41,19 +48,3 @@ const (
 	Accept = "accept"
 	Reject = "reject"
 )
-
-// EventType is the detail type that announces the connection's state, or "" for the way from accepted to available, which
-// nobody needs to hear about.
-func (c Connection) EventType() string {
-	switch {
-	case c.State == PendingAcceptance:
-		return PendingEvent
-	case c.State == Available:
-		return AvailableEvent
-	case c.Refused():
-		return RejectedEvent
-	case c.Over():
-		return DeletedEvent
-	}
-	return ""
-}

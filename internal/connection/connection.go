@@ -1,5 +1,5 @@
-// Package connection is what the observer sees of consumers' connections to our endpoint services, what it announces, and
-// what the decision function judges by.
+// Package connection describes consumers' connections to our endpoint services: what the observer sees of them, and what the
+// decision function judges by.
 package connection
 
 import (

@@ -18,26 +18,24 @@ func TestStates(t *testing.T) {
 	for answered, row := range map[string]struct {
 		state                         string
 		accepted, live, refused, over bool
-		event                         string
 	}{
-		"pendingAcceptance":                  {state: PendingAcceptance, live: true, event: PendingEvent},
-		string(types.StatePendingAcceptance): {state: PendingAcceptance, live: true, event: PendingEvent},
+		"pendingAcceptance":                  {state: PendingAcceptance, live: true},
+		string(types.StatePendingAcceptance): {state: PendingAcceptance, live: true},
 		"pending":                            {state: Pending, accepted: true, live: true},
-		"available":                          {state: Available, accepted: true, live: true, event: AvailableEvent},
-		string(types.StateAvailable):         {state: Available, accepted: true, live: true, event: AvailableEvent},
-		"rejected":                           {state: Rejected, refused: true, event: RejectedEvent},
-		"failed":                             {state: Failed, refused: true, event: RejectedEvent},
-		"expired":                            {state: Expired, refused: true, event: RejectedEvent},
-		"deleting":                           {state: Deleting, over: true, event: DeletedEvent},
-		"deleted":                            {state: Deleted, over: true, event: DeletedEvent},
+		"available":                          {state: Available, accepted: true, live: true},
+		string(types.StateAvailable):         {state: Available, accepted: true, live: true},
+		"rejected":                           {state: Rejected, refused: true},
+		"failed":                             {state: Failed, refused: true},
+		"expired":                            {state: Expired, refused: true},
+		"deleting":                           {state: Deleting, over: true},
+		"deleted":                            {state: Deleted, over: true},
 		"a state that AWS invents later":     {state: "a state that AWS invents later"},
 	} {
 		t.Run(answered, func(t *testing.T) {
 			c := from(types.VpcEndpointConnection{VpcEndpointState: types.State(answered)})
 			if c.State != row.state || c.Accepted() != row.accepted || c.Live() != row.live || c.Refused() != row.refused ||
-				c.Over() != row.over || c.EventType() != row.event {
-				t.Errorf("%+v: accepted %t, live %t, refused %t, over %t, event %q",
-					c, c.Accepted(), c.Live(), c.Refused(), c.Over(), c.EventType())
+				c.Over() != row.over {
+				t.Errorf("%+v: accepted %t, live %t, refused %t, over %t", c, c.Accepted(), c.Live(), c.Refused(), c.Over())
 			}
 		})
 	}

@@ -15,13 +15,13 @@ import (
 	states "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 )
 
 // The fixed names of a deployment.
 const (
 	stateMachine = "rdslink-setup"
-	bus          = "rdslink"
+	eventBus     = "rdslink"
 )
 
 // Operator acts with somebody's credentials in one account and region.
@@ -69,15 +69,15 @@ func (o *Operator) machineARN(ctx context.Context) (string, error) {
 }
 
 // Decide puts d on rdslink's event bus.
-func (o *Operator) Decide(ctx context.Context, d connection.Decision) error {
+func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 	detail, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
 	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
-		EventBusName: aws.String(bus),
-		Source:       aws.String(connection.Source),
-		DetailType:   aws.String(connection.DecisionEvent),
+		EventBusName: aws.String(eventBus),
+		Source:       aws.String(bus.Source),
+		DetailType:   aws.String(bus.ConnectionDecision),
 		Detail:       aws.String(string(detail)),
 	}}})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -63,7 +63,7 @@ func (b *bench) connect(ctx context.Context, mail, news *stage.Mailbox) error {
 	if b.exposure, err = stage.ReadRequest(message); err != nil {
 		return err
 	}
-	return b.operator.Decide(ctx, connection.Decision{Exposure: b.exposure, VPCEndpointID: endpoint.ID, Decision: connection.Accept, By: "bench"})
+	return b.operator.Decide(ctx, bus.Decision{Exposure: b.exposure, VPCEndpointID: endpoint.ID, Decision: bus.Accept, By: "bench"})
 }
 
 // repeat executes the same input again: everything exists, the functions are warm.

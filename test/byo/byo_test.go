@@ -24,7 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/internal/preflight"
 	"github.com/rdslink/rdslink/test/stage"
@@ -286,7 +286,7 @@ func (a *account) letsOnlyApproversDecide() {
 		if who.role != "" {
 			config = a.as(who.role)
 		}
-		err := operator.New(config).Decide(a.ctx, connection.Decision{Exposure: "nobody-acme-00000000", VPCEndpointID: "vpce-0123456789abcdef0", Decision: connection.Accept})
+		err := operator.New(config).Decide(a.ctx, bus.Decision{Exposure: "nobody-acme-00000000", VPCEndpointID: "vpce-0123456789abcdef0", Decision: bus.Accept})
 		if (err == nil) != (who.refusal == "") || err != nil && !strings.Contains(err.Error(), who.refusal) {
 			a.Errorf("%q decides: %v", who.role, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -43,11 +44,11 @@ func TestAStrangersRequestIsReportedAndLeftAloneAndTheWaitGoesOn(t *testing.T) {
 	s.hears(news, strange.ID, stage.Stranger, "not one that", "not accepted")
 
 	execution.waits()
-	exposure := s.decides(connection.Accept, strange)
+	exposure := s.decides(bus.Accept, strange)
 	s.hears(news, "was refused", strange.ID, exposure, "not made for")
 
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	if output := execution.succeeds(); output.Connection.VPCEndpointID != endpoint.ID {
 		s.Errorf("the wait ended with %s and not with the vendor's %s", output.Connection.VPCEndpointID, endpoint.ID)
 	}
@@ -63,7 +64,7 @@ func TestARejectionFailsTheExecutionAndARedriveWaitsForAnotherRequest(t *testing
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
 	execution.waits()
-	exposure := s.decides(connection.Reject, endpoint)
+	exposure := s.decides(bus.Reject, endpoint)
 	execution.fails("ConnectionRejected", endpoint.ID, stage.PushMetrics, "olga", "ticket 4711", "redrive")
 	s.hears(news, execution.arn, "FAILED", "ConnectionRejected", endpoint.ID)
 	s.hears(news, exposure, endpoint.ID, "is rejected")
@@ -74,7 +75,7 @@ func TestARejectionFailsTheExecutionAndARedriveWaitsForAnotherRequest(t *testing
 	execution.redrive()
 	execution.waits()
 	another := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, another)
+	s.decides(bus.Accept, another)
 	execution.succeeds()
 	s.readsOrders(s.client(another, handoff))
 }
@@ -106,7 +107,7 @@ func TestTheSweepSeesARequestWhoseNotificationIsLost(t *testing.T) {
 	execution.waits()
 	s.silence(handoff)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	execution.succeeds()
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -15,7 +15,7 @@ func TestASecondExecutionAndASteadyTickChangeNothing(t *testing.T) {
 	execution := s.exposes(database)
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	first := execution.succeeds()
 	ours := append(first.names(), database.Identifier, database.VPC.ID)
 
@@ -56,7 +56,7 @@ func TestOfTwoExecutionsAtOnceOneWinsAndTheOtherNamesIt(t *testing.T) {
 	winner.waits()
 
 	endpoint := s.connects(s.vpc(stage.PushMetrics), s.handoff(database))
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	winner.succeeds()
 }
 
@@ -80,7 +80,7 @@ func TestARedrivenExecutionGoesOnWhereItFailed(t *testing.T) {
 	handoff := s.handoff(database)
 	execution.waits()
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	execution.succeeds()
 
 	name := execution.arn[strings.LastIndex(execution.arn, ":")+1:]

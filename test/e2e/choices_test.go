@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -24,7 +24,7 @@ func TestAConsumerThatIsNoVendorConnectsOnAPortOfItsOwn(t *testing.T) {
 		s.Errorf("the hand-off says port %d", handoff.Port)
 	}
 	endpoint := s.connects(s.vpc(partner), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	execution.succeeds()
 	s.readsOrders(s.client(endpoint, handoff))
 }
@@ -35,7 +35,7 @@ func TestWithAddressesAndWithoutAResolverNothingElseIsLetInOrMade(t *testing.T) 
 	execution := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "ingress": "addresses", "resolver": "none"}`, database.Identifier))
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := execution.succeeds()
 	s.readsOrders(s.client(endpoint, handoff))
 

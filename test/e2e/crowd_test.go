@@ -13,7 +13,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/test/stage"
@@ -58,7 +58,7 @@ func TestTwentyExposuresAtOnceShareAResolverAndRulesAndNothingElse(t *testing.T)
 	t.Parallel()
 	handoff := s.handoffFor(database, member(crowd-1))
 	endpoint := s.connects(s.vpc(partner), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	last.succeeds()
 	s.readsOrders(s.client(endpoint, handoff))
 }

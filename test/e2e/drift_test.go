@@ -14,7 +14,7 @@ import (
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/upgrade"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -26,7 +26,7 @@ func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
 	first := s.exposes(database)
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	made := first.succeeds()
 
 	s.meddle(made)

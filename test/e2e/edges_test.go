@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -29,7 +29,7 @@ func TestALongNameInCapitalsASecondaryCIDRAndAFullGroupAreNoObstacle(t *testing.
 	execution := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics"}`, strings.ToUpper(identifier)))
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := execution.succeeds()
 	s.readsOrders(s.client(endpoint, handoff))
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -16,7 +16,7 @@ func TestAfterAFailoverTheVendorWritesToTheNewPrimary(t *testing.T) {
 	execution := s.exposes(database)
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	execution.succeeds()
 	client := s.client(endpoint, handoff)
 	s.check(s.inserts(client, "(4, 'tray', 1)"))

@@ -14,7 +14,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -28,7 +28,7 @@ func TestAfterTheFailoverOfAClusterTheVendorWritesToTheNewWriter(t *testing.T) {
 	execution := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "fivetran"}`, database.Identifier))
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(fivetran), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := execution.succeeds()
 	client := s.client(endpoint, handoff)
 	s.readsOrders(client)
@@ -57,7 +57,7 @@ func TestAVendorReadsThroughAProxyWhoseAddressesChange(t *testing.T) {
 	execution := s.starts(fmt.Sprintf(`{"database": %q, "name": "acme", "principals": [%q]}`, proxy.Identifier, partner))
 	handoff := s.handoff(proxy)
 	endpoint := s.connects(s.vpc(partner), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := execution.succeeds()
 	before := s.interfaces(proxy)
 	s.await("all of the proxy's addresses to be targets", func() bool { return slices.Equal(s.targets(output), before) })
@@ -92,7 +92,7 @@ func TestAMySQLServerSeesNoBrokenConnectionsAndBlocksNoHost(t *testing.T) {
 	execution := s.starts(fmt.Sprintf(input, database.Identifier, partner, "euc1-az2"))
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(partner), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := execution.succeeds()
 	client := s.client(endpoint, handoff)
 	_, err = cloud.LogIn(s.ctx, client)
@@ -128,7 +128,7 @@ func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {
 	for n, consumer := range []struct{ name, account string }{{"PushMetrics", stage.PushMetrics}, {"acme", partner}} {
 		handoff := s.handoffFor(database, consumer.name)
 		endpoint := s.connects(s.vpc(consumer.account), handoff)
-		s.decides(connection.Accept, endpoint)
+		s.decides(bus.Accept, endpoint)
 		begun[n].succeeds()
 		s.readsOrders(s.client(endpoint, handoff))
 	}

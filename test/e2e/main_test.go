@@ -19,7 +19,7 @@ var (
 	cloud *stage.Cloud
 	mail  = new(record) // what the hand-off topic published
 	news  = new(record) // what the operators' topic published
-	bus   = new(record) // what was put on rdslink's event bus
+	heard = new(record) // what was put on rdslink's event bus
 )
 
 func TestMain(m *testing.M) {

@@ -92,7 +92,7 @@ func overhear(ctx context.Context, name string) error {
 				return // the cloud is gone
 			}
 			for _, message := range out.Messages {
-				bus.add(aws.ToString(message.Body))
+				heard.add(aws.ToString(message.Body))
 				_, _ = queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: queue.QueueUrl, ReceiptHandle: message.ReceiptHandle})
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -21,10 +21,10 @@ func TestTheTaskTokenIsNowhereButInTheRegistry(t *testing.T) {
 	execution.waits()
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
 	token := s.token(s.asked(endpoint))
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := execution.succeeds()
 	s.hears(news, endpoint.ID, "is connected to")
-	s.hears(bus, endpoint.ID, "ConnectionAvailable")
+	s.hears(heard, endpoint.ID, "ConnectionAvailable")
 
 	calls, err := cloud.Calls(s.ctx, 0)
 	s.check(err)
@@ -32,7 +32,7 @@ func TestTheTaskTokenIsNowhereButInTheRegistry(t *testing.T) {
 		"the log of calls":         string(calls),
 		"a message for the vendor": strings.Join(mail.all(), "\n"),
 		"a message for operators":  strings.Join(news.all(), "\n"),
-		"an event":                 strings.Join(bus.all(), "\n"),
+		"an event":                 strings.Join(heard.all(), "\n"),
 		"the execution's output":   output.text,
 		"a function's log":         s.logs(),
 	} {

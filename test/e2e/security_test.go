@@ -27,7 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -161,7 +161,7 @@ func attacks(f foreign) map[string]attack {
 			_, err := sns.NewFromConfig(c).Subscribe(s.ctx, &sns.SubscribeInput{TopicArn: &f.topic, Protocol: aws.String("https"), Endpoint: aws.String("https://example.com")})
 			return err
 		},
-		"nobody: decides in an approver's place": func(s story, c aws.Config) error { return s.puts(c, connection.DecisionEvent) },
+		"nobody: decides in an approver's place": func(s story, c aws.Config) error { return s.puts(c, bus.ConnectionDecision) },
 		"nobody: starts executions": func(s story, c aws.Config) error {
 			_, err := sfn.NewFromConfig(c).StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: &f.machine})
 			return err
@@ -202,13 +202,13 @@ func TestVendorCallsNothingOfTheProviders(t *testing.T) {
 		_, err := sns.NewFromConfig(vendor).Publish(s.ctx, &sns.PublishInput{TopicArn: topic.TopicArn, Message: aws.String("m")})
 		s.denied("publishes to "+*topic.TopicArn, err)
 	}
-	s.denied("decides", s.puts(vendor, connection.DecisionEvent))
+	s.denied("decides", s.puts(vendor, bus.ConnectionDecision))
 }
 
 // A decision from another account, or from a role of this one that nothing allows, never reaches the bus.
 func TestAStrangersDecisionIsDenied(t *testing.T) {
 	s := begin(t)
-	s.denied("another account decides", s.puts(cloud.Config(stage.Stranger), connection.DecisionEvent))
+	s.denied("another account decides", s.puts(cloud.Config(stage.Stranger), bus.ConnectionDecision))
 	s.denied("another account reports", s.puts(cloud.Config(stage.Stranger), "ConnectionAvailable"))
 	s.denied("the account's root reports in the observer's place", s.puts(cloud.Config(stage.Customer), "ConnectionAvailable"))
 }
@@ -261,7 +261,7 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	exposure := s.asked(endpoint)
 	s.looks(s.as(starter, "olga"), execution)
 
-	decision := connection.Decision{Exposure: exposure, VPCEndpointID: endpoint.ID, Decision: connection.Accept, By: "olga"}
+	decision := bus.Decision{Exposure: exposure, VPCEndpointID: endpoint.ID, Decision: bus.Accept, By: "olga"}
 	s.denied("the operator decides", operator.New(s.as(starter, intruder)).Decide(s.ctx, decision))
 	_, err := sfn.NewFromConfig(s.as(starter, intruder)).SendTaskSuccess(s.ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String("found"), Output: aws.String("{}")})
 	s.denied("the operator answers for the step", err)

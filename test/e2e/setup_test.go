@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -28,7 +28,7 @@ func TestAVendorReadsRowsThroughThePrivateLinkAndHasNoOtherWayIn(t *testing.T) {
 	execution.waits()
 	client := s.client(endpoint, handoff)
 	s.cannotReach(vendor, fmt.Sprintf("%s:%d", client.Host, client.Port))
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := execution.succeeds()
 
 	s.readsOrders(client)

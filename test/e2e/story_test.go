@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/smithy-go"
 
-	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -139,7 +139,7 @@ func (s story) asked(endpoint stage.Endpoint) (exposure string) {
 func (s story) decides(decision string, endpoint stage.Endpoint) (exposure string) {
 	s.Helper()
 	exposure = s.asked(endpoint)
-	s.check(s.operator.Decide(s.ctx, connection.Decision{
+	s.check(s.operator.Decide(s.ctx, bus.Decision{
 		Exposure: exposure, VPCEndpointID: endpoint.ID, Decision: decision, By: "olga", Reason: "ticket 4711",
 	}))
 	return exposure

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -20,7 +21,7 @@ func TestAfterTheDeadlineAnAnswerIsTooLateAndARedriveTakesIt(t *testing.T) {
 	execution.waits()
 	exposure := s.exposureOf(database)
 	// Somebody is ahead of the vendor: that is answered, and nothing is accepted later because of it.
-	s.says(exposure, "", connection.Accept, "early bird")
+	s.says(exposure, "", bus.Accept, "early bird")
 	s.hears(news, "was refused", "early bird", exposure, "0 requests are pending")
 
 	execution.fails("States.Timeout")
@@ -30,7 +31,7 @@ func TestAfterTheDeadlineAnAnswerIsTooLateAndARedriveTakesIt(t *testing.T) {
 	if state := s.state(endpoint); state != connection.PendingAcceptance {
 		t.Errorf("the request is %s before anybody has said a word", state)
 	}
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	s.await("the token that is too late to be forgotten", func() bool {
 		found, err := s.registry().Get(s.ctx, exposure)
 		s.check(err)
@@ -60,23 +61,23 @@ func TestOfSeveralRequestsAndDecisionsTheFirstDecisionCountsAndEveryOtherIsAnswe
 	gone, kept := s.connects(consumer, handoff), s.connects(s.vpc(stage.PushMetrics), handoff)
 	exposure := s.asked(gone)
 	s.asked(kept)
-	s.says(exposure, "", connection.Accept, "ann")
+	s.says(exposure, "", bus.Accept, "ann")
 	s.hears(news, "was refused", "ann", "2 requests are pending", "name one")
 
 	// The vendor takes the endpoint away after it was accepted and before it is available.
-	s.says(exposure, gone.ID, connection.Accept, "bob")
+	s.says(exposure, gone.ID, bus.Accept, "bob")
 	s.await("the acceptance", func() bool { return s.state(gone) != connection.PendingAcceptance })
 	s.removes(gone)
 	s.hears(news, gone.ID, "has taken its connection", "away")
-	s.says(exposure, gone.ID, connection.Accept, "cleo")
+	s.says(exposure, gone.ID, bus.Accept, "cleo")
 	s.hears(news, "was refused", "cleo", gone.ID)
 
-	s.says(exposure, kept.ID, connection.Accept, "dan")
-	s.says(exposure, kept.ID, connection.Accept, "eve")
+	s.says(exposure, kept.ID, bus.Accept, "dan")
+	s.says(exposure, kept.ID, bus.Accept, "eve")
 	if output := execution.succeeds(); output.Connection.VPCEndpointID != kept.ID {
 		t.Errorf("the wait ended with %s and not with %s", output.Connection.VPCEndpointID, kept.ID)
 	}
-	s.says(exposure, kept.ID, connection.Reject, "fay")
+	s.says(exposure, kept.ID, bus.Reject, "fay")
 	s.hears(news, "was refused", "fay", kept.ID, "available and not pendingAcceptance")
 	if state := s.state(kept); state != connection.Available {
 		t.Errorf("the connection is %s after a rejection that came second", state)
@@ -114,7 +115,7 @@ func TestExpectedConnectionsAreLetInUpToTheirNumberHoweverOftenNewsComes(t *test
 		t.Errorf("the third request is %s", state)
 	}
 	// A person may go beyond the number.
-	s.decides(connection.Accept, endpoints[2])
+	s.decides(bus.Accept, endpoints[2])
 	s.await("the third to be available", func() bool { return s.state(endpoints[2]) == connection.Available })
 }
 
@@ -128,7 +129,7 @@ func TestAHolderThatWasStoppedIsTakenOverAndItsRedriveNamesWhoFinished(t *testin
 	second := s.exposes(database)
 	second.waits()
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(connection.Accept, endpoint)
+	s.decides(bus.Accept, endpoint)
 	output := second.succeeds()
 
 	before := s.callsUntilNow()
@@ -150,7 +151,7 @@ func TestAHolderThatWasStoppedIsTakenOverAndItsRedriveNamesWhoFinished(t *testin
 // says puts a decision on the bus, whether it makes sense or not.
 func (s story) says(exposure, endpoint, decision, by string) {
 	s.Helper()
-	s.check(s.operator.Decide(s.ctx, connection.Decision{Exposure: exposure, VPCEndpointID: endpoint, Decision: decision, By: by}))
+	s.check(s.operator.Decide(s.ctx, bus.Decision{Exposure: exposure, VPCEndpointID: endpoint, Decision: decision, By: by}))
 }
 
 // exposureOf is the id of a database's only exposure.
