@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -81,7 +82,7 @@ func (d *demo) look(ctx context.Context) (f found, err error) {
 	if err := f.lookAtNetwork(ctx, ec2.NewFromConfig(config), d); err != nil {
 		return found{}, err
 	}
-	schedule, err := scheduler.NewFromConfig(config).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &d.exposure, GroupName: aws.String("rdslink")})
+	schedule, err := scheduler.NewFromConfig(config).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &d.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
 	if err != nil {
 		return found{}, fmt.Errorf("get schedule %s: %w", d.exposure, err)
 	}

@@ -16,12 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/bus"
-)
-
-// The fixed names of a deployment.
-const (
-	stateMachine = "rdslink-setup"
-	eventBus     = "rdslink"
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // Operator acts with somebody's credentials in one account and region.
@@ -45,8 +40,7 @@ func (o *Operator) Start(ctx context.Context, input string) (string, error) {
 		return "", err
 	}
 	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
-	var missing *states.StateMachineDoesNotExist
-	if errors.As(err, &missing) {
+	if _, missing := errors.AsType[*states.StateMachineDoesNotExist](err); missing {
 		return "", fmt.Errorf("start execution: no rdslink in %s: deploy it first, or point AWS_REGION and the credentials at its account: %w", o.config.Region, err)
 	}
 	if err != nil {
@@ -65,7 +59,7 @@ func (o *Operator) machineARN(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("parse caller's ARN %s: %w", aws.ToString(who.Arn), err)
 	}
-	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID, Resource: "stateMachine:" + stateMachine}.String(), nil
+	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID, Resource: "stateMachine:" + deployment.StateMachine}.String(), nil
 }
 
 // Decide puts d on rdslink's event bus.
@@ -75,7 +69,7 @@ func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 		return fmt.Errorf("encode decision: %w", err)
 	}
 	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
-		EventBusName: aws.String(eventBus),
+		EventBusName: aws.String(deployment.Bus),
 		Source:       aws.String(bus.Source),
 		DetailType:   aws.String(bus.ConnectionDecision),
 		Detail:       aws.String(string(detail)),

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -54,7 +55,7 @@ func (b *bench) tick(ctx context.Context) error {
 
 // binding is what the exposure's schedule sends with every tick.
 func (b *bench) binding(ctx context.Context) (string, error) {
-	schedule, err := scheduler.NewFromConfig(b.cloud.Config(stage.Customer)).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &b.exposure, GroupName: aws.String("rdslink")})
+	schedule, err := scheduler.NewFromConfig(b.cloud.Config(stage.Customer)).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &b.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
 	if err != nil {
 		return "", fmt.Errorf("get schedule %s: %w", b.exposure, err)
 	}
