@@ -112,11 +112,13 @@ func (a Action) hasKey(key string) bool {
 // hasKey finds a key in any case; aws:ResourceTag/${TagKey} is the whole family.
 func hasKey(keys []string, key string) bool {
 	return slices.ContainsFunc(keys, func(known string) bool {
-		prefix, _, isFamily := strings.Cut(known, "${")
-		if isFamily {
-			return len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
+		prefix, rest, isFamily := strings.Cut(known, "${")
+		if !isFamily {
+			return strings.EqualFold(known, key)
 		}
-		return strings.EqualFold(known, key)
+		_, suffix, _ := strings.Cut(rest, "}")
+		end := len(key) - len(suffix)
+		return end > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix) && strings.EqualFold(key[end:], suffix)
 	})
 }
 

@@ -16,27 +16,24 @@ var packed []byte
 
 // ResourceType is a type of resource that an action can be allowed for.
 type ResourceType struct {
-	Name string
+	Name string   `json:"-"`
 	ARN  string   // a pattern with ${Partition} and its like, and .* for the rest
 	Keys []string // condition keys
 }
 
 // Action is one action of the Service Authorization Reference.
 type Action struct {
-	Name      string // as AWS spells it where keys_*.go does, else as asked
+	Name      string // as AWS spells it
 	Resources []ResourceType
 	Keys      []string // condition keys of the action, whatever its resource
 }
 
 type service struct {
-	Actions   map[string][]string // names of resource types by name of action in lower case
-	Resources map[string]struct {
-		ARNs []string
-		Keys []string
-	}
+	Actions map[string]struct{ Types, Keys []string }
+	Types   map[string]ResourceType
 }
 
-// reference has the actions by their names in lower case, such as ec2:createtags.
+// reference has the actions by their names in lower case, such as ec2:createtags. reference.py writes it.
 var reference = sync.OnceValue(func() map[string]Action {
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -48,27 +45,18 @@ var reference = sync.OnceValue(func() map[string]Action {
 	}
 	actions := map[string]Action{}
 	for prefix, s := range services {
-		for name, types := range s.Actions {
-			action := Action{Name: prefix + ":" + name}
-			for _, t := range types {
-				action.Resources = append(action.Resources, s.resourceType(prefix, t))
+		for name, a := range s.Actions {
+			action := Action{Name: prefix + ":" + name, Keys: a.Keys}
+			for _, name := range a.Types {
+				t := s.Types[name]
+				t.Name = name
+				action.Resources = append(action.Resources, t)
 			}
-			actions[action.Name] = action
+			actions[strings.ToLower(action.Name)] = action
 		}
-	}
-	for _, row := range actionKeys {
-		row.addTo(actions)
 	}
 	return actions
 })
-
-func (s service) resourceType(prefix, name string) ResourceType {
-	t := ResourceType{Name: name, ARN: s.Resources[name].ARNs[0], Keys: s.Resources[name].Keys}
-	if exact, ok := exactARNs[prefix+" "+name]; ok {
-		t.ARN = exact
-	}
-	return t
-}
 
 // names are the actions of the reference in order.
 var names = sync.OnceValue(func() []string {
@@ -83,9 +71,6 @@ var names = sync.OnceValue(func() []string {
 // Lookup finds an action by its name in any case.
 func Lookup(action string) (Action, bool) {
 	found, ok := reference()[strings.ToLower(action)]
-	if ok && found.Name == strings.ToLower(found.Name) {
-		found.Name = action
-	}
 	return found, ok
 }
 
@@ -118,15 +103,18 @@ func (a Action) ResourceType(arn string) (ResourceType, bool) {
 
 var (
 	variable    = regexp.MustCompile(`\$\{[^}]*\}`)
+	beforeColon = regexp.MustCompile(`\$\{\w+\}:`)
 	arnPatterns sync.Map
 )
 
-// arnPattern makes a regular expression of a reference's ARN. A variable is one segment: the reference has no other use for it.
+// arnPattern makes a regular expression of a reference's ARN. A variable ends where the next character begins: at a colon, else
+// at a slash.
 func arnPattern(arn string) *regexp.Regexp {
 	if known, ok := arnPatterns.Load(arn); ok {
 		return known.(*regexp.Regexp)
 	}
-	pattern := regexp.MustCompile("^" + variable.ReplaceAllString(arn, "[^:]*") + "$")
-	arnPatterns.Store(arn, pattern)
-	return pattern
+	pattern := variable.ReplaceAllString(beforeColon.ReplaceAllString(arn, "[^:]*:"), "[^/]*")
+	compiled := regexp.MustCompile("^" + pattern + "$")
+	arnPatterns.Store(arn, compiled)
+	return compiled
 }
