@@ -66,7 +66,7 @@ func (s *Statement) checkCondition(c Condition) error {
 	if err != nil {
 		return err
 	}
-	if !s.knowsKey(c.Key) {
+	if strings.Contains(c.Key, "${") || !s.knowsKey(c.Key) {
 		return fmt.Errorf("condition key %s is neither global nor one of its actions'", c.Key)
 	}
 	for _, value := range c.Values {

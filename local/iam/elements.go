@@ -54,25 +54,33 @@ func (s *Statement) actionCover() func(name string) bool {
 	}
 }
 
-// checkResource: "Resource must be in ARN format or *", and "you can't use a wildcard in the service segment".
+// completed checks a resource: "Resource must be in ARN format or *", and "you can't use a wildcard in the service segment". "When
+// you specify an incomplete ARN (one with fewer than the standard six fields) in an identity-based policy, AWS automatically
+// completes the ARN by adding wildcard characters (*) to all missing fields." A variable before the resource is refused here: AWS
+// takes the document, and the statement is then about nothing.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
-func (s *Statement) checkResource(resource string) error {
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-resourceelement
+func (s *Statement) completed(kind Kind, resource string) (string, error) {
 	if s.variables {
 		if _, err := pieces(resource); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if resource == "*" {
-		return nil
+		return resource, nil
 	}
-	segments := glob(variable.ReplaceAllString(resource, "variable")).segments()
-	if len(segments) != 6 || segments[0].text() != "arn" || segments[1].text() == "" || segments[2].text() == "" {
-		return fmt.Errorf("resource %q is neither an ARN nor *", resource)
+	fields := strings.SplitN(variable.ReplaceAllString(resource, "$$"), ":", 6) // a variable has a colon of its own
+	missing := 6 - len(fields)
+	switch {
+	case len(fields) < 3, fields[0] != "arn", fields[1] == "", fields[2] == "", missing > 0 && kind == Resource:
+		return "", fmt.Errorf("resource %q is neither an ARN nor *", resource)
+	case strings.ContainsAny(fields[2], "*?"):
+		return "", fmt.Errorf("resource %q has a wildcard for its service", resource)
+	case s.variables && strings.Contains(strings.Join(fields[:min(len(fields), 5)], ""), "$"):
+		return "", fmt.Errorf("resource %q has a policy variable before its fifth colon", resource)
 	}
-	if slices.ContainsFunc(segments[2], func(g glyph) bool { return g.wild }) {
-		return fmt.Errorf("resource %q has a wildcard for its service", resource)
-	}
-	return nil
+	return resource + strings.Repeat(":*", missing), nil
 }
 
 // coversResource: an action without types of resource is allowed or denied only for all resources. Its * is like no ARN.

@@ -2,6 +2,7 @@ package iam
 
 const (
 	resources     = "IAM/latest/UserGuide/reference_policies_elements_resource.html"
+	identifiers   = "IAM/latest/UserGuide/reference_identifiers.html"
 	notResource   = "IAM/latest/UserGuide/reference_policies_elements_notresource.html"
 	actions       = "IAM/latest/UserGuide/reference_policies_elements_action.html"
 	notAction     = "IAM/latest/UserGuide/reference_policies_elements_notaction.html"
@@ -39,6 +40,11 @@ var elementRows = []row{
 		identity: `{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:*:111122223333:function:my-*live"}`, refused: noAllow},
 	{page: resources, says: "a * at the end of any segment can", action: "lambda:InvokeFunction", on: function,
 		identity: `{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:us-east-2:*:my-function"}`},
+	gets(identifiers, "a short ARN has a wildcard for each missing field", "arn:aws:s3", report, nil, ""),
+	gets(identifiers, "of its service alone", "arn:aws:sqs", report, nil, noAllow),
+	gets(identifiers, "and of its account", "arn:aws:s3:us-east-1", report, nil, noAllow),
+	{page: identifiers, says: "a boundary's too", action: "s3:GetObject", on: report, identity: getObject,
+		boundary: `{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:"}`},
 	gets(resources, "a ? at the end stays in its segment", "arn:aws:s3:::amzn-s3-demo-bucket/a?", "arn:aws:s3:::amzn-s3-demo-bucket/a:", nil, noAllow),
 	gets(resources, "a ? stays in its segment", "arn:aws:s3:::amzn-s3-demo-bucket/a?c", "arn:aws:s3:::amzn-s3-demo-bucket/a:c", nil, noAllow),
 	{page: resources, says: "the IAM user name is case-sensitive", action: "iam:GetUser", on: userBob,
@@ -94,6 +100,9 @@ var elementRows = []row{
 	{page: variablesPage, says: "before version 2012-10-17 a variable is literal", action: "s3:GetObject", on: "arn:aws:s3:::amzn-s3-demo-bucket/bob/o",
 		identity: `{"Version": "2008-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::amzn-s3-demo-bucket/${aws:username}/*"}}`,
 		context:  Context{"aws:username": {"bob"}}, refused: noAllow},
+	{page: variablesPage, says: "in a condition too", action: "s3:GetObject", on: report,
+		identity: `{"Version": "2008-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*",
+			"Condition": {"StringEquals": {"aws:username": "${aws:username}"}}}}`, context: Context{"aws:username": {"bob"}}, refused: noAllow},
 	{page: variablesPage, says: "access is explicitly denied when aws:PrincipalTag/Team is not set", action: "s3:GetObject", on: report, identity: noTeam,
 		context: Context{"aws:PrincipalTag/": {}, "s3:ExistingObjectTag/Team": {"blue"}}, refused: explicit},
 	{page: variablesPage, says: "or has no value", action: "s3:GetObject", on: report, identity: noTeam,

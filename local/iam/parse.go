@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -154,9 +153,13 @@ func (s *Statement) check(kind Kind) error {
 	if err := s.checkActions(kind); err != nil {
 		return err
 	}
-	for _, r := range slices.Concat(s.Resource, s.NotResource) {
-		if err := s.checkResource(r); err != nil {
-			return err
+	for _, resources := range [][]string{s.Resource, s.NotResource} {
+		for i, r := range resources {
+			complete, err := s.completed(kind, r)
+			if err != nil {
+				return err
+			}
+			resources[i] = complete
 		}
 	}
 	for _, c := range s.Condition {

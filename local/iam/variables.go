@@ -51,8 +51,8 @@ func readVariable(inside string) (piece, error) {
 		return piece{text: inside, literal: true}, nil
 	}
 	name, otherwise, hasDefault := strings.Cut(inside, ",")
-	name, otherwise = strings.TrimSpace(name), strings.TrimSpace(otherwise)
-	if !modelledVariable(name) {
+	otherwise = strings.TrimSpace(otherwise)
+	if strings.Contains(name, " ") || !modelledVariable(name) { // "A space is not supported within the policy variable text."
 		return piece{}, fmt.Errorf("policy variable ${%s} is not modelled", inside)
 	}
 	quoted := len(otherwise) >= 2 && otherwise[0] == '\'' && otherwise[len(otherwise)-1] == '\''
