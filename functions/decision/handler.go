@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,13 +10,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -89,17 +90,19 @@ func (d decider) look(ctx context.Context, id string) (registry.Exposure, []conn
 	return exposure, found, err
 }
 
+//go:embed messages
+var texts embed.FS
+
+var messages = message.Parse(texts)
+
 // refuse tells people about a decision that cannot be followed: whoever sent the event gets no answer from the bus.
-func (d decider) refuse(ctx context.Context, asked bus.Decision, reason string) error {
-	text := fmt.Sprintf("The decision %q by %q about exposure %q, service %q, endpoint %q was refused: %s.",
-		asked.Decision, asked.By, asked.Exposure, asked.ServiceID, asked.VPCEndpointID, reason)
+func (d decider) refuse(ctx context.Context, asked bus.Decision, why string) error {
+	subject, text := messages.Write("refusal", struct {
+		bus.Decision
+		Why string
+	}{asked, why})
 	slog.WarnContext(ctx, "decision refused", "exposure", asked.Exposure, "message", text)
-	_, err := d.topic.Publish(ctx, &sns.PublishInput{
-		TopicArn: &d.operators,
-		Subject:  aws.String("rdslink: a decision was refused"),
-		Message:  &text,
-	})
-	if err != nil {
+	if _, err := d.topic.Publish(ctx, &sns.PublishInput{TopicArn: &d.operators, Subject: &subject, Message: &text}); err != nil {
 		return fmt.Errorf("publish refusal on %s: %w", d.operators, err)
 	}
 	return nil

@@ -22,6 +22,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/golden"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -161,6 +162,15 @@ func TestDecisions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARefusalReadsAsAWhole(t *testing.T) {
+	w := newWorld()
+	asked := `{"exposure":"orders-prod-acme-0a1b2c3d","vpcEndpointId":"vpce-0123456789abcdef0","decision":"accept","by":"ann \"the\" boss"}`
+	if err := w.decider().handle(t.Context(), event(bus.ConnectionDecision, asked)); err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "refusal.txt", w.subject+"\n\n"+w.refusal+"\n")
 }
 
 func TestEventsOfTheObserver(t *testing.T) {
@@ -351,6 +361,7 @@ type world struct {
 	last         *sfntypes.HistoryEvent
 	contrary     *registry.Decision // made by somebody else at the same time
 	newer        *registry.Token    // stored while the older one is being sent
+	subject      string             // of the refusal
 	refusal      string
 	cause        string
 	mutations    []string
@@ -477,6 +488,6 @@ func (w *world) GetExecutionHistory(_ context.Context, in *sfn.GetExecutionHisto
 
 func (w *world) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
 	w.record("refuse")
-	w.refusal = *in.Message
+	w.subject, w.refusal = *in.Subject, *in.Message
 	return &sns.PublishOutput{}, nil
 }

@@ -25,7 +25,7 @@ const entriesPerCall = 10 // PutEvents takes no more
 func (o observer) announce(ctx context.Context, exposure registry.Exposure, tell []news) error {
 	var entries []types.PutEventsRequestEntry
 	for _, n := range tell {
-		event := o.event(exposure, n)
+		event, _ := o.event(exposure, n)
 		slog.InfoContext(ctx, "put event", "detailType", report(n.Connection), "detail", event)
 		entries = append(entries, types.PutEventsRequestEntry{
 			EventBusName: &o.bus,
@@ -57,8 +57,9 @@ func (o observer) put(ctx context.Context, batch []types.PutEventsRequestEntry) 
 	return nil
 }
 
-func (o observer) event(exposure registry.Exposure, n news) bus.Event {
-	event := bus.Event{
+// event is what a change is on the bus, with the message to the operators, and that message's subject.
+func (o observer) event(exposure registry.Exposure, n news) (event bus.Event, subject string) {
+	event = bus.Event{
 		Exposure:      exposure.ID,
 		ServiceID:     exposure.ServiceID,
 		ServiceName:   exposure.ServiceName,
@@ -68,8 +69,8 @@ func (o observer) event(exposure registry.Exposure, n news) bus.Event {
 		State:         n.State,
 		Repeated:      n.repeated,
 	}
-	event.Message = o.message(exposure, event, report(n.Connection))
-	return event
+	subject, event.Message = messages.Write(report(n.Connection), o.facts(event, exposure))
+	return event, subject
 }
 
 // encode writes what consists of strings and flags, which cannot fail.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rdslink/rdslink/internal/bus"
@@ -47,37 +45,34 @@ func (o observer) remind(ctx context.Context, exposure registry.Exposure) error 
 		slog.InfoContext(ctx, "forget token of ended execution", "exposure", exposure.ID, "execution", exposure.Token.Execution)
 		return o.waiting.ClearToken(ctx, exposure.ID, exposure.Token.Value)
 	}
-	if err := o.publish(ctx, "rdslink: still waiting: "+exposure.ID, o.reminder(exposure, waited)); err != nil {
+	subject, text := o.reminder(exposure, waited)
+	if err := o.publish(ctx, subject, text); err != nil {
 		return err
 	}
 	return o.waiting.RecordReminder(ctx, exposure.ID, exposure.Token.Value, reminder)
 }
 
-func (o observer) reminder(exposure registry.Exposure, waited time.Duration) string {
-	days := "1 day"
-	if waited >= 2*day {
-		days = fmt.Sprintf("%d days", waited/day)
-	}
-	return strings.Join([]string{
-		fmt.Sprintf("%s has waited for its connection for %s.%s", exposure.ID, days, deadline(exposure)),
-		fmt.Sprintf("Its load balancer has cost about $%.2f in that time (%s).", cost.LoadBalancerUSD(waited), cost.Region),
-		"",
-		o.next(exposure),
-		"",
-		"To give up:",
-		fmt.Sprintf("aws stepfunctions stop-execution --region %s --execution-arn %s", o.operators.Region, exposure.Token.Execution),
-		"That ends the wait; the load balancer costs on until it is deleted.",
-	}, "\n")
+func (o observer) reminder(exposure registry.Exposure, waited time.Duration) (subject, text string) {
+	return messages.Write("reminder", struct {
+		Exposure, Consumer, ServiceName, Execution, Region, Deadline, CostRegion string
+		CostUSD                                                                  float64
+		Days                                                                     int
+		Request                                                                  *facts
+	}{
+		Exposure: exposure.ID, Consumer: exposure.Consumer, ServiceName: exposure.ServiceName,
+		Execution: exposure.Token.Execution, Region: o.operators.Region, Deadline: deadline(exposure),
+		CostRegion: cost.Region, CostUSD: cost.LoadBalancerUSD(waited), Days: int(waited / day), Request: o.awaitedRequest(exposure),
+	})
 }
 
-// next is whose turn it is.
-func (o observer) next(exposure registry.Exposure) string {
+// awaitedRequest is the request that a person may accept, if there is one.
+func (o observer) awaitedRequest(exposure registry.Exposure) *facts {
 	for _, id := range slices.Sorted(maps.Keys(exposure.Connections)) {
 		c := exposure.Connections[id]
 		if c.State == connection.PendingAcceptance && connection.Expected(exposure, c.Owner) {
-			request := bus.Event{Exposure: exposure.ID, ServiceID: exposure.ServiceID, VPCEndpointID: id}
-			return fmt.Sprintf("Account %s asks to connect (%s).\n%s", c.Owner, id, o.ways(request, bus.Accept))
+			event := bus.Event{Exposure: exposure.ID, ServiceID: exposure.ServiceID, VPCEndpointID: id, Owner: c.Owner, Expected: true}
+			return new(o.facts(event, exposure))
 		}
 	}
-	return fmt.Sprintf("No expected request is there yet: remind %s of the message with the service name %s.", exposure.Consumer, exposure.ServiceName)
+	return nil
 }

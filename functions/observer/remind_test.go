@@ -2,13 +2,11 @@ package main
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
-	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -43,37 +41,6 @@ func TestRemind(t *testing.T) {
 			}
 			if !slices.Equal(w.mutations, row.want) {
 				t.Errorf("did %q, want %q", w.mutations, row.want)
-			}
-		})
-	}
-}
-
-func TestAReminderSaysHowLongAtWhatCostAndWhatToDo(t *testing.T) {
-	for name, row := range map[string]struct {
-		recorded map[string]registry.Connection
-		want     string
-	}{
-		"nobody has asked": {want: "remind acme of the message"},
-		"a request waits": {
-			recorded: map[string]registry.Connection{"vpce-1": {Owner: vendor, State: connection.PendingAcceptance}},
-			want:     "make approve EXPOSURE=orders ENDPOINT=vpce-1",
-		},
-		"a stranger's request is not what is awaited": {
-			recorded: map[string]registry.Connection{"vpce-1": {Owner: stranger, State: connection.PendingAcceptance}},
-			want:     "remind acme of the message",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld()
-			exposure := registry.Exposure{
-				ID: "orders", Consumer: "acme", Accounts: []string{vendor}, Connections: row.recorded,
-				Token: &registry.Token{Execution: "arn:execution", Deadline: noon.Add(11 * day)},
-			}
-			text := w.observer().reminder(exposure, 3*day)
-			for _, want := range []string{"for 3 days", "until Tue, 13 Jan 2026", "$1.62", "us-east-1", "--execution-arn arn:execution", row.want} {
-				if !strings.Contains(text, want) {
-					t.Errorf("%q is missing in\n%s", want, text)
-				}
 			}
 		})
 	}

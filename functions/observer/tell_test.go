@@ -1,0 +1,69 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/golden"
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+func awaited() registry.Exposure {
+	return registry.Exposure{
+		ID: "orders-prod-acme-0a1b2c3d", Consumer: "acme", ServiceID: "vpce-svc-0123456789abcdef0",
+		ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0", Accounts: []string{vendor},
+		Token: &registry.Token{
+			Execution: "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:orders", Deadline: noon.Add(11 * day),
+		},
+	}
+}
+
+func TestReportsReadAsAWhole(t *testing.T) {
+	for name, c := range map[string]connection.Connection{
+		"requested":               {Owner: vendor, State: connection.PendingAcceptance},
+		"requested-by-a-stranger": {Owner: stranger, State: connection.PendingAcceptance},
+		"connected":               {Owner: vendor, State: connection.Available},
+		"rejected":                {Owner: vendor, State: connection.Expired},
+		"deleted":                 {Owner: vendor, State: connection.Deleted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.VPCEndpointID = "vpce-0123456789abcdef0"
+			event, subject := newWorld().observer().event(awaited(), news{Connection: c})
+			golden.Compare(t, name+".txt", subject+"\n\n"+event.Message+"\n")
+		})
+	}
+}
+
+func TestAReminderSaysHowLongAtWhatCostAndWhatToDo(t *testing.T) {
+	const endpoint = "vpce-0123456789abcdef0"
+	for name, row := range map[string]struct {
+		waited   time.Duration
+		recorded map[string]registry.Connection
+		file     string
+	}{
+		"nobody has asked": {day + time.Hour, nil, "reminder"},
+		"a request waits":  {3 * day, map[string]registry.Connection{endpoint: {Owner: vendor, State: connection.PendingAcceptance}}, "reminder-of-a-request"},
+		"a stranger's request is not what is awaited": {
+			day + time.Hour, map[string]registry.Connection{endpoint: {Owner: stranger, State: connection.PendingAcceptance}}, "reminder",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			exposure := awaited()
+			exposure.Connections = row.recorded
+			subject, text := newWorld().observer().reminder(exposure, row.waited)
+			golden.Compare(t, row.file+".txt", subject+"\n\n"+text+"\n")
+		})
+	}
+}
+
+func TestSubjectsFitSNS(t *testing.T) {
+	event := facts{Event: bus.Event{Exposure: strings.Repeat("x", 32)}}
+	for _, name := range bus.Reports {
+		if subject, _ := messages.Write(name, event); len(subject) > 100 || strings.Contains(subject, "\n") {
+			t.Errorf("%s: subject %q of %d characters", name, subject, len(subject))
+		}
+	}
+}
