@@ -15,12 +15,12 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 # Where the local cloud listens.
 LOCAL_PORT ?= 4566
 
-phase := @tools/phase
+phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-run tools-check clean
+.PHONY: help check cloud demo test test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,10 +29,10 @@ help: ## print this list
 	@echo '  INPUT: the whole input as JSON instead (make start).  APPROVE=ask: the demo asks you.'
 	@echo '  The demo has DATABASE=instance|aurora|cluster|proxy|mysql and VENDOR=pushmetrics|fivetran|tidb-cloud|principals; tidb-cloud reads mysql.'
 
-demo: check tools-run functions build/bin/infra build/bin/local build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
+demo: cloud build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
 	@build/bin/demo
 
-test: check tools-run tools-check functions build/bin/infra build/bin/local ## every test, and lint
+test: cloud tools-check ## every test, and lint
 	$(phase) "go vet" go vet ./...
 	$(phase) "go vet, the local cloud" go -C local vet ./...
 	$(phase) "lint" $(MAKE) --silent lint
@@ -43,12 +43,12 @@ test-product:
 test-local:
 	$(phase) "go test, the local cloud" go -C local test -timeout 15m ./...
 
-bench: check tools-run build/.bench functions build/bin/infra build/bin/local build/bin/bench ## measure sizes, starts, memory and AWS calls on a local cloud, beside the documented sync in Python
+bench: cloud build/.bench build/bin/bench ## measure sizes, starts, memory and AWS calls on a local cloud, beside the documented sync in Python
 	@build/bin/bench
 
-permissions: check tools-run functions build/bin/infra build/bin/local ## what each role may do, what of it was needed how often in the end-to-end tests, and each change to a policy that the check must notice
+permissions: cloud ## what each role may do, what of it was needed how often in the end-to-end tests, and each change to a policy that the check must notice
 	$(phase) "go test ./test/e2e" go test -count=1 -timeout 15m ./test/e2e
-	@build/bin/local permissions --table --rules test/e2e/permissions.json --record build/permissions.json
+	@local/build/bin/local permissions --table --rules test/e2e/permissions.json --record build/permissions.json
 
 lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
 	build/bin/golangci-lint run --allow-parallel-runners ./...
@@ -57,7 +57,7 @@ lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the te
 	build/aws/bin/cfn-lint --non-zero-exit-code warning --ignore-checks W3005 -- build/lint/rdslink.template.json
 	for f in statemachine/*.asl.json; do build/node_modules/.bin/asl-validator --json-path "$$f" || exit 1; done
 
-local: check tools-run functions build/bin/infra build/bin/local build/bin/demo ## start the local cloud with the app deployed, and print the environment for aws and cdk
+local: cloud build/bin/demo ## start the local cloud with the app deployed, and print the environment for aws and cdk
 	@build/bin/demo up --port $(LOCAL_PORT)
 
 local-down: ## stop the local cloud
@@ -66,16 +66,16 @@ local-down: ## stop the local cloud
 local-env: ## print the local cloud's environment, for eval (ACCOUNT=… for another account's)
 	@build/bin/demo env --port $(LOCAL_PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
 
-synth: tools-run ## synthesize the template into cdk.out
+synth: build/.npm ## synthesize the template into cdk.out
 	$(cdk) synth --quiet && ls cdk.out/*.template.json
 
-roles: tools-run functions build/bin/infra ## print the policies and trust of every role, for roles that you make yourself (ARGS for cdk)
+roles: build/.npm functions build/bin/infra ## print the policies and trust of every role, for roles that you make yourself (ARGS for cdk)
 	@$(cdk) synth --quiet --app "build/bin/infra roles" --output build/roles $(ARGS) && cat build/roles/rdslink.roles.json
 
-bootstrap: tools-run ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
+bootstrap: build/.npm ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
 	$(cdk) bootstrap $(ARGS)
 
-deploy: tools-run sbom ## deploy to AWS, with your credentials and region (ARGS for cdk)
+deploy: build/.npm sbom ## deploy to AWS, with your credentials and region (ARGS for cdk)
 	PREFLIGHT=1 $(cdk) deploy $(ARGS)
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
@@ -88,7 +88,7 @@ reject: ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-
 	@$(operator) reject --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
 
 clean: ## remove everything that was built
-	rm -rf build cdk.out
+	rm -rf build cdk.out local/build
 
 # What cdk runs: the functions must be there before the app turns them into assets. Before a deployment it also looks whether
 # the roles, the key and the boundary that the context names are there and will do.
@@ -105,37 +105,34 @@ sbom: functions ## list what the functions and the tools are made of: build/sbom
 # Go knows best whether a program is up to date.
 build/bin/infra: build/.modules FORCE
 	$(phase) "build the CDK app" go build -o $@ ./infra
-build/bin/local: build/.modules FORCE
-	$(phase) "build the local cloud" go -C local build -o ../$@ .
 build/bin/demo: build/.modules FORCE
 	$(phase) "build the demo" go build -o $@ ./cmd/demo
 build/bin/bench: build/.modules FORCE
 	$(phase) "build the benchmark" go build -o $@ ./test/bench
 FORCE:
 
+# What a local cloud with the app on it is made of.
+cloud: check build/.npm functions build/bin/infra
+	@$(MAKE) --silent -C local tools build
+
 # Before anything is built or fetched.
 check:
-	$(phase) "check this machine" tools/check
+	@$(MAKE) --silent -C local check
 
-tools-run: build/.npm build/.ministack
 tools-check: build/.aws build/bin/golangci-lint-v2.15.0
 
 # Go says nothing while it downloads all at once.
-build/.modules: go.sum local/go.sum
+build/.modules: go.sum
 	$(phase) "download the Go modules" go mod download
-	$(phase) "download the local cloud's" go -C local mod download
 	@mkdir -p build && touch $@
 build/.npm: tools/package-lock.json
-	$(phase) "install aws-cdk, asl-validator, PostgreSQL" tools/install-npm
-	@touch $@
-build/.ministack: tools/ministack.txt
-	$(phase) "install MiniStack" tools/install-python build/ministack $<
+	$(phase) "install aws-cdk, asl-validator" local/tools/install-npm tools build
 	@touch $@
 build/.aws: tools/aws.txt
-	$(phase) "install the AWS CLI, cfn-lint" tools/install-python build/aws $<
+	$(phase) "install the AWS CLI, cfn-lint" local/tools/install-python build/aws $<
 	@touch $@
 build/.bench: tools/bench.txt
-	$(phase) "install boto3, for the benchmark" tools/install-python build/bench $<
+	$(phase) "install boto3, for the benchmark" local/tools/install-python build/bench $<
 	@touch $@
 build/bin/golangci-lint-v2.15.0:
 	$(phase) "install golangci-lint" env GOBIN=$(CURDIR)/build/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

@@ -15,7 +15,7 @@ import (
 // makeDirectory makes the directory for the logs of a port that this process holds, and removes those of clouds that have
 // ended. Everything else that a cloud writes is in memory.
 func makeDirectory(tools string, port int) (string, error) {
-	all := filepath.Join(tools, "local")
+	all := filepath.Join(tools, "clouds")
 	others, err := os.ReadDir(all)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err

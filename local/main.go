@@ -71,7 +71,7 @@ func readOptions(args []string) options {
 	o := options{}
 	flags := flag.NewFlagSet("local serve", flag.ExitOnError)
 	flags.IntVar(&o.Port, "port", 4566, "of the API, on localhost; 0 takes a free one")
-	flags.StringVar(&o.Dir, "dir", "", "for logs; default: local/PORT among the tools")
+	flags.StringVar(&o.Dir, "dir", "", "for logs; default: clouds/PORT among the tools")
 	flags.StringVar(&o.Tools, "tools", "build", "where ministack/ and node_modules/ are")
 	flags.StringVar(&o.Region, "region", "eu-central-1", "the one region")
 	flags.StringVar(&o.Account, "account", "111122223333", "MiniStack's default account")

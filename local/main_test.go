@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 func run(t *testing.T) (cmd *exec.Cmd, endpoint, dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	cmd = exec.Command("/proc/self/exe", "serve", "--port", "0", "--dir", dir, "--tools", filepath.Join("..", "build"))
+	cmd = exec.Command("/proc/self/exe", "serve", "--port", "0", "--dir", dir, "--tools", "build")
 	cmd.Env = append(os.Environ(), serveVariable+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

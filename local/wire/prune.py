@@ -1,7 +1,7 @@
 """Writes models.json.gz: AWS's own service models, as botocore carries them, cut down to the operations that the local
 cloud may be asked for. Run it by hand after a new release of botocore or a new operation below:
 
-    build/ministack/bin/python local/wire/prune.py
+    build/ministack/bin/python wire/prune.py
 
 Members keep the order of the model, so that answers are written in AWS's order.
 """

@@ -77,7 +77,7 @@ func checkBuilt() error {
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{"build/bin/local", "build/bin/infra", "build/functions/resolver/bootstrap", "build/node_modules/.bin/cdk", "build/ministack/bin/python"} {
+	for _, path := range []string{"local/build/bin/local", "build/bin/infra", "build/functions/resolver/bootstrap", "build/node_modules/.bin/cdk", "local/build/ministack/bin/python"} {
 		if _, err := os.Stat(filepath.Join(root, path)); err != nil {
 			return fmt.Errorf("%s is missing: `make test` builds it first", path)
 		}

@@ -69,8 +69,8 @@ func everyID(file string) ([]syscall.SysProcIDMap, error) {
 
 // Serve is the command that is the local cloud on its port.
 func (c *Cloud) Serve() *exec.Cmd {
-	cmd := exec.Command(filepath.Join(c.Root, "build/bin/local"), "serve", "--port", strconv.Itoa(c.port))
-	cmd.Dir = c.Root
+	cmd := exec.Command(filepath.Join(c.Root, "local/build/bin/local"), "serve", "--port", strconv.Itoa(c.port))
+	cmd.Dir = filepath.Join(c.Root, "local") // where its tools are
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"strings"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
@@ -43,6 +44,31 @@ func (i inventory) addNPM(name string) error {
 		c := tool("pkg:npm/"+strings.Replace(module, "@", "%40", 1)+"@"+locked.Version, module, locked.Version)
 		c.Hashes = &[]cyclonedx.Hash{{Algorithm: cyclonedx.HashAlgoSHA512, Value: hex.EncodeToString(hash)}}
 		i.add(c)
+	}
+	return nil
+}
+
+// addGo reads go.sum: every module that builds or tests something. What a function is made of is listed as that.
+func (i inventory) addGo(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			return fmt.Errorf("read %s: line %q", name, line)
+		}
+		if strings.HasSuffix(fields[1], "/go.mod") {
+			continue
+		}
+		c, err := moduleComponent(&debug.Module{Path: fields[0], Version: fields[1], Sum: fields[2]})
+		if err != nil {
+			return err
+		}
+		if c.Scope = cyclonedx.ScopeExcluded; i.components[c.BOMRef].Scope != cyclonedx.ScopeRequired {
+			i.add(c)
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,11 +45,20 @@ func list(root string) (*cyclonedx.BOM, error) {
 	if err := found.addFunctions(root + "/build/functions"); err != nil {
 		return nil, err
 	}
-	if err := found.addNPM(root + "/tools/package-lock.json"); err != nil {
-		return nil, err
-	}
-	for _, name := range []string{"ministack", "aws"} {
-		if err := found.addPython(root + "/tools/" + name + ".txt"); err != nil {
+	for _, folder := range []string{root, root + "/local"} {
+		if err := found.addNPM(folder + "/tools/package-lock.json"); err != nil {
+			return nil, err
+		}
+		requirements, err := filepath.Glob(folder + "/tools/*.txt")
+		if err != nil {
+			return nil, fmt.Errorf("find requirements: %w", err)
+		}
+		for _, name := range requirements {
+			if err := found.addPython(name); err != nil {
+				return nil, err
+			}
+		}
+		if err := found.addGo(folder + "/go.sum"); err != nil {
 			return nil, err
 		}
 	}
