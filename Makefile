@@ -20,7 +20,7 @@ cdk := build/node_modules/.bin/cdk
 operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-product:
 	$(phase) "go test" go test -timeout 15m ./...
 test-local:
 	$(phase) "go test, the local cloud" go -C local test -timeout 15m ./...
+
+unit: functions ## the product's own tests, without a local cloud
+	$(phase) "go test" go test ./cmd/rdslink/... ./functions/... ./infra/... ./internal/... ./statemachine/... ./tools/... ./test/repository
 
 bench: cloud build/.bench build/bin/bench ## measure sizes, starts, memory and AWS calls on a local cloud, beside the documented sync in Python
 	@build/bin/bench

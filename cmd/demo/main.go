@@ -17,7 +17,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	"github.com/rdslink/rdslink/test/stage"
@@ -84,10 +83,9 @@ func (d *demo) openCloud(ctx context.Context) error {
 
 // prepare deploys the app while the customer makes what it had before rdslink came: neither needs the other.
 func (d *demo) prepare(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.cloud.Install(ctx, phase) })
-	group.Go(func() error {
+	return stage.AtOnce(ctx, func(ctx context.Context) error {
+		return d.cloud.Install(ctx, phase)
+	}, func(ctx context.Context) error {
 		return phase("the customer: VPC, database orders-prod, rows", func() error { return d.makeCustomer(ctx) })
 	})
-	return group.Wait()
 }

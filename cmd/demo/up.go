@@ -42,14 +42,14 @@ func up(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if running(d.Dir()) != 0 {
+	if d.Running() != 0 {
 		fmt.Fprintf(os.Stderr, "The local cloud runs already on %s.\n", d.Endpoint)
 	} else if err := aside("start the local cloud", func() error { return d.start(ctx) }); err != nil {
 		return err
 	}
 	if _, err := d.Output(ctx, "StateMachineArn"); err != nil {
 		if err := d.Install(ctx, aside); err != nil {
-			return errors.Join(err, end(d.Dir())) // a cloud without the app is of use to nobody
+			return errors.Join(err, d.End()) // a cloud without the app is of use to nobody
 		}
 	}
 	d.printEnvironment()
@@ -76,11 +76,11 @@ func down(args []string) error {
 	if err != nil {
 		return err
 	}
-	if running(d.Dir()) == 0 {
+	if d.Running() == 0 {
 		fmt.Fprintf(os.Stderr, "No local cloud of this checkout runs on port %d.\n", d.port)
 		return nil
 	}
-	if err := end(d.Dir()); err != nil {
+	if err := d.End(); err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "The local cloud has ended.")
@@ -93,7 +93,7 @@ func environment(args []string) error {
 	if err != nil {
 		return err
 	}
-	if running(d.Dir()) == 0 {
+	if d.Running() == 0 {
 		return fmt.Errorf("no local cloud of this checkout runs on port %d: `make local` starts it", d.port)
 	}
 	d.printEnvironment()

@@ -25,21 +25,21 @@ func (fakeTags) NotificationService(_, id string) (string, bool) {
 	return "vpce-svc-1", id == "vpce-nfn-1"
 }
 
-const role = "arn:aws:iam::111122223333:role/rdslink-step"
+const role = "arn:aws:iam::111122223333:role/app-step"
 
 func asking(action string, parameters object) *question {
 	service, operation, _ := strings.Cut(action, ":")
-	tags := fakeTags{"sg-1": {"rdslink:managed": "true"}, "vpce-svc-1": {"rdslink:managed": "true"}}
+	tags := fakeTags{"sg-1": {"app:managed": "true"}, "vpce-svc-1": {"app:managed": "true"}}
 	return &question{
 		Access: &Access{world: &model.World{Region: "eu-central-1"}, network: tags, balancers: tags, done: map[string]bool{}},
 		Call: front.Call{Service: service, Action: operation, Parameters: parameters, Caller: wire.Caller{
-			Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/rdslink-step/rdslink-step", Role: role,
+			Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/app-step/app-step", Role: role,
 		}},
 	}
 }
 
 func tagged1(kind string) []any {
-	return []any{object{"ResourceType": kind, "Tags": []any{object{"Key": "rdslink:managed", "Value": "true"}}}}
+	return []any{object{"ResourceType": kind, "Tags": []any{object{"Key": "app:managed", "Value": "true"}}}}
 }
 
 // TestOnWhat holds on which resources each sort of action acts, and with which keys. Sources are beside the rules.
@@ -53,17 +53,17 @@ func TestOnWhat(t *testing.T) {
 		"an action has another name than its operation": {"lambda:Invoke", object{"FunctionName": "f"}, []string{
 			"lambda:InvokeFunction lambda:eu-central-1:111122223333:function:f"}},
 		"what is made is asked for with its tags, and tagging it": {"ec2:CreateSecurityGroup", object{"VpcId": "vpc-1", "TagSpecifications": tagged1("security-group")}, []string{
-			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/rdslink:managed=true",
-			"ec2:CreateTags ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/rdslink:managed=true ec2:CreateAction=CreateSecurityGroup",
+			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/app:managed=true",
+			"ec2:CreateTags ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/app:managed=true ec2:CreateAction=CreateSecurityGroup",
 			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:vpc/vpc-1"}},
 		"what exists is asked for with its own tags": {"ec2:RevokeSecurityGroupEgress", object{"GroupId": "sg-1"}, []string{
-			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/rdslink:managed=true"}},
+			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"what does not exist has none": {"ec2:RevokeSecurityGroupEgress", object{"GroupId": "sg-2"}, []string{
 			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-2"}},
 		"a rule without tags is not asked for": {"ec2:AuthorizeSecurityGroupIngress", object{"GroupId": "sg-1"}, []string{
-			"ec2:AuthorizeSecurityGroupIngress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/rdslink:managed=true"}},
+			"ec2:AuthorizeSecurityGroupIngress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"a notification is its service's": {"ec2:ModifyVpcEndpointConnectionNotification", object{"ConnectionNotificationId": "vpce-nfn-1"}, []string{
-			"ec2:ModifyVpcEndpointConnectionNotification ec2:eu-central-1:111122223333:vpc-endpoint-service/vpce-svc-1 aws:ResourceTag/rdslink:managed=true"}},
+			"ec2:ModifyVpcEndpointConnectionNotification ec2:eu-central-1:111122223333:vpc-endpoint-service/vpce-svc-1 aws:ResourceTag/app:managed=true"}},
 		"a load balancer is internet-facing unless it says otherwise": {"elasticloadbalancing:CreateLoadBalancer", object{"Name": "n", "Type": "network"}, []string{
 			"elasticloadbalancing:CreateLoadBalancer elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/* elasticloadbalancing:Scheme=internet-facing"}},
 		"a listener is tagged as what it will be": {"elasticloadbalancing:CreateListener", object{
@@ -79,7 +79,7 @@ func TestOnWhat(t *testing.T) {
 		"an account in a queue's address":            {"sqs:SendMessage", object{"QueueUrl": "http://host/999988887777/q"}, []string{"sqs:SendMessage sqs:eu-central-1:999988887777:q"}},
 		"a schedule without a group":                 {"scheduler:GetSchedule", object{"Name": "s"}, []string{"scheduler:GetSchedule scheduler:eu-central-1:111122223333:schedule/default/s"}},
 		"a log's stream":                             {"logs:GetLogEvents", object{"logGroupName": "/g", "logStreamName": "s"}, []string{"logs:GetLogEvents logs:eu-central-1:111122223333:log-group:/g:log-stream:s"}},
-		"DeleteTags is no part of a creation":        {"ec2:DeleteTags", object{"Resources": []any{"sg-1"}}, []string{"ec2:DeleteTags ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/rdslink:managed=true"}},
+		"DeleteTags is no part of a creation":        {"ec2:DeleteTags", object{"Resources": []any{"sg-1"}}, []string{"ec2:DeleteTags ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"of a proxy, all are asked for":              {"rds:DescribeDBProxies", object{"DBProxyName": "p"}, []string{"rds:DescribeDBProxies rds:eu-central-1:111122223333:db-proxy:*"}},
 		"an endpoint leads to a service by name":     {"ec2:CreateVpcEndpoint", object{"ServiceName": "com.amazonaws.vpce.x"}, []string{"ec2:CreateVpcEndpoint ec2:eu-central-1:111122223333:vpc-endpoint/* ec2:VpceServiceName=com.amazonaws.vpce.x"}},
 		"a key that somebody uses without a service": {"kms:Decrypt", object{"KeyId": "arn:aws:kms:eu-central-1:111122223333:key/1"}, []string{"kms:Decrypt kms:eu-central-1:111122223333:key/1"}},

@@ -143,11 +143,11 @@ func TestRefusedDocuments(t *testing.T) {
 }
 
 func TestStatementString(t *testing.T) {
-	p, err := Parse(Identity, "rdslink-ip-sync/DefaultPolicy", wrapped(plain+`, {"Sid": "Tags", "Effect": "Deny", "Action": "*", "Resource": "*"}`))
+	p, err := Parse(Identity, "app-sync/DefaultPolicy", wrapped(plain+`, {"Sid": "Tags", "Effect": "Deny", "Action": "*", "Resource": "*"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(p.Statements[0], ", ", p.Statements[1]); got != "rdslink-ip-sync/DefaultPolicy statement 1, rdslink-ip-sync/DefaultPolicy statement 2 (Tags)" {
+	if got := fmt.Sprint(p.Statements[0], ", ", p.Statements[1]); got != "app-sync/DefaultPolicy statement 1, app-sync/DefaultPolicy statement 2 (Tags)" {
 		t.Error(got)
 	}
 }

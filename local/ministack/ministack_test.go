@@ -295,7 +295,7 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 			"PointInTimeRecoverySpecification":{"PointInTimeRecoveryEnabled":true},
 			"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}},
 		"Topic":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"operators","KmsMasterKeyId":"alias/aws/sns"}},
-		"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"rdslink"}},
+		"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"app"}},
 		"Policy":{"Type":"AWS::Events::EventBusPolicy","Properties":{"EventBusName":{"Ref":"Bus"},"StatementId":"Only","Statement":{"Effect":"Deny","Principal":"*","Action":"events:PutEvents","Resource":"*"}}},
 		"Function":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"f","Runtime":"provided.al2023","Handler":"bootstrap","Role":"arn:aws:iam::111122223333:role/r",
 			"Code":{"ZipFile":"x"},"ReservedConcurrentExecutions":1,"DeadLetterConfig":{"TargetArn":"arn:aws:sqs:eu-central-1:111122223333:dead"}}}}}`
@@ -321,7 +321,7 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 	if err != nil || topic.Attributes["KmsMasterKeyId"] != "alias/aws/sns" {
 		t.Error(topic, err)
 	}
-	bus, err := eventbridge.NewFromConfig(config).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String("rdslink")})
+	bus, err := eventbridge.NewFromConfig(config).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String("app")})
 	if err != nil || !strings.Contains(aws.ToString(bus.Policy), `"Sid": "Only"`) {
 		t.Error(bus, err)
 	}

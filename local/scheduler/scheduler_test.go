@@ -36,7 +36,7 @@ type clock struct {
 
 func newClock() *clock {
 	c := &clock{}
-	groups := func(_ context.Context, _, name string) (bool, error) { return name == "rdslink", nil }
+	groups := func(_ context.Context, _, name string) (bool, error) { return name == "app", nil }
 	c.Service = New(&model.World{Region: "eu-central-1", Speed: 1e9}, groups, func(i delivery.Invocation) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -150,13 +150,13 @@ func TestCreateScheduleRefuses(t *testing.T) {
 func TestScheduleFires(t *testing.T) {
 	c := newClock()
 	if _, err := c.createSchedule(caller, minutely(func(in *scheduler.CreateScheduleInput) {
-		in.GroupName = aws.String("rdslink")
+		in.GroupName = aws.String("app")
 		in.Target.Input = aws.String(`{"at":"<aws.scheduler.schedule-arn>"}`)
 		in.Target.DeadLetterConfig = &types.DeadLetterConfig{Arn: aws.String("queue")}
 	})); err != nil {
 		t.Fatal(err)
 	}
-	arn := "arn:aws:scheduler:eu-central-1:111122223333:schedule/rdslink/orders"
+	arn := "arn:aws:scheduler:eu-central-1:111122223333:schedule/app/orders"
 	fired := c.invocations(t, 2)[1]
 	if fired.Account != "111122223333" || fired.FunctionARN != function || fired.Role != role || fired.SourceARN != arn ||
 		fired.DeadLetterARN != "queue" || string(fired.Payload) != `{"at":"`+arn+`"}` {

@@ -76,7 +76,9 @@ func (c *Cloud) Stop() {
 }
 
 // Dir is where the local cloud has its logs.
-func (c *Cloud) Dir() string { return filepath.Join(c.Root, "local/build/clouds", strconv.Itoa(c.port)) }
+func (c *Cloud) Dir() string {
+	return filepath.Join(c.Root, "local/build/clouds", strconv.Itoa(c.port))
+}
 
 func (c *Cloud) temporary() string { return filepath.Join(c.Dir(), "tmp") }
 

@@ -18,17 +18,24 @@ import (
 // Install deploys the app: bootstrap and synthesis, which do not need each other, then the deployment. phase runs a part
 // and may tell of it.
 func (c *Cloud) Install(ctx context.Context, phase func(title string, work func() error) error) error {
-	group, both := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		return phase("cdk synth", func() error { return c.Synth(both) })
+	err := AtOnce(ctx, func(ctx context.Context) error {
+		return phase("cdk synth", func() error { return c.Synth(ctx) })
+	}, func(ctx context.Context) error {
+		return phase("cdk bootstrap", func() error { return c.Bootstrap(ctx) })
 	})
-	group.Go(func() error {
-		return phase("cdk bootstrap", func() error { return c.Bootstrap(both) })
-	})
-	if err := group.Wait(); err != nil {
+	if err != nil {
 		return err
 	}
 	return phase("cdk deploy", func() error { return c.Deploy(ctx) })
+}
+
+// AtOnce does all of the work at once. What fails first ends the rest.
+func AtOnce(ctx context.Context, work ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, do := range work {
+		group.Go(func() error { return do(ctx) })
+	}
+	return group.Wait()
 }
 
 // Timed runs parts of the work and says on w how long each took.

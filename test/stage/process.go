@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -129,6 +130,40 @@ func (p *process) stop() {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 	}
+}
+
+// Running is the process of the local cloud that has this directory, which has locked a file in it, or 0.
+func (c *Cloud) Running() int {
+	file, err := os.Open(filepath.Join(c.Dir(), "lock"))
+	if err != nil {
+		return 0 // nobody ever did
+	}
+	defer func() { _ = file.Close() }()
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(file.Fd(), unix.F_GETLK, &lock); err != nil || lock.Type == unix.F_UNLCK {
+		return 0
+	}
+	return int(lock.Pid)
+}
+
+// End ends the local cloud that has this directory, whoever started it, and waits until it has ended.
+func (c *Cloud) End() error {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		pid := c.Running()
+		if pid == 0 {
+			return nil
+		}
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("end local cloud, process %d: %w", pid, err)
+		}
+		for range 100 {
+			if c.Running() != pid {
+				return nil
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	return fmt.Errorf("end local cloud, process %d: it goes on after SIGKILL", c.Running())
 }
 
 // Run runs a command in the checkout with the account's environment and returns what it prints. What the command starts ends
