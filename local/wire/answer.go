@@ -6,10 +6,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strconv"
 )
 
 // Answer writes out, the SDK's output struct of the request's operation.
@@ -94,6 +96,7 @@ func (s *Service) write(w http.ResponseWriter, requestID string, status int, bod
 	switch s.Protocol {
 	case "json":
 		contentType = "application/x-amz-json-" + s.JSONVersion
+		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)) // DynamoDB's clients look at it
 	case "rest-json":
 		contentType = "application/json"
 	}
