@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/metric"
 )
 
 // newAlarms makes the alarms and lets them tell the operators. They watch executions and the age of the last good sync, not
@@ -17,8 +18,8 @@ func newAlarms(r *resources) {
 	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: ptr("Sum")}
 	newAlarm(r, "ExecutionsFailed", "An execution failed: read its error, mend what it names, redrive it", r.setup.MetricFailed(sum), 1, 1)
 	newAlarm(r, "ExecutionsTimedOut", "An execution ran for a year: start it again", r.setup.MetricTimedOut(sum), 1, 1)
-	newAlarm(r, "SyncAge", "An exposure had no good sync for five minutes: see the log of "+deployment.Function("ip-sync"), ours("SyncAge", minute), 300, 3)
-	newAlarm(r, "Stuck", "A connection is available and its execution still waits: redrive it", ours("Stuck", minute), 1, 1)
+	newAlarm(r, metric.SyncAge.Name, "An exposure had no good sync for five minutes: see the log of "+deployment.Function("ip-sync"), ours(metric.SyncAge, minute), 300, 3)
+	newAlarm(r, metric.Stuck.Name, "A connection is available and its execution still waits: redrive it", ours(metric.Stuck, minute), 1, 1)
 	for _, f := range functions {
 		if f.watcher != nil && f.watcher.deadLetter {
 			queue := r.functions[f.name()].DeadLetterQueue()
@@ -32,14 +33,14 @@ func newAlarms(r *resources) {
 }
 
 // ours is a metric that a function writes into its log in the embedded metric format.
-func ours(name string, period awscdk.Duration) awscloudwatch.Metric {
-	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{Namespace: ptr("rdslink"), MetricName: &name, Period: period, Statistic: ptr("Maximum")})
+func ours(m metric.Metric, period awscdk.Duration) awscloudwatch.Metric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{Namespace: ptr(metric.Namespace), MetricName: &m.Name, Period: period, Statistic: ptr("Maximum")})
 }
 
-func newAlarm(r *resources, id, description string, metric awscloudwatch.IMetric, threshold, periods float64) {
+func newAlarm(r *resources, id, description string, watched awscloudwatch.IMetric, threshold, periods float64) {
 	alarm := awscloudwatch.NewAlarm(r.stack, ptr(id+"Alarm"), &awscloudwatch.AlarmProps{
 		AlarmDescription:   &description,
-		Metric:             metric,
+		Metric:             watched,
 		Threshold:          &threshold,
 		EvaluationPeriods:  &periods,
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/metric"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -135,7 +136,7 @@ func (d decider) checkStuck(ctx context.Context, exposure registry.Exposure) err
 		return d.registry.ClearToken(ctx, exposure.ID, exposure.Token.Value)
 	}
 	slog.ErrorContext(ctx, "the connection is available, and the execution waits for a token that nobody has: redrive it, or stop it and start again",
-		"exposure", exposure.ID, "execution", exposure.Token.Execution, "_aws", d.countOf("Stuck"), "Stuck", 1)
+		"exposure", exposure.ID, "execution", exposure.Token.Execution, metric.Stuck.Value(1, d.now()))
 	return nil
 }
 
@@ -155,17 +156,4 @@ func (d decider) waits(ctx context.Context, execution string) (bool, error) {
 		return false, nil
 	}
 	return strings.HasSuffix(aws.ToString(out.Events[0].TaskSubmittedEventDetails.Resource), ".waitForTaskToken"), nil
-}
-
-// countOf makes the log line it is in a metric of ours (CloudWatch embedded metric format): the value is the line's member
-// of the metric's name.
-func (d decider) countOf(metric string) any {
-	return map[string]any{
-		"Timestamp": d.now().UnixMilli(),
-		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  bus.Source,
-			"Dimensions": [][]string{{}},
-			"Metrics":    []any{map[string]string{"Name": metric, "Unit": "Count"}},
-		}},
-	}
 }

@@ -1,0 +1,33 @@
+// Package metric turns log lines into values of CloudWatch metrics, by the embedded metric format
+// (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+package metric
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Namespace holds our metrics.
+const Namespace = "rdslink"
+
+// A Metric is one that alarms watch. It has no dimensions: an exposure as one would make a metric, and a price, for each; what a
+// value is about stands elsewhere in its line.
+type Metric struct{ Name, unit string }
+
+// The metrics.
+var (
+	SyncAge = Metric{"SyncAge", "Seconds"} // since the last good sync of an exposure
+	Stuck   = Metric{"Stuck", "Count"}     // executions that wait for a token that nobody has
+)
+
+// Value is what makes the log line that it is in a value of m.
+func (m Metric) Value(value float64, at time.Time) slog.Attr {
+	return slog.Group("", slog.Float64(m.Name, value), slog.Any("_aws", map[string]any{
+		"Timestamp": at.UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace":  Namespace,
+			"Dimensions": [][]string{{}},
+			"Metrics":    []any{map[string]string{"Name": m.Name, "Unit": m.unit}},
+		}},
+	}))
+}
