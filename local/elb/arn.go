@@ -1,13 +1,42 @@
 package elb
 
-import "strings"
+import (
+	"context"
+	"regexp"
+	"strings"
 
-// kind is the kind of resource that an ARN names: loadbalancer, targetgroup or listener.
-func kind(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 || parts[2] != "elasticloadbalancing" {
-		return ""
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// kind is a kind of resource, with what follows the account in the ARNs of its resources.
+type kind struct {
+	name string
+	form *regexp.Regexp
+}
+
+var (
+	loadBalancerKind = kind{"load balancer", regexp.MustCompile(`^loadbalancer/(app|net|gwy)/[A-Za-z0-9-]+/[0-9a-f]{16}$`)}
+	targetGroupKind  = kind{"target group", regexp.MustCompile(`^targetgroup/[A-Za-z0-9-]+/[0-9a-f]{16}$`)}
+	listenerKind     = kind{"listener", regexp.MustCompile(`^listener/(app|net|gwy)/[A-Za-z0-9-]+/[0-9a-f]{16}/[0-9a-f]{16}$`)}
+)
+
+// validate refuses an ARN that is not one of k in the caller's account and in this Region: nothing is looked up then
+// (aws/aws-cli#3260 for another kind, aws/aws-cli#3673 and hashicorp/terraform-provider-aws#4552 for another place).
+func (s *Service) validate(ctx context.Context, k kind, arn string) error {
+	resource, here := strings.CutPrefix(arn, s.arn(wire.CallerOf(ctx).Account, ""))
+	if !here || !k.form.MatchString(resource) {
+		return wire.Errorf("ValidationError", "'%s' is not a valid %s ARN", arn, k.name)
 	}
-	kind, _, _ := strings.Cut(parts[5], "/")
-	return kind
+	return nil
+}
+
+// find finds the caller's resource of kind k among all.
+func find[T any](ctx context.Context, s *Service, k kind, all map[string]*T, arn string, notFound error) (*T, error) {
+	if err := s.validate(ctx, k, arn); err != nil {
+		return nil, err
+	}
+	if found := all[arn]; found != nil {
+		return found, nil
+	}
+	return nil, notFound
 }

@@ -157,8 +157,11 @@ func (s *Service) describeListeners(ctx context.Context, in *elb.DescribeListene
 	case len(in.ListenerArns) > 0:
 		for _, arn := range in.ListenerArns {
 			l, err := s.listener(ctx, arn)
-			if err != nil || !s.world.Visible(l.created) {
-				return nil, listenerNotFound()
+			if err == nil && !s.world.Visible(l.created) {
+				err = listenerNotFound()
+			}
+			if err != nil {
+				return nil, err
 			}
 			found = append(found, l)
 		}
@@ -194,10 +197,7 @@ func (lb *loadBalancer) listenerOn(port int32) *listener {
 
 // listener finds the caller's listener.
 func (s *Service) listener(ctx context.Context, arn string) (*listener, error) {
-	if l := s.listeners[arn]; l != nil && l.loadBalancer.account == wire.CallerOf(ctx).Account {
-		return l, nil
-	}
-	return nil, listenerNotFound()
+	return find(ctx, s, listenerKind, s.listeners, arn, listenerNotFound())
 }
 
 func listenerNotFound() error {

@@ -182,10 +182,12 @@ func (s *Service) publishNames(lb *loadBalancer) {
 }
 
 func (s *Service) deleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
-	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
-	if err != nil {
-		// "If the load balancer does not exist or has already been deleted, the call succeeds" (API_DeleteLoadBalancer)
-		return &elb.DeleteLoadBalancerOutput{}, nil //nolint:nilerr // not found is success
+	if err := s.validate(ctx, loadBalancerKind, *in.LoadBalancerArn); err != nil {
+		return nil, err
+	}
+	lb := s.loadBalancers[*in.LoadBalancerArn]
+	if lb == nil { // "If the load balancer does not exist or has already been deleted, the call succeeds" (API_DeleteLoadBalancer)
+		return &elb.DeleteLoadBalancerOutput{}, nil
 	}
 	if lb.attributes.get(loadBalancerAttributes, deletionProtection) == "true" {
 		return nil, wire.Errorf("OperationNotPermitted", "Load balancer '%s' cannot be deleted because deletion protection is enabled", lb.arn)
@@ -231,15 +233,18 @@ func (s *Service) findLoadBalancers(ctx context.Context, in *elb.DescribeLoadBal
 	var found []*loadBalancer
 	for _, arn := range in.LoadBalancerArns {
 		lb, err := s.loadBalancer(ctx, arn)
-		if err != nil || !s.world.Visible(lb.created) {
-			return nil, wire.Errorf("LoadBalancerNotFound", "One or more load balancers not found")
+		if err == nil && !s.world.Visible(lb.created) {
+			err = noLoadBalancer(arn)
+		}
+		if err != nil {
+			return nil, err
 		}
 		found = append(found, lb)
 	}
 	for _, name := range in.Names {
 		lb := s.loadBalancerNamed(account, name)
 		if lb == nil || !s.world.Visible(lb.created) {
-			return nil, wire.Errorf("LoadBalancerNotFound", "Load balancers '[%s]' not found", name)
+			return nil, noLoadBalancer(name)
 		}
 		found = append(found, lb)
 	}
@@ -288,10 +293,11 @@ func onOff(on bool) string {
 
 // loadBalancer finds the caller's load balancer.
 func (s *Service) loadBalancer(ctx context.Context, arn string) (*loadBalancer, error) {
-	if lb := s.loadBalancers[arn]; lb != nil && lb.account == wire.CallerOf(ctx).Account {
-		return lb, nil
-	}
-	return nil, wire.Errorf("LoadBalancerNotFound", "Load balancer '%s' not found", arn)
+	return find(ctx, s, loadBalancerKind, s.loadBalancers, arn, noLoadBalancer(arn))
+}
+
+func noLoadBalancer(nameOrARN string) error {
+	return wire.Errorf("LoadBalancerNotFound", "Load balancers '[%s]' not found", nameOrARN)
 }
 
 func (s *Service) loadBalancerNamed(account, name string) *loadBalancer {

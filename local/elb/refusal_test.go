@@ -154,7 +154,7 @@ func TestRefusals(t *testing.T) {
 			refused(b, "TargetGroupAssociationLimit", b.createListener, listenerInput(*other, group))
 		}},
 		"a listener for a load balancer that does not exist": {"API_CreateListener, LoadBalancerNotFound", func(b *bed, lb, group string) {
-			refused(b, "LoadBalancerNotFound", b.createListener, listenerInput(lb+"0", group))
+			refused(b, "LoadBalancerNotFound", b.createListener, listenerInput(lb[:len(lb)-16]+"0123456789abcdef", group))
 		}},
 		"deleting a target group that a listener uses": {"API_DeleteTargetGroup, ResourceInUse", func(b *bed, _, group string) {
 			refused(b, "ResourceInUse", b.deleteTargetGroup, elb.DeleteTargetGroupInput{TargetGroupArn: &group})
@@ -200,9 +200,9 @@ func TestRefusals(t *testing.T) {
 		"a public address": {"API_TargetDescription: You can't specify publicly routable IP addresses", func(b *bed, _, group string) {
 			refused(b, "InvalidTarget", b.registerTargets, elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets("203.0.113.1")})
 		}},
-		"another account's load balancer": {"every describe shows the caller's own", func(b *bed, lb, _ string) {
+		"another account's load balancer": {"hashicorp/terraform-provider-aws#4552", func(b *bed, lb, _ string) {
 			b.ctx = wire.WithCaller(context.Background(), wire.Caller{Account: "999999999999"})
-			refused(b, "LoadBalancerNotFound", b.describeLoadBalancers, elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{lb}})
+			refused(b, "ValidationError", b.describeLoadBalancers, elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{lb}})
 		}},
 		"a name that nobody has": {"API_DescribeLoadBalancers, LoadBalancerNotFound", func(b *bed, _, _ string) {
 			refused(b, "LoadBalancerNotFound", b.describeLoadBalancers, elb.DescribeLoadBalancersInput{Names: []string{"nobody"}})

@@ -86,27 +86,23 @@ func (s *Service) Tags(account, arn string) (map[string]string, bool) {
 
 // tagsOf finds the tags of any kind of resource.
 func (s *Service) tagsOf(ctx context.Context, arn string) (*tags, error) {
-	if lb, err := s.loadBalancer(ctx, arn); err == nil {
+	lb, err := s.loadBalancer(ctx, arn)
+	if err == nil {
 		return &lb.tags, nil
 	}
-	if g, err := s.targetGroup(ctx, arn); err == nil {
+	if s.validate(ctx, targetGroupKind, arn) == nil {
+		g, err := s.targetGroup(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
 		return &g.tags, nil
 	}
-	if l, err := s.listener(ctx, arn); err == nil {
+	if s.validate(ctx, listenerKind, arn) == nil {
+		l, err := s.listener(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
 		return &l.tags, nil
 	}
-	return nil, missing(arn)
-}
-
-// missing is the error of an ARN that names nothing, by the kind of resource it names.
-func missing(arn string) error {
-	switch kind(arn) {
-	case "targetgroup":
-		return targetGroupNotFound()
-	case "listener":
-		return listenerNotFound()
-	case "loadbalancer":
-		return wire.Errorf("LoadBalancerNotFound", "Load balancer '%s' not found", arn)
-	}
-	return wire.Errorf("ValidationError", "'%s' is not a valid ARN", arn)
+	return nil, err
 }

@@ -95,10 +95,12 @@ func (s *Service) modifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGro
 }
 
 func (s *Service) deleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
-	g, err := s.targetGroup(ctx, *in.TargetGroupArn)
-	if err != nil {
-		// Deleting what is gone succeeds, as with load balancers; the API's errors list only ResourceInUse.
-		return &elb.DeleteTargetGroupOutput{}, nil //nolint:nilerr // not found is success
+	if err := s.validate(ctx, targetGroupKind, *in.TargetGroupArn); err != nil {
+		return nil, err
+	}
+	g := s.targetGroups[*in.TargetGroupArn]
+	if g == nil { // deleting what is gone succeeds, as with load balancers; the API's errors list only ResourceInUse
+		return &elb.DeleteTargetGroupOutput{}, nil
 	}
 	if s.user(g) != nil {
 		return nil, wire.Errorf("ResourceInUse", "Target group '%s' is currently in use by a listener or a rule", g.arn)
@@ -129,8 +131,11 @@ func (s *Service) findTargetGroups(ctx context.Context, in *elb.DescribeTargetGr
 	var found []*targetGroup
 	for _, arn := range in.TargetGroupArns {
 		g, err := s.targetGroup(ctx, arn)
-		if err != nil || !s.world.Visible(g.created) {
-			return nil, targetGroupNotFound()
+		if err == nil && !s.world.Visible(g.created) {
+			err = targetGroupNotFound()
+		}
+		if err != nil {
+			return nil, err
 		}
 		found = append(found, g)
 	}
@@ -185,10 +190,7 @@ func (s *Service) user(g *targetGroup) *loadBalancer {
 
 // targetGroup finds the caller's target group.
 func (s *Service) targetGroup(ctx context.Context, arn string) (*targetGroup, error) {
-	if g := s.targetGroups[arn]; g != nil && g.account == wire.CallerOf(ctx).Account {
-		return g, nil
-	}
-	return nil, targetGroupNotFound()
+	return find(ctx, s, targetGroupKind, s.targetGroups, arn, targetGroupNotFound())
 }
 
 func (s *Service) targetGroupNamed(account, name string) *targetGroup {
