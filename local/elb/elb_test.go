@@ -23,6 +23,9 @@ func TestLoadBalancerIsProvisionedBeforeItIsActive(t *testing.T) {
 	if want := `^arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders/[0-9a-f]{16}$`; !regexp.MustCompile(want).MatchString(*lb.LoadBalancerArn) {
 		t.Errorf("ARN %s", *lb.LoadBalancerArn)
 	}
+	if got := aws.ToString(lb.CanonicalHostedZoneId); got != "Z3F0SRJ5LGBH90" { // docs.aws.amazon.com/general/latest/gr/elb.html
+		t.Errorf("its name is in the hosted zone %s", got)
+	}
 	if len(b.records) > 0 {
 		t.Errorf("names resolve already: %v", b.records)
 	}

@@ -105,7 +105,7 @@ func (s *Service) reach(vpc string, from []netip.Addr, to netip.AddrPort, timeou
 		go func() {
 			conn, err := s.sockets.Dial(ctx, vpc, node, to)
 			if err == nil {
-				_ = conn.Close()
+				reset(conn) // the target notices, and may log it or count it against the node
 			}
 			reached <- err == nil
 		}()

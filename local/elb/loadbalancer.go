@@ -36,6 +36,9 @@ type loadBalancer struct {
 // that they stay, not how long.
 const interfaceRelease = 20 * time.Second
 
+// hostedZones are where AWS keeps the names of Network Load Balancers, by Region (general/latest/gr/elb.html).
+var hostedZones = map[string]string{"eu-central-1": "Z3F0SRJ5LGBH90", "us-east-1": "Z26RNL4JYFTOTI"}
+
 // dnsTTL is the TTL of a load balancer's record (elasticloadbalancing/latest/network/network-load-balancers.html).
 const dnsTTL = 60
 
@@ -49,7 +52,7 @@ func (s *Service) createLoadBalancer(ctx context.Context, in *elb.CreateLoadBala
 		if !lb.bornAs(in, subnets) {
 			return nil, wire.Errorf("DuplicateLoadBalancerName", "A load balancer with the same name '%s' exists, but with different settings", *in.Name)
 		}
-		return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{lb.describe()}}, nil
+		return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{s.describe(lb)}}, nil
 	}
 	if s.count(account) >= loadBalancersPerRegion {
 		return nil, wire.Errorf("TooManyLoadBalancers", "The maximum number of load balancers has been reached")
@@ -71,7 +74,7 @@ func (s *Service) createLoadBalancer(ctx context.Context, in *elb.CreateLoadBala
 	}
 	s.loadBalancers[lb.arn] = lb
 	s.world.After(s.world.Delays.LoadBalancerProvisioning, func() { s.activate(lb) })
-	return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{lb.describe()}}, nil
+	return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{s.describe(lb)}}, nil
 }
 
 // validateLoadBalancer refuses what AWS refuses and what this package does not have, and resolves the subnets.
@@ -220,7 +223,7 @@ func (s *Service) describeLoadBalancers(ctx context.Context, in *elb.DescribeLoa
 	found, next := page(found, func(lb *loadBalancer) string { return lb.arn }, in.Marker, in.PageSize)
 	out := &elb.DescribeLoadBalancersOutput{NextMarker: next}
 	for _, lb := range found {
-		out.LoadBalancers = append(out.LoadBalancers, lb.describe())
+		out.LoadBalancers = append(out.LoadBalancers, s.describe(lb))
 	}
 	return out, nil
 }
@@ -259,9 +262,10 @@ func (s *Service) findLoadBalancers(ctx context.Context, in *elb.DescribeLoadBal
 	return found, nil
 }
 
-func (lb *loadBalancer) describe() types.LoadBalancer {
+func (s *Service) describe(lb *loadBalancer) types.LoadBalancer {
 	d := types.LoadBalancer{
-		LoadBalancerArn: &lb.arn, LoadBalancerName: &lb.name, DNSName: &lb.dnsName, VpcId: &lb.vpc,
+		LoadBalancerArn: &lb.arn, LoadBalancerName: &lb.name, VpcId: &lb.vpc,
+		DNSName: &lb.dnsName, CanonicalHostedZoneId: aws.String(hostedZones[s.world.Region]),
 		Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal, IpAddressType: types.IpAddressTypeIpv4,
 		State: &types.LoadBalancerState{Code: lb.state}, CreatedTime: &lb.created,
 		SecurityGroups: slices.Clone(lb.groups), AvailabilityZones: lb.zones(),

