@@ -66,9 +66,7 @@ func (s *Service) describeAvailabilityZones(ctx context.Context, in *sdk.Describ
 	if len(in.ZoneNames) > 0 {
 		zones = zones.where(func(z *zone) bool { return slices.Contains(in.ZoneNames, z.Name) })
 	}
-	q := query{ids: in.ZoneIds, filters: in.Filters, notFound: func(id string) error {
-		return wire.Errorf("InvalidParameterValue", "Invalid availability zone-id: [%s]", id)
-	}}
+	q := query{kind: zoneKind, ids: in.ZoneIds, filters: in.Filters}
 	found, _, err := list(ctx, s, zones, q, zoneFilters)
 	if err != nil {
 		return nil, err

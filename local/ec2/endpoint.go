@@ -32,10 +32,6 @@ func (e *endpoint) identity() (id, account string) { return e.ID, e.Account }
 
 const endpointInterface = "VPC Endpoint Interface "
 
-func noEndpoint(id string) error {
-	return wire.Errorf("InvalidVpcEndpointId.NotFound", "The Vpc Endpoint Id '%s' does not exist", id)
-}
-
 func (s *Service) createEndpoint(ctx context.Context, in *sdk.CreateVpcEndpointInput) (*sdk.CreateVpcEndpointOutput, error) {
 	token := clientToken{wire.CallerOf(ctx).Account, "CreateVpcEndpoint", aws.ToString(in.ClientToken)}
 	e, err := once(s, token, in, func() (*endpoint, error) { return s.newEndpoint(ctx, in) })
@@ -179,7 +175,7 @@ var endpointFilters = filterable[*endpoint]{
 }
 
 func (s *Service) describeEndpoints(ctx context.Context, in *sdk.DescribeVpcEndpointsInput) (*sdk.DescribeVpcEndpointsOutput, error) {
-	q := query{ids: in.VpcEndpointIds, notFound: noEndpoint, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: endpointKind, ids: in.VpcEndpointIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.endpoints, q, endpointFilters)
 	if err != nil {
 		return nil, err

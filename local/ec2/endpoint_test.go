@@ -59,12 +59,12 @@ func TestEndpointRefusals(t *testing.T) {
 		},
 		"a group that does not exist": {
 			source: errorCodes, code: "InvalidGroup.NotFound",
-			do: create(func(_ *cloud, in *sdk.CreateVpcEndpointInput) { in.SecurityGroupIds = []string{"sg-0"} }),
+			do: create(func(_ *cloud, in *sdk.CreateVpcEndpointInput) { in.SecurityGroupIds = []string{"sg-00000000000000000"} }),
 		},
 		"an endpoint that does not exist": {
 			source: errorCodes, code: "InvalidVpcEndpointId.NotFound",
 			do: func(c *cloud) error {
-				return try(c, consumer, c.describeEndpoints, sdk.DescribeVpcEndpointsInput{VpcEndpointIds: []string{"vpce-0"}})
+				return try(c, consumer, c.describeEndpoints, sdk.DescribeVpcEndpointsInput{VpcEndpointIds: []string{"vpce-00000000000000000"}})
 			},
 		},
 	})

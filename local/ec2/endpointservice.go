@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"regexp"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,15 +33,11 @@ func (svc *endpointService) servedBy(lbARN string) bool {
 	return svc.state != types.ServiceStateDeleted && slices.Contains(svc.loadBalancers, lbARN)
 }
 
-func noService(id string) error {
-	return wire.Errorf("InvalidVpcEndpointServiceId.NotFound", "The VpcEndpointService Id '%s' does not exist", id)
-}
-
 // endpointService is the caller's service with that id, unless it has been deleted.
 func (s *Service) endpointService(ctx context.Context, id *string) (*endpointService, error) {
 	svc, ok := s.services.of(wire.CallerOf(ctx).Account, aws.ToString(id))
 	if !ok || svc.state == types.ServiceStateDeleting || svc.state == types.ServiceStateDeleted {
-		return nil, noService(aws.ToString(id))
+		return nil, serviceKind.unknown(aws.ToString(id))
 	}
 	return svc, nil
 }
@@ -100,6 +97,9 @@ func unmodelled(asked bool) error {
 	return wire.Errorf("InvalidParameter", "Private DNS names, Gateway Load Balancers and IPv6 are not part of this local cloud")
 }
 
+// loadBalancerARN is of any type: which one it is comes after whether there is one.
+var loadBalancerARN = regexp.MustCompile(`^arn:aws:elasticloadbalancing:[a-z0-9-]+:\d{12}:loadbalancer/(app|net|gwy)/[A-Za-z0-9-]+/[0-9a-f]{16}$`)
+
 // addLoadBalancer puts a load balancer behind the service, and the service into its zones.
 //
 // No AWS page says what creating a service of a load balancer that is not yet active answers; HyperShift, which runs it in
@@ -107,8 +107,10 @@ func unmodelled(asked bool) error {
 func (s *Service) addLoadBalancer(svc *endpointService, arn string) error {
 	lb, ok := s.loadBalancers.LoadBalancer(arn)
 	switch {
+	case !loadBalancerARN.MatchString(arn):
+		return wire.Errorf("InvalidNetworkLoadBalancerArn.Malformed", "The Network Load Balancer ARN '%s' is malformed", arn)
 	case !ok || lb.Account != svc.Account:
-		return wire.Errorf("InvalidParameter", "The load balancer '%s' does not exist", arn)
+		return wire.Errorf("InvalidNetworkLoadBalancerArn.NotFound", "The Network Load Balancer '%s' does not exist", arn)
 	case lb.Type != "network":
 		return wire.Errorf("InvalidParameter", "The load balancer '%s' is not a Network Load Balancer", arn)
 	case lb.State != "active" && lb.State != "active_impaired":
@@ -172,7 +174,7 @@ var serviceFilters = filterable[*endpointService]{
 }
 
 func (s *Service) describeEndpointServiceConfigurations(ctx context.Context, in *sdk.DescribeVpcEndpointServiceConfigurationsInput) (*sdk.DescribeVpcEndpointServiceConfigurationsOutput, error) {
-	q := query{ids: in.ServiceIds, notFound: noService, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: serviceKind, ids: in.ServiceIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.services, q, serviceFilters)
 	if err != nil {
 		return nil, err

@@ -38,8 +38,12 @@ func TestEndpointServiceRefusals(t *testing.T) {
 			do: create(func(lb *LoadBalancer) { lb.Type = "application" }, serviceOf(balancer)),
 		},
 		"another account's load balancer": {
-			source: "vpc/latest/privatelink/create-endpoint-service.html", code: "InvalidParameter",
+			source: errorCodes, code: "InvalidNetworkLoadBalancerArn.NotFound",
 			do: create(func(lb *LoadBalancer) { lb.Account = consumer }, serviceOf(balancer)),
+		},
+		"what is no Network Load Balancer's ARN": {
+			source: errorCodes, code: "InvalidNetworkLoadBalancerArn.Malformed",
+			do: create(asItIs, serviceOf("arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/orders/0123456789abcdef")),
 		},
 		"a load balancer is associated with a single endpoint service": {
 			source: "vpc/latest/privatelink/create-endpoint-service.html", code: "InvalidParameter", words: "already associated with another VPC Endpoint Service Configuration",

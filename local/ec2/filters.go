@@ -17,8 +17,8 @@ import (
 
 // query is what the describes have in common.
 type query struct {
+	kind       kind
 	ids        []string
-	notFound   func(id string) error
 	filters    []types.Filter
 	maxResults *int32
 	nextToken  *string
@@ -37,9 +37,12 @@ func list[T resource](ctx context.Context, s *Service, rows table[T], q query, b
 func listed[T resource](s *Service, rows table[T], q query, by filterable[T]) (table[T], *string, error) {
 	seen := rows.where(func(row T) bool { return s.world.Visible(row.shared().created) })
 	if len(q.ids) > 0 {
+		if err := q.kind.check(q.ids...); err != nil {
+			return nil, nil, err
+		}
 		for _, id := range q.ids {
 			if _, ok := seen.find(id); !ok {
-				return nil, nil, q.notFound(id)
+				return nil, nil, q.kind.unknown(id)
 			}
 		}
 		seen = seen.where(func(row T) bool { return slices.Contains(q.ids, idOf(row)) })

@@ -66,7 +66,7 @@ func (s *Service) Detach(interfaceID string) {
 func (s *Service) SetGroups(interfaceID string, groups []string) error {
 	i, ok := s.interfaces.find(interfaceID)
 	if !ok {
-		return noInterface(interfaceID)
+		return interfaceKind.unknown(interfaceID)
 	}
 	subnet, err := s.Subnet(i.Account, i.Subnet)
 	if err != nil {
@@ -78,10 +78,6 @@ func (s *Service) SetGroups(interfaceID string, groups []string) error {
 	i.Groups = slices.Clone(groups)
 	s.guard(i.VPC)
 	return nil
-}
-
-func noInterface(id string) error {
-	return wire.Errorf("InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", id)
 }
 
 func (s *Service) checkGroups(subnet *Subnet, groups []string) error {
@@ -122,7 +118,7 @@ func (i *Interface) requester() (requester, bool) {
 }
 
 func (s *Service) describeNetworkInterfaces(ctx context.Context, in *sdk.DescribeNetworkInterfacesInput) (*sdk.DescribeNetworkInterfacesOutput, error) {
-	q := query{ids: in.NetworkInterfaceIds, notFound: noInterface, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: interfaceKind, ids: in.NetworkInterfaceIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.interfaces, q, interfaceFilters)
 	if err != nil {
 		return nil, err

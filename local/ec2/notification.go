@@ -104,7 +104,7 @@ func (s *Service) checkSubject(ctx context.Context, n *notification) error {
 		return err
 	}
 	if _, ok := s.endpoints.of(n.Account, n.endpoint); !ok {
-		return noEndpoint(n.endpoint)
+		return endpointKind.unknown(n.endpoint)
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (s *Service) checkDelivery(n *notification) error {
 func (s *Service) modifyNotification(ctx context.Context, in *sdk.ModifyVpcEndpointConnectionNotificationInput) (*sdk.ModifyVpcEndpointConnectionNotificationOutput, error) {
 	n, ok := s.notifications.of(wire.CallerOf(ctx).Account, aws.ToString(in.ConnectionNotificationId))
 	if !ok {
-		return nil, noNotification(aws.ToString(in.ConnectionNotificationId))
+		return nil, notificationKind.unknown(aws.ToString(in.ConnectionNotificationId))
 	}
 	changed := *n
 	if in.ConnectionNotificationArn != nil {
@@ -155,12 +155,8 @@ var notificationFilters = filterable[*notification]{
 	"vpc-endpoint-id":               func(n *notification) []string { return []string{n.endpoint} },
 }
 
-func noNotification(id string) *wire.Error {
-	return wire.Errorf("InvalidConnectionNotification", "The connection notification '%s' does not exist", id)
-}
-
 func (s *Service) describeNotifications(ctx context.Context, in *sdk.DescribeVpcEndpointConnectionNotificationsInput) (*sdk.DescribeVpcEndpointConnectionNotificationsOutput, error) {
-	q := query{filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken, notFound: func(id string) error { return noNotification(id) }}
+	q := query{kind: notificationKind, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	if in.ConnectionNotificationId != nil {
 		q.ids = []string{*in.ConnectionNotificationId}
 	}
@@ -193,7 +189,7 @@ func (s *Service) deleteNotifications(ctx context.Context, in *sdk.DeleteVpcEndp
 	out := &sdk.DeleteVpcEndpointConnectionNotificationsOutput{}
 	for _, id := range in.ConnectionNotificationIds {
 		if _, ok := s.notifications.of(wire.CallerOf(ctx).Account, id); !ok {
-			out.Unsuccessful = append(out.Unsuccessful, unsuccessful(id, noNotification(id)))
+			out.Unsuccessful = append(out.Unsuccessful, unsuccessful(id, notificationKind.unknown(id)))
 			continue
 		}
 		s.notifications.remove(id)

@@ -277,16 +277,15 @@ func (s *Service) revoke(ctx context.Context, egress bool, groupID *string, ids 
 	return gone, nil
 }
 
-func noRule(id string) error {
-	return wire.Errorf("InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist", id)
-}
-
 func (g *SecurityGroup) rulesByID(ids []string, egress bool) (table[*rule], error) {
+	if err := ruleKind.check(ids...); err != nil {
+		return nil, err
+	}
 	var found table[*rule]
 	for _, id := range ids {
 		r, ok := g.rules.find(id)
 		if !ok || r.egress != egress {
-			return nil, noRule(id)
+			return nil, ruleKind.unknown(id)
 		}
 		found.add(r)
 	}
@@ -315,11 +314,18 @@ var ruleFilters = filterable[*rule]{
 }
 
 func (s *Service) describeSecurityGroupRules(ctx context.Context, in *sdk.DescribeSecurityGroupRulesInput) (*sdk.DescribeSecurityGroupRulesOutput, error) {
+	for _, f := range in.Filters {
+		for _, id := range f.Values {
+			if aws.ToString(f.Name) == "group-id" && groupKind.check(id) != nil { // a filter of other operations finds nothing then
+				return nil, wire.Errorf(groupKind.malformed, "The security group ID '%s' is malformed", id)
+			}
+		}
+	}
 	var rules table[*rule]
 	for _, g := range s.securityGroups {
 		rules = append(rules, g.rules...)
 	}
-	q := query{ids: in.SecurityGroupRuleIds, notFound: noRule, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: ruleKind, ids: in.SecurityGroupRuleIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, rules, q, ruleFilters)
 	if err != nil {
 		return nil, err

@@ -40,15 +40,11 @@ func newSecurityGroup(v *vpc, name, description string, tags []types.Tag) *Secur
 	return g
 }
 
-func noGroup(id string) error {
-	return wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
-}
-
 // SecurityGroup is the account's security group with that id.
 func (s *Service) SecurityGroup(account, id string) (*SecurityGroup, error) {
 	g, ok := s.securityGroups.of(account, id)
 	if !ok {
-		return nil, noGroup(id)
+		return nil, groupKind.unknown(id)
 	}
 	return g, nil
 }
@@ -164,7 +160,7 @@ func (s *Service) describeSecurityGroups(ctx context.Context, in *sdk.DescribeSe
 	if len(in.GroupNames) > 0 { // only for a default VPC, which no account here has
 		return nil, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC 'none'", in.GroupNames[0])
 	}
-	q := query{ids: in.GroupIds, notFound: noGroup, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: groupKind, ids: in.GroupIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.securityGroups, q, securityGroupFilters)
 	if err != nil {
 		return nil, err

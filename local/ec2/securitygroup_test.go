@@ -92,7 +92,7 @@ func TestSecurityGroupRefusals(t *testing.T) {
 			source: errorCodes, code: "InvalidSecurityGroupRuleId.NotFound",
 			do: func(c *cloud) error {
 				group := c.group(provider, c.providerVPC, "orders")
-				return try(c, provider, c.revokeIngress, sdk.RevokeSecurityGroupIngressInput{GroupId: &group, SecurityGroupRuleIds: []string{"sgr-0"}})
+				return try(c, provider, c.revokeIngress, sdk.RevokeSecurityGroupIngressInput{GroupId: &group, SecurityGroupRuleIds: []string{"sgr-00000000000000000"}})
 			},
 		},
 		"a name exists once in a VPC": {

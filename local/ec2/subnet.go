@@ -24,15 +24,11 @@ type Subnet struct {
 
 func (n *Subnet) identity() (id, account string) { return n.ID, n.Account }
 
-func noSubnet(id string) error {
-	return wire.Errorf("InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", id)
-}
-
 // Subnet is the account's subnet with that id.
 func (s *Service) Subnet(account, id string) (*Subnet, error) {
 	subnet, ok := s.subnets.of(account, id)
 	if !ok {
-		return nil, noSubnet(id)
+		return nil, subnetKind.unknown(id)
 	}
 	return subnet, nil
 }
@@ -137,7 +133,7 @@ var subnetFilters = filterable[*Subnet]{
 }
 
 func (s *Service) describeSubnets(ctx context.Context, in *sdk.DescribeSubnetsInput) (*sdk.DescribeSubnetsOutput, error) {
-	q := query{ids: in.SubnetIds, notFound: noSubnet, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: subnetKind, ids: in.SubnetIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.subnets, q, subnetFilters)
 	if err != nil {
 		return nil, err

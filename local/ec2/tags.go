@@ -47,32 +47,6 @@ func tagged(old, fresh []types.Tag) ([]types.Tag, error) {
 	return tags, nil
 }
 
-// kind is a kind of resource that tags can be put on.
-type kind struct {
-	prefix   string // of its ids
-	resource types.ResourceType
-}
-
-// kinds has longer prefixes before those that they begin with.
-var kinds = []kind{
-	{"vpce-svc-", types.ResourceTypeVpcEndpointService},
-	{"vpce-", types.ResourceTypeVpcEndpoint},
-	{"vpc-", types.ResourceTypeVpc},
-	{"subnet-", types.ResourceTypeSubnet},
-	{"sg-", types.ResourceTypeSecurityGroup},
-	{"sgr-", types.ResourceTypeSecurityGroupRule},
-	{"eni-", types.ResourceTypeNetworkInterface},
-}
-
-func kindOf(id string) types.ResourceType {
-	for _, k := range kinds {
-		if strings.HasPrefix(id, k.prefix) {
-			return k.resource
-		}
-	}
-	return ""
-}
-
 // taggable are all resources of account that tags can be put on.
 func (s *Service) taggable(account string) table[resource] {
 	var all table[resource]
@@ -114,9 +88,13 @@ func (s *Service) toTag(ctx context.Context, ids []string) (table[resource], err
 	all := s.taggable(wire.CallerOf(ctx).Account)
 	var found table[resource]
 	for _, id := range ids {
-		row, ok := all.find(id)
+		k, ok := kindOf(id)
 		if !ok {
 			return nil, wire.Errorf("InvalidID", "The ID '%s' is not valid", id)
+		}
+		row, ok := all.find(id)
+		if !ok {
+			return nil, k.unknown(id)
 		}
 		found.add(row)
 	}
@@ -176,8 +154,9 @@ func (s *Service) describeTags(ctx context.Context, in *sdk.DescribeTagsInput) (
 	var rows table[*tagRow]
 	for _, r := range s.taggable(account) {
 		id := idOf(r)
+		k, _ := kindOf(id)
 		for _, tag := range r.shared().tags {
-			description := types.TagDescription{ResourceId: &id, ResourceType: kindOf(id), Key: tag.Key, Value: tag.Value}
+			description := types.TagDescription{ResourceId: &id, ResourceType: k.resource, Key: tag.Key, Value: tag.Value}
 			rows.add(&tagRow{description, account, common{created: r.shared().created}})
 		}
 	}

@@ -47,17 +47,13 @@ func (s *Service) CIDRs(vpc string) []netip.Prefix {
 	return cidrs
 }
 
-func noVPC(id string) error {
-	return wire.Errorf("InvalidVpcID.NotFound", "The vpc ID '%s' does not exist", id)
-}
-
 func (s *Service) vpc(ctx context.Context, id *string) (*vpc, error) {
 	if aws.ToString(id) == "" {
 		return nil, missing("vpcId")
 	}
 	v, ok := s.vpcs.of(wire.CallerOf(ctx).Account, *id)
 	if !ok {
-		return nil, noVPC(*id)
+		return nil, vpcKind.unknown(*id)
 	}
 	return v, nil
 }
@@ -121,7 +117,7 @@ var vpcFilters = filterable[*vpc]{
 }
 
 func (s *Service) describeVPCs(ctx context.Context, in *sdk.DescribeVpcsInput) (*sdk.DescribeVpcsOutput, error) {
-	q := query{ids: in.VpcIds, notFound: noVPC, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: vpcKind, ids: in.VpcIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.vpcs, q, vpcFilters)
 	if err != nil {
 		return nil, err
