@@ -187,11 +187,15 @@ func (s *Service) describeEndpoints(ctx context.Context, in *sdk.DescribeVpcEndp
 	return out, nil
 }
 
+// fullAccess is the policy of an endpoint that was given none (API_CreateVpcEndpoint, PolicyDocument).
+const fullAccess = `{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*","Resource":"*"}]}`
+
 func (s *Service) describedEndpoint(e *endpoint) types.VpcEndpoint {
 	out := types.VpcEndpoint{
 		VpcEndpointId: &e.ID, VpcEndpointType: types.VpcEndpointTypeInterface, VpcId: &e.VPC, OwnerId: &e.Account, State: e.state,
 		ServiceName: &e.service.name, ServiceRegion: &e.region, IpAddressType: types.IpAddressTypeIpv4, DnsEntries: e.dnsEntries(),
-		PrivateDnsEnabled: aws.Bool(false), RequesterManaged: aws.Bool(false), CreationTimestamp: &e.created, Tags: e.tags,
+		PolicyDocument: aws.String(fullAccess), PrivateDnsEnabled: aws.Bool(false), RequesterManaged: aws.Bool(false), CreationTimestamp: &e.created, Tags: shown(e.tags),
+		RouteTableIds: []string{}, SubnetIds: []string{}, NetworkInterfaceIds: []string{},
 	}
 	for _, i := range e.interfaces {
 		out.SubnetIds = append(out.SubnetIds, i.Subnet)

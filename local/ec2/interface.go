@@ -163,7 +163,7 @@ func (s *Service) networkInterface(i *Interface) types.NetworkInterface {
 			AttachmentId: aws.String(strings.Replace(i.ID, "eni-", "eni-attach-", 1)), AttachTime: &i.created,
 			DeviceIndex: aws.Int32(1), DeleteOnTermination: aws.Bool(false), Status: types.AttachmentStatusAttached,
 		},
-		TagSet: i.tags,
+		TagSet: shown(i.tags), Groups: []types.GroupIdentifier{}, Ipv6Addresses: []types.NetworkInterfaceIpv6Address{},
 	}
 	if managed {
 		out.RequesterId = aws.String(by.id)

@@ -371,7 +371,7 @@ func revokedRules(rules table[*rule]) []types.RevokedSecurityGroupRule {
 // permissions are the rules of one direction as DescribeSecurityGroups shows them: one permission for the peers of the same
 // protocol and ports.
 func (g *SecurityGroup) permissions(egress bool) []types.IpPermission {
-	var all []types.IpPermission
+	all := []types.IpPermission{}
 	index := map[string]int{}
 	for _, r := range g.rules {
 		if r.egress != egress {
@@ -393,10 +393,15 @@ func (g *SecurityGroup) permissions(egress bool) []types.IpPermission {
 	return all
 }
 
-// ipPermission is the protocol and ports alone; all protocols have no ports to show.
+// ipPermission is the protocol and ports alone, with peers of every kind to come: AWS shows the empty sets too. All protocols have
+// no ports to show.
 func (r *rule) ipPermission() types.IpPermission {
-	if r.protocol == allProtocols {
-		return types.IpPermission{IpProtocol: &r.protocol}
+	p := types.IpPermission{
+		IpProtocol: &r.protocol, UserIdGroupPairs: []types.UserIdGroupPair{}, IpRanges: []types.IpRange{}, Ipv6Ranges: []types.Ipv6Range{},
+		PrefixListIds: []types.PrefixListId{},
 	}
-	return types.IpPermission{IpProtocol: &r.protocol, FromPort: &r.fromPort, ToPort: &r.toPort}
+	if r.protocol != allProtocols {
+		p.FromPort, p.ToPort = &r.fromPort, &r.toPort
+	}
+	return p
 }

@@ -30,6 +30,9 @@ func specified(specifications []types.TagSpecification, kinds ...types.ResourceT
 	return tags, nil
 }
 
+// shown are tags as the answers have them in which a resource without tags has an empty set of them.
+func shown(tags []types.Tag) []types.Tag { return append([]types.Tag{}, tags...) }
+
 // tagged is old with fresh put over it.
 func tagged(old, fresh []types.Tag) ([]types.Tag, error) {
 	tags := slices.Clone(old)
