@@ -10,12 +10,8 @@ import (
 	"github.com/rdslink/rdslink/local/iam"
 )
 
-// guard is a condition key that keeps a grant narrow, with a value that nobody of the app's may have. An empty value means that
-// the request does not have the key.
-type guard struct{ key, other string }
-
-// guards are those of AWS's keys; an app has more, its tags.
-var guards = []guard{
+// guards are those of AWS's keys; an app has more, its tags first of all.
+var guards = []Guard{
 	{"ec2:CreateAction", ""},
 	{"ec2:CreateAction", "RunInstances"},
 	{"elasticloadbalancing:CreateAction", ""},
@@ -34,15 +30,14 @@ var guards = []guard{
 	{"elasticloadbalancing:Scheme", ""},
 	{"kms:ViaService", ""},
 	{"kms:ViaService", "s3.eu-central-1.amazonaws.com"},
-	{"lambda:SourceFunctionArn", "arn:aws:lambda:eu-central-1:111122223333:function:another"},
 }
 
 // guards are AWS's and the app's.
-func (r *Rules) guards() []guard {
-	all := slices.Clone(guards)
+func (r *Rules) guards() []Guard {
+	all := slices.Concat(guards, r.Guards)
 	for _, tag := range r.Tags {
 		for _, whose := range []string{"aws:RequestTag/", "aws:ResourceTag/"} {
-			all = append(all, guard{whose + tag, ""}, guard{whose + tag, "another"})
+			all = append(all, Guard{whose + tag, ""}, Guard{whose + tag, "another"})
 		}
 	}
 	return all
@@ -93,7 +88,7 @@ func (c *checker) representatives() []Use {
 			}
 		}
 		for _, g := range guards {
-			sort += fmt.Sprint(" ", values(u, g.key))
+			sort += fmt.Sprint(" ", values(u, g.Key))
 		}
 		if !seen[sort] {
 			seen[sort] = true
@@ -107,19 +102,19 @@ func (c *checker) representatives() []Use {
 func (r *Rules) around(u Use) []neighbour {
 	var all []neighbour
 	for _, g := range r.guards() {
-		v, modelled := u.Context[g.key]
-		if !modelled || len(v) == 0 && g.key != "lambda:SourceFunctionArn" || slices.Equal(v, []string{g.other}) {
+		v, modelled := u.Context[g.Key]
+		if !modelled || len(v) == 0 && !slices.Contains(r.Guards, g) || slices.Equal(v, []string{g.Other}) {
 			continue
 		}
 		context := maps.Clone(u.Context)
-		about := "with " + g.key + " " + g.other
-		if context[g.key] = []string{g.other}; g.other == "" {
-			context[g.key], about = nil, "without "+g.key
+		about := "with " + g.Key + " " + g.Other
+		if context[g.Key] = []string{g.Other}; g.Other == "" {
+			context[g.Key], about = nil, "without "+g.Key
 		}
 		// EC2 and load balancers have the resource's tags under a name of their own as well.
 		service, _, _ := strings.Cut(u.Action, ":")
-		if tag, ok := strings.CutPrefix(g.key, "aws:ResourceTag/"); ok {
-			context[service+":ResourceTag/"+tag] = context[g.key]
+		if tag, ok := strings.CutPrefix(g.Key, "aws:ResourceTag/"); ok {
+			context[service+":ResourceTag/"+tag] = context[g.Key]
 		}
 		all = append(all, neighbour{about: about, resource: u.Resource, context: context})
 	}
@@ -145,19 +140,31 @@ func (r *Rules) elsewhere(u Use) []neighbour {
 	if parts[4] != "" {
 		all = append(all, neighbour{about: "of another account", resource: at(4, "123456789012"), context: u.Context})
 	}
-	all = append(all, otherTypes(u, parts)...)
+	action, _ := iam.Lookup(u.Action)
+	all = append(all, otherTypes(u, action, parts)...)
 	strange, tagged := r.foreign(u)
 	for _, i := range boundaries(parts[5]) {
-		name := parts[5][:i] + "other"
-		if strings.Contains(parts[5][i:], ":log-stream:") {
-			name += ":log-stream:other"
-		}
+		name := anotherName(action, parts[5], i, func(name string) string { return at(5, name) })
 		all = append(all, neighbour{about: "on " + name, resource: at(5, name), context: strange, chain: "strange"})
 		if tagged {
 			all = append(all, neighbour{about: "on " + name + " with the tag", resource: at(5, name), context: u.Context, chain: "ours"})
 		}
 	}
 	return all
+}
+
+var part = regexp.MustCompile(`[^/:]+`)
+
+// anotherName is a resource's name that is another from a place on. It has as many parts as its type has.
+func anotherName(action iam.Action, name string, from int, arn func(name string) string) string {
+	other := name[:from] + "other"
+	if strings.Contains(name[from:], ":log-stream:") {
+		return other + ":log-stream:other"
+	}
+	if _, whole := action.ResourceType(arn(other)); whole {
+		return other
+	}
+	return name[:from] + part.ReplaceAllString(name[from:], "other")
 }
 
 // foreign is the use's context for a resource without the app's tags, and whether that differs.
@@ -175,8 +182,7 @@ func (r *Rules) foreign(u Use) (context iam.Context, tagged bool) {
 }
 
 // otherTypes are resources of the other types that the action acts on.
-func otherTypes(u Use, parts []string) []neighbour {
-	action, _ := iam.Lookup(u.Action)
+func otherTypes(u Use, action iam.Action, parts []string) []neighbour {
 	own, _ := action.ResourceType(u.Resource)
 	var all []neighbour
 	for _, t := range action.Resources {

@@ -12,10 +12,15 @@ import (
 type Rules struct {
 	Roles   string // what the names of the app's roles begin with
 	Tags    []string
+	Guards  []Guard
 	Except  string // the session name of those who are refused on purpose: what they try is no need of the app's
 	Lends   []Lend
 	Reasons []Reason
 }
+
+// Guard is a condition key that keeps a grant narrow, with a value that nobody of the app's may have. An empty value means that
+// the request does not have the key.
+type Guard struct{ Key, Other string }
 
 // Lend is that some roles run another role's code: what that one needed of these actions, they need, too. From and To are patterns
 // with stars.
