@@ -54,9 +54,9 @@ func newFake() *fakeAWS {
 	}
 }
 
-// gatherer is step 1 against the fake.
-func (f *fakeAWS) gatherer() gatherer {
-	return gatherer{databases: f, network: f, balancers: f, quotas: f, executions: f, claims: f, tagged: f.tagged}
+// step is step 1 against the fake.
+func (f *fakeAWS) step() gatherRDSDetails {
+	return gatherRDSDetails{databases: f, network: f, balancers: f, quotas: f, executions: f, claims: f, tagged: f.tagged}
 }
 
 func instance(identifier string) rdstypes.DBInstance {

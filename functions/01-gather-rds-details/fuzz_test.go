@@ -17,7 +17,7 @@ func FuzzInput(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		fake := newFake()
-		_, err := fake.gatherer().run(t.Context(), Input{Execution: ourExecution, Input: json.RawMessage(input)})
+		_, err := fake.step().run(t.Context(), Input{Execution: ourExecution, Input: json.RawMessage(input)})
 		if err != nil && outcome.Name(err) != "BadInput" {
 			t.Errorf("error = %v", err)
 		}

@@ -85,12 +85,12 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 }
 
 // usableGroups are the database's security groups that can take the exposure's rules, those with room first.
-func (g gatherer) usableGroups(ctx context.Context, db database.Database, home database.Home, want rules) ([]string, error) {
-	own, err := g.ownGroups(ctx, db, home)
+func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database, home database.Home, want rules) ([]string, error) {
+	own, err := s.ownGroups(ctx, db, home)
 	if err != nil {
 		return nil, err
 	}
-	counts, err := g.countRules(ctx, own, want)
+	counts, err := s.countRules(ctx, own, want)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (g gatherer) usableGroups(ctx context.Context, db database.Database, home d
 			"attach another security group to the database, or remove an exposure", counts[own[0]].tagged, db.Identifier, tagsPerRule)
 	}
 	if !slices.ContainsFunc(own, fits) {
-		if limit, err = g.rulesQuota(ctx); err != nil {
+		if limit, err = s.rulesQuota(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -116,9 +116,9 @@ func (g gatherer) usableGroups(ctx context.Context, db database.Database, home d
 }
 
 // ownGroups are the database's security groups that rdslink may change, in the database's order.
-func (g gatherer) ownGroups(ctx context.Context, db database.Database, home database.Home) ([]string, error) {
+func (s gatherRDSDetails) ownGroups(ctx context.Context, db database.Database, home database.Home) ([]string, error) {
 	// By filter: a group that another account does not show us is then missing, and not an error for all of them.
-	out, err := g.network.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+	out, err := s.network.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
 		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: db.SecurityGroupIDs}},
 	})
 	if err != nil {
@@ -141,7 +141,7 @@ func (g gatherer) ownGroups(ctx context.Context, db database.Database, home data
 		return nil, outcome.BadInput("the security groups of database %s (%s) belong to another account, so rdslink cannot add rules: attach one of account %s to it",
 			db.Identifier, strings.Join(db.SecurityGroupIDs, ", "), home.Account)
 	}
-	if !g.tagged {
+	if !s.tagged {
 		return own, nil
 	}
 	if len(allowed) == 0 {
@@ -179,9 +179,9 @@ type ruleCount struct {
 	tagged           string
 }
 
-func (g gatherer) countRules(ctx context.Context, groups []string, want rules) (map[string]ruleCount, error) {
+func (s gatherRDSDetails) countRules(ctx context.Context, groups []string, want rules) (map[string]ruleCount, error) {
 	present := map[string][]ec2types.SecurityGroupRule{}
-	pages := ec2.NewDescribeSecurityGroupRulesPaginator(g.network, &ec2.DescribeSecurityGroupRulesInput{
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(s.network, &ec2.DescribeSecurityGroupRulesInput{
 		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: groups}},
 	})
 	for pages.HasMorePages() {
@@ -241,8 +241,8 @@ func (want rules) includes(rule ec2types.SecurityGroupRule) bool {
 	return slices.Contains(want.cidrs, aws.ToString(rule.CidrIpv4))
 }
 
-func (g gatherer) rulesQuota(ctx context.Context) (int, error) {
-	out, err := g.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
+func (s gatherRDSDetails) rulesQuota(ctx context.Context) (int, error) {
+	out, err := s.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
 		ServiceCode: aws.String("vpc"), QuotaCode: aws.String(rulesQuotaCode),
 	})
 	if err != nil {

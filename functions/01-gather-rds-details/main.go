@@ -3,10 +3,7 @@
 package main
 
 import (
-	"context"
-	"log"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -19,17 +16,15 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	step.Start(gatherer{
-		databases:  rds.NewFromConfig(config),
-		network:    ec2.NewFromConfig(config),
-		balancers:  elbv2.NewFromConfig(config),
-		quotas:     servicequotas.NewFromConfig(config),
-		executions: sfn.NewFromConfig(config),
-		claims:     registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
-		tagged:     owned.OnlyTaggedGroups(),
-	}.run)
+	step.StartFirst(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		return gatherRDSDetails{
+			databases:  rds.NewFromConfig(config),
+			network:    ec2.NewFromConfig(config),
+			balancers:  elbv2.NewFromConfig(config),
+			quotas:     servicequotas.NewFromConfig(config),
+			executions: sfn.NewFromConfig(config),
+			claims:     table,
+			tagged:     owned.OnlyTaggedGroups(),
+		}.run
+	})
 }

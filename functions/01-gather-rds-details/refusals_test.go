@@ -231,7 +231,7 @@ func (r refusal) err(t *testing.T) error {
 	if r.region != "" {
 		at = strings.Replace(ourExecution, "eu-central-1", r.region, 1)
 	}
-	_, err := fake.gatherer().run(t.Context(), Input{Execution: at, Input: json.RawMessage(input)})
+	_, err := fake.step().run(t.Context(), Input{Execution: at, Input: json.RawMessage(input)})
 	if len(fake.claimed) > 0 {
 		t.Errorf("claimed %+v", fake.claimed)
 	}

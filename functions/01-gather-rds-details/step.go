@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/execution"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -15,48 +16,38 @@ type Input struct {
 	Input     json.RawMessage `json:"input"`
 }
 
-// Output is the plan: everything that the other steps go by. Every field is always present.
+// Output is the plan: everything that the other steps go by, and nothing else. Every field is always present.
 type Output struct {
-	Exposure                 string     `json:"exposure"`
-	Consumer                 string     `json:"consumer"`
-	Vendor                   string     `json:"vendor"`
-	DatabaseARN              string     `json:"databaseArn"`
-	DatabaseKind             string     `json:"databaseKind"`
-	DatabaseIdentifier       string     `json:"databaseIdentifier"`
-	Endpoint                 string     `json:"endpoint"`
-	Engine                   string     `json:"engine"`
-	Host                     string     `json:"host"`
-	Port                     int        `json:"port"`
-	MultiAZ                  bool       `json:"multiAz"`
-	Region                   string     `json:"region"`
-	Account                  string     `json:"account"`
-	VPCID                    string     `json:"vpcId"`
-	VPCCIDRs                 []string   `json:"vpcCidrs"`
-	SubnetIDs                []string   `json:"subnetIds"`
-	ResolverSubnetIDs        []string   `json:"resolverSubnetIds"`
-	SecurityGroupIDs         []string   `json:"securityGroupIds"`
-	Principals               []string   `json:"principals"`
-	Accounts                 []string   `json:"accounts"`
-	Acceptance               Acceptance `json:"acceptance"`
-	AcceptanceTimeoutSeconds int        `json:"acceptanceTimeoutSeconds"`
-	ListenerPort             int        `json:"listenerPort"`
-	SupportedRegions         []string   `json:"supportedRegions"`
-	Ingress                  string     `json:"ingress"`
-	Resolver                 string     `json:"resolver"`
-	Notify                   []string   `json:"notify"`
-}
-
-// Acceptance is who may accept the consumer's connection requests, and how many.
-type Acceptance struct {
-	Mode           string `json:"mode"`
-	MaxConnections int    `json:"maxConnections"`
+	Exposure                 string   `json:"exposure"`
+	Consumer                 string   `json:"consumer"`
+	Vendor                   string   `json:"vendor"`
+	DatabaseARN              string   `json:"databaseArn"`
+	DatabaseKind             string   `json:"databaseKind"`
+	DatabaseIdentifier       string   `json:"databaseIdentifier"`
+	Endpoint                 string   `json:"endpoint"`
+	Engine                   string   `json:"engine"`
+	Host                     string   `json:"host"`
+	Port                     int      `json:"port"`
+	Region                   string   `json:"region"`
+	VPCID                    string   `json:"vpcId"`
+	VPCCIDRs                 []string `json:"vpcCidrs"`
+	SubnetIDs                []string `json:"subnetIds"`
+	ResolverSubnetIDs        []string `json:"resolverSubnetIds"`
+	SecurityGroupIDs         []string `json:"securityGroupIds"`
+	Principals               []string `json:"principals"`
+	AcceptanceTimeoutSeconds int      `json:"acceptanceTimeoutSeconds"`
+	ListenerPort             int      `json:"listenerPort"`
+	SupportedRegions         []string `json:"supportedRegions"`
+	Ingress                  string   `json:"ingress"`
+	Resolver                 string   `json:"resolver"`
+	Notify                   []string `json:"notify"`
 }
 
 type claims interface {
 	Claim(ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error)) (registry.Exposure, error)
 }
 
-type gatherer struct {
+type gatherRDSDetails struct {
 	databases  database.API
 	network    networkAPI
 	balancers  balancersAPI
@@ -67,7 +58,7 @@ type gatherer struct {
 }
 
 // run plans the exposure. The claim comes last and is the only write: until everything is known to be right, nothing is made.
-func (g gatherer) run(ctx context.Context, in Input) (Output, error) {
+func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 	home, err := homeOf(in.Execution)
 	if err != nil {
 		return Output{}, err
@@ -80,7 +71,7 @@ func (g gatherer) run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	db, err := database.Find(ctx, g.databases, home, r.database, r.endpoint)
+	db, err := database.Find(ctx, s.databases, home, r.database, r.endpoint)
 	if err != nil {
 		return Output{}, err
 	}
@@ -88,10 +79,10 @@ func (g gatherer) run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	plan := newPlan(r, c, db, home)
-	if err := g.place(ctx, &plan, r, c, db, home); err != nil {
+	if err := s.place(ctx, &plan, r, c, db, home); err != nil {
 		return Output{}, err
 	}
-	return plan, g.claim(ctx, plan, in.Execution)
+	return plan, s.claim(ctx, plan, r, c, in.Execution)
 }
 
 // newPlan holds what follows from the request, the consumer and the database alone.
@@ -107,13 +98,9 @@ func newPlan(r request, c consumer, db database.Database, home database.Home) Ou
 		Engine:                   db.Engine,
 		Host:                     db.Host,
 		Port:                     db.Port,
-		MultiAZ:                  db.MultiAZ,
 		Region:                   home.Region,
-		Account:                  home.Account,
 		VPCID:                    db.VPCID,
 		Principals:               c.principals,
-		Accounts:                 c.accounts,
-		Acceptance:               Acceptance{Mode: r.acceptance.mode, MaxConnections: r.acceptance.maxConnections},
 		AcceptanceTimeoutSeconds: r.acceptance.timeoutDays * secondsPerDay,
 		ListenerPort:             r.listenerPort,
 		SupportedRegions:         r.supportedRegions,
@@ -128,15 +115,15 @@ func newPlan(r request, c consumer, db database.Database, home database.Home) Ou
 }
 
 // place adds to the plan where in the VPC things go, and that they fit.
-func (g gatherer) place(ctx context.Context, plan *Output, r request, c consumer, db database.Database, home database.Home) (err error) {
-	if plan.VPCCIDRs, err = vpcCIDRs(ctx, g.network, db.VPCID); err != nil {
+func (s gatherRDSDetails) place(ctx context.Context, plan *Output, r request, c consumer, db database.Database, home database.Home) (err error) {
+	if plan.VPCCIDRs, err = vpcCIDRs(ctx, s.network, db.VPCID); err != nil {
 		return err
 	}
-	kept, err := balancerSubnets(ctx, g.balancers, plan.Exposure)
+	kept, err := balancerSubnets(ctx, s.balancers, plan.Exposure)
 	if err != nil {
 		return err
 	}
-	subnets, err := placement(ctx, g.network, db, c, kept)
+	subnets, err := placement(ctx, s.network, db, c, kept)
 	if err != nil {
 		return err
 	}
@@ -147,24 +134,25 @@ func (g gatherer) place(ctx context.Context, plan *Output, r request, c consumer
 	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets, kept); err != nil {
 		return err
 	}
-	plan.SecurityGroupIDs, err = g.usableGroups(ctx, db, home, wantedRules(r, plan.Exposure, db.Port, subnets))
+	plan.SecurityGroupIDs, err = s.usableGroups(ctx, db, home, wantedRules(r, plan.Exposure, db.Port, subnets))
 	return err
 }
 
-func (g gatherer) claim(ctx context.Context, plan Output, execution string) error {
-	_, err := g.claims.Claim(ctx, registry.Exposure{
+// claim records what watchers go by; who may connect is none of the later steps' business.
+func (s gatherRDSDetails) claim(ctx context.Context, plan Output, r request, c consumer, execution string) error {
+	_, err := s.claims.Claim(ctx, registry.Exposure{
 		ID:                 plan.Exposure,
 		DatabaseARN:        plan.DatabaseARN,
 		DatabaseIdentifier: plan.DatabaseIdentifier,
 		Consumer:           plan.Consumer,
 		Vendor:             plan.Vendor,
-		Accounts:           plan.Accounts,
-		Acceptance:         registry.Acceptance(plan.Acceptance),
+		Accounts:           c.accounts,
+		Acceptance:         registry.Acceptance{Mode: r.acceptance.mode, MaxConnections: r.acceptance.maxConnections},
 		VPCID:              plan.VPCID,
-	}, execution, g.running)
+	}, execution, s.running)
 	return err
 }
 
-func (g gatherer) running(ctx context.Context, holder string) (bool, error) {
-	return execution.Running(ctx, g.executions, holder)
+func (s gatherRDSDetails) running(ctx context.Context, holder string) (bool, error) {
+	return execution.Running(ctx, s.executions, holder)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 var errHeld = outcome.Conflict("held")
@@ -23,7 +24,7 @@ const usual = `{"database":"orders-prod","vendor":"pushmetrics"}`
 
 func run(t *testing.T, f *fakeAWS, input string) (Output, error) {
 	t.Helper()
-	return f.gatherer().run(t.Context(), Input{Execution: ourExecution, Input: json.RawMessage(input)})
+	return f.step().run(t.Context(), Input{Execution: ourExecution, Input: json.RawMessage(input)})
 }
 
 func TestPlanOfTheUsualInput(t *testing.T) {
@@ -35,12 +36,12 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 	want := Output{
 		Exposure: plan.Exposure, Consumer: "pushmetrics", Vendor: "pushmetrics",
 		DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders-prod", DatabaseKind: "instance", DatabaseIdentifier: "orders-prod",
-		Endpoint: "writer", Engine: "postgres", Host: "orders-prod.c0ffee.eu-central-1.rds.amazonaws.com", Port: 5432, MultiAZ: true,
-		Region: "eu-central-1", Account: account, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16", "10.1.0.0/16"},
+		Endpoint: "writer", Engine: "postgres", Host: "orders-prod.c0ffee.eu-central-1.rds.amazonaws.com", Port: 5432,
+		Region: "eu-central-1", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16", "10.1.0.0/16"},
 		SubnetIDs: []string{"subnet-a", "subnet-b"}, ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-db"},
-		Principals: []string{"arn:aws:iam::133737826969:root"}, Accounts: []string{"133737826969"},
-		Acceptance: Acceptance{Mode: "manual", MaxConnections: 1}, AcceptanceTimeoutSeconds: 14 * 86400,
-		ListenerPort: 5432, SupportedRegions: []string{}, Ingress: "subnets", Resolver: "vpc", Notify: []string{},
+		Principals:               []string{"arn:aws:iam::133737826969:root"},
+		AcceptanceTimeoutSeconds: 14 * 86400,
+		ListenerPort:             5432, SupportedRegions: []string{}, Ingress: "subnets", Resolver: "vpc", Notify: []string{},
 	}
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("plan\n%+v, want\n%+v", plan, want)
@@ -48,8 +49,12 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 	if plan.Exposure != owned.ID(plan.DatabaseARN, "writer", "orders-prod", "pushmetrics") {
 		t.Errorf("exposure = %s", plan.Exposure)
 	}
-	if len(fake.claimed) != 1 || fake.claimed[0].ID != plan.Exposure || !slices.Equal(fake.claimed[0].Accounts, plan.Accounts) {
-		t.Errorf("claimed %+v", fake.claimed)
+	claim := registry.Exposure{
+		ID: plan.Exposure, DatabaseARN: plan.DatabaseARN, DatabaseIdentifier: "orders-prod", Consumer: "pushmetrics", Vendor: "pushmetrics", VPCID: "vpc-1",
+		Accounts: []string{"133737826969"}, Acceptance: registry.Acceptance{Mode: "manual", MaxConnections: 1},
+	}
+	if !reflect.DeepEqual(fake.claimed, []registry.Exposure{claim}) {
+		t.Errorf("claimed %+v, want %+v", fake.claimed, claim)
 	}
 }
 
@@ -87,7 +92,6 @@ func TestOptions(t *testing.T) {
 		want    any
 	}{
 		"listener port":       {`"listenerPort":6432`, func(o Output) any { return o.ListenerPort }, 6432},
-		"acceptance":          {`"acceptance":{"mode":"expected-account","maxConnections":3}`, func(o Output) any { return o.Acceptance }, Acceptance{"expected-account", 3}},
 		"time limit":          {`"acceptance":{"timeoutDays":3}`, func(o Output) any { return o.AcceptanceTimeoutSeconds }, 3 * 86400},
 		"regions":             {`"supportedRegions":["us-east-1","eu-central-1","eu-west-1"]`, func(o Output) any { return o.SupportedRegions }, []string{"eu-west-1", "us-east-1"}},
 		"ingress":             {`"ingress":"addresses"`, func(o Output) any { return o.Ingress }, "addresses"},
@@ -104,6 +108,16 @@ func TestOptions(t *testing.T) {
 				t.Errorf("got %v, want %v", got, row.want)
 			}
 		})
+	}
+}
+
+func TestTheClaimSaysWhoMayAccept(t *testing.T) {
+	fake := newFake()
+	if _, err := run(t, fake, strings.TrimSuffix(usual, "}")+`,"acceptance":{"mode":"expected-account","maxConnections":3}}`); err != nil {
+		t.Fatal(err)
+	}
+	if want := (registry.Acceptance{Mode: "expected-account", MaxConnections: 3}); fake.claimed[0].Acceptance != want {
+		t.Errorf("claimed %+v, want %+v", fake.claimed[0].Acceptance, want)
 	}
 }
 
@@ -162,7 +176,7 @@ func TestVendorThatAsks(t *testing.T) {
 				t.Fatal(err)
 			}
 			if plan.Consumer != "tidb-cloud-444455556666" || !slices.Equal(plan.Principals, []string{"arn:aws:iam::444455556666:root"}) ||
-				!slices.Equal(plan.Accounts, []string{"444455556666"}) || !slices.Equal(plan.SubnetIDs, row.subnets) {
+				!slices.Equal(fake.claimed[0].Accounts, []string{"444455556666"}) || !slices.Equal(plan.SubnetIDs, row.subnets) {
 				t.Errorf("plan %+v", plan)
 			}
 		})
@@ -178,14 +192,15 @@ func TestDatabaseByARNAndInCapitals(t *testing.T) {
 }
 
 func TestPrincipals(t *testing.T) {
-	plan, err := run(t, newFake(), `{"database":"orders-prod","name":"acme","principals":
+	fake := newFake()
+	plan, err := run(t, fake, `{"database":"orders-prod","name":"acme","principals":
 		["444455556666","arn:aws:iam::444455556666:role/loader","arn:aws:iam::123456789012:user/ana","firehose.amazonaws.com"]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"arn:aws:iam::123456789012:user/ana", "arn:aws:iam::444455556666:role/loader", "arn:aws:iam::444455556666:root", "firehose.amazonaws.com"}
-	if !slices.Equal(plan.Principals, want) || !slices.Equal(plan.Accounts, []string{"123456789012", "444455556666"}) {
-		t.Errorf("principals %v of accounts %v", plan.Principals, plan.Accounts)
+	if !slices.Equal(plan.Principals, want) || !slices.Equal(fake.claimed[0].Accounts, []string{"123456789012", "444455556666"}) {
+		t.Errorf("principals %v of accounts %v", plan.Principals, fake.claimed[0].Accounts)
 	}
 }
 

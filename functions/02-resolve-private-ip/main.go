@@ -2,10 +2,7 @@
 package main
 
 import (
-	"context"
-	"log"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -18,22 +15,19 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
-	step.Start(registry.Holding(table, resolvePrivateIP{
-		groups:    ec2.NewFromConfig(config),
-		functions: lambda.NewFromConfig(config),
-		registry:  table,
-		outside:   resolve.Outside(),
-		code: upgrade.Code{
-			Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
-			Key:          step.Env("RESOLVER_CODE_KEY"),
-			Architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
-		},
-		role: step.Env("RESOLVER_ROLE_ARN"),
-		tags: owned.DeployerTags(),
-	}.run))
+	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		return resolvePrivateIP{
+			groups:    ec2.NewFromConfig(config),
+			functions: lambda.NewFromConfig(config),
+			registry:  table,
+			outside:   resolve.Outside(),
+			code: upgrade.Code{
+				Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
+				Key:          step.Env("RESOLVER_CODE_KEY"),
+				Architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
+			},
+			role: step.Env("RESOLVER_ROLE_ARN"),
+			tags: owned.DeployerTags(),
+		}.run
+	})
 }

@@ -27,14 +27,10 @@ type Input struct {
 	Port              int32    `json:"port"`
 }
 
-// Work is what the execution works on.
-func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
-
 // Output is what later steps need. Both names are empty where no function resolves.
 type Output struct {
-	Addresses               []string `json:"addresses"`
-	ResolverFunction        string   `json:"resolverFunction"`
-	ResolverSecurityGroupID string   `json:"resolverSecurityGroupId"`
+	ResolverFunction        string `json:"resolverFunction"`
+	ResolverSecurityGroupID string `json:"resolverSecurityGroupId"`
 }
 
 // fromOutside is the resolver of those who can have no function in the database's VPC.
@@ -46,7 +42,7 @@ const lookups = 3
 type registryAPI interface {
 	Resolver(ctx context.Context, vpcID string) (registry.Resolver, bool, error)
 	PutResolver(ctx context.Context, resolver registry.Resolver) error
-	Record(ctx context.Context, id, execution string, set map[string]any) error
+	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
 type resolvePrivateIP struct {
@@ -69,12 +65,10 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 		resolver = resolve.Lambda(s.functions, made.FunctionName)
 		out.ResolverFunction, out.ResolverSecurityGroupID = made.FunctionName, made.SecurityGroupID
 	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{"resolverFunction": out.ResolverFunction}); err != nil {
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ResolverFunction = out.ResolverFunction }); err != nil {
 		return Output{}, err
 	}
-	addresses, err := addresses(ctx, resolver, in)
-	out.Addresses = addresses
-	return out, err
+	return out, prove(ctx, resolver, in)
 }
 
 // ensure finds or creates the VPC's resolver: its security group, its function, its record.
@@ -104,24 +98,23 @@ func (s resolvePrivateIP) put(ctx context.Context, resolver registry.Resolver) e
 	return s.registry.PutResolver(ctx, resolver)
 }
 
-// addresses asks for DNS only: nothing is open between the resolver and the database yet.
-func addresses(ctx context.Context, resolver resolve.Resolver, in Input) ([]string, error) {
+// prove wants the name to resolve to addresses of the VPC. It asks for DNS only: nothing is open between the resolver and the
+// database yet. Step 3 resolves again, and registers what it finds.
+func prove(ctx context.Context, resolver resolve.Resolver, in Input) error {
 	answer, err := resolver.Resolve(ctx, resolve.Request{Host: in.Host, Port: int(in.Port), Lookups: lookups})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all := slices.Concat(answer.Lookups...)
-	slices.Sort(all)
-	all = slices.Compact(all)
-	if len(all) == 0 {
-		return nil, outcome.NotReady("resolve %s: no address: %s", in.Host, strings.Join(answer.Errors, "; "))
+	addresses := slices.Concat(answer.Lookups...)
+	if len(addresses) == 0 {
+		return outcome.NotReady("resolve %s: no address: %s", in.Host, strings.Join(answer.Errors, "; "))
 	}
-	for _, address := range all {
-		if !within(address, in.VPCCIDRs) {
-			return nil, refusal(in, address)
+	for _, address := range addresses {
+		if !resolve.Within(address, in.VPCCIDRs) {
+			return refusal(in, address)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // refusal says why an address may not become a target, and what to do about it.
@@ -135,12 +128,4 @@ func refusal(in Input, address string) error {
 	}
 	return outcome.Failed("resolve %s: %s is in none of the CIDRs of %s (%s); %s",
 		in.Host, address, in.VPCID, strings.Join(in.VPCCIDRs, " "), advice)
-}
-
-func within(address string, cidrs []string) bool {
-	ip, err := netip.ParseAddr(address)
-	return err == nil && slices.ContainsFunc(cidrs, func(cidr string) bool {
-		prefix, err := netip.ParsePrefix(cidr)
-		return err == nil && prefix.Contains(ip)
-	})
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +17,19 @@ import (
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/steptest"
 	"github.com/rdslink/rdslink/internal/upgrade"
 )
+
+type row = steptest.Row[*cloud, Input, Output]
+
+func input() Input {
+	return Input{
+		Execution: "execution", Exposure: "orders", Resolver: "vpc", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
+		ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, Host: "orders.rds.amazonaws.com", Port: 5432,
+	}
+}
 
 func TestRun(t *testing.T) {
 	group := []string{
@@ -36,136 +45,100 @@ func TestRun(t *testing.T) {
 	const (
 		create = "CreateFunction rdslink-resolver-vpc-1 code-1.zip "
 		put    = "PutResolver vpc-1"
-		record = "Record rdslink-resolver-vpc-1"
+		record = "Record"
 	)
-	for name, row := range map[string]struct {
-		again  bool         // after a first run, and after Lambda connected the function
-		drift  func(*cloud) // before the run
-		in     func(*Input)
-		want   []string
-		output *Output // inside's by default
-		err    string
-	}{
+	steptest.Step[*cloud, Input, Output]{
+		Cloud:  newCloud,
+		In:     input,
+		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
+		Settle: (*cloud).connect,
+		Output: func(*cloud, Input) Output { return Output{"rdslink-resolver-vpc-1", "sg-1"} },
+	}.Play(t, map[string]row{
 		"the first run makes the resolver and waits for it": {
-			want: slices.Concat(group, []string{create + "subnet-a subnet-b", put}), err: "NotReady",
+			Want: slices.Concat(group, []string{create + "subnet-a subnet-b", put}), Err: "NotReady",
 		},
-		"the second run asks it": {again: true, want: []string{record}},
-		"a run after that changes nothing": {
-			again: true, drift: func(c *cloud) { c.recorded = "rdslink-resolver-vpc-1" },
+		"the next run asks it": {
+			Drift: func(c *cloud) {
+				if _, err := c.step().run(t.Context(), input()); outcome.Name(err) != "NotReady" {
+					t.Fatal(err)
+				}
+				c.connect()
+				c.Mutations = nil
+			},
+			Want: []string{record},
 		},
 		"a function in the making is waited for": {
-			again: true, drift: func(c *cloud) { c.function.State = types.StatePending }, err: "NotReady",
+			Again: true, Drift: func(c *cloud) { c.function.State = types.StatePending }, Err: "NotReady",
 		},
 		"a function that failed is told": {
-			again: true, drift: func(c *cloud) { c.function.State = types.StateFailed }, err: "Failed",
+			Again: true, Drift: func(c *cloud) { c.function.State = types.StateFailed }, Err: "Failed",
 		},
 		"a function that fell asleep is woken by asking": {
-			again: true, drift: func(c *cloud) { c.function.State = types.StateInactive }, want: []string{record}, err: "NotReady",
+			Again: true, Drift: func(c *cloud) { c.function.State = types.StateInactive }, Err: "NotReady",
 		},
 		"a function of someone else is a conflict": {
-			again: true, drift: func(c *cloud) { c.functionTags = nil }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.functionTags = nil }, Err: "Conflict",
 		},
 		"a function that someone took out of the VPC is a conflict": {
-			again: true, drift: func(c *cloud) { c.function.VpcConfig = nil }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.function.VpcConfig = nil }, Err: "Conflict",
 		},
 		"a function whose tags may not be read is told": {
-			again: true, drift: func(c *cloud) { c.tagsError = &types.TagsError{} }, err: "Failed",
+			Again: true, Drift: func(c *cloud) { c.tagsError = &types.TagsError{} }, Err: "Failed",
 		},
 		"an AZ that Lambda refuses is left out": {
-			drift: func(c *cloud) { c.refused = "subnet-a" },
-			in:    func(in *Input) { in.ResolverSubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
-			want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a subnet-c", create + "subnet-b subnet-c", put}),
-			err:   "NotReady",
+			Drift: func(c *cloud) { c.refused = "subnet-a" },
+			In:    func(in *Input) { in.ResolverSubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
+			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a subnet-c", create + "subnet-b subnet-c", put}),
+			Err:   "NotReady",
 		},
 		"one AZ is better than none": {
-			drift: func(c *cloud) { c.refused = "subnet-a" },
-			want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a", create + "subnet-b", put}),
-			err:   "NotReady",
+			Drift: func(c *cloud) { c.refused = "subnet-a" },
+			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a", create + "subnet-b", put}),
+			Err:   "NotReady",
 		},
 		"a role that is not known everywhere yet is waited for": {
-			drift: func(c *cloud) { c.refused = "subnet" },
-			want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a", create + "subnet-b"}),
-			err:   "NotReady",
+			Drift: func(c *cloud) { c.refused = "subnet" },
+			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a", create + "subnet-b"}),
+			Err:   "NotReady",
 		},
 		"another exposure's run that makes it, too, is waited for": {
-			drift: func(c *cloud) { c.createError = &types.ResourceConflictException{} },
-			want:  slices.Concat(group, []string{create + "subnet-a subnet-b"}), err: "NotReady",
+			Drift: func(c *cloud) { c.createError = &types.ResourceConflictException{} },
+			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b"}), Err: "NotReady",
 		},
 		"a refusal by IAM is told": {
-			drift: func(c *cloud) { c.createError = errors.New("not allowed") },
-			want:  slices.Concat(group, []string{create + "subnet-a subnet-b"}), err: "Failed",
+			Drift: func(c *cloud) { c.createError = errors.New("not allowed") },
+			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b"}), Err: "Failed",
 		},
 		"no subnet is told": {
-			in: func(in *Input) { in.ResolverSubnetIDs = nil }, want: group, err: "Failed",
+			In: func(in *Input) { in.ResolverSubnetIDs = nil }, Want: group, Err: "Failed",
 		},
 		"new code is taken over": {
-			again: true, drift: func(c *cloud) { c.key = "code-2.zip" },
-			want: []string{"UpdateFunctionCode code-2.zip", "TagResource code-2.zip"}, err: "NotReady",
+			Again: true, Drift: func(c *cloud) { c.key = "code-2.zip" },
+			Want: []string{"UpdateFunctionCode code-2.zip", "TagResource code-2.zip"}, Err: "NotReady",
 		},
 		"an update in progress is waited for": {
-			again: true, drift: func(c *cloud) { c.function.LastUpdateStatus = types.LastUpdateStatusInProgress }, err: "NotReady",
+			Again: true, Drift: func(c *cloud) { c.function.LastUpdateStatus = types.LastUpdateStatusInProgress }, Err: "NotReady",
 		},
 		"an update that failed is told": {
-			again: true, drift: func(c *cloud) { c.function.LastUpdateStatus = types.LastUpdateStatusFailed }, err: "Failed",
+			Again: true, Drift: func(c *cloud) { c.function.LastUpdateStatus = types.LastUpdateStatusFailed }, Err: "Failed",
 		},
 		"a database on a port of its own": {
-			again: true, in: func(in *Input) { in.Port = 6000 },
-			want: []string{"AuthorizeSecurityGroupEgress sg-1 tcp 6000-6000 10.0.0.0/16", record},
-		},
-		"every address that any lookup gave": {
-			again: true, drift: func(c *cloud) { c.answer.Lookups = [][]string{{"10.0.2.2"}, {"10.0.1.1"}, {"10.0.2.2"}} },
-			want: []string{record}, output: &Output{[]string{"10.0.1.1", "10.0.2.2"}, "rdslink-resolver-vpc-1", "sg-1"},
+			Again: true, In: func(in *Input) { in.Port = 6000 },
+			Want: []string{"AuthorizeSecurityGroupEgress sg-1 tcp 6000-6000 10.0.0.0/16"},
 		},
 		"an empty answer is asked for again": {
-			again: true, drift: func(c *cloud) { c.answer.Lookups = [][]string{{}, {}} }, want: []string{record}, err: "NotReady",
+			Again: true, Drift: func(c *cloud) { c.answer.Lookups = [][]string{{}, {}} }, Err: "NotReady",
 		},
 		"a public address is refused": {
-			again: true, drift: func(c *cloud) { c.answer.Lookups = [][]string{{"10.0.1.1"}, {"3.120.0.1"}} }, want: []string{record}, err: "Failed",
+			Again: true, Drift: func(c *cloud) { c.answer.Lookups = [][]string{{"10.0.1.1"}, {"3.120.0.1"}} }, Err: "Failed",
 		},
 		"an address of another VPC is refused": {
-			again: true, drift: func(c *cloud) { c.answer.Lookups = [][]string{{"10.1.0.1"}} }, want: []string{record}, err: "Failed",
+			Again: true, Drift: func(c *cloud) { c.answer.Lookups = [][]string{{"10.1.0.1"}} }, Err: "Failed",
 		},
 		"without a function, the name is resolved from outside": {
-			in: func(in *Input) { in.Resolver, in.ResolverSubnetIDs = "none", []string{} }, output: &Output{Addresses: []string{"10.0.9.9"}},
+			In: func(in *Input) { in.Resolver, in.ResolverSubnetIDs = "none", []string{} }, Output: &Output{},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCloud()
-			in := Input{
-				Execution: "execution", Exposure: "orders", Resolver: "vpc", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
-				ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, Host: "orders.rds.amazonaws.com", Port: 5432,
-			}
-			if row.again {
-				if _, err := c.step().run(t.Context(), in); outcome.Name(err) != "NotReady" {
-					t.Fatalf("first run: %v", err)
-				}
-				c.function.State = types.StateActive
-				c.mutations = nil
-			}
-			if row.drift != nil {
-				row.drift(c)
-			}
-			if row.in != nil {
-				row.in(&in)
-			}
-			want := Output{[]string{"10.0.1.1"}, "rdslink-resolver-vpc-1", "sg-1"}
-			if row.output != nil {
-				want = *row.output
-			}
-
-			out, err := c.step().run(t.Context(), in)
-
-			if got := outcome.Name(err); got != row.err {
-				t.Fatalf("error %q (%v), want %q", got, err, row.err)
-			}
-			if err == nil && !reflect.DeepEqual(out, want) {
-				t.Errorf("output %+v, want %+v", out, want)
-			}
-			if !slices.Equal(c.mutations, row.want) {
-				t.Errorf("mutations\n%s\nwant\n%s", strings.Join(c.mutations, "\n"), strings.Join(row.want, "\n"))
-			}
-		})
-	}
+	})
 }
 
 func TestARefusedAddressComesWithAdvice(t *testing.T) {
@@ -185,6 +158,7 @@ func TestARefusedAddressComesWithAdvice(t *testing.T) {
 
 // cloud is Lambda with room for one function, EC2's security groups, and the registry.
 type cloud struct {
+	steptest.Fake
 	securitygrouptest.EC2
 	key          string // of the code that the stack came with
 	function     *types.FunctionConfiguration
@@ -194,26 +168,23 @@ type cloud struct {
 	createError  error
 	answer       resolve.Answer
 	resolver     registry.Resolver
-	recorded     string
-	mutations    []string
 }
 
 func newCloud() *cloud {
 	c := &cloud{key: "code-1.zip", answer: resolve.Answer{Lookups: [][]string{{"10.0.1.1"}}}}
-	c.Record = func(mutation string) { c.mutate("%s", mutation) }
+	c.OnChange = func(mutation string) { c.Mutate("%s", mutation) }
 	return c
 }
 
 func (c *cloud) step() resolvePrivateIP {
 	return resolvePrivateIP{
-		groups: c, functions: c, registry: records{c}, outside: outside{},
+		groups: c, functions: c, registry: c, outside: outside{},
 		role: "role", code: upgrade.Code{Bucket: "bucket", Key: c.key, Architecture: types.ArchitectureArm64},
 	}
 }
 
-func (c *cloud) mutate(format string, args ...any) {
-	c.mutations = append(c.mutations, fmt.Sprintf(format, args...))
-}
+// connect is what Lambda does in a while: it connects the function to its VPC.
+func (c *cloud) connect() { c.function.State = types.StateActive }
 
 func (c *cloud) GetFunction(context.Context, *lambda.GetFunctionInput, ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error) {
 	if c.function == nil {
@@ -223,7 +194,7 @@ func (c *cloud) GetFunction(context.Context, *lambda.GetFunctionInput, ...func(*
 }
 
 func (c *cloud) CreateFunction(_ context.Context, in *lambda.CreateFunctionInput, _ ...func(*lambda.Options)) (*lambda.CreateFunctionOutput, error) {
-	c.mutate("CreateFunction %s %s %s", *in.FunctionName, *in.Code.S3Key, strings.Join(in.VpcConfig.SubnetIds, " "))
+	c.Mutate("CreateFunction %s %s %s", *in.FunctionName, *in.Code.S3Key, strings.Join(in.VpcConfig.SubnetIds, " "))
 	if c.createError != nil {
 		return nil, c.createError
 	}
@@ -239,12 +210,12 @@ func (c *cloud) CreateFunction(_ context.Context, in *lambda.CreateFunctionInput
 }
 
 func (c *cloud) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionCodeInput, _ ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error) {
-	c.mutate("UpdateFunctionCode %s", *in.S3Key)
+	c.Mutate("UpdateFunctionCode %s", *in.S3Key)
 	return &lambda.UpdateFunctionCodeOutput{}, nil
 }
 
 func (c *cloud) TagResource(_ context.Context, in *lambda.TagResourceInput, _ ...func(*lambda.Options)) (*lambda.TagResourceOutput, error) {
-	c.mutate("TagResource %s", in.Tags[upgrade.Tag])
+	c.Mutate("TagResource %s", in.Tags[upgrade.Tag])
 	return &lambda.TagResourceOutput{}, nil
 }
 
@@ -256,25 +227,13 @@ func (c *cloud) Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Opt
 	return &lambda.InvokeOutput{Payload: payload}, err
 }
 
-// records is the registry's side of the cloud: its Record is not EC2's.
-type records struct{ cloud *cloud }
-
-func (r records) Resolver(_ context.Context, vpcID string) (registry.Resolver, bool, error) {
-	return r.cloud.resolver, r.cloud.resolver.VPCID == vpcID, nil
+func (c *cloud) Resolver(_ context.Context, vpcID string) (registry.Resolver, bool, error) {
+	return c.resolver, c.resolver.VPCID == vpcID, nil
 }
 
-func (r records) PutResolver(_ context.Context, resolver registry.Resolver) error {
-	r.cloud.mutate("PutResolver %s", resolver.VPCID)
-	r.cloud.resolver = resolver
-	return nil
-}
-
-func (r records) Record(_ context.Context, _, _ string, set map[string]any) error {
-	name := set["resolverFunction"].(string)
-	if name != r.cloud.recorded {
-		r.cloud.mutate("Record %s", name)
-	}
-	r.cloud.recorded = name
+func (c *cloud) PutResolver(_ context.Context, resolver registry.Resolver) error {
+	c.Mutate("PutResolver %s", resolver.VPCID)
+	c.resolver = resolver
 	return nil
 }
 

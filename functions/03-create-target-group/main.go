@@ -2,14 +2,8 @@
 package main
 
 import (
-	"context"
-	"log"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -18,26 +12,14 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	elb := elasticloadbalancingv2.NewFromConfig(config)
-	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
-	deps := targets.Deps{
-		ELB:      elb,
-		RDS:      rds.NewFromConfig(config),
-		EC2:      ec2.NewFromConfig(config),
-		Lambda:   lambda.NewFromConfig(config),
-		Registry: table,
-	}
-	step.Start(registry.Holding(table, createTargetGroup{
-		groups:     elb,
-		attributes: elb,
-		registry:   table,
-		sync: func(ctx context.Context, binding targets.Binding) (targets.Report, error) {
-			return targets.Sync(ctx, deps, binding)
-		},
-		tags: owned.DeployerTags(),
-	}.run))
+	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		client := elb.NewFromConfig(config)
+		return createTargetGroup{
+			groups:     client,
+			attributes: client,
+			registry:   table,
+			sync:       targets.New(config, table).Sync,
+			tags:       owned.DeployerTags(),
+		}.run
+	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -35,12 +35,10 @@ type Input struct {
 	ResolverFunction string   `json:"resolverFunction"`
 }
 
-// Work is what the execution works on.
-func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
-
 // Output is what later steps need.
 type Output struct {
-	TargetGroupARN string `json:"targetGroupArn"`
+	TargetGroupARN string           `json:"targetGroupArn"`
+	Binding        registry.Binding `json:"binding"`
 }
 
 type groupAPI interface {
@@ -56,14 +54,14 @@ type attributeAPI interface {
 }
 
 type recorder interface {
-	Record(ctx context.Context, id, execution string, set map[string]any) error
+	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
 type createTargetGroup struct {
 	groups     groupAPI
 	attributes attributeAPI
 	registry   recorder
-	sync       func(context.Context, targets.Binding) (targets.Report, error)
+	sync       func(context.Context, registry.Binding) (targets.Report, error)
 	tags       map[string]string
 }
 
@@ -76,21 +74,17 @@ func (s createTargetGroup) run(ctx context.Context, in Input) (Output, error) {
 	if err := s.correct(ctx, in, group); err != nil {
 		return Output{}, err
 	}
-	binding, err := json.Marshal(in.binding(arn))
-	if err != nil {
-		return Output{}, fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
-	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
-		"targetGroupArn": arn,
-		"binding":        json.RawMessage(binding),
+	binding := in.binding(arn)
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.TargetGroupARN, m.Binding = arn, &binding
 	}); err != nil {
 		return Output{}, err
 	}
-	return Output{arn}, s.register(ctx, in.binding(arn))
+	return Output{arn, binding}, s.register(ctx, binding)
 }
 
-func (in Input) binding(targetGroupARN string) targets.Binding {
-	return targets.Binding{
+func (in Input) binding(targetGroupARN string) registry.Binding {
+	return registry.Binding{
 		Exposure:         in.Exposure,
 		DatabaseARN:      in.DatabaseARN,
 		DatabaseKind:     in.DatabaseKind,
@@ -161,7 +155,7 @@ func (s createTargetGroup) verify(ctx context.Context, in Input, group types.Tar
 
 // register puts the database's address into the group, by the same code that will follow it from then on. Nothing is
 // healthy yet: no listener uses the group, and the database does not let the load balancer in.
-func (s createTargetGroup) register(ctx context.Context, binding targets.Binding) error {
+func (s createTargetGroup) register(ctx context.Context, binding registry.Binding) error {
 	report, err := s.sync(ctx, binding)
 	switch {
 	case err != nil:

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +15,9 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/steptest"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -25,6 +26,8 @@ const (
 	databaseARN = "arn:aws:rds:eu-central-1:111122223333:db:orders"
 	groupARN    = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/orders-acme-00000000/1"
 )
+
+type row = steptest.Row[*cloud, Input, Output]
 
 func input() Input {
 	return Input{
@@ -44,102 +47,71 @@ func TestRun(t *testing.T) {
 	engine := func(kind, engine string) func(*Input) {
 		return func(in *Input) { in.DatabaseKind, in.Engine = kind, engine }
 	}
-	for name, row := range map[string]struct {
-		again bool         // after a first, complete run
-		drift func(*cloud) // before the run
-		in    func(*Input)
-		want  []string
-		err   string
-	}{
-		"the first run makes the group and registers the database": {want: everything},
-		"a second run changes nothing":                             {again: true},
-		"MySQL, which blocks hosts, is never checked":              {in: engine("instance", "mysql"), want: blind},
-		"so is MariaDB":                     {in: engine("instance", "mariadb"), want: blind},
-		"so is a Multi-AZ cluster of MySQL": {in: engine("cluster", "mysql"), want: blind},
-		"Aurora MySQL does not resolve names, so it does not block": {in: engine("cluster", "aurora-mysql"), want: everything},
-		"a proxy shakes hands itself":                               {in: engine("proxy", "mysql"), want: everything},
-		"SQL Server is checked":                                     {in: engine("instance", "sqlserver-se"), want: everything},
+	steptest.Step[*cloud, Input, Output]{
+		Cloud:  newCloud,
+		In:     input,
+		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
+		Output: func(_ *cloud, in Input) Output { return Output{groupARN, in.binding(groupARN)} },
+	}.Play(t, map[string]row{
+		"the first run makes the group and registers the database": {Want: everything},
+		"MySQL, which blocks hosts, is never checked":              {In: engine("instance", "mysql"), Want: blind},
+		"so is MariaDB":                     {In: engine("instance", "mariadb"), Want: blind},
+		"so is a Multi-AZ cluster of MySQL": {In: engine("cluster", "mysql"), Want: blind},
+		"Aurora MySQL does not resolve names, so it does not block": {In: engine("cluster", "aurora-mysql"), Want: everything},
+		"a proxy shakes hands itself":                               {In: engine("proxy", "mysql"), Want: everything},
+		"SQL Server is checked":                                     {In: engine("instance", "sqlserver-se"), Want: everything},
 		"a check that saw what it must not is made blind": {
-			again: true, in: engine("instance", "mysql"),
-			want: []string{"ModifyTargetGroup port 1 every 10", "ModifyTargetGroupAttributes target_health_state.unhealthy.connection_termination.enabled=false", "Record"},
+			Again: true, In: engine("instance", "mysql"),
+			Want: []string{"ModifyTargetGroup port 1 every 10", "ModifyTargetGroupAttributes target_health_state.unhealthy.connection_termination.enabled=false", "Record"},
 		},
 		"a lost claim ends the step before anything is registered": {
-			drift: func(c *cloud) { c.recordError = outcome.Conflict("claim lost") }, want: everything[:3], err: "Conflict",
+			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") }, Want: everything[:3], Err: "Conflict",
 		},
 		"a group of someone else is a conflict": {
-			again: true, drift: func(c *cloud) { c.tags = nil }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.tags = nil }, Err: "Conflict",
 		},
 		"a group of another exposure is a conflict": {
-			again: true, drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", databaseARN, nil)) }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", databaseARN, nil)) }, Err: "Conflict",
 		},
 		"a group in the VPC that the database left is a conflict": {
-			again: true, drift: func(c *cloud) { c.group.VpcId = aws.String("vpc-2") }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.group.VpcId = aws.String("vpc-2") }, Err: "Conflict",
 		},
 		"a group of instances is a conflict": {
-			again: true, drift: func(c *cloud) { c.group.TargetType = types.TargetTypeEnumInstance }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.group.TargetType = types.TargetTypeEnumInstance }, Err: "Conflict",
 		},
 		"a database that moved to another port keeps its group": {
-			again: true, in: func(in *Input) { in.Port = 6432 }, want: []string{"Record", "register orders.rds.amazonaws.com:6432"},
+			Again: true, In: func(in *Input) { in.Port = 6432 }, Want: []string{"Record", "register orders.rds.amazonaws.com:6432"},
 		},
 		"a health check that was changed is changed back": {
-			again: true, drift: func(c *cloud) { c.group.HealthCheckIntervalSeconds = aws.Int32(300) },
-			want: []string{"ModifyTargetGroup port traffic-port every 10"},
+			Again: true, Drift: func(c *cloud) { c.group.HealthCheckIntervalSeconds = aws.Int32(300) },
+			Want: []string{"ModifyTargetGroup port traffic-port every 10"},
 		},
 		"an attribute that was changed is changed back, alone": {
-			again: true, drift: func(c *cloud) { c.attributes["deregistration_delay.timeout_seconds"] = "300" },
-			want: []string{"ModifyTargetGroupAttributes deregistration_delay.timeout_seconds=0"},
+			Again: true, Drift: func(c *cloud) { c.attributes["deregistration_delay.timeout_seconds"] = "300" },
+			Want: []string{"ModifyTargetGroupAttributes deregistration_delay.timeout_seconds=0"},
 		},
 		"a describe that does not know the new group yet is asked again": {
-			drift: func(c *cloud) { c.lag = true }, want: everything[:1], err: "NotReady",
+			Drift: func(c *cloud) { c.lag = true }, Want: everything[:1], Err: "NotReady",
 		},
 		"a moving database is waited for": {
-			drift: func(c *cloud) { c.report = &targets.Report{State: targets.Moving} }, want: everything[:3], err: "NotReady",
+			Drift: func(c *cloud) { c.report = &targets.Report{State: targets.Moving} }, Want: everything[:3], Err: "NotReady",
 		},
 		"a sync that someone else does is waited for": {
-			drift: func(c *cloud) { c.report = &targets.Report{State: targets.Busy} }, want: everything[:3], err: "NotReady",
+			Drift: func(c *cloud) { c.report = &targets.Report{State: targets.Busy} }, Want: everything[:3], Err: "NotReady",
 		},
 		"a stopped database is told": {
-			drift: func(c *cloud) { c.report = &targets.Report{State: targets.Stopped} }, want: everything[:3], err: "Failed",
+			Drift: func(c *cloud) { c.report = &targets.Report{State: targets.Stopped} }, Want: everything[:3], Err: "Failed",
 		},
 		"a target group that the sync does not see yet is waited for": {
-			drift: func(c *cloud) { c.syncError = &types.TargetGroupNotFoundException{} }, want: everything[:3], err: "NotReady",
+			Drift: func(c *cloud) { c.syncError = &types.TargetGroupNotFoundException{} }, Want: everything[:3], Err: "NotReady",
 		},
 		"a resolver that is not ready is waited for": {
-			drift: func(c *cloud) { c.syncError = fmt.Errorf("resolve: %w", outcome.NotReady("pending")) }, want: everything[:3], err: "NotReady",
+			Drift: func(c *cloud) { c.syncError = fmt.Errorf("resolve: %w", outcome.NotReady("pending")) }, Want: everything[:3], Err: "NotReady",
 		},
 		"what the sync cannot do is told": {
-			drift: func(c *cloud) { c.syncError = errors.New("two addresses") }, want: everything[:3], err: "Failed",
+			Drift: func(c *cloud) { c.syncError = errors.New("two addresses") }, Want: everything[:3], Err: "Failed",
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCloud()
-			in := input()
-			if row.again {
-				if _, err := c.step().run(t.Context(), in); err != nil {
-					t.Fatalf("first run: %v", err)
-				}
-				c.mutations = nil
-			}
-			if row.drift != nil {
-				row.drift(c)
-			}
-			if row.in != nil {
-				row.in(&in)
-			}
-
-			out, err := c.step().run(t.Context(), in)
-
-			if got := outcome.Name(err); got != row.err {
-				t.Fatalf("error %q (%v), want %q", got, err, row.err)
-			}
-			if want := (Output{groupARN}); err == nil && out != want {
-				t.Errorf("output %+v, want %+v", out, want)
-			}
-			if !slices.Equal(c.mutations, row.want) {
-				t.Errorf("mutations\n%s\nwant\n%s", strings.Join(c.mutations, "\n"), strings.Join(row.want, "\n"))
-			}
-		})
-	}
+	})
 }
 
 func TestTheDeployersTagsAreOnTheGroup(t *testing.T) {
@@ -156,35 +128,30 @@ func TestTheDeployersTagsAreOnTheGroup(t *testing.T) {
 
 func TestTheBindingIsWhatATickNeeds(t *testing.T) {
 	c := newCloud()
-	if _, err := c.step().run(t.Context(), input()); err != nil {
+	out, err := c.step().run(t.Context(), input())
+	if err != nil {
 		t.Fatal(err)
 	}
-	var recorded targets.Binding
-	if err := json.Unmarshal(c.recorded["binding"].(json.RawMessage), &recorded); err != nil {
-		t.Fatal(err)
-	}
-	want := targets.Binding{
+	want := registry.Binding{
 		Exposure: exposure, DatabaseARN: databaseARN, DatabaseKind: "instance", Endpoint: "writer", Engine: "postgres",
 		Host: "orders.rds.amazonaws.com", Port: 5432, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
 		ResolverFunction: "resolver", TargetGroupARN: groupARN,
 	}
-	if !reflect.DeepEqual(recorded, want) {
-		t.Errorf("recorded %+v, want %+v", recorded, want)
+	if !reflect.DeepEqual(c.Recorded.Binding, &want) || !reflect.DeepEqual(out.Binding, want) {
+		t.Errorf("recorded %+v, gave on %+v, want %+v", c.Recorded.Binding, out.Binding, want)
 	}
 }
 
 // cloud is ELB with room for one target group, the registry, and the sync.
 type cloud struct {
-	group       *types.TargetGroup
-	tags        []types.Tag
-	attributes  map[string]string
-	lag         bool // describes of attributes do not know the group yet
-	recorded    map[string]any
-	recordError error
-	registered  string
-	report      *targets.Report // of the sync, which registers by default
-	syncError   error
-	mutations   []string
+	steptest.Fake
+	group      *types.TargetGroup
+	tags       []types.Tag
+	attributes map[string]string
+	lag        bool // describes of attributes do not know the group yet
+	registered string
+	report     *targets.Report // of the sync, which registers by default
+	syncError  error
 }
 
 func newCloud() *cloud {
@@ -199,11 +166,7 @@ func (c *cloud) step() createTargetGroup {
 	return createTargetGroup{groups: c, attributes: c, registry: c, sync: c.sync}
 }
 
-func (c *cloud) mutate(format string, args ...any) {
-	c.mutations = append(c.mutations, fmt.Sprintf(format, args...))
-}
-
-func (c *cloud) sync(_ context.Context, b targets.Binding) (targets.Report, error) {
+func (c *cloud) sync(_ context.Context, b registry.Binding) (targets.Report, error) {
 	if c.syncError != nil {
 		return targets.Report{State: targets.Failing}, c.syncError
 	}
@@ -211,18 +174,10 @@ func (c *cloud) sync(_ context.Context, b targets.Binding) (targets.Report, erro
 		return *c.report, nil
 	}
 	if target := fmt.Sprintf("%s:%d", b.Host, b.Port); target != c.registered {
-		c.mutate("register %s", target)
+		c.Mutate("register %s", target)
 		c.registered = target
 	}
 	return targets.Report{State: targets.Settling, Registered: true}, nil
-}
-
-func (c *cloud) Record(_ context.Context, _, _ string, set map[string]any) error {
-	if !reflect.DeepEqual(c.recorded, set) {
-		c.mutate("Record")
-	}
-	c.recorded = set
-	return c.recordError
 }
 
 func (c *cloud) DescribeTargetGroups(_ context.Context, in *elb.DescribeTargetGroupsInput, _ ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error) {
@@ -237,7 +192,7 @@ func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...
 }
 
 func (c *cloud) CreateTargetGroup(_ context.Context, in *elb.CreateTargetGroupInput, _ ...func(*elb.Options)) (*elb.CreateTargetGroupOutput, error) {
-	c.mutate("CreateTargetGroup %s %s %d %s %s checked at %s every %d", *in.Name, in.Protocol, *in.Port, in.TargetType, *in.VpcId, *in.HealthCheckPort, *in.HealthCheckIntervalSeconds)
+	c.Mutate("CreateTargetGroup %s %s %d %s %s checked at %s every %d", *in.Name, in.Protocol, *in.Port, in.TargetType, *in.VpcId, *in.HealthCheckPort, *in.HealthCheckIntervalSeconds)
 	c.tags = in.Tags
 	c.group = &types.TargetGroup{
 		TargetGroupArn: aws.String(groupARN), TargetGroupName: in.Name, Protocol: in.Protocol, Port: in.Port, TargetType: in.TargetType, VpcId: in.VpcId,
@@ -248,7 +203,7 @@ func (c *cloud) CreateTargetGroup(_ context.Context, in *elb.CreateTargetGroupIn
 }
 
 func (c *cloud) ModifyTargetGroup(_ context.Context, in *elb.ModifyTargetGroupInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupOutput, error) {
-	c.mutate("ModifyTargetGroup port %s every %d", *in.HealthCheckPort, *in.HealthCheckIntervalSeconds)
+	c.Mutate("ModifyTargetGroup port %s every %d", *in.HealthCheckPort, *in.HealthCheckIntervalSeconds)
 	c.group.HealthCheckPort = in.HealthCheckPort
 	c.group.HealthCheckIntervalSeconds = in.HealthCheckIntervalSeconds
 	return &elb.ModifyTargetGroupOutput{}, nil
@@ -271,6 +226,6 @@ func (c *cloud) ModifyTargetGroupAttributes(_ context.Context, in *elb.ModifyTar
 		mutation += fmt.Sprintf(" %s=%s", *attribute.Key, *attribute.Value)
 		c.attributes[*attribute.Key] = *attribute.Value
 	}
-	c.mutate("%s", mutation)
+	c.Mutate("%s", mutation)
 	return &elb.ModifyTargetGroupAttributesOutput{}, nil
 }

@@ -2,10 +2,7 @@
 package main
 
 import (
-	"context"
-	"log"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
@@ -15,19 +12,16 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	network, elb := ec2.NewFromConfig(config), elasticloadbalancingv2.NewFromConfig(config)
-	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
-	step.Start(registry.Holding(table, createLoadBalancer{
-		groups:     network,
-		subnets:    network,
-		balancers:  elb,
-		attributes: elb,
-		listeners:  elb,
-		registry:   table,
-		tags:       owned.DeployerTags(),
-	}.run))
+	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		network, elb := ec2.NewFromConfig(config), elasticloadbalancingv2.NewFromConfig(config)
+		return createLoadBalancer{
+			groups:     network,
+			subnets:    network,
+			balancers:  elb,
+			attributes: elb,
+			listeners:  elb,
+			registry:   table,
+			tags:       owned.DeployerTags(),
+		}.run
+	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 )
 
@@ -31,9 +32,6 @@ type Input struct {
 	ListenerPort   int32    `json:"listenerPort"`
 	TargetGroupARN string   `json:"targetGroupArn"`
 }
-
-// Work is what the execution works on.
-func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
 
 // Output is what later steps need.
 type Output struct {
@@ -66,7 +64,7 @@ type subnetAPI interface {
 }
 
 type recorder interface {
-	Record(ctx context.Context, id, execution string, set map[string]any) error
+	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
 type createLoadBalancer struct {
@@ -98,10 +96,8 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	out := Output{LoadBalancerARN: *balancer.LoadBalancerArn, ListenerARN: listener, SecurityGroupID: group}
-	return out, s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
-		"loadBalancerArn":             out.LoadBalancerARN,
-		"loadBalancerSecurityGroupId": out.SecurityGroupID,
-		"listenerArn":                 out.ListenerARN,
+	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.LoadBalancerARN, m.LoadBalancerSecurityGroupID, m.ListenerARN = out.LoadBalancerARN, out.SecurityGroupID, out.ListenerARN
 	})
 }
 

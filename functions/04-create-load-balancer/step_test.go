@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +15,8 @@ import (
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 const (
@@ -25,6 +25,8 @@ const (
 	balancerARN = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders-acme-00000000/1"
 	targetGroup = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/orders-acme-00000000/1"
 )
+
+type row = steptest.Row[*cloud, Input, Output]
 
 func input() Input {
 	return Input{
@@ -44,93 +46,62 @@ func TestRun(t *testing.T) {
 		"CreateListener TCP 5432 " + targetGroup,
 		"Record",
 	}
-	for name, row := range map[string]struct {
-		again bool         // after a first, complete run
-		drift func(*cloud) // between the runs
-		in    func(*Input)
-		want  []string
-		err   string
-	}{
-		"the first run makes everything": {want: everything},
-		"a second run changes nothing":   {again: true},
+	steptest.Step[*cloud, Input, Output]{
+		Cloud:  newCloud,
+		In:     input,
+		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
+		Output: func(c *cloud, _ Input) Output { return Output{balancerARN, *c.listenerARN(), "sg-1"} },
+	}.Play(t, map[string]row{
+		"the first run makes everything": {Want: everything},
 		"a lost claim ends the step": {
-			drift: func(c *cloud) { c.recordError = outcome.Conflict("claim lost") }, want: everything, err: "Conflict",
+			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") }, Want: everything, Err: "Conflict",
 		},
 		"a load balancer of someone else is a conflict": {
-			again: true, drift: func(c *cloud) { c.tags = nil }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.tags = nil }, Err: "Conflict",
 		},
 		"a load balancer of another exposure is a conflict": {
-			again: true, drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", database, nil)) }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", database, nil)) }, Err: "Conflict",
 		},
 		"a load balancer that faces the internet is a conflict": {
-			again: true, drift: func(c *cloud) { c.balancer.Scheme = types.LoadBalancerSchemeEnumInternetFacing }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.balancer.Scheme = types.LoadBalancerSchemeEnumInternetFacing }, Err: "Conflict",
 		},
 		"a load balancer in the VPC that the database left is a conflict": {
-			again: true, drift: func(c *cloud) { c.balancer.VpcId = aws.String("vpc-2") }, err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.balancer.VpcId = aws.String("vpc-2") }, Err: "Conflict",
 		},
 		"a load balancer that failed is told": {
-			again: true, drift: func(c *cloud) { c.balancer.State.Code = types.LoadBalancerStateEnumFailed }, err: "Failed",
+			Again: true, Drift: func(c *cloud) { c.balancer.State.Code = types.LoadBalancerStateEnumFailed }, Err: "Failed",
 		},
 		"a subnet in a new AZ is added to those that are there": {
-			again: true, in: func(in *Input) { in.SubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
-			want: []string{"SetSubnets subnet-a subnet-b subnet-c"},
+			Again: true, In: func(in *Input) { in.SubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
+			Want: []string{"SetSubnets subnet-a subnet-b subnet-c"},
 		},
 		"another subnet of an AZ that is served is left out": {
-			again: true, in: func(in *Input) { in.SubnetIDs = []string{"subnet-a2", "subnet-b"} },
+			Again: true, In: func(in *Input) { in.SubnetIDs = []string{"subnet-a2", "subnet-b"} },
 		},
 		"inbound enforcement that was turned on is turned off": {
-			again: true, drift: func(c *cloud) { c.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String("on") },
-			want: []string{"SetSecurityGroups sg-1 off"},
+			Again: true, Drift: func(c *cloud) { c.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String("on") },
+			Want: []string{"SetSecurityGroups sg-1 off"},
 		},
 		"an attribute that was changed is changed back, alone": {
-			again: true, drift: func(c *cloud) { c.attributes["load_balancing.cross_zone.enabled"] = "false" },
-			want: []string{"ModifyLoadBalancerAttributes load_balancing.cross_zone.enabled=true"},
+			Again: true, Drift: func(c *cloud) { c.attributes["load_balancing.cross_zone.enabled"] = "false" },
+			Want: []string{"ModifyLoadBalancerAttributes load_balancing.cross_zone.enabled=true"},
 		},
 		"a new listener port moves the listener": {
-			again: true, in: func(in *Input) { in.ListenerPort = 6432 },
-			want: []string{"ModifyListener TCP 6432 " + targetGroup},
+			Again: true, In: func(in *Input) { in.ListenerPort = 6432 },
+			Want: []string{"ModifyListener TCP 6432 " + targetGroup},
 		},
 		"a listener without the target group gets it": {
-			again: true, drift: func(c *cloud) { c.listener.DefaultActions = forwardTo("other") },
-			want: []string{"ModifyListener TCP 5432 " + targetGroup},
+			Again: true, Drift: func(c *cloud) { c.listener.DefaultActions = forwardTo("other") },
+			Want: []string{"ModifyListener TCP 5432 " + targetGroup},
 		},
 		"a listener that was deleted is made again": {
-			again: true, drift: func(c *cloud) { c.listener = nil },
-			want: []string{"CreateListener TCP 5432 " + targetGroup, "Record"},
+			Again: true, Drift: func(c *cloud) { c.listener = nil },
+			Want: []string{"CreateListener TCP 5432 " + targetGroup, "Record"},
 		},
 		"a describe that does not know the new load balancer yet is asked again": {
-			again: true, drift: func(c *cloud) { c.lag = true }, err: "NotReady",
+			Again: true, Drift: func(c *cloud) { c.lag = true }, Err: "NotReady",
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCloud()
-			in := input()
-			if row.again {
-				if _, err := c.step().run(t.Context(), in); err != nil {
-					t.Fatalf("first run: %v", err)
-				}
-				c.mutations = nil
-			}
-			if row.drift != nil {
-				row.drift(c)
-			}
-			if row.in != nil {
-				row.in(&in)
-			}
-
-			out, err := c.step().run(t.Context(), in)
-
-			if got := outcome.Name(err); got != row.err {
-				t.Fatalf("error %q (%v), want %q", got, err, row.err)
-			}
-			if want := (Output{balancerARN, *c.listenerARN(), "sg-1"}); err == nil && out != want {
-				t.Errorf("output %+v, want %+v", out, want)
-			}
-			if !slices.Equal(c.mutations, row.want) {
-				t.Errorf("mutations\n%s\nwant\n%s", strings.Join(c.mutations, "\n"), strings.Join(row.want, "\n"))
-			}
-		})
-	}
+	})
 }
 
 func TestTheDeployersTagsAreOnEverything(t *testing.T) {
@@ -149,6 +120,7 @@ func TestTheDeployersTagsAreOnEverything(t *testing.T) {
 
 // cloud is ELB with room for one load balancer and its listener, EC2's security groups, and the registry.
 type cloud struct {
+	steptest.Fake
 	securitygrouptest.EC2
 	balancer     *types.LoadBalancer
 	tags         []types.Tag
@@ -157,22 +129,17 @@ type cloud struct {
 	listenerTags []types.Tag
 	listeners    int
 	lag          bool // describes of attributes and tags do not know the load balancer yet
-	recorded     map[string]any
-	recordError  error
-	mutations    []string
 }
 
 func newCloud() *cloud {
 	c := &cloud{attributes: map[string]string{"deletion_protection.enabled": "false", "load_balancing.cross_zone.enabled": "false"}}
-	c.EC2.Record = c.record
+	c.OnChange = func(mutation string) { c.Mutate("%s", mutation) }
 	return c
 }
 
 func (c *cloud) step() createLoadBalancer {
-	return createLoadBalancer{groups: c, subnets: c, balancers: c, attributes: c, listeners: c, registry: recording{c}}
+	return createLoadBalancer{groups: c, subnets: c, balancers: c, attributes: c, listeners: c, registry: c}
 }
-
-func (c *cloud) record(mutation string) { c.mutations = append(c.mutations, mutation) }
 
 func (c *cloud) listenerARN() *string {
 	return aws.String(fmt.Sprintf("%s/listener/%d", balancerARN, c.listeners))
@@ -206,7 +173,7 @@ func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...
 }
 
 func (c *cloud) CreateLoadBalancer(_ context.Context, in *elb.CreateLoadBalancerInput, _ ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error) {
-	c.record(fmt.Sprintf("CreateLoadBalancer %s %s %s %s %s", *in.Name, in.Type, in.Scheme, strings.Join(in.Subnets, " "), in.SecurityGroups[0]))
+	c.Mutate("CreateLoadBalancer %s %s %s %s %s", *in.Name, in.Type, in.Scheme, strings.Join(in.Subnets, " "), in.SecurityGroups[0])
 	c.tags = in.Tags
 	c.balancer = &types.LoadBalancer{
 		LoadBalancerArn: aws.String(balancerARN), LoadBalancerName: in.Name, Type: in.Type, Scheme: in.Scheme, VpcId: aws.String("vpc-1"),
@@ -218,7 +185,7 @@ func (c *cloud) CreateLoadBalancer(_ context.Context, in *elb.CreateLoadBalancer
 }
 
 func (c *cloud) SetSubnets(_ context.Context, in *elb.SetSubnetsInput, _ ...func(*elb.Options)) (*elb.SetSubnetsOutput, error) {
-	c.record("SetSubnets " + strings.Join(in.Subnets, " "))
+	c.Mutate("SetSubnets %s", strings.Join(in.Subnets, " "))
 	c.setSubnets(in.Subnets)
 	return &elb.SetSubnetsOutput{}, nil
 }
@@ -231,7 +198,7 @@ func (c *cloud) setSubnets(subnets []string) {
 }
 
 func (c *cloud) SetSecurityGroups(_ context.Context, in *elb.SetSecurityGroupsInput, _ ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error) {
-	c.record(fmt.Sprintf("SetSecurityGroups %s %s", strings.Join(in.SecurityGroups, " "), in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic))
+	c.Mutate("SetSecurityGroups %s %s", strings.Join(in.SecurityGroups, " "), in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic)
 	c.balancer.SecurityGroups = in.SecurityGroups
 	c.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String(string(in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic))
 	return &elb.SetSecurityGroupsOutput{}, nil
@@ -251,7 +218,7 @@ func (c *cloud) ModifyLoadBalancerAttributes(_ context.Context, in *elb.ModifyLo
 		mutation += fmt.Sprintf(" %s=%s", *attribute.Key, *attribute.Value)
 		c.attributes[*attribute.Key] = *attribute.Value
 	}
-	c.record(mutation)
+	c.Mutate("%s", mutation)
 	return &elb.ModifyLoadBalancerAttributesOutput{}, nil
 }
 
@@ -263,7 +230,7 @@ func (c *cloud) DescribeListeners(context.Context, *elb.DescribeListenersInput, 
 }
 
 func (c *cloud) CreateListener(_ context.Context, in *elb.CreateListenerInput, _ ...func(*elb.Options)) (*elb.CreateListenerOutput, error) {
-	c.record(fmt.Sprintf("CreateListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn))
+	c.Mutate("CreateListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn)
 	c.listeners++
 	c.listenerTags = in.Tags
 	c.listener = &types.Listener{ListenerArn: c.listenerARN(), Protocol: in.Protocol, Port: in.Port, DefaultActions: in.DefaultActions}
@@ -271,19 +238,7 @@ func (c *cloud) CreateListener(_ context.Context, in *elb.CreateListenerInput, _
 }
 
 func (c *cloud) ModifyListener(_ context.Context, in *elb.ModifyListenerInput, _ ...func(*elb.Options)) (*elb.ModifyListenerOutput, error) {
-	c.record(fmt.Sprintf("ModifyListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn))
+	c.Mutate("ModifyListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn)
 	c.listener.Port, c.listener.Protocol, c.listener.DefaultActions = in.Port, in.Protocol, in.DefaultActions
 	return &elb.ModifyListenerOutput{}, nil
-}
-
-// recording is the registry: it writes only what differs.
-type recording struct{ cloud *cloud }
-
-func (r recording) Record(_ context.Context, _, _ string, set map[string]any) error {
-	if maps.Equal(r.cloud.recorded, set) {
-		return nil
-	}
-	r.cloud.record("Record")
-	r.cloud.recorded = set
-	return r.cloud.recordError
 }

@@ -29,9 +29,6 @@ type Input struct {
 	SupportedRegions []string `json:"supportedRegions"`
 }
 
-// Work is what the execution works on.
-func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
-
 // Output is what consumers and later steps need. AZ names differ from account to account, so the AZs go by their ids.
 type Output struct {
 	ServiceID           string   `json:"serviceId"`
@@ -51,7 +48,7 @@ type serviceAPI interface {
 
 type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
-	Record(ctx context.Context, id, execution string, set map[string]any) error
+	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
 type createEndpointService struct {
@@ -72,9 +69,8 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
-		"serviceId":   aws.ToString(service.ServiceId),
-		"serviceName": aws.ToString(service.ServiceName),
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.ServiceID, m.ServiceName = aws.ToString(service.ServiceId), aws.ToString(service.ServiceName)
 	}); err != nil {
 		return Output{}, err
 	}
@@ -204,8 +200,8 @@ func verify(in Input, service types.ServiceConfiguration) error {
 func (s createEndpointService) raise(ctx context.Context, in Input, exposure registry.Exposure) (int, error) {
 	next := exposure.Generation + 1
 	slog.InfoContext(ctx, "recorded endpoint service is gone", "serviceId", exposure.ServiceID, "generation", next)
-	return next, s.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
-		"generation": next, "serviceId": "", "serviceName": "",
+	return next, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.Generation, m.ServiceID, m.ServiceName = next, "", ""
 	})
 }
 

@@ -2,10 +2,7 @@
 package main
 
 import (
-	"context"
-	"log"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/rdslink/rdslink/internal/registry"
@@ -13,13 +10,10 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
-	step.Start(registry.Holding(table, allower{
-		services: ec2.NewFromConfig(config),
-		registry: table,
-	}.run))
+	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		return allowPrincipals{
+			services: ec2.NewFromConfig(config),
+			registry: table,
+		}.run
+	})
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // Input is the endpoint service and the principals that may ask it for a connection.
@@ -18,13 +20,8 @@ type Input struct {
 	Principals []string `json:"principals"`
 }
 
-// Work is what the execution works on.
-func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
-
-// Output is the principals that are allowed now.
-type Output struct {
-	Principals []string `json:"principals"`
-}
+// Output is empty: no later step needs anything of this one.
+type Output struct{}
 
 type servicesAPI interface {
 	DescribeVpcEndpointServicePermissions(context.Context, *ec2.DescribeVpcEndpointServicePermissionsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error)
@@ -32,32 +29,29 @@ type servicesAPI interface {
 }
 
 type recorder interface {
-	Record(ctx context.Context, id, execution string, set map[string]any) error
+	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
-type allower struct {
+type allowPrincipals struct {
 	services servicesAPI
 	registry recorder
 }
 
 // run makes the service's permissions equal to the plan's principals. Only the difference is sent: AWS does not say what
 // allowing an allowed principal does.
-func (a allower) run(ctx context.Context, in Input) (Output, error) {
-	allowed, err := a.allowed(ctx, in.ServiceID)
+func (s allowPrincipals) run(ctx context.Context, in Input) (Output, error) {
+	allowed, err := s.allowed(ctx, in.ServiceID)
 	if err != nil {
 		return Output{}, err
 	}
-	if err := a.correct(ctx, in, without(in.Principals, allowed), without(allowed, in.Principals)); err != nil {
+	if err := s.correct(ctx, in, without(in.Principals, allowed), without(allowed, in.Principals)); err != nil {
 		return Output{}, err
 	}
-	if err := a.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{"principals": in.Principals}); err != nil {
-		return Output{}, err
-	}
-	return Output{Principals: in.Principals}, nil
+	return Output{}, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Principals = in.Principals })
 }
 
-func (a allower) allowed(ctx context.Context, serviceID string) ([]string, error) {
-	pages := ec2.NewDescribeVpcEndpointServicePermissionsPaginator(a.services,
+func (s allowPrincipals) allowed(ctx context.Context, serviceID string) ([]string, error) {
+	pages := ec2.NewDescribeVpcEndpointServicePermissionsPaginator(s.services,
 		&ec2.DescribeVpcEndpointServicePermissionsInput{ServiceId: &serviceID})
 	var allowed []string
 	for pages.HasMorePages() {
@@ -74,12 +68,12 @@ func (a allower) allowed(ctx context.Context, serviceID string) ([]string, error
 
 // correct sends additions and removals in one call, so that a consumer whose principal changes is never without one. A
 // removal does not cut the connections that the principal already has.
-func (a allower) correct(ctx context.Context, in Input, add, remove []string) error {
+func (s allowPrincipals) correct(ctx context.Context, in Input, add, remove []string) error {
 	if len(add)+len(remove) == 0 {
 		return nil
 	}
 	slog.InfoContext(ctx, "modify endpoint service permissions", "serviceId", in.ServiceID, "add", add, "remove", remove)
-	_, err := a.services.ModifyVpcEndpointServicePermissions(ctx, &ec2.ModifyVpcEndpointServicePermissionsInput{
+	_, err := s.services.ModifyVpcEndpointServicePermissions(ctx, &ec2.ModifyVpcEndpointServicePermissionsInput{
 		ServiceId:               &in.ServiceID,
 		AddAllowedPrincipals:    add,
 		RemoveAllowedPrincipals: remove,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 
@@ -11,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 const (
@@ -19,79 +20,62 @@ const (
 	outdated = "arn:aws:iam::777788889999:root"
 )
 
-// fakeService is an endpoint service with its permissions, which it lists one a page.
-type fakeService struct {
-	allowed   []string
-	mutations []string
+// cloud is an endpoint service with its permissions, which it lists one a page, and the registry.
+type cloud struct {
+	steptest.Fake
+	allowed []string
 }
 
-func (f *fakeService) DescribeVpcEndpointServicePermissions(_ context.Context, in *ec2.DescribeVpcEndpointServicePermissionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error) {
+func (c *cloud) DescribeVpcEndpointServicePermissions(_ context.Context, in *ec2.DescribeVpcEndpointServicePermissionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error) {
 	at := 0
 	if in.NextToken != nil {
-		at = slices.Index(f.allowed, *in.NextToken)
+		at = slices.Index(c.allowed, *in.NextToken)
 	}
 	out := &ec2.DescribeVpcEndpointServicePermissionsOutput{}
-	if at < len(f.allowed) {
-		out.AllowedPrincipals = []types.AllowedPrincipal{{Principal: &f.allowed[at]}}
+	if at < len(c.allowed) {
+		out.AllowedPrincipals = []types.AllowedPrincipal{{Principal: &c.allowed[at]}}
 	}
-	if at+1 < len(f.allowed) {
-		out.NextToken = aws.String(f.allowed[at+1])
+	if at+1 < len(c.allowed) {
+		out.NextToken = aws.String(c.allowed[at+1])
 	}
 	return out, nil
 }
 
-func (f *fakeService) ModifyVpcEndpointServicePermissions(_ context.Context, in *ec2.ModifyVpcEndpointServicePermissionsInput, _ ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServicePermissionsOutput, error) {
-	f.mutations = append(f.mutations, fmt.Sprintf("add %v remove %v", in.AddAllowedPrincipals, in.RemoveAllowedPrincipals))
-	f.allowed = append(without(f.allowed, in.RemoveAllowedPrincipals), in.AddAllowedPrincipals...)
+func (c *cloud) ModifyVpcEndpointServicePermissions(_ context.Context, in *ec2.ModifyVpcEndpointServicePermissionsInput, _ ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServicePermissionsOutput, error) {
+	c.Mutate("add %v remove %v", in.AddAllowedPrincipals, in.RemoveAllowedPrincipals)
+	c.allowed = append(without(c.allowed, in.RemoveAllowedPrincipals), in.AddAllowedPrincipals...)
 	return &ec2.ModifyVpcEndpointServicePermissionsOutput{}, nil
 }
 
-type fakeRegistry struct {
-	err      error
-	recorded map[string]any
-}
-
-func (f *fakeRegistry) Record(_ context.Context, _, _ string, set map[string]any) error {
-	f.recorded = set
-	return f.err
-}
-
 func TestRun(t *testing.T) {
-	for name, row := range map[string]struct {
-		allowed   []string
-		wanted    []string
-		mutations []string
-	}{
-		"a new service":                       {nil, []string{vendor}, []string{"add [" + vendor + "] remove []"}},
-		"a second run makes no mutating call": {[]string{role, vendor}, []string{vendor, role}, nil},
-		"one more":                            {[]string{vendor}, []string{vendor, role}, []string{"add [" + role + "] remove []"}},
-		"a removed principal is removed":      {[]string{vendor, outdated}, []string{vendor}, []string{"add [] remove [" + outdated + "]"}},
-		"one instead of another":              {[]string{outdated}, []string{role}, []string{"add [" + role + "] remove [" + outdated + "]"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			service, registry := &fakeService{allowed: row.allowed}, &fakeRegistry{}
-			out, err := allower{service, registry}.run(t.Context(), Input{ServiceID: "vpce-svc-1", Principals: row.wanted})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !slices.Equal(service.mutations, row.mutations) {
-				t.Errorf("mutations %v, want %v", service.mutations, row.mutations)
-			}
-			slices.Sort(service.allowed)
-			if want := slices.Sorted(slices.Values(row.wanted)); !slices.Equal(service.allowed, want) {
-				t.Errorf("allowed %v, want %v", service.allowed, want)
-			}
-			if !slices.Equal(out.Principals, row.wanted) || !slices.Equal(registry.recorded["principals"].([]string), row.wanted) {
-				t.Errorf("output %v, recorded %v", out.Principals, registry.recorded)
-			}
-		})
+	allowed := func(principals ...string) func(*cloud) {
+		return func(c *cloud) { c.allowed, c.Recorded.Principals = principals, principals }
 	}
-}
-
-func TestLostClaim(t *testing.T) {
-	registry := &fakeRegistry{err: outcome.Conflict("lost")}
-	_, err := allower{&fakeService{}, registry}.run(t.Context(), Input{Principals: []string{vendor}})
-	if outcome.Name(err) != "Conflict" {
-		t.Errorf("error = %v", err)
+	wanted := func(principals ...string) func(*Input) {
+		return func(in *Input) { in.Principals = principals }
 	}
+	steptest.Step[*cloud, Input, Output]{
+		Cloud:  func() *cloud { return &cloud{} },
+		In:     func() Input { return Input{ServiceID: "vpce-svc-1", Principals: []string{vendor}} },
+		Run:    func(c *cloud) step.Run[Input, Output] { return allowPrincipals{c, c}.run },
+		Output: func(*cloud, Input) Output { return Output{} },
+	}.Play(t, map[string]steptest.Row[*cloud, Input, Output]{
+		"a new service": {Want: []string{"add [" + vendor + "] remove []", "Record"}},
+		"the order does not matter": {
+			Drift: allowed(role, vendor), In: wanted(vendor, role), Want: []string{"Record"},
+		},
+		"one more": {
+			Drift: allowed(vendor), In: wanted(vendor, role), Want: []string{"add [" + role + "] remove []", "Record"},
+		},
+		"a removed principal is removed": {
+			Drift: allowed(vendor, outdated), Want: []string{"add [] remove [" + outdated + "]", "Record"},
+		},
+		"one instead of another": {
+			Drift: allowed(outdated), In: wanted(role), Want: []string{"add [" + role + "] remove [" + outdated + "]", "Record"},
+		},
+		"a lost claim ends the step": {
+			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") },
+			Want:  []string{"add [" + vendor + "] remove []", "Record"}, Err: "Conflict",
+		},
+	})
 }

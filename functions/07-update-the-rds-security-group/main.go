@@ -2,10 +2,7 @@
 package main
 
 import (
-	"context"
-	"log"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/rdslink/rdslink/internal/owned"
@@ -14,17 +11,14 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	client := ec2.NewFromConfig(config)
-	table := registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE"))
-	step.Start(registry.Holding(table, updater{
-		rules:    client,
-		network:  client,
-		registry: table,
-		tags:     owned.DeployerTags(),
-		tagged:   owned.OnlyTaggedGroups(),
-	}.run))
+	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		client := ec2.NewFromConfig(config)
+		return updateTheRDSSecurityGroup{
+			rules:    client,
+			network:  client,
+			registry: table,
+			tags:     owned.DeployerTags(),
+			tagged:   owned.OnlyTaggedGroups(),
+		}.run
+	})
 }

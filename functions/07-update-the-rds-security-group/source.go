@@ -29,10 +29,10 @@ type networkAPI interface {
 // sources are the load balancer's nodes, by subnet or by address, and the resolver's group. The load balancer's own group is
 // no source: AWS does not promise that a rule which names it admits PrivateLink traffic while inbound rules are not enforced on
 // that (NLB guide, "Target security groups").
-func (u updater) sources(ctx context.Context, in Input) ([]source, error) {
-	blocks := u.subnetCIDRs
+func (s updateTheRDSSecurityGroup) sources(ctx context.Context, in Input) ([]source, error) {
+	blocks := s.subnetCIDRs
 	if in.Ingress == ingressNodes {
-		blocks = u.nodeAddresses
+		blocks = s.nodeAddresses
 	}
 	cidrs, err := blocks(ctx, in)
 	if err != nil {
@@ -49,8 +49,8 @@ func (u updater) sources(ctx context.Context, in Input) ([]source, error) {
 	return want, nil
 }
 
-func (u updater) subnetCIDRs(ctx context.Context, in Input) ([]string, error) {
-	out, err := u.network.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: in.SubnetIDs})
+func (s updateTheRDSSecurityGroup) subnetCIDRs(ctx context.Context, in Input) ([]string, error) {
+	out, err := s.network.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: in.SubnetIDs})
 	if err != nil {
 		return nil, fmt.Errorf("describe subnets %s: %w", strings.Join(in.SubnetIDs, ", "), err)
 	}
@@ -63,9 +63,9 @@ func (u updater) subnetCIDRs(ctx context.Context, in Input) ([]string, error) {
 
 // nodeAddresses are the addresses of the load balancer's nodes, one per zone. ELB's API does not tell them; the description of
 // their network interfaces does (Knowledge Center, "Find the IP addresses of a Network Load Balancer").
-func (u updater) nodeAddresses(ctx context.Context, in Input) ([]string, error) {
+func (s updateTheRDSSecurityGroup) nodeAddresses(ctx context.Context, in Input) ([]string, error) {
 	_, name, _ := strings.Cut(in.LoadBalancerARN, ":loadbalancer/")
-	pages := ec2.NewDescribeNetworkInterfacesPaginator(u.network, &ec2.DescribeNetworkInterfacesInput{
+	pages := ec2.NewDescribeNetworkInterfacesPaginator(s.network, &ec2.DescribeNetworkInterfacesInput{
 		Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"ELB " + name}}},
 	})
 	var cidrs []string

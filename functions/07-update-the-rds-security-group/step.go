@@ -15,6 +15,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // Input is the database's security groups, and who must reach it.
@@ -29,9 +30,6 @@ type Input struct {
 	LoadBalancerARN         string   `json:"loadBalancerArn"`
 	ResolverSecurityGroupID string   `json:"resolverSecurityGroupId"`
 }
-
-// Work is what the execution works on.
-func (in Input) Work() (exposure, execution string) { return in.Exposure, in.Execution }
 
 // Output is the group that admits them and its rules, ours or not, that do.
 type Output struct {
@@ -48,10 +46,10 @@ type rulesAPI interface {
 }
 
 type recorder interface {
-	Record(ctx context.Context, id, execution string, set map[string]any) error
+	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
-type updater struct {
+type updateTheRDSSecurityGroup struct {
 	rules    rulesAPI
 	network  networkAPI
 	registry recorder
@@ -60,37 +58,36 @@ type updater struct {
 }
 
 // run opens before it closes: rules that the exposure no longer needs go only when those it needs are there.
-func (u updater) run(ctx context.Context, in Input) (Output, error) {
-	want, err := u.sources(ctx, in)
+func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, error) {
+	want, err := s.sources(ctx, in)
 	if err != nil {
 		return Output{}, err
 	}
-	all, err := u.ingressRules(ctx, in.SecurityGroupIDs)
+	all, err := s.ingressRules(ctx, in.SecurityGroupIDs)
 	if err != nil {
 		return Output{}, err
 	}
 	groupID := chooseGroup(in, all)
 	present, missing := match(want, in.Port, groupID, all)
-	if err := u.share(ctx, in, present); err != nil {
+	if err := s.share(ctx, in, present); err != nil {
 		return Output{}, err
 	}
-	made, err := u.authorize(ctx, in, groupID, missing)
+	made, err := s.authorize(ctx, in, groupID, missing)
 	if err != nil {
 		return Output{}, err
 	}
-	if err := u.leave(ctx, in, all, present); err != nil {
+	if err := s.leave(ctx, in, all, present); err != nil {
 		return Output{}, err
 	}
 	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...)}
 	slices.Sort(out.SecurityGroupRuleIDs)
-	return out, u.registry.Record(ctx, in.Exposure, in.Execution, map[string]any{
-		"databaseSecurityGroupId": out.SecurityGroupID,
-		"securityGroupRuleIds":    out.SecurityGroupRuleIDs,
+	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.DatabaseSecurityGroupID, m.SecurityGroupRuleIDs = out.SecurityGroupID, out.SecurityGroupRuleIDs
 	})
 }
 
-func (u updater) ingressRules(ctx context.Context, groupIDs []string) ([]types.SecurityGroupRule, error) {
-	pages := ec2.NewDescribeSecurityGroupRulesPaginator(u.rules, &ec2.DescribeSecurityGroupRulesInput{
+func (s updateTheRDSSecurityGroup) ingressRules(ctx context.Context, groupIDs []string) ([]types.SecurityGroupRule, error) {
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(s.rules, &ec2.DescribeSecurityGroupRulesInput{
 		Filters: []types.Filter{{Name: aws.String("group-id"), Values: groupIDs}},
 	})
 	var rules []types.SecurityGroupRule
@@ -135,7 +132,7 @@ func match(want []source, port int32, groupID string, rules []types.SecurityGrou
 
 // share puts the exposure's tag on rules that we made for another exposure. A rule of somebody else's serves as it is and is
 // never touched.
-func (u updater) share(ctx context.Context, in Input, present []types.SecurityGroupRule) error {
+func (s updateTheRDSSecurityGroup) share(ctx context.Context, in Input, present []types.SecurityGroupRule) error {
 	var shared []string
 	for _, rule := range present {
 		if ours(rule) && !serves(rule, in.Exposure) {
@@ -146,7 +143,7 @@ func (u updater) share(ctx context.Context, in Input, present []types.SecurityGr
 		return nil
 	}
 	slog.InfoContext(ctx, "tag security group rules", "exposure", in.Exposure, "securityGroupRuleIds", shared)
-	_, err := u.rules.CreateTags(ctx, &ec2.CreateTagsInput{
+	_, err := s.rules.CreateTags(ctx, &ec2.CreateTagsInput{
 		Resources: shared,
 		Tags:      owned.EC2Tags(map[string]string{owned.RuleTag(in.Exposure): "true"}),
 	})
@@ -157,65 +154,65 @@ func (u updater) share(ctx context.Context, in Input, present []types.SecurityGr
 }
 
 // authorize makes the missing rules in one call, which makes all of them or none.
-func (u updater) authorize(ctx context.Context, in Input, groupID string, missing []source) ([]string, error) {
+func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, groupID string, missing []source) ([]string, error) {
 	if len(missing) == 0 {
 		return nil, nil
 	}
 	slog.InfoContext(ctx, "authorize security group ingress", "exposure", in.Exposure, "securityGroupId", groupID, "port", in.Port, "sources", missing)
-	out, err := u.rules.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+	out, err := s.rules.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId:       &groupID,
 		IpPermissions: []types.IpPermission{permission(missing, in.Port)},
 		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule,
-			owned.RuleTags(in.Exposure, u.tags)),
+			owned.RuleTags(in.Exposure, s.tags)),
 	})
 	if hasCode(err, "InvalidPermission.Duplicate") {
 		return nil, outcome.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", groupID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, u.untagged(groupID, err))
+		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, s.untagged(groupID, err))
 	}
 	return ruleIDs(out.SecurityGroupRules), nil
 }
 
 // leave gives up the rules of ours that the exposure no longer needs: its tag goes, and with the last tag the rule.
-func (u updater) leave(ctx context.Context, in Input, all, needed []types.SecurityGroupRule) error {
+func (s updateTheRDSSecurityGroup) leave(ctx context.Context, in Input, all, needed []types.SecurityGroupRule) error {
 	keep := ruleIDs(needed)
 	for _, rule := range all {
 		id := aws.ToString(rule.SecurityGroupRuleId)
 		if !serves(rule, in.Exposure) || slices.Contains(keep, id) {
 			continue
 		}
-		if err := u.leaveRule(ctx, in.Exposure, rule); err != nil {
+		if err := s.leaveRule(ctx, in.Exposure, rule); err != nil {
 			return fmt.Errorf("leave security group rule %s: %w", id, err)
 		}
 	}
 	return nil
 }
 
-func (u updater) leaveRule(ctx context.Context, exposure string, rule types.SecurityGroupRule) error {
+func (s updateTheRDSSecurityGroup) leaveRule(ctx context.Context, exposure string, rule types.SecurityGroupRule) error {
 	id := aws.ToString(rule.SecurityGroupRuleId)
 	if servesOthers(rule, exposure) {
 		slog.InfoContext(ctx, "untag security group rule", "exposure", exposure, "securityGroupRuleId", id)
-		_, err := u.rules.DeleteTags(ctx, &ec2.DeleteTagsInput{
+		_, err := s.rules.DeleteTags(ctx, &ec2.DeleteTagsInput{
 			Resources: []string{id},
 			Tags:      []types.Tag{{Key: aws.String(owned.RuleTag(exposure))}},
 		})
 		return err
 	}
 	slog.InfoContext(ctx, "revoke security group ingress", "exposure", exposure, "securityGroupRuleId", id)
-	_, err := u.rules.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
+	_, err := s.rules.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
 		GroupId:              rule.GroupId,
 		SecurityGroupRuleIds: []string{id},
 	})
 	if hasCode(err, "InvalidSecurityGroupRuleId.NotFound") || hasCode(err, "InvalidPermission.NotFound") {
 		return nil
 	}
-	return u.untagged(aws.ToString(rule.GroupId), err)
+	return s.untagged(aws.ToString(rule.GroupId), err)
 }
 
 // untagged says which tag to put, when AWS refuses to change a group and the deployment asks for the tag.
-func (u updater) untagged(groupID string, err error) error {
-	if !u.tagged || !hasCode(err, "UnauthorizedOperation") {
+func (s updateTheRDSSecurityGroup) untagged(groupID string, err error) error {
+	if !s.tagged || !hasCode(err, "UnauthorizedOperation") {
 		return err
 	}
 	return outcome.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: this deployment lets rdslink change only security groups that carry it; if it does, see service control policies and permissions boundaries: %v",

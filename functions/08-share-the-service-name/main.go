@@ -2,10 +2,7 @@
 package main
 
 import (
-	"context"
-	"log"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/registry"
@@ -13,15 +10,13 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	topics := sns.NewFromConfig(config)
-	step.Start(sharer{
-		topic:         topics,
-		subscriptions: topics,
-		topicARN:      step.Env("HANDOFF_TOPIC_ARN"),
-		registry:      registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
-	}.run)
+	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		topics := sns.NewFromConfig(config)
+		return shareTheServiceName{
+			topic:         topics,
+			subscriptions: topics,
+			topicARN:      step.Env("HANDOFF_TOPIC_ARN"),
+			registry:      table,
+		}.run
+	})
 }

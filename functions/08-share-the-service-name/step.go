@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
-	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -33,10 +32,8 @@ type Input struct {
 	Notify                   []string `json:"notify"`
 }
 
-// Output names the message, if one was sent.
-type Output struct {
-	MessageID string `json:"messageId,omitempty"`
-}
+// Output is empty: no later step needs anything of this one.
+type Output struct{}
 
 type publisher interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
@@ -44,25 +41,22 @@ type publisher interface {
 
 type exposures interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
-	Record(ctx context.Context, id, execution string, set map[string]any) error
+	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
-type sharer struct {
+type shareTheServiceName struct {
 	topic         publisher
 	subscriptions subscriptionAPI
 	topicARN      string
 	registry      exposures
 }
 
-// run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it. It publishes first: a hand-off that arrives twice is better
-// than one that is recorded and never sent.
-func (s sharer) run(ctx context.Context, in Input) (Output, error) {
+// run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it. It publishes first: a hand-off
+// that arrives twice is better than one that is recorded and never sent.
+func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) {
 	exposure, err := s.registry.Get(ctx, in.Exposure)
 	if err != nil {
 		return Output{}, err
-	}
-	if exposure.Claim != in.Execution {
-		return Output{}, outcome.Conflict("share the service name of exposure %s: execution %s works on it now", in.Exposure, exposure.Claim)
 	}
 	if err := s.subscribe(ctx, in.Exposure, in.Notify); err != nil {
 		return Output{}, err
@@ -76,17 +70,15 @@ func (s sharer) run(ctx context.Context, in Input) (Output, error) {
 	if exposure.HandoffHash == hash {
 		return Output{}, nil
 	}
-	messageID, err := s.publish(ctx, in, text)
-	if err != nil {
+	if err := s.publish(ctx, in, text); err != nil {
 		return Output{}, err
 	}
-	return Output{MessageID: messageID}, s.registry.Record(ctx, in.Exposure, in.Execution,
-		map[string]any{"handoff": text, "handoffHash": hash})
+	return Output{}, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
 }
 
-func (s sharer) publish(ctx context.Context, in Input, text string) (string, error) {
+func (s shareTheServiceName) publish(ctx context.Context, in Input, text string) error {
 	slog.InfoContext(ctx, "publish hand-off", "exposure", in.Exposure, "serviceName", in.ServiceName)
-	out, err := s.topic.Publish(ctx, &sns.PublishInput{
+	_, err := s.topic.Publish(ctx, &sns.PublishInput{
 		TopicArn: &s.topicARN,
 		Subject:  aws.String(subject(in)),
 		Message:  &text,
@@ -95,7 +87,7 @@ func (s sharer) publish(ctx context.Context, in Input, text string) (string, err
 		},
 	})
 	if err != nil {
-		return "", fmt.Errorf("publish hand-off to %s: %w", s.topicARN, err)
+		return fmt.Errorf("publish hand-off to %s: %w", s.topicARN, err)
 	}
-	return aws.ToString(out.MessageId), nil
+	return nil
 }

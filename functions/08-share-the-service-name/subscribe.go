@@ -32,7 +32,7 @@ type filter struct {
 
 // subscribe lets the addresses hear of the exposure. A topic has one subscription per address, and refuses another with
 // different attributes, so one that is there hears of this exposure too.
-func (s sharer) subscribe(ctx context.Context, exposure string, addresses []string) error {
+func (s shareTheServiceName) subscribe(ctx context.Context, exposure string, addresses []string) error {
 	if len(addresses) == 0 {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (s sharer) subscribe(ctx context.Context, exposure string, addresses []stri
 }
 
 // subscribed are the ARNs of the topic's e-mail subscriptions, by address.
-func (s sharer) subscribed(ctx context.Context) (map[string]string, error) {
+func (s shareTheServiceName) subscribed(ctx context.Context) (map[string]string, error) {
 	found := map[string]string{}
 	pages := sns.NewListSubscriptionsByTopicPaginator(s.subscriptions, &sns.ListSubscriptionsByTopicInput{TopicArn: &s.topicARN})
 	for pages.HasMorePages() {
@@ -73,7 +73,7 @@ func (s sharer) subscribed(ctx context.Context) (map[string]string, error) {
 }
 
 // add has SNS ask the address, by e-mail, whether it wants the subscription. Until it confirms, it receives nothing.
-func (s sharer) add(ctx context.Context, exposure, address string) error {
+func (s shareTheServiceName) add(ctx context.Context, exposure, address string) error {
 	slog.InfoContext(ctx, "subscribe", "exposure", exposure, "address", address)
 	_, err := s.subscriptions.Subscribe(ctx, &sns.SubscribeInput{
 		TopicArn:   &s.topicARN,
@@ -88,7 +88,7 @@ func (s sharer) add(ctx context.Context, exposure, address string) error {
 }
 
 // widen adds the exposure to those that the subscription hears of.
-func (s sharer) widen(ctx context.Context, exposure, subscription string) error {
+func (s shareTheServiceName) widen(ctx context.Context, exposure, subscription string) error {
 	if !strings.HasPrefix(subscription, "arn:") {
 		// "PendingConfirmation" and "Deleted" stand in place of an ARN: it is the addressee's turn, and nothing can be changed.
 		slog.WarnContext(ctx, "subscription is not confirmed", "exposure", exposure, "subscriptionArn", subscription)

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
-	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 // fakeSubscriptions are those of one topic, listed one a page.
@@ -91,7 +91,7 @@ func TestNotify(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := &fakeSubscriptions{list: row.before}
-			s := sharer{topic: &fakeTopic{}, subscriptions: fake, topicARN: "arn:topic", registry: &fakeRegistry{registry.Exposure{Claim: "execution"}}}
+			s := shareTheServiceName{topic: &fakeTopic{}, subscriptions: fake, topicARN: "arn:topic", registry: &steptest.Fake{}}
 			in := input
 			in.Notify = []string{address}
 			for range 2 {

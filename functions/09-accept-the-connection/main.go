@@ -2,11 +2,9 @@
 package main
 
 import (
-	"context"
-	"log"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/rdslink/rdslink/internal/deployment"
@@ -15,14 +13,12 @@ import (
 )
 
 func main() {
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	step.Start(acceptTheConnection{
-		registry:  registry.New(dynamodb.NewFromConfig(config), step.Env(deployment.RegistryTable)),
-		functions: lambda.NewFromConfig(config),
-		observer:  deployment.Function("observer"),
-		now:       time.Now,
-	}.run)
+	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		return acceptTheConnection{
+			registry:  table,
+			functions: lambda.NewFromConfig(config),
+			observer:  deployment.Function("observer"),
+			now:       time.Now,
+		}.run
+	})
 }

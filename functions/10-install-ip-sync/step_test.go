@@ -7,7 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+	"github.com/rdslink/rdslink/internal/steptest"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -29,24 +32,24 @@ func TestMain(m *testing.M) {
 
 const input = `{
 	"execution": "arn:execution", "exposure": "orders-pushmetrics-1a2b3c4d", "consumer": "pushmetrics", "region": "eu-central-1",
-	"databaseArn": "arn:aws:rds:eu-central-1:111122223333:db:orders", "databaseKind": "instance", "endpoint": "writer",
-	"engine": "postgres", "host": "orders.abc.eu-central-1.rds.amazonaws.com", "port": 5432, "listenerPort": 5433,
-	"vpcId": "vpc-1", "vpcCidrs": ["10.0.0.0/16"], "resolverFunction": "rdslink-resolver-vpc-1", "targetGroupArn": "arn:tg",
-	"loadBalancerArn": "arn:lb", "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
+	"binding": {
+		"exposure": "orders-pushmetrics-1a2b3c4d", "databaseArn": "arn:aws:rds:eu-central-1:111122223333:db:orders", "databaseKind": "instance",
+		"endpoint": "writer", "engine": "postgres", "host": "orders.abc.eu-central-1.rds.amazonaws.com", "port": 5432,
+		"vpcId": "vpc-1", "vpcCidrs": ["10.0.0.0/16"], "resolverFunction": "rdslink-resolver-vpc-1", "targetGroupArn": "arn:tg"
+	},
+	"listenerPort": 5433, "loadBalancerArn": "arn:lb", "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
 	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
 	"availabilityZoneIds": ["euc1-az1"], "supportedRegions": [], "vpcEndpointId": "vpce-1"
 }`
 
 // cloud is what the step finds, and what it changes, in order.
 type cloud struct {
+	steptest.Fake
 	schedule  *scheduler.GetScheduleOutput
-	recorded  map[string]any
 	state     string // of the connection; empty when there is none
 	report    targets.Report
 	createErr error
-	recordErr error
 	syncErr   error
-	mutations []string
 }
 
 func (c *cloud) GetSchedule(context.Context, *scheduler.GetScheduleInput, ...func(*scheduler.Options)) (*scheduler.GetScheduleOutput, error) {
@@ -60,7 +63,7 @@ func (c *cloud) CreateSchedule(_ context.Context, in *scheduler.CreateScheduleIn
 	if c.createErr != nil {
 		return nil, c.createErr
 	}
-	c.mutations = append(c.mutations, "create schedule "+*in.GroupName+"/"+*in.Name)
+	c.Mutate("create schedule %s/%s", *in.GroupName, *in.Name)
 	c.schedule = &scheduler.GetScheduleOutput{
 		ScheduleExpression: in.ScheduleExpression, StartDate: in.StartDate, State: in.State,
 		FlexibleTimeWindow: in.FlexibleTimeWindow, Target: in.Target,
@@ -69,7 +72,7 @@ func (c *cloud) CreateSchedule(_ context.Context, in *scheduler.CreateScheduleIn
 }
 
 func (c *cloud) UpdateSchedule(_ context.Context, in *scheduler.UpdateScheduleInput, _ ...func(*scheduler.Options)) (*scheduler.UpdateScheduleOutput, error) {
-	c.mutations = append(c.mutations, "update schedule "+*in.GroupName+"/"+*in.Name)
+	c.Mutate("update schedule %s/%s", *in.GroupName, *in.Name)
 	c.schedule = &scheduler.GetScheduleOutput{
 		ScheduleExpression: in.ScheduleExpression, StartDate: in.StartDate, State: in.State,
 		FlexibleTimeWindow: in.FlexibleTimeWindow, Target: in.Target,
@@ -87,38 +90,18 @@ func (c *cloud) DescribeVpcEndpointConnections(context.Context, *ec2.DescribeVpc
 	return out, nil
 }
 
-func (c *cloud) Record(_ context.Context, _, _ string, set map[string]any) error {
-	c.recorded = set
-	return c.recordErr
-}
-
 func (c *cloud) step() installIPSync {
 	return installIPSync{
 		schedules: c, connections: c, registry: c,
-		sync:  func(context.Context, targets.Binding) (targets.Report, error) { return c.report, c.syncErr },
+		sync:  func(context.Context, registry.Binding) (targets.Report, error) { return c.report, c.syncErr },
 		group: "rdslink", role: "arn:role", function: "arn:ip-sync",
 		now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 31, 0, time.UTC) },
 	}
 }
 
 // proven is a cloud in which only the schedule is missing.
-func proven(changes ...func(*cloud)) *cloud {
-	c := &cloud{state: "available", report: targets.Report{State: targets.Settled, Registered: true}}
-	for _, change := range changes {
-		change(c)
-	}
-	return c
-}
-
-// installed is a cloud in which the step has run.
-func installed(change func(*cloud)) func(*cloud) {
-	return func(c *cloud) {
-		if _, err := c.step().run(context.Background(), decoded()); err != nil {
-			panic(err)
-		}
-		c.mutations = nil
-		change(c)
-	}
+func proven() *cloud {
+	return &cloud{state: "available", report: targets.Report{State: targets.Settled, Registered: true}}
 }
 
 func decoded() Input {
@@ -131,42 +114,37 @@ func decoded() Input {
 	return in
 }
 
+type row = steptest.Row[*cloud, Input, Output]
+
 func TestRun(t *testing.T) {
-	const created, updated = "create schedule rdslink/orders-pushmetrics-1a2b3c4d", "update schedule rdslink/orders-pushmetrics-1a2b3c4d"
-	for name, test := range map[string]struct {
-		given *cloud
-		want  []string // mutations
-		class string
-		says  string
-	}{
-		"first run":               {given: proven(), want: []string{created}},
-		"second run":              {given: proven(installed(func(*cloud) {}))},
-		"disabled by hand":        {given: proven(installed(func(c *cloud) { c.schedule.State = types.ScheduleStateDisabled })), want: []string{updated}},
-		"another binding":         {given: proven(installed(func(c *cloud) { c.schedule.Target.Input = aws.String("{}") })), want: []string{updated}},
-		"another function":        {given: proven(installed(func(c *cloud) { c.schedule.Target.Arn = aws.String("arn:old") })), want: []string{updated}},
-		"another period":          {given: proven(installed(func(c *cloud) { c.schedule.ScheduleExpression = aws.String("rate(1 hour)") })), want: []string{updated}},
-		"retries of a stale tick": {given: proven(installed(func(c *cloud) { c.schedule.Target.RetryPolicy.MaximumRetryAttempts = aws.Int32(185) })), want: []string{updated}},
-		"an end":                  {given: proven(installed(func(c *cloud) { c.schedule.EndDate = aws.Time(time.Now()) })), want: []string{updated}},
-		"found after all":         {given: proven(func(c *cloud) { c.createErr = &types.ConflictException{} }), class: "NotReady", says: "create schedule"},
-		"the claim is lost":       {given: proven(func(c *cloud) { c.recordErr = outcome.Conflict("lost") }), want: []string{created}, class: "Conflict"},
-		"the sync fails":          {given: proven(func(c *cloud) { c.syncErr = errors.New("no answer") }), want: []string{created}, class: "Failed", says: "no answer"},
-		"target not healthy":      {given: proven(func(c *cloud) { c.report = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is initial"} }), want: []string{created}, class: "NotReady", says: "initial"},
-		"database moving":         {given: proven(func(c *cloud) { c.report.State = targets.Moving }), want: []string{created}, class: "NotReady", says: "moving"},
-		"database stopped":        {given: proven(func(c *cloud) { c.report.State = targets.Stopped }), want: []string{created}, class: "Failed", says: "redrive"},
-		"not available yet":       {given: proven(func(c *cloud) { c.state = "pending" }), want: []string{created}, class: "NotReady", says: "pending"},
-		"rejected meanwhile":      {given: proven(func(c *cloud) { c.state = "rejected" }), want: []string{created}, class: "Failed", says: "rejected"},
-		"endpoint is gone":        {given: proven(func(c *cloud) { c.state = "" }), want: []string{created}, class: "Failed", says: "vpce-1"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := test.given.step().run(t.Context(), decoded())
-			if got := outcome.Name(err); got != test.class || err != nil && !strings.Contains(err.Error(), test.says) {
-				t.Errorf("error %v is %q, want %q naming %q", err, got, test.class, test.says)
-			}
-			if !slices.Equal(test.given.mutations, test.want) {
-				t.Errorf("mutations %q, want %q", test.given.mutations, test.want)
-			}
-		})
-	}
+	created := []string{"create schedule rdslink/orders-pushmetrics-1a2b3c4d", "Record"}
+	updated := []string{"update schedule rdslink/orders-pushmetrics-1a2b3c4d"}
+	steptest.Step[*cloud, Input, Output]{
+		Cloud:  proven,
+		In:     decoded,
+		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
+		Output: func(_ *cloud, in Input) Output { return handOff(in) },
+	}.Play(t, map[string]row{
+		"the first run makes the schedule": {Want: created},
+		"disabled by hand":                 {Again: true, Drift: func(c *cloud) { c.schedule.State = types.ScheduleStateDisabled }, Want: updated},
+		"another binding":                  {Again: true, Drift: func(c *cloud) { c.schedule.Target.Input = aws.String("{}") }, Want: updated},
+		"another function":                 {Again: true, Drift: func(c *cloud) { c.schedule.Target.Arn = aws.String("arn:old") }, Want: updated},
+		"another period":                   {Again: true, Drift: func(c *cloud) { c.schedule.ScheduleExpression = aws.String("rate(1 hour)") }, Want: updated},
+		"retries of a stale tick":          {Again: true, Drift: func(c *cloud) { c.schedule.Target.RetryPolicy.MaximumRetryAttempts = aws.Int32(185) }, Want: updated},
+		"an end":                           {Again: true, Drift: func(c *cloud) { c.schedule.EndDate = aws.Time(time.Now()) }, Want: updated},
+		"found after all":                  {Drift: func(c *cloud) { c.createErr = &types.ConflictException{} }, Err: "NotReady", Says: "create schedule"},
+		"the claim is lost":                {Drift: func(c *cloud) { c.Lost = outcome.Conflict("lost") }, Want: created, Err: "Conflict"},
+		"the sync fails":                   {Drift: func(c *cloud) { c.syncErr = errors.New("no answer") }, Want: created, Err: "Failed", Says: "no answer"},
+		"target not healthy": {
+			Drift: func(c *cloud) { c.report = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is initial"} },
+			Want:  created, Err: "NotReady", Says: "initial",
+		},
+		"database moving":    {Drift: func(c *cloud) { c.report.State = targets.Moving }, Want: created, Err: "NotReady", Says: "moving"},
+		"database stopped":   {Drift: func(c *cloud) { c.report.State = targets.Stopped }, Want: created, Err: "Failed", Says: "redrive"},
+		"not available yet":  {Drift: func(c *cloud) { c.state = "pending" }, Want: created, Err: "NotReady", Says: "pending"},
+		"rejected meanwhile": {Drift: func(c *cloud) { c.state = "rejected" }, Want: created, Err: "Failed", Says: "rejected"},
+		"endpoint is gone":   {Drift: func(c *cloud) { c.state = "" }, Want: created, Err: "Failed", Says: "vpce-1"},
+	})
 }
 
 func TestSchedule(t *testing.T) {
@@ -174,12 +152,12 @@ func TestSchedule(t *testing.T) {
 	if _, err := c.step().run(t.Context(), decoded()); err != nil {
 		t.Fatal(err)
 	}
-	var b targets.Binding
-	if err := json.Unmarshal([]byte(*c.schedule.Target.Input), &b); err != nil || b.TargetGroupARN != "arn:tg" || b.Port != 5432 {
+	var b registry.Binding
+	if err := json.Unmarshal([]byte(*c.schedule.Target.Input), &b); err != nil || !reflect.DeepEqual(b, decoded().Binding) {
 		t.Errorf("the schedule's input is %s (%v), want the binding", *c.schedule.Target.Input, err)
 	}
-	if recorded := string(c.recorded["binding"].(json.RawMessage)); recorded != *c.schedule.Target.Input {
-		t.Errorf("recorded binding %s, want that of the schedule", recorded)
+	if c.Recorded.ScheduleName != decoded().Exposure {
+		t.Errorf("recorded %+v", c.Recorded)
 	}
 	if !c.schedule.StartDate.After(c.step().now()) {
 		t.Errorf("starts at %v, which is past", c.schedule.StartDate)

@@ -370,7 +370,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		exposure: registry.Exposure{
-			ID: "orders", ServiceID: "vpce-svc-1", Accounts: []string{vendor}, Connections: map[string]registry.Connection{},
+			ID: "orders", Made: registry.Made{ServiceID: "vpce-svc-1"}, Accounts: []string{vendor}, Connections: map[string]registry.Connection{},
 			Token: &registry.Token{Value: "secret", Execution: "execution", Since: noon.Add(-time.Hour)},
 		},
 		afterAccept: "available",

@@ -2,14 +2,9 @@
 package main
 
 import (
-	"context"
-	"log"
-	"log/slog"
-	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -19,17 +14,14 @@ import (
 )
 
 func main() {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(decider{
-		registry:    registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
-		connections: ec2.NewFromConfig(config),
-		tasks:       sfn.NewFromConfig(config),
-		topic:       sns.NewFromConfig(config),
-		operators:   step.Env("OPERATORS_TOPIC_ARN"),
-		now:         time.Now,
-	}.handle)
+	step.Serve(func(config aws.Config, table *registry.Table) any {
+		return decider{
+			registry:    table,
+			connections: ec2.NewFromConfig(config),
+			tasks:       sfn.NewFromConfig(config),
+			topic:       sns.NewFromConfig(config),
+			operators:   step.Env("OPERATORS_TOPIC_ARN"),
+			now:         time.Now,
+		}.handle
+	})
 }

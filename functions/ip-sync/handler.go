@@ -19,7 +19,7 @@ import (
 // (the observer's tick, while the exposure has no schedule yet), or an RDS
 // event. Unknown fields are no error: EventBridge sends many.
 type input struct {
-	targets.Binding
+	registry.Binding
 	Source string `json:"source"`
 	Detail struct {
 		EventID   string `json:"EventID"`
@@ -32,7 +32,7 @@ type exposures interface {
 	ByDatabase(ctx context.Context, databaseARN string) ([]registry.Exposure, error)
 }
 
-type syncFunc func(context.Context, targets.Binding) (targets.Report, error)
+type syncFunc func(context.Context, registry.Binding) (targets.Report, error)
 
 type ipSync struct {
 	registry exposures
@@ -101,20 +101,16 @@ func (s ipSync) recorded(ctx context.Context, id string) error {
 // runRecorded passes over an exposure without a binding: its target group does
 // not exist yet.
 func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.Exposure) error {
-	if len(exposure.Binding) == 0 {
+	if exposure.Binding == nil {
 		return nil
 	}
-	var b targets.Binding
-	if err := json.Unmarshal(exposure.Binding, &b); err != nil {
-		return fmt.Errorf("decode binding of exposure %s: %w", exposure.ID, err)
-	}
-	return s.run(ctx, f, b)
+	return s.run(ctx, f, *exposure.Binding)
 }
 
 // run is silent about a steady tick, but for its metric: there are 43,000 of
 // them a month. A throttled tick is skipped: the next one comes in a minute, and
 // what alarms is the age of the last good sync.
-func (s ipSync) run(ctx context.Context, f syncFunc, b targets.Binding) error {
+func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
 	report, err := f(ctx, b)
 	s.measure(b.Exposure, report)
 	switch {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -60,7 +59,8 @@ func (t table) ByDatabase(_ context.Context, databaseARN string) ([]registry.Exp
 }
 
 func exposure(id, databaseARN string) registry.Exposure {
-	return registry.Exposure{ID: id, DatabaseARN: databaseARN, Binding: fmt.Appendf(nil, `{"exposure":%q,"targetGroupArn":"arn:tg"}`, id)}
+	return registry.Exposure{ID: id, DatabaseARN: databaseARN, Made: registry.Made{
+		Binding: &registry.Binding{Exposure: id, TargetGroupARN: "arn:tg"}}}
 }
 
 func TestHandle(t *testing.T) {
@@ -137,7 +137,7 @@ type runs struct {
 }
 
 func (r *runs) as(name string) syncFunc {
-	return func(_ context.Context, b targets.Binding) (targets.Report, error) {
+	return func(_ context.Context, b registry.Binding) (targets.Report, error) {
 		r.lock.Lock()
 		defer r.lock.Unlock()
 		r.names = append(r.names, name+" "+b.Exposure)

@@ -396,7 +396,7 @@ func (w *world) observer() observer {
 
 func (w *world) expose(id, serviceID string) {
 	w.exposures = append(w.exposures, registry.Exposure{
-		ID: id, ServiceID: serviceID, Accounts: []string{vendor}, Connections: map[string]registry.Connection{},
+		ID: id, Made: registry.Made{ServiceID: serviceID}, Accounts: []string{vendor}, Connections: map[string]registry.Connection{},
 	})
 }
 

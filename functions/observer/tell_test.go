@@ -13,8 +13,10 @@ import (
 
 func awaited() registry.Exposure {
 	return registry.Exposure{
-		ID: "orders-prod-acme-0a1b2c3d", Consumer: "acme", ServiceID: "vpce-svc-0123456789abcdef0",
-		ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0", Accounts: []string{vendor},
+		ID: "orders-prod-acme-0a1b2c3d", Consumer: "acme", Accounts: []string{vendor},
+		Made: registry.Made{
+			ServiceID: "vpce-svc-0123456789abcdef0", ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0",
+		},
 		Token: &registry.Token{
 			Execution: "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:orders", Deadline: noon.Add(11 * day),
 		},

@@ -3,14 +3,8 @@
 package main
 
 import (
-	"context"
-	"log"
-	"log/slog"
-	"os"
-
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -20,18 +14,15 @@ import (
 )
 
 func main() {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
-	config, err := step.Config(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(cfn.LambdaWrap(guard{
-		registry:  registry.New(dynamodb.NewFromConfig(config), step.Env("REGISTRY_TABLE")),
-		functions: awslambda.NewFromConfig(config),
-		code: upgrade.Code{
-			Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
-			Key:          step.Env("RESOLVER_CODE_KEY"),
-			Architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
-		},
-	}.handle))
+	step.Serve(func(config aws.Config, table *registry.Table) any {
+		return cfn.LambdaWrap(guard{
+			registry:  table,
+			functions: awslambda.NewFromConfig(config),
+			code: upgrade.Code{
+				Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
+				Key:          step.Env("RESOLVER_CODE_KEY"),
+				Architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
+			},
+		}.handle)
+	})
 }

@@ -42,7 +42,6 @@ func findCluster(ctx context.Context, api API, identifier string) (Database, boo
 		Engine:     aws.ToString(cluster.Engine),
 		Host:       aws.ToString(cluster.Endpoint),
 		Port:       int(aws.ToInt32(cluster.Port)),
-		MultiAZ:    aws.ToBool(cluster.MultiAZ),
 		// Aurora says it of each instance, a Multi-AZ DB cluster of itself.
 		Public: aws.ToBool(cluster.PubliclyAccessible) ||
 			slices.ContainsFunc(members, func(m types.DBInstance) bool { return aws.ToBool(m.PubliclyAccessible) }),
@@ -186,7 +185,6 @@ func observeCluster(ctx context.Context, api TopologyAPI, identifier string) (To
 		Status:           aws.ToString(cluster.Status),
 		Host:             aws.ToString(cluster.Endpoint),
 		Port:             int(aws.ToInt32(cluster.Port)),
-		MultiAZ:          aws.ToBool(cluster.MultiAZ),
 		SecurityGroupIDs: activeGroups(cluster.VpcSecurityGroups),
 	}
 	for _, instance := range instances {

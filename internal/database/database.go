@@ -32,7 +32,6 @@ type Database struct {
 	Engine           string // as RDS spells it; for a proxy, that of what is behind it, without edition
 	Host             string // the endpoint's DNS name, which is also the name in its TLS certificate
 	Port             int
-	MultiAZ          bool
 	Public           bool // its name resolves to a public address outside the VPC
 	VPCID            string
 	SubnetIDs        []string // of the subnet group; RDS does not promise that they still exist

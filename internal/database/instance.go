@@ -41,7 +41,6 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, bo
 		Engine:           aws.ToString(instance.Engine),
 		Host:             aws.ToString(instance.Endpoint.Address),
 		Port:             int(aws.ToInt32(instance.Endpoint.Port)),
-		MultiAZ:          aws.ToBool(instance.MultiAZ),
 		Public:           aws.ToBool(instance.PubliclyAccessible),
 		VPCID:            aws.ToString(instance.DBSubnetGroup.VpcId),
 		SubnetIDs:        subnetIDs(instance.DBSubnetGroup.Subnets),
@@ -173,7 +172,6 @@ func observeInstance(ctx context.Context, api TopologyAPI, identifier string) (T
 	topology := Topology{
 		Exists:           true,
 		Status:           aws.ToString(instance.DBInstanceStatus),
-		MultiAZ:          aws.ToBool(instance.MultiAZ),
 		SecurityGroupIDs: activeGroups(instance.VpcSecurityGroups),
 	}
 	if instance.Endpoint != nil {

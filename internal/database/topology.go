@@ -16,7 +16,6 @@ type Topology struct {
 	Status           string
 	Host             string // empty while the database has no endpoint
 	Port             int
-	MultiAZ          bool
 	SecurityGroupIDs []string // the active ones
 	Members          []Member // of a cluster
 }

@@ -18,17 +18,17 @@ func TestObserve(t *testing.T) {
 		want           Topology
 	}{
 		"an instance": {resource: "db:orders", kind: Instance,
-			want: Topology{Exists: true, Status: "available", Host: "orders.example", Port: 5432, MultiAZ: true, SecurityGroupIDs: []string{"sg-1"}}},
+			want: Topology{Exists: true, Status: "available", Host: "orders.example", Port: 5432, SecurityGroupIDs: []string{"sg-1"}}},
 		"an instance without an endpoint": {resource: "db:orders", kind: Instance, change: func(f *fakeRDS) {
 			f.instances[0] = types.DBInstance{DBInstanceIdentifier: aws.String("orders"), DBInstanceStatus: aws.String("creating")}
 		}, want: Topology{Exists: true, Status: "creating"}},
 		"an instance that is gone": {resource: "db:payroll", kind: Instance},
 		"a cluster, with the groups of its writer": {resource: "cluster:ledger", kind: Cluster,
-			want: Topology{Exists: true, Status: "available", Host: "ledger.cluster.example", Port: 5432, MultiAZ: true,
+			want: Topology{Exists: true, Status: "available", Host: "ledger.cluster.example", Port: 5432,
 				SecurityGroupIDs: []string{"sg-1"}, Members: members}},
 		"a cluster between two writers": {resource: "cluster:ledger", kind: Cluster,
 			change: func(f *fakeRDS) { f.clusters[0].DBClusterMembers[0].IsClusterWriter = aws.Bool(false) },
-			want: Topology{Exists: true, Status: "available", Host: "ledger.cluster.example", Port: 5432, MultiAZ: true,
+			want: Topology{Exists: true, Status: "available", Host: "ledger.cluster.example", Port: 5432,
 				SecurityGroupIDs: []string{"sg-cluster"}, Members: []Member{{Identifier: "ledger-1", Host: "ledger-1.example"}, members[1]}}},
 		"a cluster that is gone": {resource: "cluster:payroll", kind: Cluster},
 		"a proxy": {resource: "db-proxy:prx-0a1b", kind: Proxy,

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
@@ -51,7 +50,7 @@ func free(ctx context.Context, current Exposure, execution string, running func(
 // found makes the exposure's item.
 func (t *Table) found(ctx context.Context, seed Exposure, execution string) (Exposure, error) {
 	seed.Claim, seed.Generation, seed.Connections = execution, 1, map[string]Connection{}
-	values, err := attributevalue.MarshalMap(seed)
+	values, err := attributes(seed)
 	if err != nil {
 		return Exposure{}, fmt.Errorf("encode exposure %s: %w", seed.ID, err)
 	}
@@ -77,16 +76,11 @@ func (t *Table) found(ctx context.Context, seed Exposure, execution string) (Exp
 // take moves the claim from current's holder to the execution, unless someone was faster. The token of an execution that no
 // longer runs goes with its claim: nobody waits for it.
 func (t *Table) take(ctx context.Context, current, seed Exposure, execution string) (Exposure, error) {
-	change, changed, err := difference(current, map[string]any{
-		"databaseArn":        seed.DatabaseARN,
-		"databaseIdentifier": seed.DatabaseIdentifier,
-		"consumer":           seed.Consumer,
-		"vendor":             seed.Vendor,
-		"accounts":           seed.Accounts,
-		"acceptance":         seed.Acceptance,
-		"vpcId":              seed.VPCID,
-		"claim":              execution,
-	})
+	taken := current
+	taken.DatabaseARN, taken.DatabaseIdentifier, taken.VPCID = seed.DatabaseARN, seed.DatabaseIdentifier, seed.VPCID
+	taken.Consumer, taken.Vendor, taken.Accounts, taken.Acceptance = seed.Consumer, seed.Vendor, seed.Accounts, seed.Acceptance
+	taken.Claim = execution
+	change, changed, err := difference(current, taken)
 	if err != nil {
 		return Exposure{}, fmt.Errorf("claim exposure %s: %w", seed.ID, err)
 	}
@@ -129,43 +123,34 @@ func claimedBy(execution string) expression.ConditionBuilder {
 	return expression.Name("claim").Equal(expression.Value(execution))
 }
 
-// Work is an exposure, and the execution that works on it.
-type Work interface {
-	Work() (exposure, execution string)
+// Held reports, as an error, that the execution does not hold the claim. A redriven execution comes back in its middle, when
+// another one may long have taken the exposure over: Record alone would notice that only after the step's changes.
+func (t *Table) Held(ctx context.Context, id, execution string) error {
+	_, err := t.held(ctx, id, execution)
+	return err
 }
 
-// Holding makes a step that changes nothing unless its execution holds the claim. A redriven execution comes back in its middle,
-// when another one may long have taken the exposure over: Record alone would notice that only after the step's changes.
-func Holding[I Work, O any](t *Table, run func(context.Context, I) (O, error)) func(context.Context, I) (O, error) {
-	return func(ctx context.Context, in I) (out O, err error) {
-		id, execution := in.Work()
-		current, err := t.Get(ctx, id)
-		if err != nil {
-			return out, err
-		}
-		if current.Claim != execution {
-			return out, claimLost(id, execution, current.Claim)
-		}
-		return run(ctx, in)
-	}
-}
-
-// Record is the one write of a step: it sets attributes of the exposure (a zero value removes one) as long as the execution
-// still holds the claim, and writes nothing when nothing changes.
-func (t *Table) Record(ctx context.Context, id, execution string, set map[string]any) error {
-	for name := range set {
-		if !recordable[name] {
-			return outcome.Failed("record exposure %s: no attribute %q", id, name)
-		}
-	}
+func (t *Table) held(ctx context.Context, id, execution string) (Exposure, error) {
 	current, err := t.Get(ctx, id)
+	if err != nil {
+		return Exposure{}, err
+	}
+	if current.Claim != execution {
+		return Exposure{}, claimLost(id, execution, current.Claim)
+	}
+	return current, nil
+}
+
+// Record is the one write of a step: it records what the step made as long as the execution still holds the claim, and writes
+// nothing when nothing changes.
+func (t *Table) Record(ctx context.Context, id, execution string, made func(*Made)) error {
+	current, err := t.held(ctx, id, execution)
 	if err != nil {
 		return err
 	}
-	if current.Claim != execution {
-		return claimLost(id, execution, current.Claim)
-	}
-	change, changed, err := difference(current, set)
+	after := current
+	made(&after.Made)
+	change, changed, err := difference(current, after)
 	if err != nil {
 		return fmt.Errorf("record exposure %s: %w", id, err)
 	}
@@ -183,53 +168,38 @@ func (t *Table) Record(ctx context.Context, id, execution string, set map[string
 }
 
 func claimLost(id, execution, holder string) error {
-	return outcome.Conflict("record exposure %s: execution %s lost it to %s", id, execution, holder)
+	return outcome.Conflict("hold exposure %s: execution %s lost it to %s", id, execution, holder)
 }
 
-// recordable are the attributes that steps set; the others have their own methods, with their own conditions.
-var recordable = func() map[string]bool {
-	names := map[string]bool{}
-	for field := range reflect.TypeFor[Exposure]().Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("dynamodbav"), ",")
-		names[name] = true
-	}
-	for _, own := range []string{"id", "claim", "connections", "decisions", "token", "awaiting", "lease", "fence", "sync"} {
-		delete(names, own)
-	}
-	return names
-}()
-
-// difference is the update that makes current's attributes equal to set, and whether there is any. Zero values are removed
-// and not stored: the key of an index must not be empty.
-func difference(current Exposure, set map[string]any) (change expression.UpdateBuilder, changed bool, err error) {
-	have, err := attributevalue.MarshalMap(current)
+// difference is the update that makes before the same as after, and whether there is any.
+func difference(before, after Exposure) (change expression.UpdateBuilder, changed bool, err error) {
+	have, err := attributes(before)
 	if err != nil {
 		return change, false, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		if empty(set[name]) {
-			if _, present := have[name]; present {
-				change, changed = change.Remove(expression.Name(name)), true
-			}
-			continue
+	want, err := attributes(after)
+	if err != nil {
+		return change, false, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if _, stays := want[name]; !stays {
+			change, changed = change.Remove(expression.Name(name)), true
 		}
-		want, err := attributevalue.Marshal(set[name])
-		if err != nil {
-			return change, false, fmt.Errorf("encode %s: %w", name, err)
-		}
-		if !reflect.DeepEqual(have[name], want) {
-			change, changed = change.Set(expression.Name(name), expression.Value(want)), true
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if !reflect.DeepEqual(have[name], want[name]) {
+			change, changed = change.Set(expression.Name(name), expression.Value(want[name])), true
 		}
 	}
 	return change, changed, nil
 }
 
-func empty(value any) bool {
-	v := reflect.ValueOf(value)
-	switch v.Kind() {
-	case reflect.Slice, reflect.Map:
-		return v.Len() == 0
-	default:
-		return !v.IsValid() || v.IsZero()
-	}
+// attributes are an exposure's as they are stored. Of an empty list nothing is, whether it is nil or not.
+func attributes(e Exposure) (item, error) {
+	values, err := attributevalue.MarshalMap(e)
+	maps.DeleteFunc(values, func(_ string, value types.AttributeValue) bool {
+		list, isList := value.(*types.AttributeValueMemberL)
+		return isList && len(list.Value) == 0
+	})
+	return values, err
 }

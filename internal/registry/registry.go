@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Exposure is one database endpoint shown to one consumer. Record takes the attribute names of its dynamodbav tags.
+// Exposure is one database endpoint shown to one consumer.
 type Exposure struct {
 	ID                 string     `dynamodbav:"id"`
 	DatabaseARN        string     `dynamodbav:"databaseArn,omitempty"`
@@ -25,25 +25,9 @@ type Exposure struct {
 	Vendor             string     `dynamodbav:"vendor,omitempty"`
 	Accounts           []string   `dynamodbav:"accounts,omitempty"` // whose connection requests are expected
 	Acceptance         Acceptance `dynamodbav:"acceptance"`
-	Generation         int        `dynamodbav:"generation"` // raised when a recorded resource is gone
+	VPCID              string     `dynamodbav:"vpcId,omitempty"`
 	Claim              string     `dynamodbav:"claim,omitempty"`
-
-	TargetGroupARN              string   `dynamodbav:"targetGroupArn,omitempty"`
-	LoadBalancerARN             string   `dynamodbav:"loadBalancerArn,omitempty"`
-	LoadBalancerSecurityGroupID string   `dynamodbav:"loadBalancerSecurityGroupId,omitempty"`
-	ListenerARN                 string   `dynamodbav:"listenerArn,omitempty"`
-	ServiceID                   string   `dynamodbav:"serviceId,omitempty"`
-	ServiceName                 string   `dynamodbav:"serviceName,omitempty"`
-	Principals                  []string `dynamodbav:"principals,omitempty"`
-	DatabaseSecurityGroupID     string   `dynamodbav:"databaseSecurityGroupId,omitempty"`
-	SecurityGroupRuleIDs        []string `dynamodbav:"securityGroupRuleIds,omitempty"`
-	ResolverFunction            string   `dynamodbav:"resolverFunction,omitempty"`
-	VPCID                       string   `dynamodbav:"vpcId,omitempty"`
-	ScheduleName                string   `dynamodbav:"scheduleName,omitempty"`
-
-	Binding     json.RawMessage `dynamodbav:"binding,omitempty"` // what a tick of the sync needs
-	Handoff     string          `dynamodbav:"handoff,omitempty"` // the text that the vendor gets
-	HandoffHash string          `dynamodbav:"handoffHash,omitempty"`
+	Made
 
 	Connections map[string]Connection `dynamodbav:"connections"` // by VPC endpoint id
 	Decisions   []Decision            `dynamodbav:"decisions,omitempty"`
@@ -52,6 +36,26 @@ type Exposure struct {
 	Lease       *Lease                `dynamodbav:"lease,omitempty"`
 	Fence       int64                 `dynamodbav:"fence"` // counts the leases given
 	Sync        json.RawMessage       `dynamodbav:"sync,omitempty"`
+}
+
+// Made is what the steps made, each its own part of it, and record. The rest of an exposure has methods of its own, with their
+// own conditions.
+type Made struct {
+	Generation                  int      `dynamodbav:"generation"` // raised when a recorded resource is gone
+	ResolverFunction            string   `dynamodbav:"resolverFunction,omitempty"`
+	TargetGroupARN              string   `dynamodbav:"targetGroupArn,omitempty"`
+	Binding                     *Binding `dynamodbav:"binding,omitempty"`
+	LoadBalancerARN             string   `dynamodbav:"loadBalancerArn,omitempty"`
+	LoadBalancerSecurityGroupID string   `dynamodbav:"loadBalancerSecurityGroupId,omitempty"`
+	ListenerARN                 string   `dynamodbav:"listenerArn,omitempty"`
+	ServiceID                   string   `dynamodbav:"serviceId,omitempty"`
+	ServiceName                 string   `dynamodbav:"serviceName,omitempty"`
+	Principals                  []string `dynamodbav:"principals,omitempty"`
+	DatabaseSecurityGroupID     string   `dynamodbav:"databaseSecurityGroupId,omitempty"`
+	SecurityGroupRuleIDs        []string `dynamodbav:"securityGroupRuleIds,omitempty"`
+	Handoff                     string   `dynamodbav:"handoff,omitempty"` // the text that the vendor gets
+	HandoffHash                 string   `dynamodbav:"handoffHash,omitempty"`
+	ScheduleName                string   `dynamodbav:"scheduleName,omitempty"`
 }
 
 // Acceptance is who may accept a connection request, and how many.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 )
@@ -130,37 +133,71 @@ func TestClaimTakesTheWordOfNobodyWhenStepFunctionsFails(t *testing.T) {
 func TestRecord(t *testing.T) {
 	for name, row := range map[string]struct {
 		execution string
-		set       map[string]any
+		made      func(*Made)
 		want      string
 		writes    int
+		serviceID string
 	}{
-		"a new attribute":                     {execution: first, set: map[string]any{"serviceId": "vpce-svc-2"}, writes: 1},
-		"a second run makes no mutating call": {execution: first, set: map[string]any{"serviceId": "vpce-svc-1", "generation": 1}},
-		"lists are compared by value":         {execution: first, set: map[string]any{"accounts": []string{"444455556666"}}},
-		"a zero value removes":                {execution: first, set: map[string]any{"serviceId": ""}, writes: 1},
-		"removing nothing writes nothing":     {execution: first, set: map[string]any{"listenerArn": "", "principals": []string{}}},
-		"a lost claim":                        {execution: second, set: map[string]any{"serviceId": "vpce-svc-2"}, want: "Conflict"},
-		"a misspelt attribute":                {execution: first, set: map[string]any{"serviceID": "x"}, want: "Failed"},
-		"an attribute of another method":      {execution: first, set: map[string]any{"claim": second}, want: "Failed"},
+		"a new value":                         {made: service("vpce-svc-2"), writes: 1, serviceID: "vpce-svc-2"},
+		"a second run makes no mutating call": {made: service("vpce-svc-1"), serviceID: "vpce-svc-1"},
+		"lists are compared by value":         {made: principals("a", "b"), serviceID: "vpce-svc-1"},
+		"so are bindings":                     {made: bound("postgres"), serviceID: "vpce-svc-1"},
+		"another binding":                     {made: bound("mysql"), writes: 1, serviceID: "vpce-svc-1"},
+		"a zero value removes":                {made: service(""), writes: 1},
+		"an empty list removes":               {made: principals(), writes: 1, serviceID: "vpce-svc-1"},
+		"removing nothing writes nothing":     {made: func(m *Made) { m.SecurityGroupRuleIDs = []string{} }, serviceID: "vpce-svc-1"},
+		"a lost claim":                        {execution: second, made: service("vpce-svc-2"), want: "Conflict", serviceID: "vpce-svc-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry, fake := table(t)
-			if err := registry.Record(t.Context(), seed.ID, first, map[string]any{"serviceId": "vpce-svc-1"}); err != nil {
-				t.Fatal(err)
+			for _, made := range []func(*Made){service("vpce-svc-1"), principals("a", "b"), bound("postgres")} {
+				if err := registry.Record(t.Context(), seed.ID, first, made); err != nil {
+					t.Fatal(err)
+				}
 			}
 			fake.writes = 0
-			wantError(t, registry.Record(t.Context(), seed.ID, row.execution, row.set), row.want)
+			wantError(t, registry.Record(t.Context(), seed.ID, cmp.Or(row.execution, first), row.made), row.want)
 			if fake.writes != row.writes {
 				t.Errorf("%d writes, want %d", fake.writes, row.writes)
 			}
-			want := "vpce-svc-1"
-			if value, set := row.set["serviceId"]; set && row.want == "" {
-				want = value.(string)
-			}
-			if got := get(t, registry).ServiceID; got != want {
-				t.Errorf("serviceId = %q, want %q", got, want)
+			if got := get(t, registry).ServiceID; got != row.serviceID {
+				t.Errorf("serviceId = %q, want %q", got, row.serviceID)
 			}
 		})
+	}
+}
+
+func service(id string) func(*Made) { return func(m *Made) { m.ServiceID = id } }
+
+func principals(list ...string) func(*Made) { return func(m *Made) { m.Principals = list } }
+
+func bound(engine string) func(*Made) {
+	return func(m *Made) {
+		m.Binding = &Binding{Exposure: seed.ID, Engine: engine, VPCCIDRs: []string{"10.0.0.0/16"}}
+	}
+}
+
+func TestABindingIsKeptAsTheJSONOfItsSchedule(t *testing.T) {
+	registry, fake := table(t)
+	if err := registry.Record(t.Context(), seed.ID, first, bound("postgres")); err != nil {
+		t.Fatal(err)
+	}
+	read := get(t, registry).Binding
+	text, err := json.Marshal(read)
+	if err != nil || read.Engine != "postgres" {
+		t.Fatalf("binding %+v, %v", read, err)
+	}
+	stored := fake.items[seed.ID]["binding"].(*types.AttributeValueMemberB)
+	if string(stored.Value) != string(text) {
+		t.Errorf("stored %s, want %s", stored.Value, text)
+	}
+	for name, torn := range map[string]types.AttributeValue{
+		"no JSON": &types.AttributeValueMemberB{Value: []byte(`{"exposure":`)}, "no bytes": &types.AttributeValueMemberBOOL{Value: true},
+	} {
+		fake.items[seed.ID]["binding"] = torn
+		if _, err := registry.Get(t.Context(), seed.ID); err == nil {
+			t.Errorf("%s is read as a binding", name)
+		}
 	}
 }
 
@@ -171,7 +208,7 @@ func TestRecordLosesARace(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	err := registry.Record(t.Context(), seed.ID, first, map[string]any{"serviceId": "vpce-svc-1"})
+	err := registry.Record(t.Context(), seed.ID, first, service("vpce-svc-1"))
 	wantError(t, err, "Conflict")
 	if got := get(t, registry).ServiceID; got != "" {
 		t.Errorf("serviceId = %q", got)
@@ -185,7 +222,7 @@ func TestLookUps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := registry.Record(t.Context(), "crm", "crm", map[string]any{"serviceId": "vpce-svc-1"}); err != nil {
+	if err := registry.Record(t.Context(), "crm", "crm", service("vpce-svc-1")); err != nil {
 		t.Fatal(err)
 	}
 	if err := registry.PutResolver(t.Context(), Resolver{VPCID: "vpc-1"}); err != nil {
@@ -456,27 +493,18 @@ func TestResolver(t *testing.T) {
 	}
 }
 
-type work struct{ exposure, execution string }
-
-func (w work) Work() (string, string) { return w.exposure, w.execution }
-
-func TestHolding(t *testing.T) {
-	for name, row := range map[string]struct {
-		in  work
-		ran bool
-		err string
-	}{
-		"the holder works":                  {in: work{seed.ID, first}, ran: true},
-		"another execution does nothing":    {in: work{seed.ID, second}, err: "Conflict"},
-		"nobody works on what is not there": {in: work{"gone", first}, err: "Failed"},
+func TestHeld(t *testing.T) {
+	for name, row := range map[string]struct{ id, execution, want string }{
+		"the holder":                         {seed.ID, first, ""},
+		"another execution":                  {seed.ID, second, "Conflict"},
+		"nobody holds what is not there":     {"gone", first, "Failed"},
+		"nor does a payload that names none": {seed.ID, "", "Conflict"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry, fake := table(t)
-			ran := false
-			_, err := Holding(registry, func(context.Context, work) (bool, error) { ran = true; return true, nil })(t.Context(), row.in)
-			wantError(t, err, row.err)
-			if ran != row.ran || fake.writes != 0 {
-				t.Errorf("ran: %t, want %t; %d writes", ran, row.ran, fake.writes)
+			wantError(t, registry.Held(t.Context(), row.id, row.execution), row.want)
+			if fake.writes != 0 {
+				t.Errorf("%d writes", fake.writes)
 			}
 		})
 	}

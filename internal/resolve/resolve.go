@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -122,4 +124,13 @@ func invokeError(name string, err error) error {
 		return outcome.NotReady("invoke function %s: %w", name, err)
 	}
 	return fmt.Errorf("invoke function %s: %w", name, err)
+}
+
+// Within reports whether an address lies in one of the CIDRs.
+func Within(address string, cidrs []string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(cidrs, func(cidr string) bool {
+		block, err := netip.ParsePrefix(cidr)
+		return err == nil && block.Contains(ip)
+	})
 }

@@ -45,7 +45,7 @@ func TestEnsure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mutations []string
-			cloud := &securitygrouptest.EC2{Lag: row.lag, Record: func(m string) { mutations = append(mutations, m) }}
+			cloud := &securitygrouptest.EC2{Lag: row.lag, OnChange: func(m string) { mutations = append(mutations, m) }}
 			group := securitygroup.Group{
 				Name: "rdslink-orders", Description: "a test", VPCID: "vpc-1", Tags: row.tags,
 				Egress: securitygroup.EgressTo("tcp", 5432, []string{"10.0.0.0/16"}),
@@ -81,7 +81,7 @@ func TestEnsure(t *testing.T) {
 }
 
 func TestAGroupIsTaggedAtBirth(t *testing.T) {
-	cloud := &securitygrouptest.EC2{Record: func(string) {}}
+	cloud := &securitygrouptest.EC2{OnChange: func(string) {}}
 	tags := owned.Tags("orders-acme-00000000", database, map[string]string{"cost-center": "42"})
 	group := securitygroup.Group{Name: "rdslink-orders", VPCID: "vpc-1", Tags: tags, Egress: securitygroup.EgressTo("tcp", 5432, []string{"10.0.0.0/16"})}
 	if _, err := securitygroup.Ensure(t.Context(), cloud, group); err != nil {

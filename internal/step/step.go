@@ -1,11 +1,12 @@
-// Package step runs one step of the state machine under Lambda: it decodes the step's input strictly, logs the boundary, and
-// reports errors by the names that the state machine's Retry rules know.
+// Package step runs one step of the state machine under Lambda: it decodes the step's input strictly, asks whether its execution
+// still holds the exposure, logs the boundary, and reports errors by the names that the state machine's Retry rules know.
 package step
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log"
 	"log/slog"
 	"os"
 	"time"
@@ -15,31 +16,78 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
-// Start serves run for as long as Lambda keeps the process.
-func Start[I, O any](run func(context.Context, I) (O, error)) {
+// Run is what a step does.
+type Run[I, O any] func(context.Context, I) (O, error)
+
+// Start serves the step that wire puts together, for as long as Lambda keeps the process. It changes nothing unless its execution
+// holds the exposure.
+func Start[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
+	Serve(func(config aws.Config, table *registry.Table) any { return handler(table.Held, wire(config, table)) })
+}
+
+// StartFirst is Start for the step that makes the claim.
+func StartFirst[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
+	Serve(func(config aws.Config, table *registry.Table) any { return handler(unclaimed, wire(config, table)) })
+}
+
+// Serve serves a function that is no step; its handler is one of those that the Lambda runtime takes.
+func Serve(wire func(aws.Config, *registry.Table) any) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
-	lambda.Start(handler(run))
+	config, err := load(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(wire(config, registry.New(dynamodb.NewFromConfig(config), Env(deployment.RegistryTable))))
+}
+
+// claim reports, as an error, that an execution may not work on an exposure.
+type claim func(ctx context.Context, exposure, execution string) error
+
+func unclaimed(context.Context, string, string) error { return nil }
+
+// common is what every step but the first has in its input.
+type common struct {
+	Exposure  string `json:"exposure"`
+	Execution string `json:"execution"`
 }
 
 // handler wraps run. Its errors are of type messages.InvokeResponse_Error and not a pointer to it: aws-lambda-go looks for
 // exactly that type, and names every other error after its outermost Go type, which no Retry rule matches.
-func handler[I, O any](run func(context.Context, I) (O, error)) func(context.Context, json.RawMessage) (O, error) {
+func handler[I, O any](held claim, run Run[I, O]) func(context.Context, json.RawMessage) (O, error) {
 	return func(ctx context.Context, payload json.RawMessage) (O, error) {
-		log := slog.With(boundary(payload)...)
-		log.InfoContext(ctx, "step started")
-		out, err := decodeAndRun(ctx, payload, run)
+		var of common
+		_ = json.Unmarshal(payload, &of) // a payload that does not decode is reported below
+		logger := slog.With("exposure", of.Exposure, "execution", of.Execution)
+		logger.InfoContext(ctx, "step started")
+		out, err := checkAndRun(ctx, held, of, payload, run)
 		if err != nil {
 			reported := messages.InvokeResponse_Error{Type: outcome.Name(err), Message: outcome.Message(err)}
-			log.Log(ctx, level(reported.Type), "step failed", "error", reported.Type, "message", reported.Message)
+			logger.Log(ctx, level(reported.Type), "step failed", "error", reported.Type, "message", reported.Message)
 			return out, reported
 		}
-		log.InfoContext(ctx, "step done")
+		logger.InfoContext(ctx, "step done")
 		return out, nil
 	}
+}
+
+func checkAndRun[I, O any](ctx context.Context, held claim, of common, payload json.RawMessage, run Run[I, O]) (out O, err error) {
+	var in I
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&in); err != nil {
+		return out, outcome.BadInput("decode input: %w", err)
+	}
+	if err := held(ctx, of.Exposure, of.Execution); err != nil {
+		return out, err
+	}
+	return run(ctx, in)
 }
 
 // level keeps what the state machine waits out apart from what a person must read.
@@ -50,31 +98,9 @@ func level(name string) slog.Level {
 	return slog.LevelError
 }
 
-func decodeAndRun[I, O any](ctx context.Context, payload json.RawMessage, run func(context.Context, I) (O, error)) (O, error) {
-	var in I
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&in); err != nil {
-		var none O
-		return none, outcome.BadInput("decode input: %w", err)
-	}
-	return run(ctx, in)
-}
-
-// boundary picks what every log line of a step carries. It forgives any payload: a payload that does not decode is the
-// step's error to report.
-func boundary(payload json.RawMessage) []any {
-	var common struct {
-		Exposure  string `json:"exposure"`
-		Execution string `json:"execution"`
-	}
-	_ = json.Unmarshal(payload, &common)
-	return []any{"exposure", common.Exposure, "execution", common.Execution}
-}
-
-// Config loads the SDK's configuration. A call that hangs must fail well inside the function's own timeout, so that the
+// load loads the SDK's configuration. A call that hangs must fail well inside the function's own timeout, so that the
 // state machine sees an error with a name instead of Sandbox.Timedout.
-func Config(ctx context.Context) (aws.Config, error) {
+func load(ctx context.Context) (aws.Config, error) {
 	return config.LoadDefaultConfig(ctx,
 		config.WithRetryMaxAttempts(4),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(10*time.Second)))

@@ -12,8 +12,9 @@ import (
 )
 
 type input struct {
-	Exposure string `json:"exposure"`
-	Port     int    `json:"port"`
+	Execution string `json:"execution"`
+	Exposure  string `json:"exposure"`
+	Port      int    `json:"port"`
 }
 
 func TestHandler(t *testing.T) {
@@ -21,16 +22,29 @@ func TestHandler(t *testing.T) {
 		payload string
 		err     error
 		want    string
+		ran     bool
 	}{
-		"a good run":            {payload: `{"exposure":"x","port":1}`},
-		"an unknown field":      {payload: `{"exposure":"x","prot":1}`, want: "BadInput"},
-		"a field of wrong type": {payload: `{"port":"1"}`, want: "BadInput"},
-		"not JSON":              {payload: `]`, want: "BadInput"},
-		"the step's own error":  {payload: `{}`, err: fmt.Errorf("wrapped: %w", outcome.NotReady("wait")), want: "NotReady"},
+		"a good run":                {payload: `{"execution":"holder","exposure":"x","port":1}`, ran: true},
+		"an unknown field":          {payload: `{"execution":"holder","exposure":"x","prot":1}`, want: "BadInput"},
+		"a field of wrong type":     {payload: `{"execution":"holder","port":"1"}`, want: "BadInput"},
+		"not JSON":                  {payload: `]`, want: "BadInput"},
+		"a lost claim runs nothing": {payload: `{"execution":"another","exposure":"x"}`, want: "Conflict"},
+		"no execution, no claim":    {payload: `{"exposure":"x"}`, want: "Conflict"},
+		"the step's own error":      {payload: `{"execution":"holder","exposure":"x"}`, err: fmt.Errorf("wrapped: %w", outcome.NotReady("wait")), want: "NotReady", ran: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			serve := handler(func(context.Context, input) (int, error) { return 0, row.err })
+			held := func(_ context.Context, exposure, execution string) error {
+				if exposure != "x" || execution != "holder" {
+					return outcome.Conflict("exposure %s is not of %s", exposure, execution)
+				}
+				return nil
+			}
+			ran := false
+			serve := handler(held, func(context.Context, input) (int, error) { ran = true; return 0, row.err })
 			_, err := serve(t.Context(), json.RawMessage(row.payload))
+			if ran != row.ran {
+				t.Errorf("ran: %t, want %t", ran, row.ran)
+			}
 			if row.want == "" && err == nil {
 				return
 			}

@@ -9,6 +9,7 @@ import (
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
 
@@ -32,14 +33,14 @@ func (p plan) empty() bool { return len(p.register) == 0 && len(p.deregister) ==
 // endpoint's addresses, and nothing else, are registered, and one serves. Targets
 // of which none does have nothing to be exchanged for, but that is no good sync:
 // how long it lasts is what alarms.
-func quiet(b Binding, o observation) bool {
+func quiet(b registry.Binding, o observation) bool {
 	wanted, err := o.wanted(b)
 	return err == nil && slices.Equal(o.registered(memory{}), wanted) && slices.ContainsFunc(wanted, o.serves) &&
 		!slices.ContainsFunc(wanted, func(t target) bool { return o.probe(t.Address).TLS == resolve.Mismatch })
 }
 
 // decide is the whole logic. It never looks at anything but its arguments.
-func decide(b Binding, o observation, m memory) (plan, memory) {
+func decide(b registry.Binding, o observation, m memory) (plan, memory) {
 	wanted, err := o.wanted(b)
 	registered := o.registered(m)
 
@@ -51,7 +52,7 @@ func decide(b Binding, o observation, m memory) (plan, memory) {
 		}
 	}
 	if err == nil {
-		if b.set() {
+		if several(b) {
 			m = m.missing(without(registered, wanted), o.begun, o.ended)
 		}
 		var accepted []target
@@ -71,7 +72,7 @@ func decide(b Binding, o observation, m memory) (plan, memory) {
 }
 
 // failed is the decision when an observation failed: nothing.
-func failed(b Binding, now time.Time, m memory, err error) (plan, memory) {
+func failed(b registry.Binding, now time.Time, m memory, err error) (plan, memory) {
 	m = m.failing(now)
 	err = fmt.Errorf("sync %s: %w", b.Exposure, err)
 	return plan{report: Report{State: Failing, Detail: err.Error(), FailingSince: m.since()}, err: err}, m
@@ -82,7 +83,7 @@ func failed(b Binding, now time.Time, m memory, err error) (plan, memory) {
 // were missing for a while where it has several. A target that is unused (no
 // listener yet, or its zone is not enabled) is registered all the same:
 // registering it again would change nothing.
-func (p *plan) exchange(b Binding, o observation, m memory, wanted, registered []target, err error) {
+func (p *plan) exchange(b registry.Binding, o observation, m memory, wanted, registered []target, err error) {
 	p.register = without(wanted, registered)
 	serving := slices.IndexFunc(wanted, func(t target) bool { return o.serves(t) && !m.doubts(t, o.begun) })
 	if len(p.register) > 0 || serving < 0 || err != nil {
@@ -90,7 +91,7 @@ func (p *plan) exchange(b Binding, o observation, m memory, wanted, registered [
 	}
 	for _, t := range without(without(registered, wanted), p.taken()) {
 		switch {
-		case !b.set():
+		case !several(b):
 			p.deregister = append(p.deregister, removal{t, "replaced by " + wanted[serving].String()})
 		case m.missed(t):
 			p.deregister = append(p.deregister, removal{t, fmt.Sprintf("DNS has not named it on %d ticks", missesBeforeRemoval)})
@@ -107,7 +108,7 @@ func (p plan) taken() []target {
 }
 
 // conclude says where the plan leaves the target group.
-func (p *plan) conclude(b Binding, o observation, wanted, registered []target, err error) {
+func (p *plan) conclude(b registry.Binding, o observation, wanted, registered []target, err error) {
 	after := append(without(registered, p.taken()), p.register...)
 	p.report = Report{
 		Address:    addressesOf(wanted),
@@ -136,19 +137,19 @@ func (p *plan) conclude(b Binding, o observation, wanted, registered []target, e
 
 // wanted are the targets that the endpoint's name stands for now. Everything
 // that is not clear is an error, and changes nothing.
-func (o observation) wanted(b Binding) ([]target, error) {
+func (o observation) wanted(b registry.Binding) ([]target, error) {
 	addresses, err := o.resolved(b)
 	if err != nil {
 		return nil, err
 	}
-	if b.roles() && o.topology.Exists {
+	if roles(b) && o.topology.Exists {
 		if err := o.writes(addresses[0]); err != nil {
 			return nil, err
 		}
 	}
 	wanted := []target{}
 	for _, address := range addresses {
-		if !b.contains(address) {
+		if !resolve.Within(address, b.VPCCIDRs) {
 			return nil, fmt.Errorf("look up %s: %s is outside the VPC (%s): is the database public, and resolved from outside?",
 				b.Host, address, strings.Join(b.VPCCIDRs, ", "))
 		}
@@ -160,7 +161,7 @@ func (o observation) wanted(b Binding) ([]target, error) {
 
 // resolved are the addresses that DNS gives the endpoint: one, or for a proxy
 // all that were answered.
-func (o observation) resolved(b Binding) ([]string, error) {
+func (o observation) resolved(b registry.Binding) ([]string, error) {
 	if o.answer.Gone {
 		return nil, fmt.Errorf("look up %s: the name does not exist", b.Host)
 	}
@@ -169,7 +170,7 @@ func (o observation) resolved(b Binding) ([]string, error) {
 	}
 	first := o.answer.Lookups[0]
 	switch {
-	case b.set():
+	case several(b):
 		all := slices.Concat(o.answer.Lookups...)
 		slices.Sort(all)
 		return slices.Compact(all), nil
@@ -298,7 +299,7 @@ func (o observation) carries(groups []string) bool {
 
 // accept are the wanted targets that may be registered, and why another may
 // not.
-func (o observation) accept(b Binding, wanted []target) (accepted []target, err error) {
+func (o observation) accept(b registry.Binding, wanted []target) (accepted []target, err error) {
 	for _, t := range wanted {
 		if refusal := o.refusal(b, t.Address); refusal != nil {
 			err = refusal
@@ -310,7 +311,7 @@ func (o observation) accept(b Binding, wanted []target) (accepted []target, err 
 }
 
 // refusal is why DNS's answer must not be acted on, or nil.
-func (o observation) refusal(b Binding, address string) error {
+func (o observation) refusal(b registry.Binding, address string) error {
 	switch groups, found := o.groups[address]; {
 	case !o.topology.Exists:
 		return fmt.Errorf("describe database %s: not found, though %s resolves to %s", b.DatabaseARN, b.Host, address)

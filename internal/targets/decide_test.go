@@ -9,6 +9,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
 
@@ -20,7 +21,7 @@ const (
 )
 
 var (
-	binding = Binding{
+	binding = registry.Binding{
 		Exposure: "orders-pushmetrics-1a2b3c4d", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders",
 		DatabaseKind: database.Instance, Endpoint: database.Writer, Engine: "postgres",
 		Host: "orders.abc.eu-central-1.rds.amazonaws.com", Port: 5432,

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // Follow syncs again and again, under one lease, until the database is
 // available, DNS points to it, and its target has been healthy for a while. It
 // is what an RDS event starts, and the one place that waits inside a function.
-func Follow(ctx context.Context, d Deps, b Binding) (Report, error) {
+func (d Deps) Follow(ctx context.Context, b registry.Binding) (Report, error) {
 	end := d.now().Add(followAtMost)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-followMargin).Before(end) {
 		end = deadline.Add(-followMargin)

@@ -16,6 +16,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
 
@@ -75,7 +76,7 @@ func (o observation) probe(address string) resolve.Probe {
 }
 
 // study observes all that a change rests on.
-func (d Deps) study(ctx context.Context, b Binding) (observation, error) {
+func (d Deps) study(ctx context.Context, b registry.Binding) (observation, error) {
 	o, err := d.look(ctx, b, true)
 	if err != nil {
 		return o, err
@@ -85,7 +86,7 @@ func (d Deps) study(ctx context.Context, b Binding) (observation, error) {
 
 // look is all that a steady tick does: one describe, one invocation, and for a
 // cluster the describes of who writes.
-func (d Deps) look(ctx context.Context, b Binding, checkTLS bool) (o observation, err error) {
+func (d Deps) look(ctx context.Context, b registry.Binding, checkTLS bool) (o observation, err error) {
 	o.begun = d.now()
 	defer func() { o.ended = d.now() }()
 	if o.health, err = d.targetHealth(ctx, b.TargetGroupARN); err != nil {
@@ -95,10 +96,10 @@ func (d Deps) look(ctx context.Context, b Binding, checkTLS bool) (o observation
 		Host: b.Host, Port: b.Port, Engine: b.Engine, Lookups: lookups,
 		Probe: o.addresses(), ProbeFound: true, TLS: checkTLS, ServerName: b.Host,
 	}
-	if b.set() {
+	if several(b) {
 		request.Lookups = setLookups
 	}
-	if b.roles() {
+	if roles(b) {
 		if o.topology, err = d.observe(ctx, b); err != nil {
 			return o, err
 		}
@@ -111,7 +112,7 @@ func (d Deps) look(ctx context.Context, b Binding, checkTLS bool) (o observation
 	return o, nil
 }
 
-func (d Deps) observe(ctx context.Context, b Binding) (database.Topology, error) {
+func (d Deps) observe(ctx context.Context, b registry.Binding) (database.Topology, error) {
 	return database.Observe(ctx, d.RDS, b.DatabaseARN, b.DatabaseKind, b.Endpoint)
 }
 
@@ -125,17 +126,17 @@ func hosts(t database.Topology) []string {
 	return all
 }
 
-func (d Deps) resolver(b Binding) resolve.Resolver {
+func (d Deps) resolver(b registry.Binding) resolve.Resolver {
 	if b.ResolverFunction == "" {
 		return resolve.Outside()
 	}
 	return resolve.Lambda(d.Lambda, b.ResolverFunction)
 }
 
-func (d Deps) deepen(ctx context.Context, b Binding, seen observation) (o observation, err error) {
+func (d Deps) deepen(ctx context.Context, b registry.Binding, seen observation) (o observation, err error) {
 	o = seen
 	defer func() { o.ended = d.now() }()
-	if !b.roles() { // else it was read before the names were looked up
+	if !roles(b) { // else it was read before the names were looked up
 		if o.topology, err = d.observe(ctx, b); err != nil {
 			return o, err
 		}

@@ -214,7 +214,7 @@ func (tr *trace) failover(to string) {
 		tr.owners[to], tr.ownedSince[to] = ours, tr.now
 	}
 	tr.earlier = tr.truth()
-	if tr.bound.set() {
+	if several(tr.bound) {
 		tr.rescale(to)
 	} else {
 		tr.previous, tr.primary = tr.primary, to
@@ -234,7 +234,7 @@ func (tr *trace) rescale(address string) {
 
 // truth are the addresses that the endpoint has.
 func (tr *trace) truth() []string {
-	if tr.bound.set() {
+	if several(tr.bound) {
 		return slices.Clone(tr.several)
 	}
 	return []string{tr.primary}
@@ -406,13 +406,13 @@ func (tr *trace) examineRegistration(c *client, t target, complain func(int, str
 	if slices.Contains(c.calls, "DeregisterTargets") {
 		complain(2, "after a deregistration")
 	}
-	if !binding.contains(t.Address) {
+	if !resolve.Within(t.Address, binding.VPCCIDRs) {
 		complain(3, "outside the VPC")
 	}
 	if tr.now.Sub(tr.lastOurs[t.Address]) > believed {
 		complain(3, "not the database's")
 	}
-	if tr.bound.roles() && tr.now.Sub(tr.lastWriter[t.Address]) > believed {
+	if roles(tr.bound) && tr.now.Sub(tr.lastWriter[t.Address]) > believed {
 		complain(3, "a reader's")
 	}
 	if r := tr.targets[t]; r != nil && r.state == unused && tr.now.Sub(r.since) > believed && !tr.doubted(t) {
@@ -420,7 +420,7 @@ func (tr *trace) examineRegistration(c *client, t target, complain func(int, str
 	}
 	l := c.lastAnswer.Lookups
 	named := slices.EqualFunc(l, answers(t.Address).Lookups, slices.Equal[[]string])
-	if tr.bound.set() {
+	if several(tr.bound) {
 		named = whole(l) && names(l, t.Address)
 	}
 	if !named {
@@ -455,9 +455,9 @@ func (tr *trace) examineDeregistration(c *client, t target, complain func(int, s
 		complain(5, "DNS answered %v", l)
 	case names(l, t.Address) && t.Port == binding.Port:
 		complain(5, "DNS names it")
-	case tr.bound.set() && t.Port == binding.Port && tr.misses(t.Address) < 3:
+	case several(tr.bound) && t.Port == binding.Port && tr.misses(t.Address) < 3:
 		complain(5, "DNS named it lately")
-	case !tr.bound.set() && (len(l) != 2 || len(l[0]) != 1 || !slices.Equal(l[0], l[1])):
+	case !several(tr.bound) && (len(l) != 2 || len(l[0]) != 1 || !slices.Equal(l[0], l[1])):
 		complain(5, "DNS answered %v", l)
 	}
 }
@@ -528,7 +528,7 @@ func (tr *trace) recover() {
 	c.calls = nil
 	report, err := c.sync()
 	glance := []string{"DescribeTargetHealth", "Invoke"}
-	if tr.bound.roles() {
+	if roles(tr.bound) {
 		glance = slices.Insert(glance, 1, topologyCalls[database.Cluster]...)
 	}
 	if tr.exists && (err != nil || report.State != Settled || !slices.Equal(c.calls, glance)) {

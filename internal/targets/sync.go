@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -27,6 +29,17 @@ type Deps struct {
 	Lambda   resolve.Invoker
 	Registry Registry
 	clock    func() time.Time // time.Now, where it is nil
+}
+
+// New is a sync with AWS's own services.
+func New(config aws.Config, table *registry.Table) Deps {
+	return Deps{
+		ELB:      elb.NewFromConfig(config),
+		RDS:      rds.NewFromConfig(config),
+		EC2:      ec2.NewFromConfig(config),
+		Lambda:   lambda.NewFromConfig(config),
+		Registry: table,
+	}
 }
 
 // ELB is what changes a target group and tells of it.
@@ -56,7 +69,7 @@ func (d Deps) now() time.Time {
 // under the lease, after studying again.
 //
 // The report is filled in with an error too, as far as it is known.
-func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
+func (d Deps) Sync(ctx context.Context, b registry.Binding) (Report, error) {
 	o, err := d.look(ctx, b, identityDue(b.Exposure, d.now()))
 	if err == nil && quiet(b, o) {
 		return steady(b, o), nil
@@ -75,19 +88,19 @@ func Sync(ctx context.Context, d Deps, b Binding) (Report, error) {
 	return d.underLease(ctx, b, func(h *hold) (Report, error) { return h.pass(ctx) })
 }
 
-func steady(b Binding, o observation) Report {
+func steady(b registry.Binding, o observation) Report {
 	wanted, _ := o.wanted(b) // quiet has seen that there is no error
 	return Report{State: Settled, Address: addressesOf(wanted), Registered: true}
 }
 
-func judge(b Binding, o observation, m memory, err error) (plan, memory) {
+func judge(b registry.Binding, o observation, m memory, err error) (plan, memory) {
 	if err != nil {
 		return failed(b, o.ended, m, err)
 	}
 	return decide(b, o, m)
 }
 
-func (d Deps) recall(ctx context.Context, b Binding) (memory, error) {
+func (d Deps) recall(ctx context.Context, b registry.Binding) (memory, error) {
 	exposure, err := d.Registry.Get(ctx, b.Exposure)
 	if err != nil {
 		return memory{}, err
@@ -106,7 +119,7 @@ const (
 // hold is a lease on an exposure's targets.
 type hold struct {
 	Deps
-	binding Binding
+	binding registry.Binding
 	holder  string
 	fence   int64
 	until   time.Time
@@ -117,7 +130,7 @@ var errLeaseLost = errors.New("the lease was lost")
 
 // underLease runs work, unless someone else does it already. The holder is new
 // each time: a retried invocation may overlap the one that it replaces.
-func (d Deps) underLease(ctx context.Context, b Binding, work func(*hold) (Report, error)) (Report, error) {
+func (d Deps) underLease(ctx context.Context, b registry.Binding, work func(*hold) (Report, error)) (Report, error) {
 	h := &hold{Deps: d, binding: b, holder: rand.Text()}
 	if err := h.renew(ctx); errors.Is(err, errLeaseLost) {
 		return Report{State: Busy, Detail: "someone else holds the lease"}, nil

@@ -106,7 +106,7 @@ func TestFollow(t *testing.T) {
 		d.clock = func() time.Time { w.now = time.Now(); return w.now }
 		w.history, w.now = nil, time.Now()
 		w.record()
-		report, err := Follow(ctx, d, binding)
+		report, err := d.Follow(ctx, binding)
 		return c, report, err
 	}
 	// after has something happen so long after the event: odd seconds, for the
@@ -186,7 +186,7 @@ func TestFollow(t *testing.T) {
 				c.checkAll()
 				return nil
 			}
-			if report, err := Follow(t.Context(), d, binding); err != nil || !report.calm() || report.Address != green {
+			if report, err := d.Follow(t.Context(), binding); err != nil || !report.calm() || report.Address != green {
 				t.Errorf("got %+v, %v", report, err)
 			}
 		})

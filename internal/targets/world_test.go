@@ -27,7 +27,7 @@ import (
 type world struct {
 	now time.Time
 
-	bound   Binding
+	bound   registry.Binding
 	exists  bool
 	hidden  bool // RDS does not find the database, though it exists
 	status  string
@@ -191,7 +191,7 @@ func (w *world) checkAll() {
 
 // answersTCP: a standby does not, a reader does, another's server may.
 func (w *world) answersTCP(address string) bool {
-	serving := address == w.primary || slices.Contains(w.several, address) || w.bound.roles() && w.owners[address] == ours
+	serving := address == w.primary || slices.Contains(w.several, address) || roles(w.bound) && w.owners[address] == ours
 	return w.owners[address] == neighbour || serving && w.exists && w.status == "available"
 }
 
@@ -237,7 +237,7 @@ func (c *client) deps() Deps {
 	return Deps{ELB: c, RDS: c, EC2: c, Lambda: c, Registry: c, clock: func() time.Time { return c.now }}
 }
 
-func (c *client) sync() (Report, error) { return Sync(context.Background(), c.deps(), c.bound) }
+func (c *client) sync() (Report, error) { return c.deps().Sync(context.Background(), c.bound) }
 
 func call[T any](c *client, operation string, effect func() (T, error)) (T, error) {
 	var none T

@@ -27,41 +27,15 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
-// Binding is what a tick needs to know. A schedule carries it as its input, so
-// that a broken registry does not stop steady ticks.
-type Binding struct {
-	Exposure         string   `json:"exposure"`
-	DatabaseARN      string   `json:"databaseArn"`
-	DatabaseKind     string   `json:"databaseKind"`
-	Endpoint         string   `json:"endpoint"`
-	Engine           string   `json:"engine"`
-	Host             string   `json:"host"`
-	Port             int      `json:"port"`
-	VPCID            string   `json:"vpcId"`
-	VPCCIDRs         []string `json:"vpcCidrs"`
-	ResolverFunction string   `json:"resolverFunction"`
-	TargetGroupARN   string   `json:"targetGroupArn"`
-}
-
-// set reports whether the endpoint has several addresses at a time.
-func (b Binding) set() bool { return b.DatabaseKind == database.Proxy }
+// several reports whether the endpoint has several addresses at a time.
+func several(b registry.Binding) bool { return b.DatabaseKind == database.Proxy }
 
 // roles reports whether some addresses of the database are not the endpoint's,
 // and answer like it: those of the readers.
-func (b Binding) roles() bool { return b.DatabaseKind == database.Cluster }
-
-// contains reports whether address lies in one of the VPC's CIDRs.
-func (b Binding) contains(address string) bool {
-	ip := net.ParseIP(address)
-	for _, cidr := range b.VPCCIDRs {
-		if _, block, err := net.ParseCIDR(cidr); err == nil && ip != nil && block.Contains(ip) {
-			return true
-		}
-	}
-	return false
-}
+func roles(b registry.Binding) bool { return b.DatabaseKind == database.Cluster }
 
 // target is a target's identity: RegisterTargets and DeregisterTargets name it
 // by address and port, and a call with the address alone silently does nothing
