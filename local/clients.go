@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/local/front/identity"
+	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -38,16 +38,8 @@ func (c clients) records(account string) aws.Config {
 	return identity.Config(c.ministack, c.region, identity.Root(account))
 }
 
-// accountOf is the account of an ARN; an ARN without one is nobody's.
-func accountOf(arn string) string {
-	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
-		return parts[4]
-	}
-	return ""
-}
-
 func (c clients) invoke(ctx context.Context, roleARN, session, functionARN string, payload []byte) (answer, functionError []byte, err error) {
-	out, err := lambda.NewFromConfig(c.config(accountOf(functionARN), roleARN, session)).Invoke(ctx, &lambda.InvokeInput{
+	out, err := lambda.NewFromConfig(c.config(model.AccountOf(functionARN), roleARN, session)).Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: aws.String(functionARN), Payload: payload,
 	})
 	if err != nil {
@@ -60,7 +52,7 @@ func (c clients) invoke(ctx context.Context, roleARN, session, functionARN strin
 }
 
 func (c clients) stateMachine(ctx context.Context, arn string) (definition, roleARN string, err error) {
-	out, err := sfn.NewFromConfig(c.records(accountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn)})
+	out, err := sfn.NewFromConfig(c.records(model.AccountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn)})
 	var refused smithy.APIError
 	if errors.As(err, &refused) {
 		return "", "", wire.Errorf(refused.ErrorCode(), "%s", refused.ErrorMessage())

@@ -174,7 +174,7 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	functions := front.NewFunctions(w, vpcs, n)
 	functions.Later = func(_ context.Context, functionARN string, payload []byte) {
 		// The door has let the caller in already: no service invokes, and no policy of the function is asked.
-		deliveries.Invoke(delivery.Invocation{Account: accountOf(functionARN), FunctionARN: functionARN, Payload: payload})
+		deliveries.Invoke(delivery.Invocation{Account: model.AccountOf(functionARN), FunctionARN: functionARN, Payload: payload})
 	}
 	return errors.Join(
 		door.Own("states", "stepfunctions", machines.Operations(), "CreateStateMachine", "UpdateStateMachine", "DescribeStateMachine",

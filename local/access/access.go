@@ -108,7 +108,7 @@ func (a *Access) judge(ctx context.Context, c wire.Caller, n need) (front.Permis
 	asked := time.Now()
 	principal := iam.Principal{Account: c.Account, ARN: c.ARN, Role: c.Role}
 	if n.role != "" {
-		principal = iam.Principal{Account: accountOf(n.role), ARN: session(n.role), Role: n.role}
+		principal = iam.Principal{Account: model.AccountOf(n.role), ARN: session(n.role), Role: n.role}
 	}
 	p := front.Permission{Role: principal.Role, Action: n.action, Resource: n.resource, Implied: n.implied}
 	r := iam.Request{Principal: principal, Action: n.action, Resource: n.resource, Context: a.context(principal, n)}
@@ -140,15 +140,7 @@ func (a *Access) evaluate(ctx context.Context, r iam.Request) (iam.Decision, err
 
 // session is the ARN of a session in which a service uses a role.
 func session(role string) string {
-	return "arn:aws:sts::" + accountOf(role) + ":assumed-role/" + role[strings.LastIndex(role, "/")+1:] + "/service"
-}
-
-// accountOf is the account in an ARN; an ARN without one is nobody's.
-func accountOf(arn string) string {
-	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
-		return parts[4]
-	}
-	return ""
+	return "arn:aws:sts::" + model.AccountOf(role) + ":assumed-role/" + role[strings.LastIndex(role, "/")+1:] + "/service"
 }
 
 // isDone says whether something that is needed once has been done.

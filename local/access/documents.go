@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/local/iam"
+	"github.com/rdslink/rdslink/local/model"
 )
 
 // fresh is for how long what was read counts as current, unless a request is refused by it: IAM, too, takes some seconds until a
@@ -79,7 +80,7 @@ func (d *documents) of(ctx context.Context, p iam.Principal, action, resource st
 // role has the policies of a role: what is inline, what is attached, its boundary.
 func (d *documents) role(ctx context.Context, arn string) (iam.Policies, error) {
 	var policies iam.Policies
-	a, err := d.account(ctx, accountOf(arn))
+	a, err := d.account(ctx, model.AccountOf(arn))
 	if err != nil {
 		return policies, err
 	}
@@ -113,7 +114,7 @@ func (d *documents) role(ctx context.Context, arn string) (iam.Policies, error) 
 func (d *documents) boundary(ctx context.Context, role string) (string, error) {
 	return d.remembered("boundary of "+role, func() (string, error) {
 		name := role[strings.LastIndex(role, "/")+1:]
-		out, err := awsiam.NewFromConfig(d.records(accountOf(role))).GetRole(ctx, &awsiam.GetRoleInput{RoleName: &name})
+		out, err := awsiam.NewFromConfig(d.records(model.AccountOf(role))).GetRole(ctx, &awsiam.GetRoleInput{RoleName: &name})
 		if err != nil || out.Role.PermissionsBoundary == nil {
 			return "", err
 		}
@@ -237,7 +238,7 @@ func (d *documents) tableKey(ctx context.Context, account, table string) string 
 // topicKey is the key that encrypts a topic; empty if none does, or there is no such topic.
 func (d *documents) topicKey(ctx context.Context, topic string) string {
 	key, _ := d.remembered("key of topic "+topic, func() (string, error) {
-		config := d.records(accountOf(topic))
+		config := d.records(model.AccountOf(topic))
 		out, err := sns.NewFromConfig(config).GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic})
 		if err != nil || out.Attributes["KmsMasterKeyId"] == "" {
 			return "", err
@@ -248,7 +249,7 @@ func (d *documents) topicKey(ctx context.Context, topic string) string {
 }
 
 func (d *documents) functionRole(ctx context.Context, function string) string {
-	out, err := lambda.NewFromConfig(d.records(accountOf(function))).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
+	out, err := lambda.NewFromConfig(d.records(model.AccountOf(function))).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
 	if err != nil {
 		return ""
 	}
@@ -257,7 +258,7 @@ func (d *documents) functionRole(ctx context.Context, function string) string {
 
 // functionTags are a function's tags; none if there is no such function.
 func (d *documents) functionTags(ctx context.Context, function string) map[string]string {
-	out, err := lambda.NewFromConfig(d.records(accountOf(function))).ListTags(ctx, &lambda.ListTagsInput{Resource: &function})
+	out, err := lambda.NewFromConfig(d.records(model.AccountOf(function))).ListTags(ctx, &lambda.ListTagsInput{Resource: &function})
 	if err != nil {
 		return nil
 	}
@@ -266,7 +267,7 @@ func (d *documents) functionTags(ctx context.Context, function string) map[strin
 
 // machine is a state machine's role, and whether it writes logs and traces.
 func (d *documents) machine(ctx context.Context, arn string) (role string, logs, traces bool) {
-	out, err := sfn.NewFromConfig(d.records(accountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
+	out, err := sfn.NewFromConfig(d.records(model.AccountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
 	if err != nil {
 		return "", false, false
 	}

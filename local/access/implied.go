@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rdslink/rdslink/local/iam"
+	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -182,7 +183,7 @@ func (q *question) trusts(role, service, source string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	account := accountOf(role)
+	account := model.AccountOf(role)
 	d, err := iam.Evaluate(iam.Request{
 		Principal: iam.Principal{Service: service}, Action: "sts:AssumeRole", Resource: role,
 		Context: iam.Context{
@@ -205,13 +206,13 @@ func run(q *question) []need {
 	}
 	q.once = arn
 	name := arn[strings.LastIndex(arn, ":")+1:]
-	group := "arn:aws:logs:" + q.world.Region + ":" + accountOf(arn) + ":log-group:/aws/lambda/" + name + ":log-stream:"
+	group := "arn:aws:logs:" + q.world.Region + ":" + model.AccountOf(arn) + ":log-group:/aws/lambda/" + name + ":log-stream:"
 	const source = "docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs"
 	found := []need{
 		{role: role, action: "logs:CreateLogStream", resource: group, implied: source},
 		{role: role, action: "logs:PutLogEvents", resource: group + "stream", implied: source},
 	}
-	if !q.documents.logGroup(q.ctx, accountOf(arn), "/aws/lambda/"+name) {
+	if !q.documents.logGroup(q.ctx, model.AccountOf(arn), "/aws/lambda/"+name) {
 		found = append(found, need{role: role, action: "logs:CreateLogGroup", resource: group, implied: source})
 	}
 	return found

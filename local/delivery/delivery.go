@@ -103,7 +103,7 @@ func (d *Delivery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	principal, known := principals[handed.Kind]
-	account := accountOf(handed.Target)
+	account := model.AccountOf(handed.Target)
 	switch {
 	case known && account != "" && strings.Contains(handed.Target, ":function:"):
 		d.Invoke(Invocation{
@@ -118,14 +118,6 @@ func (d *Delivery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
-}
-
-// accountOf is the account in an ARN; empty if it has none.
-func accountOf(arn string) string {
-	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
-		return parts[4]
-	}
-	return ""
 }
 
 func (d *Delivery) refuse(r Refusal) {

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -59,7 +58,7 @@ func (d *Delivery) submit(i Invocation) {
 		d.rejected(ctx, i, err)
 		return
 	}
-	d.run(ctx, &event{Invocation: i, settings: s, id: requestID(), accepted: time.Now()})
+	d.run(ctx, &event{Invocation: i, settings: s, id: model.UUID(), accepted: time.Now()})
 }
 
 // admit asks the function's policy, unless a role invokes, whose permission is judged with the call, or no service does: an
@@ -74,7 +73,7 @@ func (d *Delivery) admit(ctx context.Context, i Invocation) error {
 	}
 	return allow(policy, request{
 		principal: i.Principal, action: "lambda:InvokeFunction", resource: i.FunctionARN,
-		sourceARN: i.SourceARN, sourceAccount: accountOf(i.SourceARN),
+		sourceARN: i.SourceARN, sourceAccount: model.AccountOf(i.SourceARN),
 	})
 }
 
@@ -156,10 +155,4 @@ func errorCode(err error) string {
 		return api.ErrorCode()
 	}
 	return "SDK_CLIENT_ERROR"
-}
-
-// requestID makes a random UUID.
-func requestID() string {
-	h := model.Hex(32)
-	return fmt.Sprintf("%s-%s-4%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:])
 }

@@ -29,7 +29,7 @@ type sdk struct {
 }
 
 func (s *sdk) lambda(functionARN string) *lambda.Client {
-	return lambda.NewFromConfig(s.config(accountOf(functionARN), "", ""))
+	return lambda.NewFromConfig(s.config(model.AccountOf(functionARN), "", ""))
 }
 
 func (s *sdk) Policy(ctx context.Context, functionARN string) (string, error) {
@@ -145,7 +145,7 @@ func putEvents(ctx context.Context, config aws.Config, entry events.PutEventsReq
 }
 
 func (s *sdk) TopicPolicies(ctx context.Context, topicARN string) (policy, keyARN, keyPolicy string, err error) {
-	config := s.config(accountOf(topicARN), "", "")
+	config := s.config(model.AccountOf(topicARN), "", "")
 	topic, err := sns.NewFromConfig(config).GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topicARN})
 	if err != nil {
 		return "", "", "", err
@@ -168,6 +168,6 @@ func (s *sdk) TopicPolicies(ctx context.Context, topicARN string) (policy, keyAR
 }
 
 func (s *sdk) Publish(ctx context.Context, topicARN, message string) error {
-	_, err := sns.NewFromConfig(s.config(accountOf(topicARN), "", "")).Publish(ctx, &sns.PublishInput{TopicArn: &topicARN, Message: &message})
+	_, err := sns.NewFromConfig(s.config(model.AccountOf(topicARN), "", "")).Publish(ctx, &sns.PublishInput{TopicArn: &topicARN, Message: &message})
 	return err
 }

@@ -87,7 +87,7 @@ func (a asked) answered(status int) {
 
 // read finds out what r asks of the service; body is r's body.
 func (d *Door) read(r *http.Request, service string, body []byte) (asked, error) {
-	a := asked{Call: Call{ID: requestID(), Time: time.Now(), Service: service, Method: r.Method, Path: r.URL.Path}}
+	a := asked{Call: Call{ID: model.UUID(), Time: time.Now(), Service: service, Method: r.Method, Path: r.URL.Path}}
 	if p := d.parts[service]; p != nil {
 		q, err := p.service.Read(r, body)
 		a.service, a.request, a.Action, a.Parameters = p.service, q, q.Action, q.Parameters()
@@ -150,9 +150,4 @@ func bodyOf(r *http.Request, service string) ([]byte, error) {
 	}
 	restore(r, b.Bytes())
 	return b.Bytes(), nil
-}
-
-func requestID() string {
-	h := model.Hex(32)
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

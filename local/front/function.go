@@ -215,7 +215,7 @@ func (f *Functions) connect(arn string, p *placement, until functionState) {
 	name := arn[strings.LastIndex(arn, ":")+1:]
 	then := active
 	for _, subnet := range p.subnets {
-		i, err := f.vpcs.Attach(p.account, subnet, p.groups, "AWS Lambda VPC ENI-"+name+"-"+requestID(), netip.Addr{})
+		i, err := f.vpcs.Attach(p.account, subnet, p.groups, "AWS Lambda VPC ENI-"+name+"-"+model.UUID(), netip.Addr{})
 		if err != nil {
 			then = functionState{state: "Failed", update: "Failed", code: "SubnetOutOfIPAddresses", reason: err.Error()}
 			continue

@@ -25,6 +25,9 @@ func glob(text string) pattern {
 	return p
 }
 
+// Like matches text with a pattern of * and ?.
+func Like(pattern, text string) bool { return glob(pattern).matches(text) }
+
 // literal takes text as it stands.
 func literal(text string) pattern {
 	p := make(pattern, 0, len(text))

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -103,6 +105,18 @@ func Hex(n int) string {
 	b := make([]byte, (n+1)/2)
 	_, _ = rand.Read(b)
 	return hex.EncodeToString(b)[:n]
+}
+
+// UUID makes a random UUID.
+func UUID() string {
+	h := Hex(32)
+	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:]
+}
+
+// AccountOf is the account in an ARN; an ARN without one is nobody's.
+func AccountOf(text string) string {
+	a, _ := arn.Parse(text) // what is none has no account
+	return a.AccountID
 }
 
 // Zone is an Availability Zone as one account sees it: the name is the account's own, the id is the same for all.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/rdslink/rdslink/local/iam"
+	"github.com/rdslink/rdslink/local/model"
 )
 
 // Finding is something that is not as it must be.
@@ -106,7 +107,7 @@ func (c *checker) excused(action, about string) bool {
 // evaluate asks the role's policies alone. What cannot be judged is not allowed.
 func (c *checker) evaluate(action, resource string, context iam.Context, role string) iam.Decision {
 	d, err := iam.Evaluate(iam.Request{
-		Principal: iam.Principal{Account: accountOf(role), ARN: session(role), Role: role}, Action: action, Resource: resource, Context: context,
+		Principal: iam.Principal{Account: model.AccountOf(role), ARN: session(role), Role: role}, Action: action, Resource: resource, Context: context,
 	}, iam.Policies{Identity: c.policies, Resource: hospitable(role, resource)})
 	if err != nil {
 		return iam.Decision{Reason: err.Error()}
@@ -117,7 +118,7 @@ func (c *checker) evaluate(action, resource string, context iam.Context, role st
 // hospitable is the policy of a resource in another account that lets everybody in: then the role's own policies decide. In its
 // own account it is not asked.
 func hospitable(role, resource string) *iam.Policy {
-	if accountOf(resource) == "" || accountOf(resource) == accountOf(role) {
+	if model.AccountOf(resource) == "" || model.AccountOf(resource) == model.AccountOf(role) {
 		return nil
 	}
 	return open()
@@ -174,14 +175,14 @@ func (c *checker) unusedParts(s iam.Statement, uses []Use) {
 		}
 	}
 	for _, pattern := range s.Resource {
-		if !slices.ContainsFunc(uses, func(u Use) bool { return like(pattern, u.Resource) }) && !c.excused(s.Action[0], "unused "+pattern) {
+		if !slices.ContainsFunc(uses, func(u Use) bool { return iam.Like(pattern, u.Resource) }) && !c.excused(s.Action[0], "unused "+pattern) {
 			c.add("unused: %s speaks of %s", s, pattern)
 		}
 	}
 	for _, condition := range s.Condition {
 		for _, value := range condition.Values {
 			used := slices.ContainsFunc(uses, func(u Use) bool {
-				return slices.ContainsFunc(values(u, condition.Key), func(v string) bool { return like(value, v) })
+				return slices.ContainsFunc(values(u, condition.Key), func(v string) bool { return iam.Like(value, v) })
 			})
 			if !used && !c.excused(s.Action[0], "unused "+value) {
 				c.add("unused: %s allows %s %s", s, condition.Key, value)
@@ -200,38 +201,7 @@ func values(u Use, key string) []string {
 	return nil
 }
 
-// like matches text with a pattern of * and ?.
-func like(pattern, text string) bool {
-	for i, star := range []byte(pattern) {
-		switch star {
-		case '*':
-			for j := i; j <= len(text); j++ {
-				if like(pattern[i+1:], text[j:]) {
-					return true
-				}
-			}
-			return false
-		case '?':
-			if i >= len(text) {
-				return false
-			}
-		default:
-			if i >= len(text) || text[i] != star {
-				return false
-			}
-		}
-	}
-	return len(pattern) == len(text)
-}
-
 // session is the ARN of a session of a role.
 func session(role string) string {
-	return "arn:aws:sts::" + accountOf(role) + ":assumed-role/" + role[strings.LastIndex(role, "/")+1:] + "/session"
-}
-
-func accountOf(arn string) string {
-	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
-		return parts[4]
-	}
-	return ""
+	return "arn:aws:sts::" + model.AccountOf(role) + ":assumed-role/" + role[strings.LastIndex(role, "/")+1:] + "/session"
 }

@@ -81,7 +81,7 @@ func (c *checker) representatives() []Use {
 		for _, p := range c.policies {
 			for _, s := range p.Statements {
 				for i, pattern := range s.Resource {
-					if like(pattern, u.Resource) {
+					if iam.Like(pattern, u.Resource) {
 						sort += fmt.Sprint(" ", p.Name, s.N, ".", i)
 					}
 				}

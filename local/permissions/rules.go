@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/rdslink/rdslink/local/iam"
 )
 
 // Rules are what an app says of itself: which roles are its own, and what about them needs a reason.
@@ -65,7 +67,7 @@ func ReadRules(file string) (*Rules, error) {
 }
 
 func (r Reason) covers(role, action, about string) bool {
-	return like(strings.ToLower(r.Role), role) && like(strings.ToLower(r.Action), strings.ToLower(action)) && like(r.About, about)
+	return iam.Like(strings.ToLower(r.Role), role) && iam.Like(strings.ToLower(r.Action), strings.ToLower(action)) && iam.Like(r.About, about)
 }
 
 // lent is a record in which what a role needed is needed by those who run its code.
@@ -77,11 +79,11 @@ func (r *Rules) lent(record Record) Record {
 		}
 		uses := slices.Clone(role.Uses)
 		for _, l := range r.Lends {
-			if !slices.ContainsFunc(l.To, func(to string) bool { return like(to, strings.ToLower(role.Name)) }) {
+			if !slices.ContainsFunc(l.To, func(to string) bool { return iam.Like(to, strings.ToLower(role.Name)) }) {
 				continue
 			}
 			for _, lender := range record.Roles {
-				if !like(l.From, strings.ToLower(lender.Name)) {
+				if !iam.Like(l.From, strings.ToLower(lender.Name)) {
 					continue
 				}
 				for _, u := range lender.Uses {

@@ -65,7 +65,7 @@ func conditions(s iam.Statement) string {
 func count(uses []Use, pattern string) int {
 	sum := 0
 	for _, u := range uses {
-		if like(strings.ToLower(pattern), strings.ToLower(u.Action)) {
+		if iam.Like(strings.ToLower(pattern), strings.ToLower(u.Action)) {
 			sum += u.Count
 		}
 	}

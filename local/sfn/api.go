@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -44,7 +45,7 @@ func (s *Service) newExecution(ctx context.Context, in *sfn.StartExecutionInput)
 	}
 	name := aws.ToString(in.Name)
 	if in.Name == nil {
-		name = requestID()
+		name = model.UUID()
 	}
 	if err := checkName(name); err != nil {
 		return nil, err

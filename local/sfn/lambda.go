@@ -36,7 +36,7 @@ func (s *Service) invokeFunction(ctx context.Context, e *execution, c call) answ
 
 // invocationResult has the shape of test_lambda_task_service.snapshot.json (test_invoke of 6 Nov 2025).
 func invocationResult(payload any, length int) any {
-	id := requestID()
+	id := model.UUID()
 	headers := map[string]string{
 		"Connection":                     "keep-alive",
 		"Content-Length":                 strconv.Itoa(length),
@@ -93,17 +93,11 @@ func refused(err error) *failure {
 	if lambdaErrors[api.ErrorCode()] {
 		name = "Lambda." + api.ErrorCode()
 	}
-	status, id := http.StatusBadRequest, requestID()
+	status, id := http.StatusBadRequest, model.UUID()
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) {
 		status, id = response.HTTPStatusCode(), response.ServiceRequestID()
 	}
 	return failed(name, fmt.Sprintf("%s (Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",
 		api.ErrorMessage(), status, api.ErrorCode(), id))
-}
-
-// requestID makes a random UUID.
-func requestID() string {
-	h := model.Hex(32)
-	return fmt.Sprintf("%s-%s-4%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:])
 }
