@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"cmp"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
@@ -21,6 +22,8 @@ type state struct {
 	Resource           string
 	Parameters         map[string]any
 	ResultSelector     map[string]any
+	ResultPath         string
+	OutputPath         string
 	Retry              []map[string]any
 	Catch              []any
 	TimeoutSeconds     int
@@ -120,23 +123,66 @@ func TestPayloadsAreTheStepsInputs(t *testing.T) {
 	}
 }
 
-// What a later state reads from a step's result must be in that step's Output.
-func TestResultsAreTheStepsOutputs(t *testing.T) {
+// What a state reads was given by an earlier one, and what one gives is read by a later one: the last one's result is the
+// execution's output.
+func TestWhatIsGivenIsRead(t *testing.T) {
 	d := setup(t)
-	plan := jsonFields(t, folder(d.order()[0]), "Output")
-	for name, s := range d.States {
-		for _, path := range paths(s.ResultSelector) {
-			field, isPayload := strings.CutPrefix(path, "$.Payload.")
-			if isPayload && !slices.Contains(jsonFields(t, folder(name), "Output"), field) {
-				t.Errorf("%s: selects %s, which Output does not have", name, path)
-			}
-		}
+	given, unread := map[string]bool{}, map[string]string{}
+	for _, name := range d.order() {
+		s := d.States[name]
 		for _, path := range append(paths(s.Parameters), s.TimeoutSecondsPath) {
-			if field, isPlan := strings.CutPrefix(path, "$.plan."); isPlan && !slices.Contains(plan, field) {
-				t.Errorf("%s: reads %s, which the plan does not have", name, path)
+			if ofContext := !strings.HasPrefix(path, "$."); !ofContext && !given[path] {
+				t.Errorf("%s: reads %s, which no earlier state gives", name, path)
 			}
+			delete(unread, path)
+		}
+		if s.End {
+			if s.OutputPath != "$.Payload" {
+				t.Errorf("%s: the execution's output is %q, and should be the step's", name, s.OutputPath)
+			}
+			continue
+		}
+		for _, path := range s.gives(t, name) {
+			given[path], unread[path] = true, name
 		}
 	}
+	for path, name := range unread {
+		t.Errorf("%s: nobody reads %s", name, path)
+	}
+}
+
+// gives are the paths at which the state leaves what it selects of its result. A step's is selected whole. The result of the wait
+// comes from the decision function, and people read the rest of it in the execution's history.
+func (s state) gives(t *testing.T, name string) []string {
+	t.Helper()
+	result := jsonFields(t, folder(name), "Output")
+	prefix := "$.Payload."
+	if strings.HasSuffix(s.Resource, ".waitForTaskToken") {
+		result, prefix = append(result, jsonFields(t, "decision", "result")...), "$."
+	}
+	var given, selected []string
+	for key, source := range s.ResultSelector {
+		path := cmp.Or(s.ResultPath, "$") + "." + strings.TrimSuffix(key, ".$")
+		if source == "$.Payload" {
+			selected = result
+			for _, field := range result {
+				given = append(given, path+"."+field)
+			}
+			continue
+		}
+		field, _ := strings.CutPrefix(source.(string), prefix)
+		given, selected = append(given, path), append(selected, field)
+	}
+	slices.Sort(selected)
+	if waits := prefix == "$."; !waits && !slices.Equal(selected, result) {
+		t.Errorf("%s: selects\n%v, Output has\n%v", name, selected, result)
+	}
+	for _, field := range selected {
+		if !slices.Contains(result, field) {
+			t.Errorf("%s: selects %s, which its result does not have", name, field)
+		}
+	}
+	return given
 }
 
 // paths are all JSONPaths in a template.
