@@ -141,6 +141,19 @@ func TestRequirementsAreFew(t *testing.T) {
 	}
 }
 
+// The command-line tool speaks the functions' words without what runs under Lambda.
+func TestTheCommandLineToolLinksNoLambdaRuntime(t *testing.T) {
+	linked := strings.Fields(goCommand(t, ".", "list", "-deps", "./cmd/rdslink"))
+	for _, path := range linked {
+		if within(path, "github.com/aws/aws-lambda-go") {
+			t.Errorf("cmd/rdslink links %s", path)
+		}
+	}
+	if !slices.Contains(linked, product+"/internal/operator") {
+		t.Errorf("cmd/rdslink links only %d packages", len(linked))
+	}
+}
+
 // owner is the module, of some, that has a package: the one with the longest path.
 func owner(modules []string, path string) string {
 	best := ""
