@@ -53,7 +53,7 @@ permissions: cloud ## what each role may do, what of it was needed how often in 
 	$(phase) "go test ./test/e2e" go test -count=1 -timeout 15m ./test/e2e
 	@local/build/bin/local permissions --table --rules test/e2e/permissions.json --record build/permissions.json
 
-lint: tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
+lint: build/.npm tools-check functions build/bin/infra ## golangci-lint, cfn-lint on the template, asl-validator on the definitions
 	build/bin/golangci-lint run --allow-parallel-runners ./...
 	cd local && ../build/bin/golangci-lint run --allow-parallel-runners ./...
 	rm -rf build/lint && $(cdk) synth --quiet --app "build/bin/infra" --output build/lint
