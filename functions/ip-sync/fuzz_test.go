@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ func FuzzInput(f *testing.F) {
 				return map[string]string{member: ledger}[source], nil
 			},
 			registry: table{exposure("d", ledger), exposure("a", orders), exposure("b", orders), {ID: "young", DatabaseARN: orders}},
-			sync:     ran.as("sync"), follow: ran.as("follow"), metrics: io.Discard, now: func() time.Time { return noon },
+			sync:     ran.as("sync"), follow: ran.as("follow"), now: func() time.Time { return noon },
 		}
 		var in input
 		if json.Unmarshal(payload, &in) != nil {

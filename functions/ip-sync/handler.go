@@ -2,22 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/metric"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-// input is one of three: a binding (a schedule's tick), an exposure's id alone
-// (the observer's tick, while the exposure has no schedule yet), or an RDS
-// event. Unknown fields are no error: EventBridge sends many.
+// input is one of three: a binding (a schedule's tick), an exposure's id alone (the observer's tick, while the exposure has no
+// schedule yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
 type input struct {
 	registry.Binding
 	Source string `json:"source"`
@@ -39,7 +36,6 @@ type ipSync struct {
 	cluster  func(ctx context.Context, sourceARN string) (clusterARN string, err error) // empty for what is in none
 	sync     syncFunc                                                                   // one tick
 	follow   syncFunc                                                                   // a loop, until a failover is over
-	metrics  io.Writer
 	now      func() time.Time
 }
 
@@ -55,9 +51,8 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	return outcome.BadInput("neither a binding nor an exposure nor an RDS event")
 }
 
-// event follows every exposure of the database that RDS speaks of, and of the
-// cluster it is a member of: the member may be younger than the exposure. Most
-// databases of an account have none.
+// event follows every exposure of the database that RDS speaks of, and of the cluster it is a member of: the member may be younger
+// than the exposure. Most databases of an account have none.
 func (s ipSync) event(ctx context.Context, in input) error {
 	if in.Detail.SourceARN == "" {
 		return outcome.BadInput("RDS event %q names no source", in.Detail.EventID)
@@ -98,8 +93,7 @@ func (s ipSync) recorded(ctx context.Context, id string) error {
 	return s.runRecorded(ctx, s.sync, exposure)
 }
 
-// runRecorded passes over an exposure without a binding: its target group does
-// not exist yet.
+// runRecorded passes over an exposure without a binding: its target group does not exist yet.
 func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.Exposure) error {
 	if exposure.Binding == nil {
 		return nil
@@ -107,12 +101,11 @@ func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.E
 	return s.run(ctx, f, *exposure.Binding)
 }
 
-// run is silent about a steady tick, but for its metric: there are 43,000 of
-// them a month. A throttled tick is skipped: the next one comes in a minute, and
-// what alarms is the age of the last good sync.
+// run is silent about a steady tick, but for its metric: there are 43,000 of them a month. A throttled tick is skipped: the next
+// one comes in a minute, and what alarms is the age of the last good sync.
 func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
 	report, err := f(ctx, b)
-	s.measure(b.Exposure, report)
+	s.measure(ctx, b.Exposure, report)
 	switch {
 	case outcome.Name(err) == outcome.NameThrottled:
 		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "error", err.Error())
@@ -126,10 +119,8 @@ func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
 	return nil
 }
 
-// measure writes how long ago the last good sync was, in CloudWatch's embedded
-// metric format. The exposure is no dimension, which would make a metric, and a
-// price, for each; it is there to be found in the log.
-func (s ipSync) measure(exposure string, report targets.Report) {
+// measure tells how long ago the last good sync was.
+func (s ipSync) measure(ctx context.Context, exposure string, report targets.Report) {
 	good := report.State == targets.Settled || report.State == targets.Stopped
 	if !good && report.FailingSince.IsZero() {
 		return
@@ -138,46 +129,5 @@ func (s ipSync) measure(exposure string, report targets.Report) {
 	if !good {
 		age = s.now().Sub(report.FailingSince).Seconds()
 	}
-	line, err := json.Marshal(embeddedMetric{
-		AWS: metricDirective{
-			Timestamp: s.now().UnixMilli(),
-			Metrics: []metricSet{{
-				Namespace:  "rdslink",
-				Dimensions: [][]string{{}},
-				Metrics:    []metric{{Name: "SyncAge", Unit: "Seconds"}},
-			}},
-		},
-		SyncAge:  age,
-		Exposure: exposure,
-	})
-	if err == nil {
-		_, err = fmt.Fprintf(s.metrics, "%s\n", line)
-	}
-	if err != nil {
-		slog.Error("metric not written", "exposure", exposure, "error", err.Error())
-	}
-}
-
-// embeddedMetric is a log line that CloudWatch reads a metric from
-// (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-type embeddedMetric struct {
-	AWS      metricDirective `json:"_aws"`
-	SyncAge  float64         `json:"SyncAge"`
-	Exposure string          `json:"exposure"`
-}
-
-type metricDirective struct {
-	Timestamp int64       `json:"Timestamp"`
-	Metrics   []metricSet `json:"CloudWatchMetrics"`
-}
-
-type metricSet struct {
-	Namespace  string     `json:"Namespace"`
-	Dimensions [][]string `json:"Dimensions"`
-	Metrics    []metric   `json:"Metrics"`
-}
-
-type metric struct {
-	Name string `json:"Name"`
-	Unit string `json:"Unit"`
+	slog.InfoContext(ctx, "synced", "exposure", exposure, metric.SyncAge.Value(age, s.now()))
 }

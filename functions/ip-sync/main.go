@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,10 +22,9 @@ func main() {
 			cluster: func(ctx context.Context, sourceARN string) (string, error) {
 				return database.ClusterOf(ctx, deps.RDS, sourceARN)
 			},
-			sync:    deps.Sync,
-			follow:  deps.Follow,
-			metrics: os.Stdout,
-			now:     time.Now,
+			sync:   deps.Sync,
+			follow: deps.Follow,
+			now:    time.Now,
 		}.handle
 	})
 }
