@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
@@ -22,11 +23,11 @@ func main() {
 			registry:  table,
 			outside:   resolve.Outside(),
 			code: upgrade.Code{
-				Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
-				Key:          step.Env("RESOLVER_CODE_KEY"),
-				Architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
+				Bucket:       step.Env(deployment.ResolverCodeBucket),
+				Key:          step.Env(deployment.ResolverCodeKey),
+				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
 			},
-			role: step.Env("RESOLVER_ROLE_ARN"),
+			role: step.Env(deployment.ResolverRoleARN),
 			tags: owned.DeployerTags(),
 		}.run
 	})

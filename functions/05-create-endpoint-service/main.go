@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
@@ -19,7 +20,7 @@ func main() {
 			services:      network,
 			notifications: network,
 			registry:      table,
-			topic:         step.Env("CONNECTIONS_TOPIC_ARN"),
+			topic:         step.Env(deployment.ConnectionsTopicARN),
 			tags:          owned.DeployerTags(),
 		}.run
 	})

@@ -5,6 +5,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 )
@@ -15,7 +16,7 @@ func main() {
 		return shareTheServiceName{
 			topic:         topics,
 			subscriptions: topics,
-			topicARN:      step.Env("HANDOFF_TOPIC_ARN"),
+			topicARN:      step.Env(deployment.HandoffTopicARN),
 			registry:      table,
 		}.run
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 )
@@ -20,7 +21,7 @@ func main() {
 			connections: ec2.NewFromConfig(config),
 			tasks:       sfn.NewFromConfig(config),
 			topic:       sns.NewFromConfig(config),
-			operators:   step.Env("OPERATORS_TOPIC_ARN"),
+			operators:   step.Env(deployment.OperatorsTopicARN),
 			now:         time.Now,
 		}.handle
 	})

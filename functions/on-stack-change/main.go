@@ -8,6 +8,7 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/upgrade"
@@ -19,9 +20,9 @@ func main() {
 			registry:  table,
 			functions: awslambda.NewFromConfig(config),
 			code: upgrade.Code{
-				Bucket:       step.Env("RESOLVER_CODE_BUCKET"),
-				Key:          step.Env("RESOLVER_CODE_KEY"),
-				Architecture: types.Architecture(step.Env("RESOLVER_ARCHITECTURE")),
+				Bucket:       step.Env(deployment.ResolverCodeBucket),
+				Key:          step.Env(deployment.ResolverCodeKey),
+				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
 			},
 		}.handle)
 	})
