@@ -157,6 +157,15 @@ func TestBesides(t *testing.T) {
 	if second := q.besides(q.operation()); !has(second, "ec2:DescribeSubnets") || has(second, "iam:CreateServiceLinkedRole") {
 		t.Errorf("after the first %+v", second)
 	}
+	if has(first, "ec2:GetSecurityGroupsForVpc") {
+		t.Error("a load balancer without security groups needs to see none")
+	}
+	for _, action := range []string{"elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:SetSecurityGroups"} {
+		grouped := asking(action, object{"SecurityGroups": []any{"sg-1"}})
+		if needs := grouped.besides(action); !has(needs, "ec2:GetSecurityGroupsForVpc") {
+			t.Errorf("%s: %+v", action, needs)
+		}
+	}
 	pass := asking("scheduler:CreateSchedule", object{"Name": "s", "Target": object{"RoleArn": role}})
 	if n := pass.besides(pass.operation()); len(n) != 1 || n[0].action != "iam:PassRole" || n[0].keys["iam:PassedToService"][0] != "scheduler.amazonaws.com" {
 		t.Errorf("%+v", n)

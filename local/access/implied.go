@@ -41,7 +41,8 @@ var implied = map[string]func(*question) []need{
 	"scheduler:CreateSchedule":  pass,
 	"scheduler:UpdateSchedule":  pass,
 
-	"elasticloadbalancing:CreateLoadBalancer":   linkRole,
+	"elasticloadbalancing:CreateLoadBalancer":   func(q *question) []need { return append(groupsOfVPC(q), linkRole(q)...) },
+	"elasticloadbalancing:SetSecurityGroups":    groupsOfVPC,
 	"ec2:CreateVpcEndpointServiceConfiguration": multiRegion("SupportedRegions"),
 	"ec2:ModifyVpcEndpointServiceConfiguration": multiRegion("AddSupportedRegions"),
 }
@@ -245,6 +246,16 @@ func execute(q *question) []need {
 			"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets")
 	}
 	return found
+}
+
+// groupsOfVPC: since October 2024 a load balancer's maker must be allowed to see which security groups its VPC has. The page with
+// the others does not list it; callers of CreateLoadBalancer with security groups were denied it. For SetSecurityGroups it is a
+// precaution: the controller's policy has one permission for both.
+func groupsOfVPC(q *question) []need {
+	if len(q.texts("SecurityGroups")) == 0 {
+		return nil
+	}
+	return []need{{action: "ec2:GetSecurityGroupsForVpc", resource: q.arn("ec2", "vpc/*"), implied: "github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921"}}
 }
 
 // linkRole: an account's first load balancer makes the service-linked role.
