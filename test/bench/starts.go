@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ const rounds = 20
 
 // sample is the document's function in Python and what was measured of it.
 type sample struct {
+	role    string
 	program program
 	version string // of Python and boto3
 
@@ -27,9 +29,13 @@ type sample struct {
 	begun  float64
 }
 
-const python = "build/bench/bin/python"
+const (
+	python       = "build/bench/bin/python"
+	sampleFolder = "test/bench/sample"
+)
 
-// prepareSample finds out what of it is true before the set-up: for a start, any target group and any database will do.
+// prepareSample gives it a role, and finds out what of it is true before the set-up: for a start, any target group and any database
+// will do.
 func (b *bench) prepareSample(ctx context.Context) error {
 	out, err := exec.CommandContext(ctx, filepath.Join(b.cloud.Root, python), "-c",
 		`import platform, boto3; print("Python", platform.python_version() + ", boto3", boto3.__version__)`).CombinedOutput()
@@ -37,14 +43,21 @@ func (b *bench) prepareSample(ctx context.Context) error {
 		return fmt.Errorf("ask Python for its version: %w: %s", err, out)
 	}
 	b.sample.version = strings.TrimSpace(string(out))
+	policy, err := os.ReadFile(filepath.Join(b.cloud.Root, sampleFolder, "policy.json"))
+	if err != nil {
+		return fmt.Errorf("read the sample's policy: %w", err)
+	}
+	if b.sample.role, err = b.cloud.NewRole(ctx, stage.Customer, "sample", string(policy)); err != nil {
+		return err
+	}
 	b.sample.program = b.sampleFor("none", "none", "127.0.0.1", 5432)
 	return nil
 }
 
 func (b *bench) sampleFor(targetGroup, host, address string, port int) program {
 	// -B: what Python compiles of the sample is not left beside it.
-	command := []string{filepath.Join(b.cloud.Root, python), "-B", filepath.Join(b.cloud.Root, "test/bench/sample/runtime.py")}
-	return program{"the sample", command, append(b.session("arn:aws:iam::"+stage.Customer+":role/sample", session("sample")),
+	command := []string{filepath.Join(b.cloud.Root, python), "-B", filepath.Join(b.cloud.Root, sampleFolder, "runtime.py")}
+	return program{"the sample", command, append(b.session(b.sample.role, session("sample")),
 		"TARGET_GROUP_ARN="+targetGroup, "RDS_ENDPOINT="+host, "RDS_ADDRESS="+address, fmt.Sprintf("RDS_PORT=%d", port))}
 }
 
