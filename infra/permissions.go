@@ -112,6 +112,8 @@ func permissions(r *resources) map[string][]grant {
 		"create-load-balancer": with(registry,
 			grant{actions: []string{"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeLoadBalancerAttributes", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"}, resources: anywhere},
 			grant{actions: []string{"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
+			// The page does not list it: github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921. ELB's refusals name no VPC.
+			grant{actions: []string{"ec2:GetSecurityGroupsForVpc"}, resources: anywhere},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{groups}, conditions: createsOurs},
 			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{vpcs}},
 			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"}, resources: []string{groups}, conditions: changesOurs},

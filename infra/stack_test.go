@@ -131,6 +131,7 @@ var withoutResourceLevel = []string{
 	"ec2:DescribeInternetGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups",
 	"ec2:DescribeSubnets", "ec2:DescribeVpcEndpointConnectionNotifications", "ec2:DescribeVpcEndpointConnections",
 	"ec2:DescribeVpcEndpointServiceConfigurations", "ec2:DescribeVpcs",
+	"ec2:GetSecurityGroupsForVpc", // it has one, which ELB's refusals do not name
 	"elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancerAttributes",
 	"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroupAttributes",
 	"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
