@@ -78,13 +78,6 @@ type asked struct {
 	decision Decision
 }
 
-// answered tells who decided that the call has succeeded, if it has.
-func (a asked) answered(status int) {
-	if status < http.StatusMultipleChoices && a.decision.Succeeded != nil {
-		a.decision.Succeeded()
-	}
-}
-
 // read finds out what r asks of the service; body is r's body.
 func (d *Door) read(r *http.Request, service string, body []byte) (asked, error) {
 	a := asked{Call: Call{ID: model.UUID(), Time: time.Now(), Service: service, Method: r.Method, Path: r.URL.Path}}

@@ -3,6 +3,9 @@ package front
 import (
 	"bytes"
 	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
 )
 
 // captured is an answer that is not sent yet, or never.
@@ -18,9 +21,15 @@ func capture(serve http.HandlerFunc, r *http.Request) *captured {
 	return c
 }
 
-func (c *captured) Header() http.Header         { return c.header }
-func (c *captured) Write(b []byte) (int, error) { return c.body.Write(b) }
-func (c *captured) WriteHeader(status int)      { c.status = status }
+func (c *captured) Header() http.Header    { return c.header }
+func (c *captured) WriteHeader(status int) { c.status = status }
+
+func (c *captured) Write(b []byte) (int, error) {
+	if c.status == 0 {
+		c.status = http.StatusOK
+	}
+	return c.body.Write(b)
+}
 
 func (c *captured) ok() bool { return c.status < http.StatusMultipleChoices }
 
@@ -28,7 +37,30 @@ func (c *captured) send(w http.ResponseWriter) {
 	for name, values := range c.header {
 		w.Header()[name] = values
 	}
-	w.Header().Del("Content-Length") // the body may have changed
+	if c.body.Len() > 0 { // the body may have changed; an answer to HEAD has none, and says how long it would be
+		w.Header().Set("Content-Length", strconv.Itoa(c.body.Len()))
+	}
 	w.WriteHeader(max(c.status, http.StatusOK))
 	_, _ = w.Write(c.body.Bytes())
+}
+
+var codes = []*regexp.Regexp{
+	regexp.MustCompile(`<Code>([^<]+)</Code>`),
+	regexp.MustCompile(`"(?:__type|code)":\s*"(?:[^"#]*#)?([^"]+)"`),
+}
+
+// code is the error's code, as the service's protocol has it.
+func (c *captured) code() string {
+	if c.status < http.StatusBadRequest {
+		return ""
+	}
+	if code, _, _ := strings.Cut(c.header.Get("X-Amzn-ErrorType"), ":"); code != "" {
+		return code
+	}
+	for _, pattern := range codes {
+		if m := pattern.FindSubmatch(c.body.Bytes()); m != nil {
+			return string(m[1])
+		}
+	}
+	return http.StatusText(c.status)
 }

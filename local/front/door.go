@@ -63,10 +63,9 @@ func New(backend string) (*Door, error) {
 		backend: u, parts: map[string]*part{}, wraps: map[string]Wrap{}, local: http.NewServeMux(),
 	}
 	d.proxy = &httputil.ReverseProxy{
-		Rewrite:       d.rewrite,
-		FlushInterval: -1,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true},
-		ErrorLog:      slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+		Rewrite:   d.rewrite,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true},
+		ErrorLog:  slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	}
 	d.Handle("/_local/calls", d.Log)
 	d.Handle("/_local/faults", faults)
@@ -113,6 +112,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// serveCall answers a call when it is in the log: whoever has an answer finds it there.
 func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 	caller, service, err := identity.Read(r)
 	body, bodyErr := bodyOf(r, service)
@@ -125,47 +125,51 @@ func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = readErr
 	}
-	rec := &recorder{ResponseWriter: w}
-	defer func() { d.Log.add(a, rec, time.Since(a.Time)) }()
-	if err != nil {
-		a.service.Refuse(rec, a.ID, err)
-		return
+	answer := d.decided(r.WithContext(wire.WithCaller(r.Context(), caller)), &a, err)
+	if answer == nil {
+		d.Log.add(a, &captured{}, time.Since(a.Time))
+		panic(http.ErrAbortHandler) // closes the caller's connection without an answer
 	}
-	r = r.WithContext(wire.WithCaller(r.Context(), caller))
+	d.Log.add(a, answer, time.Since(a.Time))
+	answer.send(w)
+}
+
+// decided is the answer to a call, if it is let through, with the fault that it meets; nil: the caller hears none.
+func (d *Door) decided(r *http.Request, a *asked, err error) *captured {
+	refuse := func(err error) *captured {
+		return capture(func(w http.ResponseWriter, _ *http.Request) { a.service.Refuse(w, a.ID, err) }, r)
+	}
+	if err != nil {
+		return refuse(err)
+	}
 	fault := d.Fault(r.Context(), a.Call)
 	if d.Decide != nil && fault.Kind != Drop && fault.Kind != Throttle && fault.Kind != Deny {
 		if a.decision, err = d.Decide(r.Context(), a.Call); err != nil {
-			a.service.Refuse(rec, a.ID, err)
-			return
+			return refuse(err)
 		}
 	}
-	d.serve(rec, r, a, fault)
-}
-
-// serve answers a call with the fault that it meets.
-func (d *Door) serve(w *recorder, r *http.Request, a asked, f Fault) {
-	if f.Delay > 0 {
+	if fault.Delay > 0 {
 		select {
-		case <-time.After(f.Delay):
+		case <-time.After(fault.Delay):
 		case <-r.Context().Done():
 		}
 	}
-	switch f.Kind {
+	switch fault.Kind {
 	case Drop:
-		w.hangUp()
+		return nil
 	case Throttle:
-		a.service.Refuse(w, a.ID, throttled(a.Service))
-		return
+		return refuse(throttled(a.Service))
 	case Deny:
-		a.service.Refuse(w, a.ID, Denied(a.Call))
-		return
-	case ReplyLost:
-		unheard := capture(func(w http.ResponseWriter, r *http.Request) { d.answer(w, r, a) }, r)
-		a.answered(unheard.status)
-		w.hangUp()
+		return refuse(Denied(a.Call))
 	}
-	d.answer(w, r, a)
-	a.answered(w.status)
+	answer := capture(func(w http.ResponseWriter, r *http.Request) { d.answer(w, r, *a) }, r)
+	if answer.ok() && a.decision.Succeeded != nil {
+		a.decision.Succeeded()
+	}
+	if fault.Kind == ReplyLost {
+		return nil
+	}
+	return answer
 }
 
 func (d *Door) answer(w http.ResponseWriter, r *http.Request, a asked) {

@@ -44,11 +44,11 @@ type Log struct {
 	entries []Entry
 }
 
-func (l *Log) add(c asked, r *recorder, took time.Duration) {
+func (l *Log) add(c asked, answer *captured, took time.Duration) {
 	l.Add(Entry{
 		Time: c.Time, Account: c.Caller.Account, Caller: c.Caller.ARN, Role: c.Caller.Role, Session: c.Session(),
 		Service: c.Service, Action: c.Action, Resources: c.Resources(),
-		Status: r.status, Error: r.code(), Millis: float64(took.Microseconds()) / 1000, Permissions: c.decision.Permissions,
+		Status: answer.status, Error: answer.code(), Millis: float64(took.Microseconds()) / 1000, Permissions: c.decision.Permissions,
 	})
 }
 
