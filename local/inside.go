@@ -162,6 +162,7 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	deliveries.Disturb = func(i delivery.Invocation) delivery.Disturbance {
 		return disturbance(door.Fault(context.Background(), deliveryCall(i)))
 	}
+	deliveries.Begin = door.Rest.Begin
 	w.Publish, w.Notify = deliveries.Publish, deliveries.Notify
 	door.Handle("/_local/deliver", deliveries)
 
@@ -170,6 +171,7 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	door.Handle("/_local/validate-state-machine", http.HandlerFunc(validate))
 
 	schedules := scheduler.New(w, c.scheduleGroup, deliveries.Invoke)
+	door.Handle("POST /_local/rest", door.Rest.After(schedules.Rest))
 
 	functions := front.NewFunctions(w, vpcs, n)
 	functions.Later = func(_ context.Context, functionARN string, payload []byte) {

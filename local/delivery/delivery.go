@@ -55,6 +55,8 @@ type Delivery struct {
 	Disturb func(Invocation) Disturbance
 	// Refused is told what AWS would have refused; nil tells nobody.
 	Refused func(Refusal)
+	// Begin is told that a delivery is under way, until it calls end; nil is not.
+	Begin func(what string) (end func())
 
 	world     *model.World
 	invoke    Invoker
@@ -80,8 +82,19 @@ func (d *Delivery) Invoke(i Invocation) {
 		return
 	}
 	for range 1 + disturbance.Duplicates {
-		time.AfterFunc(disturbance.Delay, func() { d.submit(i) })
+		end := d.begin("delivery to " + i.FunctionARN)
+		time.AfterFunc(disturbance.Delay, func() {
+			defer end()
+			d.submit(i)
+		})
 	}
+}
+
+func (d *Delivery) begin(what string) (end func()) {
+	if d.Begin == nil {
+		return func() {}
+	}
+	return d.Begin(what)
 }
 
 // principals are the services whose deliveries are handed over, by the kind that the hand-over names.

@@ -39,6 +39,7 @@ type world struct {
 	missing    error // of Settings
 	topic, key string
 	encrypted  bool
+	underWay   sync.WaitGroup
 
 	done []string // what was done, in order
 }
@@ -111,16 +112,19 @@ func (w *world) delivery() *Delivery {
 	return &Delivery{
 		world: &model.World{Speed: 100_000}, invoke: w.invoke, functions: w, outlets: w,
 		Refused: func(r Refusal) { w.note("refused", r.Action, r.Code) },
+		Begin: func(string) func() {
+			w.underWay.Add(1)
+			return w.underWay.Done
+		},
 	}
 }
 
-// eventually waits until the world has seen exactly want.
-func (w *world) eventually(t testing.TB, want []string) {
+// sees waits until nothing is under way any more: then the world has seen exactly want.
+func (w *world) sees(t testing.TB, want []string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !slices.Equal(w.seen(), want); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("got  %q\nwant %q", w.seen(), want)
-		}
+	w.underWay.Wait()
+	if got := w.seen(); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
@@ -185,7 +189,7 @@ func TestQueue(t *testing.T) {
 				test.change(&i)
 			}
 			w.delivery().Invoke(i)
-			w.eventually(t, test.want)
+			w.sees(t, test.want)
 		})
 	}
 }
@@ -232,7 +236,7 @@ func TestDisturbances(t *testing.T) {
 			d := w.delivery()
 			d.Disturb = func(Invocation) Disturbance { return test.disturbance }
 			d.Invoke(fromRule())
-			w.eventually(t, test.want)
+			w.sees(t, test.want)
 		})
 	}
 }
@@ -258,7 +262,7 @@ func TestHandOver(t *testing.T) {
 			if r.Code != test.status {
 				t.Errorf("status %d: %s", r.Code, r.Body)
 			}
-			w.eventually(t, test.want)
+			w.sees(t, test.want)
 		})
 	}
 }
@@ -289,7 +293,7 @@ func TestNotify(t *testing.T) {
 			if test.refused != "" {
 				want = []string{"refused " + test.refused + " AccessDeniedException"}
 			}
-			w.eventually(t, want)
+			w.sees(t, want)
 		})
 	}
 }
@@ -302,7 +306,7 @@ func TestEventsStayInOrder(t *testing.T) {
 		d.Publish(model.Event{DetailType: name})
 		want = append(want, "put "+name)
 	}
-	w.eventually(t, want)
+	w.sees(t, want)
 }
 
 func TestFailureRecord(t *testing.T) {

@@ -8,7 +8,9 @@ import (
 
 // Publish puts an AWS service's event on the default bus of its account. It does not block.
 func (d *Delivery) Publish(e model.Event) {
+	end := d.begin("event " + e.DetailType)
 	d.outbox.add(func() {
+		defer end()
 		if err := d.outlets.PutEvent(context.Background(), e); err != nil {
 			d.refuse(Refusal{e.Account, e.Source, "events:PutEvents", e.DetailType, errorCode(err), err.Error()})
 		}
@@ -17,7 +19,9 @@ func (d *Delivery) Publish(e model.Event) {
 
 // Notify publishes to a topic on behalf of an AWS service, if the topic's policy lets that service do so. It does not block.
 func (d *Delivery) Notify(n model.Notification) {
+	end := d.begin("notification to " + n.TopicARN)
 	d.outbox.add(func() {
+		defer end()
 		if err := d.notify(context.Background(), n); err != nil {
 			d.refuse(Refusal{n.Account, n.Service, "sns:Publish", n.TopicARN, errorCode(err), err.Error()})
 		}

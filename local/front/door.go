@@ -25,6 +25,8 @@ type Door struct {
 	Fault func(context.Context, Call) Fault
 	// Log has every call.
 	Log *Log
+	// Rest has every call that is under way.
+	Rest *Rest
 	// Tunnel serves CONNECT.
 	Tunnel http.Handler
 
@@ -59,7 +61,7 @@ func New(backend string) (*Door, error) {
 	}
 	faults := &Faults{}
 	d := &Door{
-		Fault: faults.Pick, Log: &Log{},
+		Fault: faults.Pick, Log: &Log{}, Rest: NewRest(),
 		backend: u, parts: map[string]*part{}, wraps: map[string]Wrap{}, local: http.NewServeMux(),
 	}
 	d.proxy = &httputil.ReverseProxy{
@@ -125,6 +127,7 @@ func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = readErr
 	}
+	defer d.Rest.begin(a.Call)()
 	answer := d.decided(r.WithContext(wire.WithCaller(r.Context(), caller)), &a, err)
 	if answer == nil {
 		d.Log.add(a, &captured{}, time.Since(a.Time))

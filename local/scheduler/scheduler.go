@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +30,7 @@ type Service struct {
 	world  *model.World
 	groups GroupReader
 	invoke func(delivery.Invocation)
+	atRest atomic.Bool
 
 	mu        sync.Mutex // guards everything below
 	schedules map[id]*schedule
@@ -50,6 +52,9 @@ func (s *Service) Operations() wire.Operations {
 		"ListSchedules":  wire.Op(s.listSchedules),
 	}
 }
+
+// Rest lets no schedule fire any more.
+func (s *Service) Rest() { s.atRest.Store(true) }
 
 // id names a schedule: its name is unique within its group.
 type id struct{ account, group, name string }

@@ -224,6 +224,20 @@ func TestOneTimeScheduleIsDeletedAfterwards(t *testing.T) {
 	}
 }
 
+func TestAtRestNoScheduleFires(t *testing.T) {
+	c := newClock()
+	c.Rest()
+	if _, err := c.createSchedule(caller, minutely()); err != nil {
+		t.Fatal(err)
+	}
+	c.fire(c.schedules[id{"111122223333", "default", "orders"}])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.fired) > 0 {
+		t.Error("a schedule fired")
+	}
+}
+
 // UpdateSchedule replaces everything: API_UpdateSchedule.html.
 func TestUpdateScheduleReplacesEverything(t *testing.T) {
 	c := newClock()

@@ -104,6 +104,9 @@ func (s *Service) complete(c *schedule) {
 // fire hands the target's input over. Retry policy and event age are about handing over to Lambda, which accepts at once or refuses
 // for good; failures of the function are for Lambda's own queue.
 func (s *Service) fire(c *schedule) {
+	if s.atRest.Load() {
+		return
+	}
 	i := delivery.Invocation{
 		Account: c.id.account, FunctionARN: *c.Target.Arn, Payload: []byte(s.input(c)),
 		Principal: "scheduler.amazonaws.com", SourceARN: *c.Arn, Role: *c.Target.RoleArn,

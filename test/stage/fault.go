@@ -25,27 +25,32 @@ func (c *Cloud) Disturb(ctx context.Context, f Fault) error {
 	if err != nil {
 		return fmt.Errorf("encode fault: %w", err)
 	}
-	return c.faults(ctx, http.MethodPost, body)
+	return c.send(ctx, http.MethodPost, "/_local/faults", body)
 }
 
 // Settle ends everything that Disturb began.
 func (c *Cloud) Settle(ctx context.Context) error {
-	return c.faults(ctx, http.MethodDelete, nil)
+	return c.send(ctx, http.MethodDelete, "/_local/faults", nil)
 }
 
-func (c *Cloud) faults(ctx context.Context, method string, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, method, c.Endpoint+"/_local/faults", bytes.NewReader(body))
+// Rest lets no schedule fire any more, and waits until every call and delivery is over: then the log of calls is whole.
+func (c *Cloud) Rest(ctx context.Context) error {
+	return c.send(ctx, http.MethodPost, "/_local/rest", nil)
+}
+
+func (c *Cloud) send(ctx context.Context, method, path string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, method, c.Endpoint+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("%s faults: %w", method, err)
+		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("%s faults: %w", method, err)
+		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		reason, _ := io.ReadAll(response.Body)
-		return fmt.Errorf("%s faults %s: %s: %s", method, body, response.Status, reason)
+		return fmt.Errorf("%s %s %s: %s: %s", method, path, body, response.Status, reason)
 	}
 	return nil
 }
