@@ -163,6 +163,9 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 		return disturbance(door.Fault(context.Background(), deliveryCall(i)))
 	}
 	deliveries.Begin = door.Rest.Begin
+	w.Hold = func(resource string) time.Duration {
+		return door.Fault(context.Background(), changeCall(resource)).Delay
+	}
 	w.Publish, w.Notify = deliveries.Publish, deliveries.Notify
 	door.Handle("/_local/deliver", deliveries)
 
@@ -205,6 +208,11 @@ func deliveryCall(i delivery.Invocation) front.Call {
 		Time: time.Now(), Service: service, Action: "Deliver", Caller: wire.Caller{Account: i.Account, ARN: i.Principal, Role: i.Role},
 		Parameters: map[string]any{"FunctionName": i.FunctionARN},
 	}
+}
+
+// changeCall is how a fault's rule sees a change that a resource goes through by itself: as the action Change.
+func changeCall(resource string) front.Call {
+	return front.Call{Time: time.Now(), Action: "Change", Parameters: map[string]any{"ResourceName": resource}}
 }
 
 func disturbance(f front.Fault) delivery.Disturbance {

@@ -104,7 +104,7 @@ func TestHoweverItEndsNothingIsLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()
-			for range 500 {
+			for range 3000 {
 				if len(processes(t, dir)) == 0 {
 					break
 				}
@@ -155,6 +155,9 @@ func TestAFaultDisturbsDeliveries(t *testing.T) {
 	}
 	c := deliveryCall(delivery.Invocation{Principal: "events.amazonaws.com", FunctionARN: "arn:aws:lambda:eu-central-1:111122223333:function:ip-sync"})
 	if c.Service+":"+c.Action != "events:Deliver" || c.Resources()[0] != "arn:aws:lambda:eu-central-1:111122223333:function:ip-sync" {
+		t.Errorf("a rule sees %+v", c)
+	}
+	if c := changeCall("vpce-0123456789abcdef0"); c.Action != "Change" || c.Resources()[0] != "vpce-0123456789abcdef0" {
 		t.Errorf("a rule sees %+v", c)
 	}
 }

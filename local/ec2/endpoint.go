@@ -156,7 +156,7 @@ func (s *Service) publish(e *endpoint) {
 // connect makes an accepted endpoint available, which takes AWS a few minutes and is announced by nothing.
 func (s *Service) connect(e *endpoint) {
 	e.state = pending
-	s.world.After(s.world.Delays.EndpointAvailable, func() {
+	s.world.Change(e.ID, s.world.Delays.EndpointAvailable, func() {
 		if e.state == pending {
 			e.state = available
 			s.align(e)

@@ -143,7 +143,7 @@ func (c *vpcCloud) interfaces() []types.NetworkInterface {
 // eventually polls until is holds.
 func (c *vpcCloud) eventually(what string, is func() bool) {
 	c.t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if is() {
 			return
 		}

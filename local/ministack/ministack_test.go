@@ -108,7 +108,7 @@ func (f *front) refuse(method string) {
 // wait returns the first thing handed over to path.
 func (f *front) wait(t *testing.T, path string) string {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		f.mu.Lock()
 		for _, h := range f.handed {
 			if strings.HasPrefix(h, path) {
@@ -398,7 +398,7 @@ func destroy(t *testing.T, stacks *cloudformation.Client, name string) string {
 
 func settled(t *testing.T, stacks *cloudformation.Client, name string) string {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		out, err := stacks.DescribeStacks(context.Background(), &cloudformation.DescribeStacksInput{StackName: &name})
 		if err != nil {
 			t.Fatal(err)

@@ -26,6 +26,8 @@ type World struct {
 	Publish func(Event)
 	// Notify publishes to an SNS topic on behalf of an AWS service; nil drops it. It is called with the lock held and must not block.
 	Notify func(Notification)
+	// Hold says how much longer, in real time, a change of a resource lasts; nil holds nothing up. It is called with the lock held.
+	Hold func(resource string) time.Duration
 }
 
 // Event is an event that an AWS service sends to EventBridge.
@@ -84,8 +86,21 @@ func (w *World) Scale(d time.Duration) time.Duration {
 }
 
 // After runs f under the lock when d, scaled, has passed.
-func (w *World) After(d time.Duration, f func()) {
-	time.AfterFunc(w.Scale(d), func() {
+func (w *World) After(d time.Duration, f func()) { w.after(w.Scale(d), f) }
+
+// Change runs f, with which a resource is another, under the lock when d, scaled, has passed and nothing holds it up.
+func (w *World) Change(resource string, d time.Duration, f func()) { w.after(w.Takes(resource, d), f) }
+
+// Takes is how long a change of a resource takes that takes AWS d.
+func (w *World) Takes(resource string, d time.Duration) time.Duration {
+	if w.Hold == nil {
+		return w.Scale(d)
+	}
+	return w.Scale(d) + w.Hold(resource)
+}
+
+func (w *World) after(d time.Duration, f func()) {
+	time.AfterFunc(d, func() {
 		w.Lock()
 		defer w.Unlock()
 		f()

@@ -24,10 +24,10 @@ const restartLag = 15 * time.Second
 
 // work runs slow without the lock, for as long as AWS takes or as it takes here, and then done with it.
 func (s *Service) work(r *resource, takes time.Duration, slow func(context.Context) error, done func()) {
-	began := time.Now()
+	until := time.Now().Add(s.world.Takes(r.arn, takes))
 	go func() {
 		err := slow(context.Background())
-		time.Sleep(s.world.Scale(takes) - time.Since(began))
+		time.Sleep(time.Until(until))
 		s.world.Lock()
 		defer s.world.Unlock()
 		if err != nil {

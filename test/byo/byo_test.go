@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -312,25 +311,42 @@ func (a *account) as(name string) aws.Config {
 // usedItsRoles reads from the log of calls who called.
 func (a *account) usedItsRoles() {
 	a.Helper()
-	lines, err := a.cloud.Calls(a.ctx, 0)
-	a.check(err)
-	callers := map[string]bool{}
-	for line := range strings.Lines(string(lines)) {
-		var c stage.Call
-		a.check(json.Unmarshal([]byte(line), &c))
-		callers[c.Role] = true
+	for _, name := range brought {
+		if name == "resolver" {
+			continue // it calls nothing
+		}
+		for !a.called("byo-" + name) {
+			select {
+			case <-a.ctx.Done():
+				a.Fatalf("nobody called as %s", name)
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	a.check(a.cloud.Rest(a.ctx))
+	for _, c := range a.calls() {
 		for _, p := range c.Permissions {
 			if p.Refused != "" && (strings.Contains(p.Role, "/rdslink-") || strings.Contains(p.Role, "/byo-")) {
 				a.Errorf("%s was refused %s on %s %s", p.Role, p.Action, p.Resource, p.Refused)
 			}
 		}
 	}
-	for _, name := range brought {
-		if name == "resolver" {
-			continue // it calls nothing
-		}
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(callers)), func(role string) bool { return strings.HasSuffix(role, "byo-"+name) }) {
-			a.Errorf("nobody called as %s; callers are %v", name, slices.Sorted(maps.Keys(callers)))
-		}
+}
+
+// called says whether somebody has called in a role of that name.
+func (a *account) called(role string) bool {
+	a.Helper()
+	return slices.ContainsFunc(a.calls(), func(c stage.Call) bool { return strings.HasSuffix(c.Role, role) })
+}
+
+func (a *account) calls() (all []stage.Call) {
+	a.Helper()
+	lines, err := a.cloud.Calls(a.ctx, 0)
+	a.check(err)
+	for line := range strings.Lines(string(lines)) {
+		var c stage.Call
+		a.check(json.Unmarshal([]byte(line), &c))
+		all = append(all, c)
 	}
+	return all
 }

@@ -8,9 +8,10 @@ import (
 )
 
 func TestBadInputFailsInStepOneAndSaysWhatIsWrong(t *testing.T) {
-	// Alone, and with the function running already: the database will not be creating for ever.
-	s := alone(t)
+	s := begin(t)
 	s.starts(`{"vendor": "pushmetrics"}`).fails("BadInput", "database is missing")
+	ledger := "arn:aws:rds:" + stage.Region + ":" + stage.Customer + ":db:ledger"
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "Change", Resource: ledger, Kind: "delay", Delay: "1h"}))
 	_, err := cloud.CreateDatabase(s.ctx, s.vpc(stage.Customer), "ledger", singleAZ)
 	s.check(err)
 	for _, row := range []struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -294,17 +295,21 @@ func (s story) looks(c aws.Config, e execution) {
 	s.check(err)
 	_, err = machines.DescribeStateMachineForExecution(s.ctx, &sfn.DescribeStateMachineForExecutionInput{ExecutionArn: &e.arn})
 	s.check(err)
-	for _, group := range []string{"/aws/lambda/rdslink-accept-the-connection", "/aws/vendedlogs/states/rdslink-setup"} {
-		logs := cloudwatchlogs.NewFromConfig(c)
-		streams, err := logs.DescribeLogStreams(s.ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group})
+	logs := cloudwatchlogs.NewFromConfig(c)
+	streams := func(group string) []logtypes.LogStream {
+		out, err := logs.DescribeLogStreams(s.ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group})
 		s.check(err)
+		return out.LogStreams
+	}
+	ofMachine, ofFunction := "/aws/vendedlogs/states/rdslink-setup", "/aws/lambda/rdslink-accept-the-connection"
+	streams(ofMachine)
+	for _, group := range []string{ofMachine, ofFunction} {
 		_, err = logs.FilterLogEvents(s.ctx, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group})
 		s.check(err)
-		for _, stream := range streams.LogStreams[:min(1, len(streams.LogStreams))] {
-			_, err = logs.GetLogEvents(s.ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: &group, LogStreamName: stream.LogStreamName})
-			s.check(err)
-		}
 	}
+	s.await("the function's log", func() bool { return len(streams(ofFunction)) > 0 })
+	_, err = logs.GetLogEvents(s.ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: &ofFunction, LogStreamName: streams(ofFunction)[0].LogStreamName})
+	s.check(err)
 	_, err = machines.StopExecution(s.ctx, &sfn.StopExecutionInput{ExecutionArn: &e.arn})
 	s.check(err)
 	_, err = machines.RedriveExecution(s.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &e.arn})

@@ -24,7 +24,7 @@ import (
 
 const (
 	// patience is how long a story may take on a slow and busy machine.
-	patience = 4 * time.Minute
+	patience = 8 * time.Minute
 	interval = 100 * time.Millisecond
 
 	multiAZ  = true
