@@ -31,6 +31,9 @@ type Invocation struct {
 	// DeadLetterARN is the source's dead-letter queue, for events that Lambda does not accept. What a function fails with goes to
 	// the function's own.
 	DeadLetterARN string
+
+	// Over is told when the function is through with it, or never gets it; nil is not.
+	Over func()
 }
 
 // Invoker calls a function as a role and waits for it; roleARN is empty when Lambda itself runs an accepted event. functionError
@@ -60,6 +63,7 @@ type Delivery struct {
 
 	world     *model.World
 	invoke    Invoker
+	slots     slots
 	functions functions
 	outlets   outlets
 	outbox    outbox
@@ -78,15 +82,23 @@ func (d *Delivery) Invoke(i Invocation) {
 	if d.Disturb != nil {
 		disturbance = d.Disturb(i)
 	}
-	if disturbance.Drop {
-		return
+	var copies sync.WaitGroup
+	if !disturbance.Drop {
+		copies.Add(1 + disturbance.Duplicates)
+		for range 1 + disturbance.Duplicates {
+			end := d.begin("delivery to " + i.FunctionARN)
+			time.AfterFunc(disturbance.Delay, func() {
+				defer copies.Done()
+				defer end()
+				d.submit(i)
+			})
+		}
 	}
-	for range 1 + disturbance.Duplicates {
-		end := d.begin("delivery to " + i.FunctionARN)
-		time.AfterFunc(disturbance.Delay, func() {
-			defer end()
-			d.submit(i)
-		})
+	if i.Over != nil {
+		go func() {
+			copies.Wait()
+			i.Over()
+		}()
 	}
 }
 

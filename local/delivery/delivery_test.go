@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -239,6 +241,34 @@ func TestDisturbances(t *testing.T) {
 			w.sees(t, test.want)
 		})
 	}
+}
+
+func TestAFunctionGetsSoManyEventsAtOnceAndTheOthersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{settings: standard, policy: allowRule}
+		d := w.delivery()
+		running, through, over := atomic.Int32{}, make(chan struct{}), atomic.Int32{}
+		d.invoke = func(context.Context, string, string, string, []byte) ([]byte, []byte, error) {
+			running.Add(1)
+			<-through
+			return nil, nil, nil
+		}
+		i := fromRule()
+		i.Over = func() { over.Add(1) }
+		for range concurrency + 5 {
+			d.Invoke(i)
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if running.Load() != concurrency || over.Load() != 0 {
+			t.Errorf("%d are running, %d are over", running.Load(), over.Load())
+		}
+		close(through)
+		synctest.Wait()
+		if over.Load() != concurrency+5 {
+			t.Errorf("%d are over", over.Load())
+		}
+	})
 }
 
 func TestHandOver(t *testing.T) {

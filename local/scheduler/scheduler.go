@@ -64,6 +64,7 @@ type schedule struct {
 	scheduler.GetScheduleOutput
 	id    id
 	timer *timer
+	busy  atomic.Bool // what it invoked last is not through
 }
 
 // token is a client token of one operation.

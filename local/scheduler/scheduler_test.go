@@ -32,6 +32,7 @@ type clock struct {
 	*Service
 	mu    sync.Mutex
 	fired []delivery.Invocation
+	stuck bool // the function is never through
 }
 
 func newClock() *clock {
@@ -41,6 +42,9 @@ func newClock() *clock {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.fired = append(c.fired, i)
+		if !c.stuck {
+			i.Over()
+		}
 	})
 	return c
 }
@@ -236,6 +240,21 @@ func TestAtRestNoScheduleFires(t *testing.T) {
 	if len(c.fired) > 0 {
 		t.Error("a schedule fired")
 	}
+}
+
+func TestAScheduleWhoseFunctionIsNotThroughPassesOver(t *testing.T) {
+	c := newClock()
+	c.stuck = true
+	if _, err := c.createSchedule(caller, minutely()); err != nil {
+		t.Fatal(err)
+	}
+	first := c.invocations(t, 1)[0]
+	c.fire(c.schedules[id{"111122223333", "default", "orders"}])
+	if n := len(c.invocations(t, 1)); n != 1 {
+		t.Errorf("it invoked %d times", n)
+	}
+	first.Over()
+	c.invocations(t, 2)
 }
 
 // UpdateSchedule replaces everything: API_UpdateSchedule.html.

@@ -104,12 +104,14 @@ func (s *Service) complete(c *schedule) {
 // fire hands the target's input over. Retry policy and event age are about handing over to Lambda, which accepts at once or refuses
 // for good; failures of the function are for Lambda's own queue.
 func (s *Service) fire(c *schedule) {
-	if s.atRest.Load() {
+	// In a fast world it is due again before a function, which is a real process, is through on a busy machine: then it passes over.
+	if s.atRest.Load() || c.busy.Swap(true) {
 		return
 	}
 	i := delivery.Invocation{
 		Account: c.id.account, FunctionARN: *c.Target.Arn, Payload: []byte(s.input(c)),
 		Principal: "scheduler.amazonaws.com", SourceARN: *c.Arn, Role: *c.Target.RoleArn,
+		Over: func() { c.busy.Store(false) },
 	}
 	if c.Target.DeadLetterConfig != nil {
 		i.DeadLetterARN = aws.ToString(c.Target.DeadLetterConfig.Arn)
