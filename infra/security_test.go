@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -12,14 +11,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rdslink/rdslink/internal/pagetest"
 )
 
-var update = flag.Bool("update", false, "write the table of docs/security.md")
-
-const (
-	securityDoc = "../docs/security.md"
-	tableMark   = "<!-- what each function may change -->\n"
-)
+const securityDoc = "../docs/security.md"
 
 // reading are the beginnings of the names of actions that change nothing of AWS's.
 var reading = []string{"Describe", "Get", "List", "Query", "Scan", "Decrypt"}
@@ -108,24 +104,7 @@ func securityTable() string {
 }
 
 func TestTheSecurityPageListsWhatEachFunctionMayChange(t *testing.T) {
-	page, err := os.ReadFile(securityDoc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := strings.Split(string(page), tableMark)
-	if len(parts) != 3 {
-		t.Fatalf("%s has %d marks, want 2", securityDoc, len(parts)-1)
-	}
-	want := "\n" + securityTable() + "\n"
-	if *update {
-		if err := os.WriteFile(securityDoc, []byte(parts[0]+tableMark+want+tableMark+parts[2]), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if parts[1] != want {
-		t.Errorf("%s is not what the roles may do: run this test with -update", securityDoc)
-	}
+	pagetest.Hold(t, securityDoc, "what each function may change", securityTable())
 }
 
 var (

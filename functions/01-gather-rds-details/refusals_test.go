@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,6 +12,7 @@ import (
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/pagetest"
 )
 
 // refusal is one thing that step 1 does not accept, and a row of docs/refusals.md.
@@ -292,10 +291,6 @@ func TestEveryFieldRefusesEveryOtherKind(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write docs/refusals.md")
-
-const refusalsDoc = "../../docs/refusals.md"
-
 func TestRefusalsAreDocumented(t *testing.T) {
 	var page strings.Builder
 	page.WriteString("# What step 1 refuses\n\n" +
@@ -305,18 +300,7 @@ func TestRefusalsAreDocumented(t *testing.T) {
 	for _, row := range refusals {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", row.field, cell(row.condition), cell(row.err(t).Error()), cell(row.remedy))
 	}
-	if *update {
-		if err := os.WriteFile(refusalsDoc, []byte(page.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	written, err := os.ReadFile(refusalsDoc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(written) != page.String() {
-		t.Errorf("%s is not what the step says: run this test with -update", refusalsDoc)
-	}
+	pagetest.Hold(t, "../../docs/refusals.md", "", page.String())
 }
 
 func cell(text string) string {
