@@ -3,9 +3,6 @@ package main
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -297,27 +294,6 @@ func TestWhatIsTrustedIsWhatTheStackTrusts(t *testing.T) {
 		text, _ := json.Marshal(s.json.Resources[s.logicalID(s.roles[name])].Properties["AssumeRolePolicyDocument"])
 		if !strings.Contains(string(text), `"Service":"`+trusted(name)+`"`) {
 			t.Errorf("%s: %s does not speak of %s", name, text, trusted(name))
-		}
-	}
-}
-
-// The README lists the options; the app reads them.
-func TestEveryOptionIsInTheREADME(t *testing.T) {
-	source, err := os.ReadFile("options.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := regexp.MustCompile(`\bread(?:Text)?\(node, "(\w+)"`).FindAllStringSubmatch(string(source), -1)
-	if len(names) != 7 {
-		t.Errorf("the app reads %v", names)
-	}
-	for _, name := range names {
-		if !strings.Contains(string(readme), "\n| `"+name[1]+"` |") {
-			t.Errorf("the README has no row for %s", name[1])
 		}
 	}
 }

@@ -88,8 +88,14 @@ func TestStatesFoldersSectionsAndRowsAgree(t *testing.T) {
 	if got := matches(t, "../docs/steps.md", `(?m)^## (\d+\. .+)$`); !slices.Equal(got, names) {
 		t.Errorf("sections of docs/steps.md are\n%v, states are\n%v", got, names)
 	}
-	if got := matches(t, "../README.md", `(?m)^\| \d+ \|.*functions/([a-z0-9-]+)`); !slices.Equal(got, folders) {
-		t.Errorf("rows of README.md's table lead to\n%v, folders are\n%v", got, folders)
+	var rows []string
+	for i, name := range names {
+		number, words, _ := strings.Cut(name, ". ")
+		anchor := strings.ToLower(number + "-" + strings.ReplaceAll(words, " ", "-"))
+		rows = append(rows, "["+number+"](docs/steps.md#"+anchor+") | ["+words+"](functions/"+folders[i]+")")
+	}
+	if got := matches(t, "../README.md", `(?m)^\| (\[\d+\]\([^|]+\| [^|]+) \|`); !slices.Equal(got, rows) {
+		t.Errorf("rows of README.md's table begin\n%v, want\n%v", strings.Join(got, "\n"), strings.Join(rows, "\n"))
 	}
 }
 

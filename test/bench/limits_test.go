@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -29,5 +32,21 @@ func TestJudge(t *testing.T) {
 				t.Errorf("judged %q, want %q", got, row.want)
 			}
 		})
+	}
+}
+
+func TestTheLimitsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cost.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, limit := range map[string]string{
+		"zip of a function":                    fmt.Sprintf("%g MB", zipLimit),
+		"start of a function":                  fmt.Sprintf("%d ms", startLimit.Milliseconds()),
+		"memory of a function that has served": fmt.Sprintf("%g MB", memoryLimit),
+	} {
+		if !regexp.MustCompile(`(?m)^\| ` + row + ` \| .* \| ` + limit + ` \|$`).Match(page) {
+			t.Errorf("docs/cost.md does not limit the %s to %s", row, limit)
+		}
 	}
 }
