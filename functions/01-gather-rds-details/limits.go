@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 )
@@ -85,7 +86,7 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 }
 
 // usableGroups are the database's security groups that can take the exposure's rules, those with room first.
-func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database, home database.Home, want rules) ([]string, error) {
+func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database, home database.Home, want ingress.Need) ([]string, error) {
 	own, err := s.ownGroups(ctx, db, home)
 	if err != nil {
 		return nil, err
@@ -151,23 +152,18 @@ func (s gatherRDSDetails) ownGroups(ctx context.Context, db database.Database, h
 	return allowed, nil
 }
 
-// rules are what step 7 will want in a group of the database.
-type rules struct {
-	exposure  string
-	port      int
-	cidrs     []string // sources
-	addresses int      // how many sources of one address, which are not known yet
-	resolver  bool     // whether the resolver's group is a source too
-}
-
-func wantedRules(r request, id string, port int, subnets []ec2types.Subnet) rules {
-	want := rules{exposure: id, port: port, resolver: r.resolver == resolverVPC}
-	if r.ingress == ingressNodes {
-		want.addresses = len(subnets)
-		return want
-	}
+// need is what step 7 will want of a group of the database.
+func need(r request, id string, port int, subnets []ec2types.Subnet) ingress.Need {
+	want := ingress.Need{Exposure: id, Port: int32(port)}
 	for _, subnet := range subnets {
-		want.cidrs = append(want.cidrs, aws.ToString(subnet.CidrBlock))
+		source := ingress.Source{CIDR: aws.ToString(subnet.CidrBlock)}
+		if r.ingress == ingress.Addresses {
+			source = ingress.FutureNode
+		}
+		want.Sources = append(want.Sources, source)
+	}
+	if r.resolver == resolverVPC {
+		want.Sources = append(want.Sources, ingress.FutureResolver)
 	}
 	return want
 }
@@ -179,66 +175,35 @@ type ruleCount struct {
 	tagged           string
 }
 
-func (s gatherRDSDetails) countRules(ctx context.Context, groups []string, want rules) (map[string]ruleCount, error) {
-	present := map[string][]ec2types.SecurityGroupRule{}
-	pages := ec2.NewDescribeSecurityGroupRulesPaginator(s.network, &ec2.DescribeSecurityGroupRulesInput{
-		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: groups}},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groups, ", "), err)
-		}
-		for _, rule := range page.SecurityGroupRules {
-			// IPv4 and IPv6 have a quota each, and ours are IPv4 (VPC guide, "Amazon VPC quotas").
-			if !aws.ToBool(rule.IsEgress) && rule.CidrIpv6 == nil {
-				id := aws.ToString(rule.GroupId)
-				present[id] = append(present[id], rule)
-			}
-		}
+func (s gatherRDSDetails) countRules(ctx context.Context, groups []string, want ingress.Need) (map[string]ruleCount, error) {
+	all, err := ingress.Rules(ctx, s.network, groups)
+	if err != nil {
+		return nil, err
 	}
+	// IPv4 and IPv6 have a quota each, and ours are IPv4 (VPC guide, "Amazon VPC quotas").
+	all = slices.DeleteFunc(all, func(r ec2types.SecurityGroupRule) bool { return r.CidrIpv6 != nil })
 	counts := map[string]ruleCount{}
 	for _, id := range groups {
-		counts[id] = want.count(present[id])
+		counts[id] = count(want, id, all)
 	}
 	return counts, nil
 }
 
 // count holds the wanted rules against those that are present: what is there already, for whomever, needs no room.
-func (want rules) count(present []ec2types.SecurityGroupRule) ruleCount {
-	count := ruleCount{present: len(present), missing: len(want.cidrs) + want.addresses}
-	if want.resolver {
-		count.missing++
-	}
-	for _, rule := range present {
-		if !want.includes(rule) {
-			continue
+func count(want ingress.Need, groupID string, rules []ec2types.SecurityGroupRule) ruleCount {
+	serving, missing := want.Match(groupID, rules)
+	count := ruleCount{missing: len(missing)}
+	for _, rule := range rules {
+		if aws.ToString(rule.GroupId) == groupID {
+			count.present++
 		}
-		count.missing--
-		tags := owned.FromEC2(rule.Tags)
-		if _, ours := tags[owned.RuleTag(want.exposure)]; !ours && tags[owned.ManagedTag] == "true" && len(tags) >= tagsPerRule {
+	}
+	for _, rule := range serving {
+		if ingress.Ours(rule) && !ingress.Serves(rule, want.Exposure) && len(rule.Tags) >= tagsPerRule {
 			count.tagged = aws.ToString(rule.SecurityGroupRuleId)
 		}
 	}
-	count.missing = max(count.missing, 0)
 	return count
-}
-
-// includes says whether the rule is one of those that are wanted. A VPC has one resolver, so a rule of rdslink's that names a
-// group names the resolver's. The addresses of nodes are not known yet: what is tagged for the exposure counts as one.
-func (want rules) includes(rule ec2types.SecurityGroupRule) bool {
-	if aws.ToString(rule.IpProtocol) != "tcp" || int(aws.ToInt32(rule.FromPort)) != want.port || int(aws.ToInt32(rule.ToPort)) != want.port {
-		return false
-	}
-	tags := owned.FromEC2(rule.Tags)
-	_, ours := tags[owned.RuleTag(want.exposure)]
-	switch {
-	case rule.ReferencedGroupInfo != nil:
-		return want.resolver && tags[owned.ManagedTag] == "true"
-	case want.addresses > 0:
-		return ours && strings.HasSuffix(aws.ToString(rule.CidrIpv4), "/32")
-	}
-	return slices.Contains(want.cidrs, aws.ToString(rule.CidrIpv4))
 }
 
 func (s gatherRDSDetails) rulesQuota(ctx context.Context) (int, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/nearest"
 	"github.com/rdslink/rdslink/internal/outcome"
 )
@@ -64,8 +65,6 @@ type acceptance struct {
 const (
 	manual          = "manual"
 	expectedAccount = "expected-account"
-	ingressSubnets  = "subnets"
-	ingressNodes    = "addresses"
 	resolverVPC     = "vpc"
 	resolverNone    = "none"
 
@@ -99,7 +98,7 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 		listenerPort:     in.whole("listenerPort", 0, 1, 65535),
 		acceptance:       in.acceptance(),
 		supportedRegions: in.texts("supportedRegions"),
-		ingress:          in.oneOf("ingress", ingressSubnets, ingressNodes),
+		ingress:          in.oneOf("ingress", ingress.Subnets, ingress.Addresses),
 		resolver:         in.oneOf("resolver", resolverVPC, resolverNone),
 		notify:           in.texts("notify"),
 	}

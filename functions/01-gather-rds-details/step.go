@@ -134,7 +134,7 @@ func (s gatherRDSDetails) place(ctx context.Context, plan *Output, r request, c 
 	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets, kept); err != nil {
 		return err
 	}
-	plan.SecurityGroupIDs, err = s.usableGroups(ctx, db, home, wantedRules(r, plan.Exposure, db.Port, subnets))
+	plan.SecurityGroupIDs, err = s.usableGroups(ctx, db, home, need(r, plan.Exposure, db.Port, subnets))
 	return err
 }
 

@@ -10,16 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
 )
-
-// source is who is let in: a block of addresses, or what carries a security group.
-type source struct {
-	CIDR    string `json:"cidr,omitempty"`
-	GroupID string `json:"securityGroupId,omitempty"`
-}
-
-const ingressNodes = "addresses"
 
 type networkAPI interface {
 	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
@@ -29,9 +22,9 @@ type networkAPI interface {
 // sources are the load balancer's nodes, by subnet or by address, and the resolver's group. The load balancer's own group is
 // no source: AWS does not promise that a rule which names it admits PrivateLink traffic while inbound rules are not enforced on
 // that (NLB guide, "Target security groups").
-func (s updateTheRDSSecurityGroup) sources(ctx context.Context, in Input) ([]source, error) {
+func (s updateTheRDSSecurityGroup) sources(ctx context.Context, in Input) ([]ingress.Source, error) {
 	blocks := s.subnetCIDRs
-	if in.Ingress == ingressNodes {
+	if in.Ingress == ingress.Addresses {
 		blocks = s.nodeAddresses
 	}
 	cidrs, err := blocks(ctx, in)
@@ -39,12 +32,12 @@ func (s updateTheRDSSecurityGroup) sources(ctx context.Context, in Input) ([]sou
 		return nil, err
 	}
 	slices.Sort(cidrs)
-	var want []source
+	var want []ingress.Source
 	for _, cidr := range cidrs {
-		want = append(want, source{CIDR: cidr})
+		want = append(want, ingress.Source{CIDR: cidr})
 	}
 	if in.ResolverSecurityGroupID != "" {
-		want = append(want, source{GroupID: in.ResolverSecurityGroupID})
+		want = append(want, ingress.Source{GroupID: in.ResolverSecurityGroupID})
 	}
 	return want, nil
 }
@@ -84,17 +77,7 @@ func (s updateTheRDSSecurityGroup) nodeAddresses(ctx context.Context, in Input) 
 	return cidrs, nil
 }
 
-func (s source) admittedBy(rule types.SecurityGroupRule, port int32) bool {
-	if aws.ToString(rule.IpProtocol) != "tcp" || aws.ToInt32(rule.FromPort) != port || aws.ToInt32(rule.ToPort) != port {
-		return false
-	}
-	if s.GroupID != "" {
-		return rule.ReferencedGroupInfo != nil && aws.ToString(rule.ReferencedGroupInfo.GroupId) == s.GroupID
-	}
-	return aws.ToString(rule.CidrIpv4) == s.CIDR
-}
-
-func permission(sources []source, port int32) types.IpPermission {
+func permission(sources []ingress.Source, port int32) types.IpPermission {
 	description := aws.String("rdslink")
 	p := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port}
 	for _, s := range sources {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -38,7 +39,7 @@ type Output struct {
 }
 
 type rulesAPI interface {
-	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
+	ingress.API
 	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *ec2.RevokeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error)
 	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
@@ -63,12 +64,13 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	if err != nil {
 		return Output{}, err
 	}
-	all, err := s.ingressRules(ctx, in.SecurityGroupIDs)
+	all, err := ingress.Rules(ctx, s.rules, in.SecurityGroupIDs)
 	if err != nil {
 		return Output{}, err
 	}
 	groupID := chooseGroup(in, all)
-	present, missing := match(want, in.Port, groupID, all)
+	need := ingress.Need{Exposure: in.Exposure, Port: in.Port, Sources: want}
+	present, missing := need.Match(groupID, all)
 	if err := s.share(ctx, in, present); err != nil {
 		return Output{}, err
 	}
@@ -86,48 +88,14 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	})
 }
 
-func (s updateTheRDSSecurityGroup) ingressRules(ctx context.Context, groupIDs []string) ([]types.SecurityGroupRule, error) {
-	pages := ec2.NewDescribeSecurityGroupRulesPaginator(s.rules, &ec2.DescribeSecurityGroupRulesInput{
-		Filters: []types.Filter{{Name: aws.String("group-id"), Values: groupIDs}},
-	})
-	var rules []types.SecurityGroupRule
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groupIDs, ", "), err)
-		}
-		for _, rule := range page.SecurityGroupRules {
-			if !aws.ToBool(rule.IsEgress) {
-				rules = append(rules, rule)
-			}
-		}
-	}
-	return rules, nil
-}
-
 // chooseGroup stays with the group that already holds rules of the exposure: the order of a database's groups may change.
 func chooseGroup(in Input, rules []types.SecurityGroupRule) string {
 	for _, rule := range rules {
-		if serves(rule, in.Exposure) {
+		if ingress.Serves(rule, in.Exposure) {
 			return aws.ToString(rule.GroupId)
 		}
 	}
 	return in.SecurityGroupIDs[0]
-}
-
-// match finds the group's rule for each source, and the sources without one.
-func match(want []source, port int32, groupID string, rules []types.SecurityGroupRule) (present []types.SecurityGroupRule, missing []source) {
-	for _, s := range want {
-		i := slices.IndexFunc(rules, func(r types.SecurityGroupRule) bool {
-			return aws.ToString(r.GroupId) == groupID && s.admittedBy(r, port)
-		})
-		if i < 0 {
-			missing = append(missing, s)
-			continue
-		}
-		present = append(present, rules[i])
-	}
-	return present, missing
 }
 
 // share puts the exposure's tag on rules that we made for another exposure. A rule of somebody else's serves as it is and is
@@ -135,7 +103,7 @@ func match(want []source, port int32, groupID string, rules []types.SecurityGrou
 func (s updateTheRDSSecurityGroup) share(ctx context.Context, in Input, present []types.SecurityGroupRule) error {
 	var shared []string
 	for _, rule := range present {
-		if ours(rule) && !serves(rule, in.Exposure) {
+		if ingress.Ours(rule) && !ingress.Serves(rule, in.Exposure) {
 			shared = append(shared, aws.ToString(rule.SecurityGroupRuleId))
 		}
 	}
@@ -154,7 +122,7 @@ func (s updateTheRDSSecurityGroup) share(ctx context.Context, in Input, present 
 }
 
 // authorize makes the missing rules in one call, which makes all of them or none.
-func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, groupID string, missing []source) ([]string, error) {
+func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, groupID string, missing []ingress.Source) ([]string, error) {
 	if len(missing) == 0 {
 		return nil, nil
 	}
@@ -179,7 +147,7 @@ func (s updateTheRDSSecurityGroup) leave(ctx context.Context, in Input, all, nee
 	keep := ruleIDs(needed)
 	for _, rule := range all {
 		id := aws.ToString(rule.SecurityGroupRuleId)
-		if !serves(rule, in.Exposure) || slices.Contains(keep, id) {
+		if !ingress.Serves(rule, in.Exposure) || slices.Contains(keep, id) {
 			continue
 		}
 		if err := s.leaveRule(ctx, in.Exposure, rule); err != nil {
@@ -217,15 +185,6 @@ func (s updateTheRDSSecurityGroup) untagged(groupID string, err error) error {
 	}
 	return outcome.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: this deployment lets rdslink change only security groups that carry it; if it does, see service control policies and permissions boundaries: %v",
 		owned.IngressTag, owned.IngressAllowed, groupID, owned.IngressTag, owned.IngressAllowed, err)
-}
-
-func ours(rule types.SecurityGroupRule) bool {
-	return owned.FromEC2(rule.Tags)[owned.ManagedTag] == "true"
-}
-
-func serves(rule types.SecurityGroupRule, exposure string) bool {
-	_, tagged := owned.FromEC2(rule.Tags)[owned.RuleTag(exposure)]
-	return tagged && ours(rule)
 }
 
 func servesOthers(rule types.SecurityGroupRule, exposure string) bool {

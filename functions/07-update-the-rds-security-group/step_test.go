@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/step"
@@ -29,8 +30,8 @@ type cloud struct {
 	steptest.Fake
 	rules   []types.SecurityGroupRule
 	nodes   []string
-	unseen  []source // a rule that an earlier describe did not show yet
-	refused bool     // IAM lets nobody change the groups
+	unseen  []ingress.Source // a rule that an earlier describe did not show yet
+	refused bool             // IAM lets nobody change the groups
 }
 
 var errRefused = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."}
@@ -64,13 +65,13 @@ func (c *cloud) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.Authori
 	return &ec2.AuthorizeSecurityGroupIngressOutput{SecurityGroupRules: made}, nil
 }
 
-func sourcesOf(p types.IpPermission) []source {
-	var sources []source
+func sourcesOf(p types.IpPermission) []ingress.Source {
+	var sources []ingress.Source
 	for _, r := range p.IpRanges {
-		sources = append(sources, source{CIDR: *r.CidrIp})
+		sources = append(sources, ingress.Source{CIDR: *r.CidrIp})
 	}
 	for _, g := range p.UserIdGroupPairs {
-		sources = append(sources, source{GroupID: *g.GroupId})
+		sources = append(sources, ingress.Source{GroupID: *g.GroupId})
 	}
 	return sources
 }
@@ -128,7 +129,7 @@ func (c *cloud) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNet
 }
 
 // ruleOf is a rule for TCP from a source to one port.
-func ruleOf(id, group string, s source, port int32, tags map[string]string) types.SecurityGroupRule {
+func ruleOf(id, group string, s ingress.Source, port int32, tags map[string]string) types.SecurityGroupRule {
 	rule := types.SecurityGroupRule{SecurityGroupRuleId: &id, GroupId: &group, IpProtocol: aws.String("tcp"), IsEgress: aws.Bool(false),
 		FromPort: &port, ToPort: &port, Tags: owned.EC2Tags(tags)}
 	if s.GroupID != "" {
@@ -145,9 +146,9 @@ func egress(rule types.SecurityGroupRule) types.SecurityGroupRule {
 }
 
 var (
-	subnet1, subnet2 = source{CIDR: "10.0.1.0/24"}, source{CIDR: "10.0.2.0/24"}
-	resolver         = source{GroupID: "sg-resolver"}
-	stale            = source{CIDR: "10.0.9.0/24"}
+	subnet1, subnet2 = ingress.Source{CIDR: "10.0.1.0/24"}, ingress.Source{CIDR: "10.0.2.0/24"}
+	resolver         = ingress.Source{GroupID: "sg-resolver"}
+	stale            = ingress.Source{CIDR: "10.0.9.0/24"}
 	forUs            = owned.RuleTags(exposure, nil)
 	forOther         = owned.RuleTags("other", nil)
 	forBoth          = map[string]string{owned.ManagedTag: "true", owned.RuleTag(exposure): "true", owned.RuleTag("other"): "true"}
@@ -173,7 +174,7 @@ func TestRun(t *testing.T) {
 	everything := []string{"authorize sg-db 10.0.1.0/24", "authorize sg-db 10.0.2.0/24", "authorize sg-db sg-resolver"}
 	nodes := []string{"authorize sg-db 10.0.1.7/32", "authorize sg-db 10.0.2.9/32"}
 	rules := func(rules ...types.SecurityGroupRule) func(*cloud) { return func(c *cloud) { c.rules = rules } }
-	byAddress := func(in *Input) { in.Ingress, in.ResolverSecurityGroupID = ingressNodes, "" }
+	byAddress := func(in *Input) { in.Ingress, in.ResolverSecurityGroupID = ingress.Addresses, "" }
 	recorded := func(mutations ...string) []string { return append(mutations, "Record") }
 	admits := func(ruleIDs ...string) *Output { return &Output{"sg-db", ruleIDs} }
 	steptest.Step[*cloud, Input, Output]{
@@ -227,7 +228,7 @@ func TestRun(t *testing.T) {
 			Want: recorded(), Output: &Output{"sg-second", []string{"sgr-1", "sgr-2", "sgr-3"}},
 		},
 		"a rule that a describe did not show yet": {
-			Drift: func(c *cloud) { c.unseen = []source{subnet1} }, Err: "NotReady",
+			Drift: func(c *cloud) { c.unseen = []ingress.Source{subnet1} }, Err: "NotReady",
 		},
 		"addresses of the nodes": {
 			Drift: func(c *cloud) { c.nodes = []string{"10.0.1.7", "10.0.2.9"} }, In: byAddress,

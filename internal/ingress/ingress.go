@@ -1,0 +1,108 @@
+// Package ingress is the rules by which a security group of the database admits an exposure. Step 1 counts whether they fit,
+// step 7 makes them.
+package ingress
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/rdslink/rdslink/internal/owned"
+)
+
+// How the load balancer is let in: by its subnets, as the documented procedure says, or by the addresses of its nodes.
+const (
+	Subnets   = "subnets"
+	Addresses = "addresses"
+)
+
+// Source is who is let in: a block of addresses, or what carries a security group.
+type Source struct {
+	CIDR    string `json:"cidr,omitempty"`
+	GroupID string `json:"securityGroupId,omitempty"`
+}
+
+// The sources that step 1 counts before they are made.
+var (
+	FutureNode     = Source{CIDR: "a node's address"}
+	FutureResolver = Source{GroupID: "the resolver's group"}
+)
+
+// Need is what an exposure needs of a group: that the sources reach the port.
+type Need struct {
+	Exposure string
+	Port     int32
+	Sources  []Source
+}
+
+// Match finds the group's rule for each source, and the sources without one. No rule serves two sources: EC2 keeps one rule per
+// (group, protocol, port, source), whoever asks.
+func (n Need) Match(groupID string, rules []types.SecurityGroupRule) (present []types.SecurityGroupRule, missing []Source) {
+	rest := slices.Clone(rules)
+	for _, s := range n.Sources {
+		i := slices.IndexFunc(rest, func(r types.SecurityGroupRule) bool { return aws.ToString(r.GroupId) == groupID && n.admits(r, s) })
+		if i < 0 {
+			missing = append(missing, s)
+			continue
+		}
+		present = append(present, rest[i])
+		rest = slices.Delete(rest, i, i+1)
+	}
+	return present, missing
+}
+
+func (n Need) admits(rule types.SecurityGroupRule, s Source) bool {
+	if aws.ToString(rule.IpProtocol) != "tcp" || aws.ToInt32(rule.FromPort) != n.Port || aws.ToInt32(rule.ToPort) != n.Port {
+		return false
+	}
+	switch {
+	case s == FutureResolver: // a VPC has one resolver, so a rule of ours that names a group names the resolver's
+		return rule.ReferencedGroupInfo != nil && Ours(rule)
+	case s == FutureNode:
+		return strings.HasSuffix(aws.ToString(rule.CidrIpv4), "/32") && Serves(rule, n.Exposure)
+	case s.GroupID != "":
+		return rule.ReferencedGroupInfo != nil && aws.ToString(rule.ReferencedGroupInfo.GroupId) == s.GroupID
+	}
+	return aws.ToString(rule.CidrIpv4) == s.CIDR
+}
+
+// Ours tells a rule that we made.
+func Ours(rule types.SecurityGroupRule) bool {
+	return owned.FromEC2(rule.Tags)[owned.ManagedTag] == "true"
+}
+
+// Serves tells a rule of ours that the exposure needs.
+func Serves(rule types.SecurityGroupRule, exposure string) bool {
+	_, tagged := owned.FromEC2(rule.Tags)[owned.RuleTag(exposure)]
+	return tagged && Ours(rule)
+}
+
+// API is what EC2 has to answer.
+type API interface {
+	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
+}
+
+// Rules are the rules that let somebody into the groups.
+func Rules(ctx context.Context, api API, groupIDs []string) ([]types.SecurityGroupRule, error) {
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(api, &ec2.DescribeSecurityGroupRulesInput{
+		Filters: []types.Filter{{Name: aws.String("group-id"), Values: groupIDs}},
+	})
+	var rules []types.SecurityGroupRule
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groupIDs, ", "), err)
+		}
+		for _, rule := range page.SecurityGroupRules {
+			if !aws.ToBool(rule.IsEgress) {
+				rules = append(rules, rule)
+			}
+		}
+	}
+	return rules, nil
+}
