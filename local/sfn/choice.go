@@ -3,7 +3,6 @@ package sfn
 import (
 	"cmp"
 	"encoding/json"
-	"path"
 	"strings"
 	"time"
 )
@@ -135,14 +134,7 @@ func typeTest(variable *Path, field string, test func(any) bool, want bool) func
 
 // comparer is the operator of that name; nil if there is none. Operands of another type do not match.
 func comparer(name string) func(left, right any) bool {
-	switch name {
-	case "StringMatches":
-		return func(left, right any) bool {
-			text, ok1 := left.(string)
-			pattern, ok2 := right.(string)
-			return ok1 && ok2 && wildcard(pattern, text)
-		}
-	case "BooleanEquals":
+	if name == "BooleanEquals" {
 		return func(left, right any) bool { return is[bool](left) && left == right }
 	}
 	for kind, order := range orders {
@@ -198,12 +190,4 @@ func timestamp(v any) (time.Time, bool) {
 	text, _ := v.(string)
 	t, err := time.Parse(time.RFC3339, text)
 	return t, err == nil
-}
-
-// wildcard matches text with a pattern whose * stands for any characters; \* is a star, \\ a backslash.
-func wildcard(pattern, text string) bool {
-	// path.Match knows ? and [ as well, and its * stops at a slash.
-	pattern = strings.NewReplacer("?", `\?`, "[", `\[`, "/", "\x00").Replace(pattern)
-	matched, err := path.Match(pattern, strings.ReplaceAll(text, "/", "\x00"))
-	return err == nil && matched
 }

@@ -117,10 +117,8 @@ func (r *run) visitOf(stateType string) func(*State, position) (any, string, *fa
 		return r.visitWait
 	case "Choice":
 		return r.visitChoice
-	case "Succeed":
+	default: // Succeed: Parse lets no other pass
 		return r.visitSucceed
-	default: // Parse lets no other pass
-		return r.visitFail
 	}
 }
 

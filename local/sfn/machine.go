@@ -42,9 +42,6 @@ type State struct {
 	// Choice
 	Choices []choice
 	Default string
-
-	// Fail
-	Error, Cause text
 }
 
 // duration is a time given as seconds, as a point in time, or as a path to one of them.
@@ -53,13 +50,6 @@ type duration struct {
 	secondsPath *Path
 	until       *time.Time
 	untilPath   *Path
-}
-
-// text is a string, or an expression that computes it.
-type text struct {
-	literal *string
-	field   string
-	compute expression
 }
 
 // Retrier is one element of Retry.
@@ -84,6 +74,8 @@ const (
 	schema  = "SCHEMA_VALIDATION_FAILED"
 	target  = "MISSING_TRANSITION_TARGET"
 	invalid = "INVALID_JSON_DESCRIPTION"
+	// What AWS takes and this interpreter does not know: the code and the words are ours.
+	notModelled = "NOT_MODELLED"
 )
 
 // Problem is one reason why AWS refuses a definition.
@@ -146,9 +138,7 @@ func parse(definition []byte) (*Machine, []Problem) {
 // machine reads the top level; nil when nothing can be said about transitions.
 func (r *reader) machine() *Machine {
 	r.require("States", "StartAt")
-	if language := r.text("QueryLanguage"); language != "" && language != "JSONPath" {
-		r.problem("QueryLanguage", "The query language '%s' is not supported", language)
-	}
+	r.language()
 	r.text("Comment")
 	r.text("Version")
 	m := &Machine{StartAt: r.text("StartAt"), States: map[string]*State{}, Timeout: r.seconds("TimeoutSeconds", 1)}

@@ -2,12 +2,13 @@ package sfn
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
 
 // Path is a JSONPath that points at one value: $, $.a.b, $['a'], $.a[0], and the same below the context object $$.
-// Filters, slices and wildcards are refused when the machine is created.
+// What can point at several values is refused when the machine is created.
 type Path struct {
 	text      string
 	inContext bool
@@ -27,6 +28,13 @@ func (s step) String() string {
 	return "['" + s.name + "']"
 }
 
+// unmodelledError is a path that AWS takes.
+type unmodelledError struct{ path string }
+
+func (e unmodelledError) Error() string {
+	return "filters, slices, wildcards and functions of JSONPath: " + e.path
+}
+
 // ParsePath reads a JSONPath.
 func ParsePath(text string) (Path, error) {
 	p := Path{text: text}
@@ -37,6 +45,9 @@ func ParsePath(text string) (Path, error) {
 	rest, p.inContext = strings.CutPrefix(rest, "$")
 	for rest != "" {
 		s, after, err := nextStep(rest)
+		if err != nil && several.MatchString(rest) {
+			return Path{}, unmodelledError{text}
+		}
 		if err != nil {
 			return Path{}, fmt.Errorf("path %q: %w", text, err)
 		}
@@ -44,6 +55,9 @@ func ParsePath(text string) (Path, error) {
 	}
 	return p, nil
 }
+
+// several begins what this interpreter has no step for: a descent, a wildcard, a function, an index from the end, a quoted list.
+var several = regexp.MustCompile(`^(\.\.|\.\*|\.\w+\(|\[([-*?:,@ "(]|\d+[:,]|'[^']*',))`)
 
 func nextStep(text string) (step, string, error) {
 	if name, ok := strings.CutPrefix(text, "."); ok {
@@ -58,7 +72,7 @@ func nextStep(text string) (step, string, error) {
 	}
 	if quoted, ok := strings.CutPrefix(text, "['"); ok {
 		name, after, closed := strings.Cut(quoted, "']")
-		if !closed || name == "" {
+		if !closed || name == "" || strings.Contains(name, "'") {
 			return step{}, "", fmt.Errorf("%q is not a quoted member", text)
 		}
 		return step{name: name, index: -1}, after, nil
@@ -69,7 +83,7 @@ func nextStep(text string) (step, string, error) {
 			return step{index: int(n)}, after, nil
 		}
 	}
-	return step{}, "", fmt.Errorf("%q is not a member or an index (filters, slices and wildcards are not supported)", text)
+	return step{}, "", fmt.Errorf("%q is not a member or an index", text)
 }
 
 // scope is what paths look into.

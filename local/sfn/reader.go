@@ -2,6 +2,7 @@ package sfn
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,7 +57,28 @@ func (r *reader) take(field string) any {
 // rest notes what nobody has taken.
 func (r *reader) rest() {
 	for field := range r.fields {
+		if slices.Contains(unmodelledFields, field) {
+			r.unmodelled(field, "the field "+field)
+			continue
+		}
 		r.problem(field, "Field is not supported")
+	}
+}
+
+// unmodelledFields are AWS's, of states, of lambda:invoke and of rules.
+var unmodelledFields = strings.Fields("Assign Arguments Credentials Output ClientContext InvocationType LogType Qualifier StringMatches StringMatchesPath")
+
+func (r *reader) unmodelled(field, what string) {
+	r.note(notModelled, r.at+"/"+field, "The local cloud does not model "+what)
+}
+
+func (r *reader) language() {
+	switch language := r.text("QueryLanguage"); language {
+	case "", "JSONPath":
+	case "JSONata":
+		r.unmodelled("QueryLanguage", "the query language JSONata")
+	default:
+		r.problem("QueryLanguage", "The query language '%s' is not supported", language)
 	}
 }
 
@@ -95,15 +117,15 @@ func (r *reader) number(field string, other float64) float64 {
 	return n
 }
 
-// integer is the field's whole number of at least least, or other when the field is absent.
+// integer is the field's whole number from least to AWS's most, or other when the field is absent.
 func (r *reader) integer(field string, least, other int64) int64 {
 	if !r.has(field) {
 		return other
 	}
 	number, _ := r.take(field).(json.Number)
 	n, err := number.Int64()
-	if err != nil || n < least {
-		r.problem(field, "Expected an integer of at least %d", least)
+	if err != nil || n < least || n > maxInteger {
+		r.problem(field, "Expected an integer from %d to %d", least, maxInteger)
 	}
 	return n
 }
@@ -131,7 +153,9 @@ func (r *reader) pointer(field string) *Path {
 	}
 	text, _ := r.take(field).(string)
 	p, err := ParsePath(text)
-	if err != nil {
+	if _, ok := errors.AsType[unmodelledError](err); ok {
+		r.unmodelled(field, err.Error())
+	} else if err != nil {
 		r.problem(field, "Value is not a valid JSONPath (%v)", err)
 	}
 	return &p
@@ -162,22 +186,6 @@ func (r *reader) duration(field string, least int64) duration {
 		r.problem("", "You cannot specify both '%s' and '%sPath'", field, field)
 	}
 	return duration{seconds: r.integer(field, least, 0), secondsPath: r.pointer(field + "Path")}
-}
-
-// computed reads a literal or, from the field with "Path" behind its name, an expression.
-func (r *reader) computed(field string) text {
-	if r.has(field) {
-		literal := r.text(field)
-		return text{literal: &literal}
-	}
-	if !r.has(field + "Path") {
-		return text{}
-	}
-	compute, err := compileExpression(r.text(field + "Path"))
-	if err != nil {
-		r.problem(field+"Path", "Value must be a valid JSONPath or a valid intrinsic function call (%v)", err)
-	}
-	return text{field: field + "Path", compute: compute}
 }
 
 // objects are the elements of a list of objects.

@@ -2,14 +2,15 @@ package sfn
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
-// Limits of the language: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and .../state-fail.html.
+// Limits of the language: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and .../state-wait.html.
 const (
-	maxStateName   = 80
-	maxMaxDelay    = 31622400
-	maxMaxAttempts = 99999999
+	maxStateName = 80
+	maxMaxDelay  = 31622400
+	maxInteger   = 99999999 // seconds to wait, of a timeout, of a heartbeat, of an interval; attempts
 )
 
 // state reads one state.
@@ -19,26 +20,25 @@ func (r *reader) state(name string) *State {
 		r.problem("", "State name exceeds %d characters", maxStateName)
 	}
 	r.text("Comment")
-	if language := r.text("QueryLanguage"); language != "" && language != "JSONPath" {
-		r.problem("QueryLanguage", "The query language '%s' is not supported", language)
-	}
+	r.language()
 	read, known := map[string]func(*State){
 		"Task":    r.task,
 		"Pass":    r.pass,
 		"Wait":    r.wait,
 		"Choice":  r.choice,
 		"Succeed": func(*State) {},
-		"Fail":    r.fail,
 	}[s.Type]
-	if !known {
-		// Worded as in test_sfn_api.snapshot.json, less the two types that are not implemented.
-		r.problem("Type", "The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice]")
+	switch s.Type {
+	case "Fail", "Parallel", "Map":
+		r.unmodelled("Type", "states of the type "+s.Type)
+		return s
+	}
+	if !known { // worded as in test_sfn_api.snapshot.json
+		r.problem("Type", "The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]")
 		return s
 	}
 	read(s)
-	if s.Type != "Fail" {
-		s.InputPath, s.OutputPath = r.path("InputPath"), r.path("OutputPath")
-	}
+	s.InputPath, s.OutputPath = r.path("InputPath"), r.path("OutputPath")
 	if s.Type == "Task" || s.Type == "Pass" || s.Type == "Wait" {
 		r.transition(s)
 	}
@@ -59,10 +59,6 @@ func (r *reader) pass(s *State) {
 	s.ResultPath = r.resultPath()
 	s.HasResult = r.has("Result")
 	s.Result = r.take("Result")
-}
-
-func (r *reader) fail(s *State) {
-	s.Error, s.Cause = r.computed("Error"), r.computed("Cause")
 }
 
 func (r *reader) wait(s *State) {
@@ -94,6 +90,10 @@ func (r *reader) task(s *State) {
 	case "arn:aws:states:::lambda:invoke.waitForTaskToken":
 		s.Token = true
 	default:
+		if strings.HasPrefix(resource, "arn:aws:states:::") || strings.HasPrefix(resource, "arn:aws:lambda:") {
+			r.unmodelled("Resource", "the resource "+resource)
+			break
+		}
 		r.problem("Resource", "The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", resource)
 	}
 	r.invocation()
@@ -139,9 +139,6 @@ func (r *reader) retrier() Retrier {
 	}
 	if retrier.BackoffRate < 1 {
 		r.problem("BackoffRate", "Value must be greater than or equal to 1.0")
-	}
-	if retrier.MaxAttempts > maxMaxAttempts {
-		r.problem("MaxAttempts", "Value must be at most %d", maxMaxAttempts)
 	}
 	if retrier.MaxDelay > 0 && retrier.MaxDelay <= retrier.Interval || retrier.MaxDelay > maxMaxDelay*time.Second {
 		r.problem("MaxDelaySeconds", "Value must be greater than IntervalSeconds and at most %d", maxMaxDelay)

@@ -26,15 +26,6 @@ func evaluate(template expression, in scope) (any, error) {
 	return template(in)
 }
 
-// broken says how a state fails whose data cannot be computed.
-func broken(at position, err error) *failure {
-	var intrinsic *intrinsicError
-	if errors.As(err, &intrinsic) {
-		return failed("States.IntrinsicFailure", intrinsic.message)
-	}
-	return runtime(at, err)
-}
-
 // place puts a state's result where ResultPath says and applies OutputPath.
 func place(s *State, at position, result any, context any) (any, *failure) {
 	output := at.input
@@ -59,7 +50,7 @@ func (r *run) visitPass(s *State, at position) (any, string, *failure) {
 	}
 	result, err := evaluate(s.Parameters, scope{input, context})
 	if err != nil {
-		return nil, "", broken(at, err)
+		return nil, "", runtime(at, err)
 	}
 	if s.HasResult {
 		result = s.Result
@@ -95,8 +86,7 @@ func (r *run) visitChoice(s *State, at position) (any, string, *failure) {
 	in := scope{input, r.contextObject(at)}
 	for _, c := range s.Choices {
 		matched, err := c.matches(in)
-		var missing *missingError
-		if errors.As(err, &missing) {
+		if missing, ok := errors.AsType[*missingError](err); ok {
 			return nil, "", runtime(at, causef("Invalid path '%s': The choice state's condition path references an invalid value.", missing.path.text))
 		}
 		if matched {
@@ -109,34 +99,6 @@ func (r *run) visitChoice(s *State, at position) (any, string, *failure) {
 		return nil, "", f
 	}
 	return output, s.Default, nil
-}
-
-func (r *run) visitFail(s *State, at position) (any, string, *failure) {
-	in := scope{at.input, r.contextObject(at)}
-	name, err := s.Error.value(in)
-	if err != nil {
-		return nil, "", broken(at, err)
-	}
-	cause, err := s.Cause.value(in)
-	if err != nil {
-		return nil, "", broken(at, err)
-	}
-	return nil, "", &failure{name: name, cause: cause, final: true}
-}
-
-func (t text) value(in scope) (*string, error) {
-	if t.compute == nil {
-		return t.literal, nil
-	}
-	v, err := t.compute(in)
-	if err != nil {
-		return nil, notFound(err, t.field, in)
-	}
-	s, ok := v.(string)
-	if !ok {
-		return nil, causef("The field '%s' does not reference a string: %s", t.field, encode(v))
-	}
-	return &s, nil
 }
 
 func (r *run) visitWait(s *State, at position) (any, string, *failure) {
@@ -164,6 +126,9 @@ func (d duration) length(in scope, field string) (time.Duration, error) {
 		seconds, err := n.Int64()
 		if err != nil {
 			return 0, causef("The %s parameter cannot be parsed as a long value: %s == %s", field, d.secondsPath.text, encode(v))
+		}
+		if seconds > maxInteger { // AWS's limit; the words are ours
+			return 0, causef("The %s parameter references a value above %d: %s == %d", field, maxInteger, d.secondsPath.text, seconds)
 		}
 		if seconds < 0 {
 			return 0, causef("The %s parameter references a negative value: %s == %d", field, d.secondsPath.text, seconds)

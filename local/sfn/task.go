@@ -139,7 +139,7 @@ func (r *run) finish(s *State, at position, result any, context any) (any, *fail
 	if s.ResultSelector != nil {
 		var err error
 		if result, err = s.ResultSelector(scope{result, context}); err != nil {
-			return nil, broken(at, err)
+			return nil, runtime(at, err)
 		}
 	}
 	return place(s, at, result, context)
@@ -168,7 +168,7 @@ func (r *run) prepare(s *State, at position, context any) (call, *failure) {
 	}
 	parameters, err := s.Parameters(scope{input, context})
 	if err != nil {
-		return call{}, broken(at, err)
+		return call{}, runtime(at, err)
 	}
 	members := parameters.(map[string]any) // Parse has seen FunctionName in it
 	function, ok := members["FunctionName"].(string)

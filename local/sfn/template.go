@@ -10,7 +10,7 @@ import (
 type expression func(scope) (any, error)
 
 // compileTemplate reads a payload template (Parameters, ResultSelector): JSON in which a member named "x.$" is the member "x"
-// with the value of a path or an intrinsic function.
+// with the value of a path. Intrinsic functions are refused when the machine is created.
 func compileTemplate(t any, at string, problem func(code, at, message string)) expression {
 	switch t := t.(type) {
 	case map[string]any:
@@ -35,13 +35,21 @@ func compileObject(t map[string]any, at string, problem func(code, at, message s
 			continue
 		}
 		text, _ := value.(string)
-		compute, err := compileExpression(text)
+		if strings.HasPrefix(text, "States.") {
+			problem(notModelled, at+"/"+field, "The local cloud does not model intrinsic functions")
+			continue
+		}
+		p, err := ParsePath(text)
+		if _, ok := errors.AsType[unmodelledError](err); ok {
+			problem(notModelled, at+"/"+field, "The local cloud does not model "+err.Error())
+			continue
+		}
 		if err != nil {
 			problem(schema, at, fmt.Sprintf("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call (%v)", field, err))
 			continue
 		}
 		members[name] = func(in scope) (any, error) {
-			v, err := compute(in)
+			v, err := p.find(in)
 			return v, notFound(err, field, in)
 		}
 	}
@@ -61,23 +69,11 @@ func compileObject(t map[string]any, at string, problem func(code, at, message s
 // notFound words a missing path as AWS does for a field that a path computes (test_base_scenarios.snapshot.json,
 // test_invalid_jsonpath of 2 Jan 2025).
 func notFound(err error, field string, in scope) error {
-	var missing *missingError
-	if !errors.As(err, &missing) {
+	missing, ok := errors.AsType[*missingError](err)
+	if !ok {
 		return err
 	}
 	return causef("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", missing.path.text, field, encode(in.input))
-}
-
-// compileExpression reads a path or an intrinsic function.
-func compileExpression(text string) (expression, error) {
-	if strings.HasPrefix(text, "States.") {
-		return compileIntrinsic(text)
-	}
-	p, err := ParsePath(text)
-	if err != nil {
-		return nil, err
-	}
-	return p.find, nil
 }
 
 func evaluateAll(expressions []expression, in scope) ([]any, error) {
