@@ -1,6 +1,10 @@
 package iam
 
 import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -26,12 +30,33 @@ var (
 	bob     = Principal{Account: "111122223333", ARN: "arn:aws:iam::111122223333:user/bob"}
 	session = Principal{Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/examplerole/examplerolesessionname",
 		Role: "arn:aws:iam::111122223333:role/examplerole"}
-	root     = Principal{Account: "111122223333", ARN: "arn:aws:iam::111122223333:root"}
-	stranger = Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:user/carol"}
-	theirs   = Principal{Account: "444455556666", ARN: "arn:aws:iam::444455556666:root"}
+	root = Principal{Account: "111122223333", ARN: "arn:aws:iam::111122223333:root"}
 )
 
-func served(service string) Principal { return Principal{Service: service + ".amazonaws.com"} }
+const (
+	report   = "arn:aws:s3:::amzn-s3-demo-bucket/report.txt"
+	queue    = "arn:aws:sqs:us-east-2:111122223333:queue1"
+	target   = "arn:aws:iam::111122223333:role/target"
+	group    = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/tg/1"
+	function = "arn:aws:lambda:us-east-2:111122223333:function:my-function"
+	topic    = "arn:aws:sns:us-east-2:111122223333:MyTopic"
+	userBob  = "arn:aws:iam::111122223333:user/bob"
+)
+
+// receive is a queue policy's Allow for one principal.
+func receive(principal string) string {
+	return `{"Effect": "Allow", "Principal": ` + principal + `, "Action": "sqs:ReceiveMessage", "Resource": "` + queue + `"}`
+}
+
+// assume is a trust policy's Allow for one principal.
+func assume(principal string) string {
+	return `{"Effect": "Allow", "Principal": ` + principal + `, "Action": "sts:AssumeRole"}`
+}
+
+// accessKeys is a statement about users' access keys.
+func accessKeys(condition string) string {
+	return `{"Effect": "Allow", "Action": "iam:*AccessKey*", "Resource": "arn:aws:iam::111122223333:user/*", "Condition": ` + condition + `}`
+}
 
 // wrapped makes a document of statements.
 func wrapped(statements string) string {
@@ -76,7 +101,40 @@ func (r row) policies() (Policies, error) {
 	return p, nil
 }
 
-var table = slices.Concat(logicRows, conditionRows, elementRows, serviceRows)
+//go:embed testdata/documented.json
+var documented []byte
+
+// table are the rows of testdata/documented.json: by page, what it says and the policies that it says it of, as lists of
+// statements or as whole documents.
+var table = readTable(documented)
+
+func readTable(text []byte) []row {
+	var pages map[string][]struct {
+		Says, Action, On, Refused           string
+		Who                                 Principal
+		Identity, Boundary, Resource, Trust json.RawMessage
+		Sole                                bool
+		Context                             Context
+	}
+	if err := json.Unmarshal(text, &pages); err != nil {
+		panic(err)
+	}
+	statements := func(policy json.RawMessage) string {
+		list, isList := bytes.CutPrefix(policy, []byte("["))
+		if isList {
+			return string(bytes.TrimSuffix(list, []byte("]")))
+		}
+		return string(policy)
+	}
+	var rows []row
+	for _, page := range slices.Sorted(maps.Keys(pages)) {
+		for _, r := range pages[page] {
+			rows = append(rows, row{page: page, says: r.Says, who: r.Who, action: r.Action, on: r.On, context: r.Context, refused: r.Refused, sole: r.Sole,
+				identity: statements(r.Identity), boundary: statements(r.Boundary), resource: statements(r.Resource), trust: statements(r.Trust)})
+		}
+	}
+	return rows
+}
 
 func TestDocumented(t *testing.T) {
 	for _, r := range table {
