@@ -84,10 +84,10 @@ func (s *Service) describeAvailabilityZones(ctx context.Context, in *sdk.Describ
 }
 
 // describeAccountAttributes answers what Elastic Load Balancing asks for: the account has no EC2-Classic.
-func (s *Service) describeAccountAttributes(_ context.Context, in *sdk.DescribeAccountAttributesInput) (*sdk.DescribeAccountAttributesOutput, error) {
+func (s *Service) describeAccountAttributes(ctx context.Context, in *sdk.DescribeAccountAttributesInput) (*sdk.DescribeAccountAttributesOutput, error) {
 	values := map[types.AccountAttributeName]string{
 		types.AccountAttributeNameSupportedPlatforms: "VPC",
-		types.AccountAttributeNameDefaultVpc:         "none",
+		types.AccountAttributeNameDefaultVpc:         s.defaultVPCName(wire.CallerOf(ctx).Account),
 	}
 	names := in.AttributeNames
 	if len(names) == 0 {

@@ -101,10 +101,9 @@ func TestEndpointServiceRefusals(t *testing.T) {
 		"a dry run": {
 			source: errorCodes, code: "DryRunOperation",
 			do: func(c *cloud) error {
-				_, err := c.Operations()["CreateVpcEndpointServiceConfiguration"](t.Context(), func(in any) error {
-					in.(*sdk.CreateVpcEndpointServiceConfigurationInput).DryRun = aws.Bool(true)
-					return nil
-				})
+				in := serviceOf(balancer)
+				in.DryRun = aws.Bool(true)
+				_, err := serve[sdk.CreateVpcEndpointServiceConfigurationOutput](c, "CreateVpcEndpointServiceConfiguration", in)
 				return err
 			},
 		},

@@ -29,6 +29,7 @@ const defaultGroupName = "default"
 // (docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html).
 func defaultSecurityGroup(v *vpc) *SecurityGroup {
 	g := newSecurityGroup(v, defaultGroupName, "default VPC security group", nil)
+	g.created = v.created
 	g.rules.add(g.newRule(permission{protocol: allProtocols, fromPort: -1, toPort: -1, group: g.ID}, nil))
 	return g
 }
@@ -70,7 +71,7 @@ func (s *Service) groupName(id string) string {
 }
 
 func (s *Service) createSecurityGroup(ctx context.Context, in *sdk.CreateSecurityGroupInput) (*sdk.CreateSecurityGroupOutput, error) {
-	v, err := s.vpc(ctx, in.VpcId)
+	v, err := s.vpcOrDefault(ctx, in.VpcId)
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +158,11 @@ func (g *SecurityGroup) sources(of func(*rule) string) []string {
 }
 
 func (s *Service) describeSecurityGroups(ctx context.Context, in *sdk.DescribeSecurityGroupsInput) (*sdk.DescribeSecurityGroupsOutput, error) {
-	if len(in.GroupNames) > 0 { // only for a default VPC, which no account here has
-		return nil, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC 'none'", in.GroupNames[0])
+	ids, err := s.groupsOfDefaultVPC(wire.CallerOf(ctx).Account, in.GroupNames)
+	if err != nil {
+		return nil, err
 	}
-	q := query{kind: groupKind, ids: in.GroupIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
+	q := query{kind: groupKind, ids: append(ids, in.GroupIds...), filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.securityGroups, q, securityGroupFilters)
 	if err != nil {
 		return nil, err

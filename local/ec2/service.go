@@ -55,13 +55,14 @@ type Service struct {
 	endpoints      table[*endpoint]
 	notifications  table[*notification]
 	issued         map[clientToken]issue
+	accounts       map[string]bool // those that have, or had, their default VPC
 }
 
 // New makes an EC2 whose VPCs live in n. SetLoadBalancers must be called before endpoint services are made.
 func New(w *model.World, n *network.Network) *Service { return newService(w, n, n) }
 
 func newService(w *model.World, n namespaces, a addresses) *Service {
-	return &Service{world: w, namespaces: n, addresses: a, records: newRecords(), issued: map[clientToken]issue{}}
+	return &Service{world: w, namespaces: n, addresses: a, records: newRecords(), issued: map[clientToken]issue{}, accounts: map[string]bool{}}
 }
 
 // Records are the names that the DNS servers of the VPCs know. The lock is not needed.
@@ -69,7 +70,7 @@ func (s *Service) Records() *Records { return s.records }
 
 // Operations are EC2's operations, by their AWS name.
 func (s *Service) Operations() wire.Operations {
-	return wire.Operations{
+	return s.withDefaultVPC(wire.Operations{
 		"DescribeAvailabilityZones": op(s.describeAvailabilityZones),
 		"DescribeAccountAttributes": op(s.describeAccountAttributes),
 		"DescribeInternetGateways":  op(s.describeInternetGateways),
@@ -120,7 +121,7 @@ func (s *Service) Operations() wire.Operations {
 		"DescribeVpcEndpointConnectionNotifications": op(s.describeNotifications),
 		"ModifyVpcEndpointConnectionNotification":    op(s.modifyNotification),
 		"DeleteVpcEndpointConnectionNotifications":   op(s.deleteNotifications),
-	}
+	})
 }
 
 // op makes an operation that a dry run stops short of any effect. Whether the caller may is decided before it gets here.

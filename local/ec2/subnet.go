@@ -19,6 +19,7 @@ type Subnet struct {
 	ID, Account, VPC string
 	Zone, ZoneID     string // the account's name of the zone, and everyone's id of it
 	CIDR             netip.Prefix
+	forZone          bool // the default one of its zone
 	common
 }
 
@@ -60,11 +61,18 @@ func (s *Service) createSubnet(ctx context.Context, in *sdk.CreateSubnetInput) (
 		return nil, err
 	}
 	n := &Subnet{ID: model.ID("subnet"), Account: v.Account, VPC: v.ID, Zone: z.Name, ZoneID: z.ID, CIDR: block, common: born(tags)}
-	if err := s.namespaces.PublishSubnet(v.ID, n.ID); err != nil {
-		return nil, fmt.Errorf("publish %s of %s: %w", n.ID, v.ID, err)
+	if err := s.addSubnet(n); err != nil {
+		return nil, err
+	}
+	return &sdk.CreateSubnetOutput{Subnet: new(s.describedSubnet(n))}, nil
+}
+
+func (s *Service) addSubnet(n *Subnet) error {
+	if err := s.namespaces.PublishSubnet(n.VPC, n.ID); err != nil {
+		return fmt.Errorf("publish %s of %s: %w", n.ID, n.VPC, err)
 	}
 	s.subnets.add(n)
-	return &sdk.CreateSubnetOutput{Subnet: new(s.describedSubnet(n))}, nil
+	return nil
 }
 
 func (s *Service) subnetBlock(v *vpc, text *string) (netip.Prefix, error) {
@@ -129,7 +137,7 @@ var subnetFilters = filterable[*Subnet]{
 	"availability-zone":    func(n *Subnet) []string { return []string{n.Zone} },
 	"availability-zone-id": func(n *Subnet) []string { return []string{n.ZoneID} },
 	"state":                func(*Subnet) []string { return []string{string(types.SubnetStateAvailable)} },
-	"default-for-az":       func(*Subnet) []string { return boolean(false) },
+	"default-for-az":       func(n *Subnet) []string { return boolean(n.forZone) },
 }
 
 func (s *Service) describeSubnets(ctx context.Context, in *sdk.DescribeSubnetsInput) (*sdk.DescribeSubnetsOutput, error) {
@@ -151,7 +159,7 @@ func (s *Service) describedSubnet(n *Subnet) types.Subnet {
 		SubnetId: &n.ID, SubnetArn: aws.String(s.arn(n.Account, "subnet/"+n.ID)), OwnerId: &n.Account, VpcId: &n.VPC,
 		AvailabilityZone: &n.Zone, AvailabilityZoneId: &n.ZoneID, CidrBlock: aws.String(n.CIDR.String()),
 		AvailableIpAddressCount: aws.Int32(int32(n.usable() - taken)), State: types.SubnetStateAvailable,
-		DefaultForAz: aws.Bool(false), MapPublicIpOnLaunch: aws.Bool(false), AssignIpv6AddressOnCreation: aws.Bool(false), Tags: n.tags,
+		DefaultForAz: &n.forZone, MapPublicIpOnLaunch: &n.forZone, AssignIpv6AddressOnCreation: aws.Bool(false), Tags: n.tags,
 	}
 }
 

@@ -18,6 +18,7 @@ type vpc struct {
 	ID, Account string
 	blocks      []cidrBlock // the first is the primary one
 	dns         dnsAttributes
+	isDefault   bool
 	common
 }
 
@@ -77,7 +78,6 @@ func cidr(text *string, code string) (netip.Prefix, error) {
 	return prefix.Masked(), nil
 }
 
-// createVPC also makes the VPC's default security group.
 func (s *Service) createVPC(ctx context.Context, in *sdk.CreateVpcInput) (*sdk.CreateVpcOutput, error) {
 	block, err := cidr(in.CidrBlock, "InvalidVpc.Range")
 	if err != nil {
@@ -89,14 +89,22 @@ func (s *Service) createVPC(ctx context.Context, in *sdk.CreateVpcInput) (*sdk.C
 	}
 	// A VPC that CreateVpc makes has DNS support but no DNS hostnames (userguide/vpc-dns.html).
 	v := &vpc{ID: model.ID("vpc"), Account: wire.CallerOf(ctx).Account, dns: dnsAttributes{support: true}, common: born(tags)}
+	if err := s.addVPC(v, block); err != nil {
+		return nil, err
+	}
+	return &sdk.CreateVpcOutput{Vpc: new(describedVPC(v))}, nil
+}
+
+// addVPC also makes the VPC's default security group.
+func (s *Service) addVPC(v *vpc, block netip.Prefix) error {
 	v.addBlock(block)
 	if err := s.namespaces.CreateVPC(v.ID, block); err != nil {
-		return nil, fmt.Errorf("create network of %s: %w", v.ID, err)
+		return fmt.Errorf("create network of %s: %w", v.ID, err)
 	}
 	s.records.setVPC(v.ID, v.dns)
 	s.vpcs.add(v)
 	s.securityGroups.add(defaultSecurityGroup(v))
-	return &sdk.CreateVpcOutput{Vpc: new(describedVPC(v))}, nil
+	return nil
 }
 
 var vpcFilters = filterable[*vpc]{
@@ -112,8 +120,8 @@ var vpcFilters = filterable[*vpc]{
 		return cidrs
 	},
 	"state":      func(*vpc) []string { return []string{string(types.VpcStateAvailable)} },
-	"is-default": func(*vpc) []string { return boolean(false) },
-	"isDefault":  func(*vpc) []string { return boolean(false) },
+	"is-default": func(v *vpc) []string { return boolean(v.isDefault) },
+	"isDefault":  func(v *vpc) []string { return boolean(v.isDefault) },
 }
 
 func (s *Service) describeVPCs(ctx context.Context, in *sdk.DescribeVpcsInput) (*sdk.DescribeVpcsOutput, error) {
@@ -132,7 +140,7 @@ func (s *Service) describeVPCs(ctx context.Context, in *sdk.DescribeVpcsInput) (
 func describedVPC(v *vpc) types.Vpc {
 	out := types.Vpc{
 		VpcId: &v.ID, OwnerId: &v.Account, CidrBlock: aws.String(v.blocks[0].cidr.String()), State: types.VpcStateAvailable,
-		InstanceTenancy: types.TenancyDefault, IsDefault: aws.Bool(false), Tags: v.tags,
+		InstanceTenancy: types.TenancyDefault, IsDefault: &v.isDefault, Tags: v.tags,
 	}
 	for _, block := range v.blocks {
 		out.CidrBlockAssociationSet = append(out.CidrBlockAssociationSet, *describedBlock(block))

@@ -26,6 +26,7 @@ const account = "111122223333"
 // cloud is the rest of the local cloud: subnets a and b, addresses and names without a kernel, servers without processes.
 type cloud struct {
 	subnets  map[string]*ec2.Subnet
+	defaults []*ec2.Subnet // of a default VPC
 	attached map[string]*ec2.Interface
 	records  map[string]answer
 	events   []model.Event
@@ -93,6 +94,9 @@ func (c *cloud) SecurityGroup(_, id string) (*ec2.SecurityGroup, error) {
 	}
 	return nil, errors.New("no such group")
 }
+
+// DefaultSubnets are those that a test gives the account.
+func (c *cloud) DefaultSubnets(string) ([]*ec2.Subnet, error) { return c.defaults, nil }
 
 func (c *cloud) DefaultSecurityGroup(string) (*ec2.SecurityGroup, bool) {
 	return &ec2.SecurityGroup{ID: "sg-default"}, true

@@ -84,10 +84,7 @@ func validateCluster(in *rds.CreateDBClusterInput, id string) error {
 }
 
 func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClusterInput) (*cluster, error) {
-	if in.DBSubnetGroupName == nil { // no account here has a default VPC
-		return nil, wire.Errorf("InvalidSubnet", "No default subnet detected in VPC. Please contact AWS Support to recreate the default Subnets.")
-	}
-	g, err := s.subnetGroup(ctx, *in.DBSubnetGroupName)
+	g, err := s.subnetGroupOrDefault(ctx, in.DBSubnetGroupName)
 	if err != nil {
 		return nil, err
 	}

@@ -54,10 +54,7 @@ func (s *Service) newInstance(ctx context.Context, id string, in *rds.CreateDBIn
 	if err := validateMaster(in); err != nil {
 		return nil, err
 	}
-	if in.DBSubnetGroupName == nil { // no account here has a default VPC
-		return nil, wire.Errorf("InvalidSubnet", "No default subnet detected in VPC. Please contact AWS Support to recreate the default Subnets.")
-	}
-	g, err := s.subnetGroup(ctx, *in.DBSubnetGroupName)
+	g, err := s.subnetGroupOrDefault(ctx, in.DBSubnetGroupName)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/rdslink/rdslink/local/ec2"
 )
 
 func TestInstanceHasAnEndpointWhenItIsAvailable(t *testing.T) {
@@ -222,6 +224,29 @@ func TestTagsChange(t *testing.T) {
 	must(b, b.removeTagsFromResource, rds.RemoveTagsFromResourceInput{ResourceName: arn, TagKeys: []string{"b"}})
 	if got := must(b, b.listTagsForResource, rds.ListTagsForResourceInput{ResourceName: arn}).TagList; len(got) != 1 || *got[0].Value != "1" {
 		t.Errorf("tags %v", got)
+	}
+}
+
+func TestWhatNamesNoSubnetGroupGoesToTheDefaultVPC(t *testing.T) {
+	b := newBed(t)
+	b.defaults = []*ec2.Subnet{b.subnets["subnet-a"], b.subnets["subnet-b"], b.subnets["subnet-c"]}
+	in := instanceInput()
+	in.DBSubnetGroupName, in.VpcSecurityGroupIds = nil, nil
+	i := must(b, b.createDBInstance, in).DBInstance
+	if g := i.DBSubnetGroup; *g.DBSubnetGroupName != "default" || *g.VpcId != "vpc-1" || len(g.Subnets) != 3 || *i.PubliclyAccessible {
+		t.Errorf("the instance is in %+v", g)
+	}
+	if *i.VpcSecurityGroups[0].VpcSecurityGroupId != "sg-default" {
+		t.Errorf("its groups are %v", i.VpcSecurityGroups)
+	}
+	cluster := clusterInput()
+	cluster.DBSubnetGroupName = nil
+	if c := must(b, b.createDBCluster, cluster).DBCluster; *c.DBSubnetGroup != "default" {
+		t.Errorf("the cluster is in %s", *c.DBSubnetGroup)
+	}
+	found := must(b, b.describeDBSubnetGroups, rds.DescribeDBSubnetGroupsInput{DBSubnetGroupName: aws.String("default")}).DBSubnetGroups
+	if len(found) != 1 || *found[0].DBSubnetGroupDescription != "default" {
+		t.Errorf("the group is %+v", found)
 	}
 }
 

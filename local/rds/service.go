@@ -73,6 +73,7 @@ type vpcs interface {
 	Subnet(account, id string) (*ec2.Subnet, error)
 	SecurityGroup(account, id string) (*ec2.SecurityGroup, error)
 	DefaultSecurityGroup(vpc string) (*ec2.SecurityGroup, bool)
+	DefaultSubnets(account string) ([]*ec2.Subnet, error)
 }
 
 // names publish the instances' endpoints.

@@ -49,12 +49,15 @@ func (s *Service) createDBSubnetGroup(ctx context.Context, in *rds.CreateDBSubne
 	return &rds.CreateDBSubnetGroupOutput{DBSubnetGroup: g.describe()}, nil
 }
 
+// defaultSubnetGroup is the name of the one that RDS makes itself.
+const defaultSubnetGroup = "default"
+
 // validateSubnetGroupName has the rules of API_CreateDBSubnetGroup.
 func validateSubnetGroupName(name string) error {
 	foreign := func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-_ ", r)
 	}
-	if name == "" || len(name) > 255 || name == "default" || strings.ContainsFunc(name, foreign) {
+	if name == "" || len(name) > 255 || name == defaultSubnetGroup || strings.ContainsFunc(name, foreign) {
 		return wire.Errorf("InvalidParameterValue", "The parameter DBSubnetGroupName is not valid: it must contain no more than 255 letters, numbers, periods, underscores, spaces, or hyphens and must not be 'default'.")
 	}
 	return nil
@@ -142,4 +145,29 @@ func (s *Service) subnetGroup(ctx context.Context, name string) (*subnetGroup, e
 		return g, nil
 	}
 	return nil, notFound("DBSubnetGroupNotFoundFault", "DB subnet group '%s' does not exist.", name)
+}
+
+// subnetGroupOrDefault is the subnet group that is named, or else the one of the default VPC's default subnets, which RDS makes when it
+// is first needed (AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html).
+func (s *Service) subnetGroupOrDefault(ctx context.Context, name *string) (*subnetGroup, error) {
+	if name != nil {
+		return s.subnetGroup(ctx, *name)
+	}
+	if g, err := s.subnetGroup(ctx, defaultSubnetGroup); err == nil {
+		return g, nil
+	}
+	account := wire.CallerOf(ctx).Account
+	subnets, err := s.vpcs.DefaultSubnets(account)
+	if err != nil {
+		return nil, err
+	}
+	if len(subnets) == 0 {
+		return nil, wire.Errorf("InvalidSubnet", "No default subnet detected in VPC. Please contact AWS Support to recreate the default Subnets.")
+	}
+	g := &subnetGroup{
+		arn: s.arn(account, "subgrp", defaultSubnetGroup), account: account, name: defaultSubnetGroup, description: defaultSubnetGroup,
+		vpc: subnets[0].VPC, subnets: subnets,
+	}
+	s.subnetGroups[g.arn] = g
+	return g, nil
 }
