@@ -93,12 +93,16 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 	if err != nil {
 		return nil, err
 	}
+	version, _, err := resolve(*in.Engine, in.EngineVersion)
+	if err != nil {
+		return nil, err
+	}
 	e, ready := engines[*in.Engine], make(chan struct{})
 	close(ready)
 	return &cluster{
 		resource:   s.newResource(account, "cluster", id, tags(nil).with(in.Tags)),
 		resourceID: "cluster-" + strings.ToUpper(model.Hex(26)),
-		engine:     *in.Engine, version: cmp.Or(aws.ToString(in.EngineVersion), e.version), class: aws.ToString(in.DBClusterInstanceClass),
+		engine:     *in.Engine, version: version, class: aws.ToString(in.DBClusterInstanceClass),
 		user: *in.MasterUsername, database: aws.ToString(in.DatabaseName), port: cmp.Or(aws.ToInt32(in.Port), e.port),
 		protected: aws.ToBool(in.DeletionProtection), subnetGroup: g, groups: groups, joined: ready,
 	}, nil

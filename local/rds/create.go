@@ -58,17 +58,19 @@ func (s *Service) newInstance(ctx context.Context, id string, in *rds.CreateDBIn
 	if err != nil {
 		return nil, err
 	}
+	version, family, err := resolve(*in.Engine, in.EngineVersion)
+	if err != nil {
+		return nil, err
+	}
 	account, e := wire.CallerOf(ctx).Account, engines[*in.Engine]
-	parameters := s.defaultParameterGroup(account, e.family)
-	if in.DBParameterGroupName != nil {
-		if parameters, err = s.parameterGroup(ctx, *in.DBParameterGroupName); err != nil {
-			return nil, err
-		}
+	parameters, err := s.parameterGroupOrDefault(ctx, family, in.DBParameterGroupName)
+	if err != nil {
+		return nil, err
 	}
 	return &instance{
 		resource:   s.newResource(account, "db", id, tags(nil).with(in.Tags)),
 		resourceID: "db-" + strings.ToUpper(model.Hex(26)),
-		class:      *in.DBInstanceClass, engine: *in.Engine, version: cmp.Or(aws.ToString(in.EngineVersion), e.version),
+		class:      *in.DBInstanceClass, engine: *in.Engine, version: version,
 		user: *in.MasterUsername, database: aws.ToString(in.DBName),
 		storage: cmp.Or(aws.ToInt32(in.AllocatedStorage), 20), port: cmp.Or(aws.ToInt32(in.Port), e.port),
 		multiAZ: aws.ToBool(in.MultiAZ), public: aws.ToBool(in.PubliclyAccessible), protected: aws.ToBool(in.DeletionProtection),

@@ -31,6 +31,44 @@ func TestInstanceListensOnThePortOfItsEngine(t *testing.T) { // API_CreateDBInst
 	}
 }
 
+// API_DBEngineVersion, DBParameterGroupFamily; AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html.
+func TestAVersionHasTheParametersOfItsFamily(t *testing.T) {
+	for engine, families := range map[string]map[string]string{
+		"postgres":     {"": "postgres18", "16.9": "postgres16", "13": "postgres13"},
+		"mysql":        {"": "mysql8.4", "8.0.43": "mysql8.0", "5.7.44-rds.20250508": "mysql5.7"},
+		"mariadb":      {"": "mariadb11.8", "10.11.14": "mariadb10.11"},
+		"sqlserver-ex": {"": "sqlserver-ex-16.0", "15.00.4445.1.v1": "sqlserver-ex-15.0"},
+		"oracle-se2":   {"": "oracle-se2-19"},
+	} {
+		for version, family := range families {
+			t.Run(engine+" "+version, func(t *testing.T) {
+				b := newBed(t)
+				in := instanceInput()
+				in.Engine, in.DBParameterGroupName = &engine, aws.String("default."+family)
+				if version != "" {
+					in.EngineVersion = &version
+				}
+				if d := must(b, b.createDBInstance, in).DBInstance; *d.DBParameterGroups[0].DBParameterGroupName != "default."+family {
+					t.Errorf("it has %s", *d.DBParameterGroups[0].DBParameterGroupName)
+				}
+				mine := rds.CreateDBParameterGroupInput{DBParameterGroupName: aws.String("mine"), DBParameterGroupFamily: &family, Description: aws.String("-")}
+				must(b, b.createDBParameterGroup, mine)
+			})
+		}
+	}
+}
+
+func TestAuroraHasTheParametersOfItsVersion(t *testing.T) {
+	b := newBed(t)
+	in := clusterInput()
+	in.EngineVersion = aws.String("15.13")
+	must(b, b.createDBCluster, in)
+	b.awaitCluster(available)
+	if d := must(b, b.createDBInstance, memberInput("one")).DBInstance; *d.DBParameterGroups[0].DBParameterGroupName != "default.aurora-postgresql15" {
+		t.Errorf("a member has %s", *d.DBParameterGroups[0].DBParameterGroupName)
+	}
+}
+
 func TestServersThatResolveNamesBlockHosts(t *testing.T) { // check_connection of MySQL and MariaDB, under SPECIAL_NO_RESOLVE
 	for name, row := range map[string]struct {
 		engine     string
@@ -91,6 +129,23 @@ func TestParameterGroupRefusals(t *testing.T) {
 		}},
 		"a group that does not exist": {"API_DescribeDBParameters, DBParameterGroupNotFound", func(b *bed) {
 			refused(b, "DBParameterGroupNotFound", b.describeDBParameters, rds.DescribeDBParametersInput{DBParameterGroupName: aws.String("nobody")})
+		}},
+		"a group of another family than the version's": {"AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html", func(b *bed) {
+			in := instanceInput()
+			in.Engine, in.EngineVersion, in.DBParameterGroupName = aws.String("mysql"), aws.String("8.0.43"), aws.String("mine")
+			refused(b, "InvalidParameterCombination", b.createDBInstance, in)
+		}},
+		"a group of another family for an instance that is there": {"API_ModifyDBInstance, DBParameterGroupName: The DB parameter group must be in the same DB parameter group family as the DB instance", func(b *bed) {
+			b.running()
+			refused(b, "InvalidParameterCombination", b.modifyDBInstance, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("orders-prod"), DBParameterGroupName: aws.String("mine")})
+		}},
+		"a version that does not exist": {"API_CreateDBInstance, EngineVersion", func(b *bed) {
+			in := instanceInput()
+			in.EngineVersion = aws.String("9.9")
+			refused(b, "InvalidParameterCombination", b.createDBInstance, in)
+			cluster := clusterInput()
+			cluster.EngineVersion = aws.String("9.9")
+			refused(b, "InvalidParameterCombination", b.createDBCluster, cluster)
 		}},
 		"a family that does not exist": {"API_CreateDBParameterGroup, DBParameterGroupFamily", func(b *bed) {
 			refused(b, "InvalidParameterValue", b.createDBParameterGroup, rds.CreateDBParameterGroupInput{DBParameterGroupName: aws.String("x"), DBParameterGroupFamily: aws.String("db2"), Description: aws.String("-")})

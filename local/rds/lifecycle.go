@@ -221,7 +221,7 @@ func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstance
 		i.groups = in.VpcSecurityGroupIds
 	}
 	if in.DBParameterGroupName != nil {
-		g, err := s.parameterGroup(ctx, *in.DBParameterGroupName)
+		g, err := s.parameterGroupOrDefault(ctx, i.parameters.family, in.DBParameterGroupName)
 		if err != nil {
 			return nil, err
 		}

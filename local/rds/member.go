@@ -51,11 +51,12 @@ func (s *Service) newMember(ctx context.Context, id string, in *rds.CreateDBInst
 }
 
 func (s *Service) memberOf(c *cluster, id string) *instance {
+	_, family, _ := resolve(c.engine, &c.version) // as when the cluster was made
 	return &instance{
 		resource:   s.newResource(c.account, "db", id, nil),
 		resourceID: "db-" + strings.ToUpper(model.Hex(26)),
 		class:      c.class, engine: c.engine, version: c.version, user: c.user, database: c.database, storage: 1, port: c.port,
-		subnetGroup: c.subnetGroup, groups: c.groups, parameters: s.defaultParameterGroup(c.account, engines[c.engine].family), cluster: c,
+		subnetGroup: c.subnetGroup, groups: c.groups, parameters: s.defaultParameterGroup(c.account, family), cluster: c,
 	}
 }
 

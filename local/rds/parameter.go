@@ -2,7 +2,6 @@ package rds
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -52,17 +51,27 @@ func (s *Service) parameterGroup(ctx context.Context, name string) (*parameterGr
 	if g := s.parameterGroups[s.arn(account, "pg", name)]; g != nil {
 		return g, nil
 	}
-	for _, e := range engines {
-		if name == "default."+e.family {
-			return s.defaultParameterGroup(account, e.family), nil
-		}
+	if family, ok := strings.CutPrefix(name, "default."); ok && slices.Contains(families(), family) {
+		return s.defaultParameterGroup(account, family), nil
 	}
 	return nil, notFound("DBParameterGroupNotFound", "DBParameterGroup not found: %s", name)
 }
 
+// parameterGroupOrDefault is the group that is named, if an instance of a family can have it, or else the family's default one.
+func (s *Service) parameterGroupOrDefault(ctx context.Context, family string, name *string) (*parameterGroup, error) {
+	if name == nil {
+		return s.defaultParameterGroup(wire.CallerOf(ctx).Account, family), nil
+	}
+	g, err := s.parameterGroup(ctx, *name)
+	if err == nil && g.family != family {
+		return nil, wire.Errorf("InvalidParameterCombination", "The Parameter Group %s with DBParameterGroupFamily %s cannot be used for this instance. Please use a Parameter Group with DBParameterGroupFamily %s", g.name, g.family, family)
+	}
+	return g, err
+}
+
 func (s *Service) createDBParameterGroup(ctx context.Context, in *rds.CreateDBParameterGroupInput) (*rds.CreateDBParameterGroupOutput, error) {
 	account, name, family := wire.CallerOf(ctx).Account, strings.ToLower(*in.DBParameterGroupName), *in.DBParameterGroupFamily
-	if !slices.ContainsFunc(slices.Collect(maps.Values(engines)), func(e engine) bool { return e.family == family }) {
+	if !slices.Contains(families(), family) {
 		return nil, wire.Errorf("InvalidParameterValue", "ParameterGroupFamily %s is not a valid parameter group family", family)
 	}
 	g := &parameterGroup{arn: s.arn(account, "pg", name), account: account, name: name, family: family, values: map[string]string{}}
