@@ -33,10 +33,7 @@ var databaseActing = map[string]func(*question) ([]need, error){
 	"rds:DescribeGlobalClusters": one(func(q *question) string {
 		return q.globalARN("rds", "global-cluster:"+orAll(q.text("GlobalClusterIdentifier")))
 	}),
-	"rds:DescribeDBProxyTargets":   one(func(q *question) string { return q.arn("rds", "target-group:*") }),
-	"rds:DescribeDBProxies":        one(proxy),
-	"rds:ListTagsForResource":      one(func(q *question) string { return q.text("ResourceName") }),
-	"rds:DescribeDBProxyEndpoints": one(func(q *question) string { return q.arn("rds", "db-proxy-endpoint:*") }),
+	"rds:DescribeDBProxies": one(proxy),
 }
 
 // named is a resource of RDS, whose ARN ends in its name; without a name the call is about all of them.

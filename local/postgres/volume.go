@@ -88,11 +88,3 @@ func exchange(a, b *Server) error {
 	aside := filepath.Join(a.dir, "aside")
 	return errors.Join(os.Rename(a.data(), aside), os.Rename(b.data(), a.data()), os.Rename(aside, b.data()))
 }
-
-// Delete removes the volume. Its servers are deleted before it.
-func (v *Volume) Delete() error {
-	if err := os.RemoveAll(v.dir); err != nil {
-		return fmt.Errorf("delete volume %s: %w", v.name, err)
-	}
-	return nil
-}

@@ -40,11 +40,6 @@ func (c cloud) volume(t *testing.T) *postgres.Volume {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := v.Delete(); err != nil {
-			t.Error(err)
-		}
-	})
 	return v
 }
 

@@ -162,11 +162,6 @@ func (v *volumeOf) Promote(s Server) error {
 	return nil
 }
 
-func (v *volumeOf) Delete() error {
-	v.act("delete volume")
-	return nil
-}
-
 type server struct {
 	*cloud
 	name string // "" for a server without a volume

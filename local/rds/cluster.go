@@ -207,23 +207,6 @@ func (c *cluster) spread() bool {
 func (s *Service) writerEndpoint(c *cluster) string { return s.dnsName(c.account, c.id, "cluster-") }
 func (s *Service) readerEndpoint(c *cluster) string { return s.dnsName(c.account, c.id, "cluster-ro-") }
 
-func (s *Service) describeDBClusterEndpoints(ctx context.Context, in *rds.DescribeDBClusterEndpointsInput) (*rds.DescribeDBClusterEndpointsOutput, error) {
-	out := &rds.DescribeDBClusterEndpointsOutput{}
-	if in.DBClusterIdentifier == nil {
-		return nil, wire.Errorf("InvalidParameterValue", "The local cloud describes the endpoints of one DB cluster: DBClusterIdentifier must be given")
-	}
-	c, err := s.cluster(ctx, *in.DBClusterIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	for kind, name := range map[string]string{"WRITER": s.writerEndpoint(c), "READER": s.readerEndpoint(c)} {
-		out.DBClusterEndpoints = append(out.DBClusterEndpoints, types.DBClusterEndpoint{
-			DBClusterIdentifier: &c.id, EndpointType: &kind, Endpoint: &name, Status: aws.String(available),
-		})
-	}
-	return out, nil
-}
-
 // publishNames makes the cluster's endpoints resolve: to the writer, and to the readers in turn. A cluster without readers
 // reads from its writer (AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.Reader.html).
 func (s *Service) publishNames(c *cluster) {

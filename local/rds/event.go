@@ -10,7 +10,6 @@ import (
 type event struct{ id, category, message string }
 
 var (
-	instanceDeleted   = event{"RDS-EVENT-0003", "deletion", "DB instance deleted"}
 	instanceShutDown  = event{"RDS-EVENT-0004", "availability", "DB instance shutdown"}
 	instanceCreated   = event{"RDS-EVENT-0005", "creation", "DB instance created"}
 	instanceRestarted = event{"RDS-EVENT-0006", "availability", "DB instance restarted"}
@@ -21,9 +20,6 @@ var (
 	topologyUpdated   = event{"RDS-EVENT-0385", "notification", "Cluster topology is updated."}
 
 	clusterCreated = event{"RDS-EVENT-0170", "creation", "DB cluster created"}
-	clusterDeleted = event{"RDS-EVENT-0171", "deletion", "DB cluster deleted"}
-	clusterStopped = event{"RDS-EVENT-0150", "notification", "DB cluster stopped"}
-	clusterStarted = event{"RDS-EVENT-0151", "notification", "DB cluster started"}
 )
 
 // The events that name the instance that takes over.
@@ -43,14 +39,6 @@ func clusterFailoverStarted(from, to *instance) event {
 
 func proxyCreated(p *proxy) event {
 	return event{"RDS-EVENT-0203", "creation", "RDS created DB proxy " + p.id + "."}
-}
-
-func proxyModified(p *proxy) event {
-	return event{"RDS-EVENT-0204", "configuration change", "RDS modified DB proxy " + p.id + "."}
-}
-
-func proxyDeleted(p *proxy) event {
-	return event{"RDS-EVENT-0205", "deletion", "RDS deleted DB proxy " + p.id + "."}
 }
 
 // sources are the event's detail type and source type, by the kind of a resource.

@@ -47,7 +47,6 @@ const (
 	stopping  = "stopping"
 	stopped   = "stopped"
 	starting  = "starting"
-	deleting  = "deleting"
 	failed    = "failed"
 )
 

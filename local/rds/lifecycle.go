@@ -130,7 +130,7 @@ func (s *Service) stopDBInstance(ctx context.Context, in *rds.StopDBInstanceInpu
 		return nil, err
 	}
 	if i.cluster != nil {
-		return nil, wire.Errorf("InvalidDBInstanceState", "Instance %s is a member of DB cluster %s: StopDBCluster stops it.", i.id, i.cluster.id)
+		return nil, wire.Errorf("InvalidDBInstanceState", "The local cloud does not stop members of DB clusters: %s is one of %s.", i.id, i.cluster.id)
 	}
 	i.status = stopping
 	s.work(&i.resource, stopOrWake, i.stop(), func() {
@@ -156,50 +156,7 @@ func (s *Service) startDBInstance(ctx context.Context, in *rds.StartDBInstanceIn
 	return &rds.StartDBInstanceOutput{DBInstance: s.describe(i)}, nil
 }
 
-func (s *Service) deleteDBInstance(ctx context.Context, in *rds.DeleteDBInstanceInput) (*rds.DeleteDBInstanceOutput, error) {
-	i, err := s.instance(ctx, aws.ToString(in.DBInstanceIdentifier))
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case i.status == deleting:
-		return nil, wire.Errorf("InvalidDBInstanceState", "Instance %s is already being deleted.", i.id)
-	case i.status != available && i.status != stopped && i.status != failed:
-		return nil, wire.Errorf("InvalidDBInstanceState", "Instance %s is currently %s - try again later.", i.id, i.status)
-	case i.protected:
-		return nil, wire.Errorf("InvalidParameterCombination", "Cannot delete protected DB Instance, please disable deletion protection and try again.")
-	case i.cluster != nil && !i.cluster.canLose(i):
-		return nil, wire.Errorf("InvalidDBClusterStateFault", "The local cloud deletes the writer of DB cluster %s last: fail over first", i.cluster.id)
-	case i.cluster == nil && !aws.ToBool(in.SkipFinalSnapshot) && in.FinalDBSnapshotIdentifier == nil:
-		return nil, wire.Errorf("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
-	}
-	s.remove(i, func() {})
-	return &rds.DeleteDBInstanceOutput{DBInstance: s.describe(i)}, nil
-}
-
-// remove deletes an instance, and then calls gone.
-func (s *Service) remove(i *instance, gone func()) {
-	i.status = deleting
-	server := i.server
-	s.work(&i.resource, stopOrWake, func(context.Context) error {
-		if server == nil { // its creation failed
-			return nil
-		}
-		return server.Delete()
-	}, func() {
-		delete(s.instances, i.arn)
-		s.names.Delete(s.endpoint(i))
-		s.interfaces.Detach(i.nic.ID)
-		s.publish(&i.resource, instanceDeleted)
-		if i.cluster != nil {
-			s.leave(i)
-		}
-		gone()
-	})
-}
-
-// modifyDBInstance changes security groups, Multi-AZ, the class, the parameter group and deletion protection, at once: there
-// is no maintenance window here.
+// modifyDBInstance changes security groups, Multi-AZ, the class and the parameter group, at once: there is no maintenance window here.
 func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstanceInput) (*rds.ModifyDBInstanceOutput, error) {
 	i, err := s.idle(ctx, in.DBInstanceIdentifier)
 	if err != nil {
@@ -227,9 +184,6 @@ func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstance
 		}
 		i.parameters = g
 	}
-	if in.DeletionProtection != nil {
-		i.protected = *in.DeletionProtection
-	}
 	if in.MultiAZ != nil {
 		i.multiAZ, i.secondary = *in.MultiAZ, i.subnetGroup.zoneBeside(i.zone)
 	}
@@ -248,9 +202,9 @@ func modifiable(in *rds.ModifyDBInstanceInput) error {
 	}
 	rest := *in
 	rest.DBInstanceIdentifier, rest.ApplyImmediately = nil, nil
-	rest.VpcSecurityGroupIds, rest.DeletionProtection, rest.MultiAZ, rest.DBInstanceClass, rest.DBParameterGroupName = nil, nil, nil, nil, nil
+	rest.VpcSecurityGroupIds, rest.MultiAZ, rest.DBInstanceClass, rest.DBParameterGroupName = nil, nil, nil, nil
 	if !reflect.DeepEqual(rest, rds.ModifyDBInstanceInput{}) {
-		return wire.Errorf("InvalidParameterCombination", "The local cloud can modify VpcSecurityGroupIds, DeletionProtection, MultiAZ, DBInstanceClass and DBParameterGroupName only")
+		return wire.Errorf("InvalidParameterCombination", "The local cloud can modify VpcSecurityGroupIds, MultiAZ, DBInstanceClass and DBParameterGroupName only")
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -110,20 +109,4 @@ func (s *Service) join(i *instance) {
 		s.publish(&i.resource, topologyUpdated)
 		s.settle(c)
 	})
-}
-
-// canLose says whether i may go: a reader, or the last member.
-func (c *cluster) canLose(i *instance) bool { return i != c.writer || len(c.members) == 1 }
-
-// leave forgets a member that is deleted.
-func (s *Service) leave(i *instance) {
-	c := i.cluster
-	c.members = slices.DeleteFunc(c.members, func(m *instance) bool { return m == i })
-	if c.writer == i {
-		c.writer = nil
-		s.names.Delete(s.writerEndpoint(c))
-		s.names.Delete(s.readerEndpoint(c))
-	}
-	s.publishNames(c)
-	s.publish(&i.resource, topologyUpdated)
 }

@@ -249,44 +249,6 @@ func (s *Service) describeProxy(p *proxy) *types.DBProxy {
 
 func (s *Service) proxyEndpoint(p *proxy) string { return s.dnsName(p.account, p.id, "proxy-") }
 
-func (s *Service) modifyDBProxy(ctx context.Context, in *rds.ModifyDBProxyInput) (*rds.ModifyDBProxyOutput, error) {
-	p, err := s.idleProxy(ctx, in.DBProxyName)
-	if err != nil {
-		return nil, err
-	}
-	if len(in.SecurityGroups) == 0 || in.NewDBProxyName != nil || in.RequireTLS != nil || in.Auth != nil || in.RoleArn != nil {
-		return nil, wire.Errorf("InvalidParameterCombination", "The local cloud can modify the SecurityGroups of a proxy only")
-	}
-	if err := s.validateGroups(p.account, p.vpc, in.SecurityGroups); err != nil {
-		return nil, err
-	}
-	p.groups = in.SecurityGroups
-	for _, n := range p.nodes {
-		if err := s.interfaces.SetGroups(n.nic.ID, p.groups); err != nil {
-			return nil, err
-		}
-	}
-	s.publish(&p.resource, proxyModified(p))
-	return &rds.ModifyDBProxyOutput{DBProxy: s.describeProxy(p)}, nil
-}
-
-func (s *Service) deleteDBProxy(ctx context.Context, in *rds.DeleteDBProxyInput) (*rds.DeleteDBProxyOutput, error) {
-	p, err := s.idleProxy(ctx, in.DBProxyName)
-	if err != nil {
-		return nil, err
-	}
-	p.status = deleting
-	s.world.After(stopOrWake, func() {
-		delete(s.proxies, p.arn)
-		s.names.Delete(s.proxyEndpoint(p))
-		for _, n := range p.nodes {
-			s.withdraw(n)
-		}
-		s.publish(&p.resource, proxyDeleted(p))
-	})
-	return &rds.DeleteDBProxyOutput{DBProxy: s.describeProxy(p)}, nil
-}
-
 func (s *Service) idleProxy(ctx context.Context, name *string) (*proxy, error) {
 	p, err := s.proxy(ctx, aws.ToString(name))
 	if err == nil && p.status != available {

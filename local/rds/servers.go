@@ -104,4 +104,3 @@ func (v emptyVolume) Attach(_ string, dnsNames ...string) (Server, error) {
 }
 
 func (emptyVolume) Promote(Server) error { return nil }
-func (emptyVolume) Delete() error        { return nil }

@@ -37,7 +37,6 @@ type Server interface {
 type Volume interface {
 	Attach(id string, dnsNames ...string) (Server, error) // the first server writes, the others follow it and refuse writes
 	Promote(s Server) error                               // makes s the one that writes; neither it nor the other may run
-	Delete() error                                        // after its servers
 }
 
 // ServerConfig is what a server, or a volume, needs to know of its instance or cluster.
@@ -118,41 +117,24 @@ var limit = model.Limit{Burst: 40, Rate: 10}
 // Operations are the service's operations; they must run under the world's lock.
 func (s *Service) Operations() wire.Operations {
 	return s.world.Limited(wire.Operations{
-		"CreateDBSubnetGroup":         wire.Op(s.createDBSubnetGroup),
-		"DescribeDBSubnetGroups":      wire.Op(s.describeDBSubnetGroups),
-		"DeleteDBSubnetGroup":         wire.Op(s.deleteDBSubnetGroup),
-		"CreateDBInstance":            wire.Op(s.createDBInstance),
-		"DescribeDBInstances":         wire.Op(s.describeDBInstances),
-		"ModifyDBInstance":            wire.Op(s.modifyDBInstance),
-		"RebootDBInstance":            wire.Op(s.rebootDBInstance),
-		"StopDBInstance":              wire.Op(s.stopDBInstance),
-		"StartDBInstance":             wire.Op(s.startDBInstance),
-		"DeleteDBInstance":            wire.Op(s.deleteDBInstance),
-		"CreateDBCluster":             wire.Op(s.createDBCluster),
-		"DescribeDBClusters":          wire.Op(s.describeDBClusters),
-		"DescribeDBClusterEndpoints":  wire.Op(s.describeDBClusterEndpoints),
-		"ModifyDBCluster":             wire.Op(s.modifyDBCluster),
-		"FailoverDBCluster":           wire.Op(s.failoverDBCluster),
-		"StopDBCluster":               wire.Op(s.stopDBCluster),
-		"StartDBCluster":              wire.Op(s.startDBCluster),
-		"DeleteDBCluster":             wire.Op(s.deleteDBCluster),
-		"DescribeGlobalClusters":      wire.Op(s.describeGlobalClusters),
-		"CreateDBProxy":               wire.Op(s.createDBProxy),
-		"DescribeDBProxies":           wire.Op(s.describeDBProxies),
-		"DescribeDBProxyEndpoints":    wire.Op(s.describeDBProxyEndpoints),
-		"DescribeDBProxyTargetGroups": wire.Op(s.describeDBProxyTargetGroups),
-		"DescribeDBProxyTargets":      wire.Op(s.describeDBProxyTargets),
-		"RegisterDBProxyTargets":      wire.Op(s.registerDBProxyTargets),
-		"DeregisterDBProxyTargets":    wire.Op(s.deregisterDBProxyTargets),
-		"ModifyDBProxy":               wire.Op(s.modifyDBProxy),
-		"DeleteDBProxy":               wire.Op(s.deleteDBProxy),
-		"CreateDBParameterGroup":      wire.Op(s.createDBParameterGroup),
-		"ModifyDBParameterGroup":      wire.Op(s.modifyDBParameterGroup),
-		"DescribeDBParameters":        wire.Op(s.describeDBParameters),
-		"AddTagsToResource":           wire.Op(s.addTagsToResource),
-		"RemoveTagsFromResource":      wire.Op(s.removeTagsFromResource),
-		"ListTagsForResource":         wire.Op(s.listTagsForResource),
-		"DescribeCertificates":        wire.Op(s.describeCertificates),
+		"CreateDBSubnetGroup":    wire.Op(s.createDBSubnetGroup),
+		"DescribeDBSubnetGroups": wire.Op(s.describeDBSubnetGroups),
+		"CreateDBInstance":       wire.Op(s.createDBInstance),
+		"DescribeDBInstances":    wire.Op(s.describeDBInstances),
+		"ModifyDBInstance":       wire.Op(s.modifyDBInstance),
+		"RebootDBInstance":       wire.Op(s.rebootDBInstance),
+		"StopDBInstance":         wire.Op(s.stopDBInstance),
+		"StartDBInstance":        wire.Op(s.startDBInstance),
+		"CreateDBCluster":        wire.Op(s.createDBCluster),
+		"DescribeDBClusters":     wire.Op(s.describeDBClusters),
+		"FailoverDBCluster":      wire.Op(s.failoverDBCluster),
+		"DescribeGlobalClusters": wire.Op(s.describeGlobalClusters),
+		"CreateDBProxy":          wire.Op(s.createDBProxy),
+		"DescribeDBProxies":      wire.Op(s.describeDBProxies),
+		"RegisterDBProxyTargets": wire.Op(s.registerDBProxyTargets),
+		"CreateDBParameterGroup": wire.Op(s.createDBParameterGroup),
+		"ModifyDBParameterGroup": wire.Op(s.modifyDBParameterGroup),
+		"DescribeDBParameters":   wire.Op(s.describeDBParameters),
 	}, limit)
 }
 

@@ -18,7 +18,6 @@ type subnetGroup struct {
 	description        string
 	vpc                string
 	subnets            []*ec2.Subnet
-	tags               tags
 }
 
 func (s *Service) createDBSubnetGroup(ctx context.Context, in *rds.CreateDBSubnetGroupInput) (*rds.CreateDBSubnetGroupOutput, error) {
@@ -30,7 +29,7 @@ func (s *Service) createDBSubnetGroup(ctx context.Context, in *rds.CreateDBSubne
 	if s.subnetGroups[arn] != nil {
 		return nil, wire.Errorf("DBSubnetGroupAlreadyExists", "The DB subnet group '%s' already exists.", name)
 	}
-	g := &subnetGroup{arn: arn, account: account, name: name, description: aws.ToString(in.DBSubnetGroupDescription), tags: tags(nil).with(in.Tags)}
+	g := &subnetGroup{arn: arn, account: account, name: name, description: aws.ToString(in.DBSubnetGroupDescription)}
 	for _, id := range in.SubnetIds {
 		subnet, err := s.vpcs.Subnet(account, id)
 		if err != nil {
@@ -61,20 +60,6 @@ func validateSubnetGroupName(name string) error {
 		return wire.Errorf("InvalidParameterValue", "The parameter DBSubnetGroupName is not valid: it must contain no more than 255 letters, numbers, periods, underscores, spaces, or hyphens and must not be 'default'.")
 	}
 	return nil
-}
-
-func (s *Service) deleteDBSubnetGroup(ctx context.Context, in *rds.DeleteDBSubnetGroupInput) (*rds.DeleteDBSubnetGroupOutput, error) {
-	g, err := s.subnetGroup(ctx, aws.ToString(in.DBSubnetGroupName))
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range s.instances {
-		if i.subnetGroup == g {
-			return nil, wire.Errorf("InvalidDBSubnetGroupStateFault", "Cannot delete the subnet group '%s' because at least one database instance: %s is still using it.", g.name, i.id)
-		}
-	}
-	delete(s.subnetGroups, g.arn)
-	return &rds.DeleteDBSubnetGroupOutput{}, nil
 }
 
 func (s *Service) describeDBSubnetGroups(ctx context.Context, in *rds.DescribeDBSubnetGroupsInput) (*rds.DescribeDBSubnetGroupsOutput, error) {

@@ -56,33 +56,6 @@ func (p *proxy) canServe(engine string, g *subnetGroup) error {
 	return nil
 }
 
-func (s *Service) deregisterDBProxyTargets(ctx context.Context, in *rds.DeregisterDBProxyTargetsInput) (*rds.DeregisterDBProxyTargetsOutput, error) {
-	p, err := s.idleProxy(ctx, in.DBProxyName)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkTargetGroup(in.TargetGroupName); err != nil {
-		return nil, err
-	}
-	p.instance, p.cluster = nil, nil
-	return &rds.DeregisterDBProxyTargetsOutput{}, nil
-}
-
-func (s *Service) describeDBProxyTargets(ctx context.Context, in *rds.DescribeDBProxyTargetsInput) (*rds.DescribeDBProxyTargetsOutput, error) {
-	p, err := s.proxy(ctx, aws.ToString(in.DBProxyName))
-	if err != nil {
-		return nil, err
-	}
-	if err := checkTargetGroup(in.TargetGroupName); err != nil {
-		return nil, err
-	}
-	targets, next, err := page(s.targets(p), func(t types.DBProxyTarget) string { return *t.RdsResourceId }, in.Marker, in.MaxRecords)
-	if err != nil {
-		return nil, err
-	}
-	return &rds.DescribeDBProxyTargetsOutput{Targets: targets, Marker: next}, nil
-}
-
 // targets lists the target: a cluster is followed by its members.
 func (s *Service) targets(p *proxy) []types.DBProxyTarget {
 	if p.instance != nil {
@@ -118,18 +91,4 @@ func (s *Service) target(i *instance, role types.TargetRole) types.DBProxyTarget
 		t.TrackedClusterId = aws.String(i.cluster.id)
 	}
 	return t
-}
-
-func (s *Service) describeDBProxyTargetGroups(ctx context.Context, in *rds.DescribeDBProxyTargetGroupsInput) (*rds.DescribeDBProxyTargetGroupsOutput, error) {
-	p, err := s.proxy(ctx, aws.ToString(in.DBProxyName))
-	if err != nil {
-		return nil, err
-	}
-	if err := checkTargetGroup(in.TargetGroupName); err != nil {
-		return nil, err
-	}
-	return &rds.DescribeDBProxyTargetGroupsOutput{TargetGroups: []types.DBProxyTargetGroup{{
-		DBProxyName: &p.id, TargetGroupName: aws.String(targetGroup), IsDefault: aws.Bool(true), Status: aws.String(available),
-		CreatedDate: &p.created, UpdatedDate: &p.created,
-	}}}, nil
 }
