@@ -172,14 +172,11 @@ var balancerActing = map[string]func(*question) ([]need, error){
 	"elasticloadbalancing:SetSubnets":                   balanced("LoadBalancerArn"),
 	"elasticloadbalancing:DeleteLoadBalancer":           balanced("LoadBalancerArn"),
 	"elasticloadbalancing:ModifyListener":               balanced("ListenerArn"),
-	"elasticloadbalancing:DeleteListener":               balanced("ListenerArn"),
 	"elasticloadbalancing:ModifyTargetGroup":            balanced("TargetGroupArn"),
 	"elasticloadbalancing:ModifyTargetGroupAttributes":  balanced("TargetGroupArn"),
 	"elasticloadbalancing:RegisterTargets":              balanced("TargetGroupArn"),
 	"elasticloadbalancing:DeregisterTargets":            balanced("TargetGroupArn"),
 	"elasticloadbalancing:DeleteTargetGroup":            balanced("TargetGroupArn"),
-	"elasticloadbalancing:RemoveTags":                   balanced("ResourceArns"),
-	"elasticloadbalancing:AddTags":                      addTags,
 }
 
 // balanced is what exists of a load balancer, with its tags.
@@ -194,14 +191,6 @@ func balanced(parameter string) func(*question) ([]need, error) {
 		}
 		return found, nil
 	}
-}
-
-func addTags(q *question) ([]need, error) {
-	found, err := balanced("ResourceArns")(q)
-	for i := range found {
-		found[i].keys = with(requested(tagList(q.list("Tags"))), iam.Context{"elasticloadbalancing:CreateAction": nil})
-	}
-	return found, err
 }
 
 // bornTagged is a resource that the call makes, and the permission to tag it, with elasticloadbalancing:CreateAction:

@@ -69,8 +69,7 @@ func TestAnAccountIsBornWithADefaultVPC(t *testing.T) { // vpc/latest/userguide/
 			t.Errorf("the account says %v", a.AttributeValues)
 		}
 	}
-	attribute := sdk.DescribeVpcAttributeInput{VpcId: vpc, Attribute: types.VpcAttributeNameEnableDnsHostnames}
-	if !*mustServe[sdk.DescribeVpcAttributeOutput](c, "DescribeVpcAttribute", attribute).EnableDnsHostnames.Value {
+	if v, _ := c.defaultVPC(provider); !v.dns.hostnames {
 		t.Error("it has no DNS hostnames")
 	}
 }

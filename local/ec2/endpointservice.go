@@ -145,11 +145,6 @@ func (s *Service) addRegions(svc *endpointService, regions []string) error {
 	if len(regions) == 0 {
 		return nil
 	}
-	for _, arn := range svc.loadBalancers {
-		if lb, _ := s.loadBalancers.LoadBalancer(arn); lb.IdleTimeoutCustom {
-			return wire.Errorf("InvalidParameter", "Cross-Region access is not supported for Network Load Balancers with a custom value configured for the TCP idle timeout")
-		}
-	}
 	if len(svc.zoneIDs) < 2 {
 		return wire.Errorf("InvalidParameter", "Cross-Region access requires a service in at least two Availability Zones")
 	}
@@ -307,49 +302,6 @@ func (s *Service) deleteEndpointService(ctx context.Context, id string) *wire.Er
 	return nil
 }
 
-// describeEndpointServices shows the services that the caller may connect to, and its own.
-func (s *Service) describeEndpointServices(ctx context.Context, in *sdk.DescribeVpcEndpointServicesInput) (*sdk.DescribeVpcEndpointServicesOutput, error) {
-	caller := wire.CallerOf(ctx)
-	offered := s.services.where(func(svc *endpointService) bool {
-		return svc.state == types.ServiceStateAvailable && (svc.Account == caller.Account || svc.allows(caller))
-	})
-	for _, name := range in.ServiceNames {
-		if !slices.ContainsFunc(offered, func(svc *endpointService) bool { return svc.name == name }) {
-			return nil, noServiceName(name)
-		}
-	}
-	if len(in.ServiceNames) > 0 {
-		offered = offered.where(func(svc *endpointService) bool { return slices.Contains(in.ServiceNames, svc.name) })
-	}
-	found, next, err := listed(s, offered, query{filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}, offeredFilters)
-	if err != nil {
-		return nil, err
-	}
-	out := &sdk.DescribeVpcEndpointServicesOutput{NextToken: next}
-	for _, svc := range found {
-		out.ServiceNames = append(out.ServiceNames, svc.name)
-		out.ServiceDetails = append(out.ServiceDetails, s.serviceDetail(caller.Account, svc))
-	}
-	return out, nil
-}
-
 func noServiceName(name string) error {
 	return wire.Errorf("InvalidServiceName", "The Vpc Endpoint Service '%s' does not exist", name)
-}
-
-var offeredFilters = filterable[*endpointService]{
-	"service-name": func(svc *endpointService) []string { return []string{svc.name} },
-	"service-type": func(*endpointService) []string { return []string{string(types.ServiceTypeInterface)} },
-	"owner":        func(svc *endpointService) []string { return []string{svc.Account} },
-}
-
-// serviceDetail names the zones as the consumer does.
-func (s *Service) serviceDetail(consumer string, svc *endpointService) types.ServiceDetail {
-	return types.ServiceDetail{
-		ServiceId: &svc.ID, ServiceName: &svc.name, ServiceRegion: &s.world.Region, ServiceType: interfaceService, Owner: &svc.Account,
-		AcceptanceRequired: aws.Bool(svc.acceptanceRequired), ManagesVpcEndpoints: aws.Bool(false), VpcEndpointPolicySupported: aws.Bool(false),
-		AvailabilityZones: s.zoneNames(consumer, svc.zoneIDs), AvailabilityZoneIds: slices.Clone(svc.zoneIDs),
-		BaseEndpointDnsNames:    []string{s.baseName(svc)},
-		SupportedIpAddressTypes: []types.ServiceConnectivityType{types.ServiceConnectivityTypeIpv4}, Tags: svc.tags,
-	}
 }

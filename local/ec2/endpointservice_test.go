@@ -61,10 +61,6 @@ func TestEndpointServiceRefusals(t *testing.T) {
 				return try(c, provider, c.createEndpointService, other)
 			},
 		},
-		"cross-Region access with a custom idle timeout": {
-			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter", words: "custom value configured for the TCP idle timeout",
-			do: create(func(lb *LoadBalancer) { lb.IdleTimeoutCustom = true }, abroad),
-		},
 		"cross-Region access from one zone": {
 			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter",
 			do: create(func(lb *LoadBalancer) { lb.ZoneIDs = lb.ZoneIDs[:1] }, abroad),
@@ -267,18 +263,5 @@ func TestPermissionsAreTheDifference(t *testing.T) {
 	left := must(c, provider, c.describePermissions, sdk.DescribeVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId}).AllowedPrincipals
 	if len(left) != 1 || *left[0].Principal != "arn:aws:iam::"+consumer+":root" || left[0].PrincipalType != types.PrincipalTypeAccount {
 		t.Errorf("left %+v", left)
-	}
-}
-
-func TestAConsumerSeesWhatItMayConnectTo(t *testing.T) {
-	c := newCloud(t)
-	svc := c.service()
-	in := sdk.DescribeVpcEndpointServicesInput{ServiceNames: []string{*svc.ServiceName}}
-	detail := must(c, consumer, c.describeEndpointServices, in).ServiceDetails[0]
-	if *detail.Owner != provider || slices.Equal(detail.AvailabilityZones, svc.AvailabilityZones) || !slices.Equal(detail.AvailabilityZoneIds, svc.AvailabilityZoneIds) {
-		t.Errorf("owner %s, zones %v and ids %v", *detail.Owner, detail.AvailabilityZones, detail.AvailabilityZoneIds)
-	}
-	if err := try(c, "999999999999", c.describeEndpointServices, in); err == nil {
-		t.Error("a stranger sees it")
 	}
 }

@@ -29,13 +29,8 @@ type filterable[T resource] map[string]func(T) []string
 
 // list answers a describe: the caller's own rows that are old enough to be seen, filtered, a page at a time.
 func list[T resource](ctx context.Context, s *Service, rows table[T], q query, by filterable[T]) (table[T], *string, error) {
-	own := rows.where(func(row T) bool { return ownedBy(row, wire.CallerOf(ctx).Account) })
-	return listed(s, own, q, by)
-}
-
-// listed is list for rows that are the caller's to see.
-func listed[T resource](s *Service, rows table[T], q query, by filterable[T]) (table[T], *string, error) {
-	seen := rows.where(func(row T) bool { return s.world.Visible(row.shared().created) })
+	account := wire.CallerOf(ctx).Account
+	seen := rows.where(func(row T) bool { return ownedBy(row, account) && s.world.Visible(row.shared().created) })
 	if len(q.ids) > 0 {
 		if err := q.kind.check(q.ids...); err != nil {
 			return nil, nil, err

@@ -18,9 +18,8 @@ type LoadBalancers interface {
 type LoadBalancer struct {
 	ARN, Account, Type, Scheme, State, VPC string
 
-	ZoneIDs           []string
-	Ports             []uint16 // of its listeners
-	IdleTimeoutCustom bool     // a listener has another TCP idle timeout than 350 s
+	ZoneIDs []string
+	Ports   []uint16 // of its listeners
 }
 
 // SetLoadBalancers tells where load balancers are found.

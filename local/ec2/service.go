@@ -80,7 +80,6 @@ func (s *Service) Operations() wire.Operations {
 		"DescribeVpcs":          op(s.describeVPCs),
 		"DeleteVpc":             op(s.deleteVPC),
 		"AssociateVpcCidrBlock": op(s.associateVPCCIDRBlock),
-		"DescribeVpcAttribute":  op(s.describeVPCAttribute),
 		"ModifyVpcAttribute":    op(s.modifyVPCAttribute),
 
 		"CreateSubnet":    op(s.createSubnet),
@@ -104,7 +103,6 @@ func (s *Service) Operations() wire.Operations {
 
 		"CreateVpcEndpointServiceConfiguration":    op(s.createEndpointService),
 		"DescribeVpcEndpointServiceConfigurations": op(s.describeEndpointServiceConfigurations),
-		"DescribeVpcEndpointServices":              op(s.describeEndpointServices),
 		"ModifyVpcEndpointServiceConfiguration":    op(s.modifyEndpointService),
 		"DeleteVpcEndpointServiceConfigurations":   op(s.deleteEndpointServices),
 		"ModifyVpcEndpointServicePermissions":      op(s.modifyPermissions),

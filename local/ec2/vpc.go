@@ -189,23 +189,6 @@ func (s *Service) deleteVPC(ctx context.Context, in *sdk.DeleteVpcInput) (*sdk.D
 	return &sdk.DeleteVpcOutput{}, nil
 }
 
-func (s *Service) describeVPCAttribute(ctx context.Context, in *sdk.DescribeVpcAttributeInput) (*sdk.DescribeVpcAttributeOutput, error) {
-	v, err := s.vpc(ctx, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
-	out := &sdk.DescribeVpcAttributeOutput{VpcId: &v.ID}
-	switch in.Attribute {
-	case types.VpcAttributeNameEnableDnsSupport:
-		out.EnableDnsSupport = &types.AttributeBooleanValue{Value: aws.Bool(v.dns.support)}
-	case types.VpcAttributeNameEnableDnsHostnames:
-		out.EnableDnsHostnames = &types.AttributeBooleanValue{Value: aws.Bool(v.dns.hostnames)}
-	default:
-		return nil, wire.Errorf("InvalidParameterValue", "Value (%s) for parameter attribute is invalid.", in.Attribute)
-	}
-	return out, nil
-}
-
 // modifyVPCAttribute changes one attribute in a call
 // (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcAttribute.html).
 func (s *Service) modifyVPCAttribute(ctx context.Context, in *sdk.ModifyVpcAttributeInput) (*sdk.ModifyVpcAttributeOutput, error) {

@@ -310,10 +310,9 @@ func TestVPCAttributes(t *testing.T) {
 	c := newCloud(t)
 	on := &types.AttributeBooleanValue{Value: aws.Bool(true)}
 	must(c, provider, c.modifyVPCAttribute, sdk.ModifyVpcAttributeInput{VpcId: &c.providerVPC, EnableDnsHostnames: on})
-	for vpc, account := range map[string]string{c.providerVPC: provider, c.consumerVPC: consumer} {
-		in := sdk.DescribeVpcAttributeInput{VpcId: &vpc, Attribute: types.VpcAttributeNameEnableDnsHostnames}
-		if got := *must(c, account, c.describeVPCAttribute, in).EnableDnsHostnames.Value; got != (account == provider) {
-			t.Errorf("%s has DNS hostnames: %v", account, got)
+	for _, id := range []string{c.providerVPC, c.consumerVPC} {
+		if v, _ := c.vpcs.find(id); v.dns.hostnames != (id == c.providerVPC) {
+			t.Errorf("%s has DNS hostnames: %v", v.Account, v.dns.hostnames)
 		}
 	}
 }

@@ -26,12 +26,10 @@ const (
 	deregistrationDelay           = "deregistration_delay.timeout_seconds"
 	deregistrationTerminates      = "deregistration_delay.connection_termination.enabled"
 	unhealthyTerminates           = "target_health_state.unhealthy.connection_termination.enabled"
-	idleTimeout                   = "tcp.idle_timeout.seconds"
-	defaultIdleTimeout            = "350" // seconds
 	useLoadBalancersConfiguration = "use_load_balancer_configuration"
 )
 
-// The keys, defaults and ranges of the API reference's LoadBalancerAttribute, TargetGroupAttribute and ListenerAttribute. What
+// The keys, defaults and ranges of the API reference's LoadBalancerAttribute and TargetGroupAttribute. What
 // would change the data plane in a way that this package does not have is accepted at its default only.
 var (
 	loadBalancerAttributes = []attribute{
@@ -60,7 +58,6 @@ var (
 		{unhealthyTerminates, "true", oneOf("true", "false")},
 		{"target_health_state.unhealthy.draining_interval_seconds", "0", oneOf("0")},
 	}
-	listenerAttributes = []attribute{{idleTimeout, defaultIdleTimeout, between(60, 6000)}}
 )
 
 func oneOf(values ...string) func(string) bool {
@@ -160,38 +157,6 @@ func (g *targetGroup) describeAttributes() []types.TargetGroupAttribute {
 	for _, known := range targetGroupAttributes {
 		value := g.attributes.get(targetGroupAttributes, known.key)
 		all = append(all, types.TargetGroupAttribute{Key: &known.key, Value: &value})
-	}
-	return all
-}
-
-func (s *Service) describeListenerAttributes(ctx context.Context, in *elb.DescribeListenerAttributesInput) (*elb.DescribeListenerAttributesOutput, error) {
-	l, err := s.listener(ctx, *in.ListenerArn)
-	if err != nil {
-		return nil, err
-	}
-	return &elb.DescribeListenerAttributesOutput{Attributes: l.describeAttributes()}, nil
-}
-
-func (s *Service) modifyListenerAttributes(ctx context.Context, in *elb.ModifyListenerAttributesInput) (*elb.ModifyListenerAttributesOutput, error) {
-	l, err := s.listener(ctx, *in.ListenerArn)
-	if err != nil {
-		return nil, err
-	}
-	changes := attributes{}
-	for _, a := range in.Attributes {
-		changes[*a.Key] = *a.Value
-	}
-	if err := l.attributes.set(listenerAttributes, changes); err != nil {
-		return nil, err
-	}
-	return &elb.ModifyListenerAttributesOutput{Attributes: l.describeAttributes()}, nil
-}
-
-func (l *listener) describeAttributes() []types.ListenerAttribute {
-	var all []types.ListenerAttribute
-	for _, known := range listenerAttributes {
-		value := l.attributes.get(listenerAttributes, known.key)
-		all = append(all, types.ListenerAttribute{Key: &known.key, Value: &value})
 	}
 	return all
 }

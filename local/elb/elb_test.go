@@ -142,16 +142,15 @@ func TestDescribesGoPageByPage(t *testing.T) {
 	}
 }
 
-func TestEndpointServicesAreToldOfPortsAndCustomIdleTimeouts(t *testing.T) {
+func TestEndpointServicesAreToldOfPorts(t *testing.T) {
 	b := newBed(t)
 	lb, _ := b.chain()
 	listener := must(b, b.describeListeners, elb.DescribeListenersInput{LoadBalancerArn: &lb}).Listeners[0].ListenerArn
-	must(b, b.modifyListenerAttributes, elb.ModifyListenerAttributesInput{ListenerArn: listener, Attributes: []types.ListenerAttribute{{Key: aws.String(idleTimeout), Value: aws.String("3600")}}})
-	if told, _ := b.LoadBalancer(lb); !slices.Equal(told.Ports, []uint16{5432}) || !told.IdleTimeoutCustom {
+	if told, _ := b.LoadBalancer(lb); !slices.Equal(told.Ports, []uint16{5432}) {
 		t.Errorf("told %+v", told)
 	}
-	must(b, b.deleteListener, elb.DeleteListenerInput{ListenerArn: listener})
-	if told, _ := b.LoadBalancer(lb); len(told.Ports) > 0 {
+	must(b, b.modifyListener, elb.ModifyListenerInput{ListenerArn: listener, Port: aws.Int32(5433)})
+	if told, _ := b.LoadBalancer(lb); !slices.Equal(told.Ports, []uint16{5433}) {
 		t.Errorf("told %+v", told)
 	}
 	if want := []string{lb, lb}; !slices.Equal(b.changed, want) {
@@ -159,24 +158,10 @@ func TestEndpointServicesAreToldOfPortsAndCustomIdleTimeouts(t *testing.T) {
 	}
 }
 
-func TestTagsChange(t *testing.T) {
-	b := newBed(t)
-	group := b.makeTargetGroup()
-	tag := func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} }
-	must(b, b.addTags, elb.AddTagsInput{ResourceArns: []string{group}, Tags: []types.Tag{tag("a", "1"), tag("b", "2")}})
-	must(b, b.addTags, elb.AddTagsInput{ResourceArns: []string{group}, Tags: []types.Tag{tag("a", "3")}})
-	must(b, b.removeTags, elb.RemoveTagsInput{ResourceArns: []string{group}, TagKeys: []string{"b"}})
-	tags := must(b, b.describeTags, elb.DescribeTagsInput{ResourceArns: []string{group}}).TagDescriptions[0].Tags
-	if len(tags) != 1 || *tags[0].Key != "a" || *tags[0].Value != "3" {
-		t.Errorf("tags %v", tags)
-	}
-}
-
 func TestAttributesHaveDefaultsUntilTheyAreSet(t *testing.T) {
 	b := newBed(t)
 	lb, group := b.chain()
 	b.setAttribute(group, deregistrationDelay, "0")
-	listener := must(b, b.describeListeners, elb.DescribeListenersInput{LoadBalancerArn: &lb}).Listeners[0].ListenerArn
 	got := map[string]string{}
 	for _, a := range must(b, b.describeLoadBalancerAttributes, elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &lb}).Attributes {
 		got["loadbalancer "+*a.Key] = *a.Value
@@ -184,10 +169,7 @@ func TestAttributesHaveDefaultsUntilTheyAreSet(t *testing.T) {
 	for _, a := range must(b, b.describeTargetGroupAttributes, elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &group}).Attributes {
 		got["targetgroup "+*a.Key] = *a.Value
 	}
-	for _, a := range must(b, b.describeListenerAttributes, elb.DescribeListenerAttributesInput{ListenerArn: listener}).Attributes {
-		got["listener "+*a.Key] = *a.Value
-	}
-	for key, want := range map[string]string{ // API_LoadBalancerAttribute, API_TargetGroupAttribute, API_ListenerAttribute
+	for key, want := range map[string]string{ // API_LoadBalancerAttribute, API_TargetGroupAttribute
 		"loadbalancer " + deletionProtection:      "false",
 		"loadbalancer " + crossZone:               "false",
 		"targetgroup " + deregistrationDelay:      "0",
@@ -195,7 +177,6 @@ func TestAttributesHaveDefaultsUntilTheyAreSet(t *testing.T) {
 		"targetgroup " + unhealthyTerminates:      "true",
 		"targetgroup " + crossZone:                "use_load_balancer_configuration",
 		"targetgroup preserve_client_ip.enabled":  "false",
-		"listener " + idleTimeout:                 "350",
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %q, want %q", key, got[key], want)

@@ -100,9 +100,6 @@ func (s *Service) LoadBalancer(arn string) (ec2.LoadBalancer, bool) {
 	}
 	for _, l := range lb.listeners {
 		told.Ports = append(told.Ports, uint16(l.port))
-		if l.attributes.get(listenerAttributes, idleTimeout) != defaultIdleTimeout {
-			told.IdleTimeoutCustom = true
-		}
 	}
 	return told, true
 }

@@ -20,7 +20,6 @@ type listener struct {
 	created      time.Time
 	port         int32
 	group        *targetGroup
-	attributes   attributes
 	tags         tags
 	sockets      map[*node]net.Listener // open ones
 }
@@ -53,7 +52,7 @@ func (s *Service) createListener(ctx context.Context, in *elb.CreateListenerInpu
 	l := &listener{
 		arn:          s.arn(lb.account, "listener/%s/%s", lb.id, model.Hex(16)),
 		loadBalancer: lb, created: time.Now(), port: *in.Port, group: g,
-		attributes: attributes{}, tags: t, sockets: map[*node]net.Listener{},
+		tags: t, sockets: map[*node]net.Listener{},
 	}
 	lb.listeners = append(lb.listeners, l)
 	s.listeners[l.arn] = l
@@ -126,15 +125,6 @@ func (s *Service) modifyListener(ctx context.Context, in *elb.ModifyListenerInpu
 	s.services.PortsChanged(lb.arn)
 	s.serve(l)
 	return &elb.ModifyListenerOutput{Listeners: []types.Listener{l.describe()}}, nil
-}
-
-func (s *Service) deleteListener(ctx context.Context, in *elb.DeleteListenerInput) (*elb.DeleteListenerOutput, error) {
-	l, err := s.listener(ctx, *in.ListenerArn)
-	if err != nil {
-		return nil, err
-	}
-	s.removeListener(l)
-	return &elb.DeleteListenerOutput{}, nil
 }
 
 func (s *Service) removeListener(l *listener) {

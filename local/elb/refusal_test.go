@@ -185,10 +185,6 @@ func TestRefusals(t *testing.T) {
 		"a deregistration delay over an hour": {"API_TargetGroupAttribute: The range is 0-3600 seconds", func(b *bed, _, group string) {
 			refused(b, "InvalidConfigurationRequest", b.modifyTargetGroupAttributes, elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &group, Attributes: []types.TargetGroupAttribute{{Key: aws.String(deregistrationDelay), Value: aws.String("3601")}}})
 		}},
-		"an idle timeout under a minute": {"API_ListenerAttribute: The valid range is 60-6000 seconds", func(b *bed, lb, _ string) {
-			l := must(b, b.describeListeners, elb.DescribeListenersInput{LoadBalancerArn: &lb}).Listeners[0].ListenerArn
-			refused(b, "InvalidConfigurationRequest", b.modifyListenerAttributes, elb.ModifyListenerAttributesInput{ListenerArn: l, Attributes: []types.ListenerAttribute{{Key: aws.String(idleTimeout), Value: aws.String("59")}}})
-		}},
 		"an address outside the subnets": {"kubernetes-sigs/aws-load-balancer-controller#3714", func(b *bed, _, group string) {
 			refused(b, "ValidationError", b.registerTargets, elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets("10.0.200.1")})
 		}},

@@ -35,30 +35,6 @@ func (t tags) with(more []types.Tag) (tags, error) {
 	return all, nil
 }
 
-func (s *Service) addTags(ctx context.Context, in *elb.AddTagsInput) (*elb.AddTagsOutput, error) {
-	for _, arn := range in.ResourceArns {
-		t, err := s.tagsOf(ctx, arn)
-		if err != nil {
-			return nil, err
-		}
-		if *t, err = t.with(in.Tags); err != nil {
-			return nil, err
-		}
-	}
-	return &elb.AddTagsOutput{}, nil
-}
-
-func (s *Service) removeTags(ctx context.Context, in *elb.RemoveTagsInput) (*elb.RemoveTagsOutput, error) {
-	for _, arn := range in.ResourceArns {
-		t, err := s.tagsOf(ctx, arn)
-		if err != nil {
-			return nil, err
-		}
-		*t = slices.DeleteFunc(*t, func(tag types.Tag) bool { return slices.Contains(in.TagKeys, *tag.Key) })
-	}
-	return &elb.RemoveTagsOutput{}, nil
-}
-
 func (s *Service) describeTags(ctx context.Context, in *elb.DescribeTagsInput) (*elb.DescribeTagsOutput, error) {
 	out := &elb.DescribeTagsOutput{}
 	for _, arn := range in.ResourceArns {
