@@ -196,8 +196,7 @@ func checkRefusals(t *testing.T, rows map[string]refusal) {
 	for sentence, row := range rows {
 		t.Run(sentence, func(t *testing.T) {
 			err := row.do(newCloud(t))
-			var refused *wire.Error
-			if !errors.As(err, &refused) || refused.Code != row.code || !strings.Contains(refused.Message, row.words) {
+			if refused, ok := errors.AsType[*wire.Error](err); !ok || refused.Code != row.code || !strings.Contains(refused.Message, row.words) {
 				t.Errorf("got %v, want %s: …%s… as %s says", err, row.code, row.words, row.source)
 			}
 		})

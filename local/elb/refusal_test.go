@@ -18,8 +18,7 @@ import (
 func refused[I, O any](b *bed, code string, call func(context.Context, *I) (*O, error), in I) {
 	b.t.Helper()
 	_, err := locked(b, func() (*O, error) { return call(b.ctx, &in) })
-	var e *wire.Error
-	if !errors.As(err, &e) || e.Code != code {
+	if e, ok := errors.AsType[*wire.Error](err); !ok || e.Code != code {
 		b.t.Fatalf("got %v, want %s", err, code)
 	}
 }
@@ -230,8 +229,7 @@ func TestABurstIsThrottled(t *testing.T) { // elasticloadbalancing/latest/usergu
 			_, err := locked(b, func() (any, error) {
 				return ops[operation](b.ctx, func(in any) error { fill(in); return nil })
 			})
-			var e *wire.Error
-			if errors.As(err, &e) && e.Code == "Throttling" {
+			if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == "Throttling" {
 				n++
 			} else if err != nil {
 				t.Fatal(err)

@@ -51,8 +51,7 @@ func Check() error {
 	if err == nil {
 		return nil
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = errors.New(reason.String())
 	}
 	return fmt.Errorf("make namespaces: %w\n%s", err, remedy(err, os.Geteuid() == 0, os.DirFS("/proc/sys")))

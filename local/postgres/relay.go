@@ -161,8 +161,7 @@ func (r *relay) connect(s *session) (*pgconn.HijackedConn, error) {
 	defer cancel()
 	for {
 		server, err := r.dial(ctx, s)
-		var refusal *pgconn.PgError
-		if err == nil || errors.As(err, &refusal) {
+		if _, refused := errors.AsType[*pgconn.PgError](err); refused || err == nil {
 			return server, err
 		}
 		select {
@@ -217,8 +216,7 @@ func (s *session) welcome(server *pgconn.HijackedConn) error {
 func (s *session) refuse(why error) {
 	const connectionFailure = "08006" // postgresql.org/docs/current/errcodes-appendix.html
 	answer := &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: connectionFailure, Message: why.Error()}
-	var refusal *pgconn.PgError
-	if errors.As(why, &refusal) {
+	if refusal, ok := errors.AsType[*pgconn.PgError](why); ok {
 		answer.Code, answer.Message = refusal.Code, refusal.Message
 	}
 	s.backend.Send(answer)

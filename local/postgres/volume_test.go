@@ -61,8 +61,7 @@ const readOnlyTransaction = "25006" // https://www.postgresql.org/docs/18/errcod
 func mustRefuseWrites(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
 	_, err := conn.Exec(t.Context(), "INSERT INTO orders VALUES (99)")
-	var refused *pgconn.PgError
-	if !errors.As(err, &refused) || refused.Code != readOnlyTransaction {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != readOnlyTransaction {
 		t.Errorf("got %v, want SQLSTATE %s", err, readOnlyTransaction)
 	}
 }
@@ -157,8 +156,7 @@ func TestRelayLeadsToTheWriter(t *testing.T) {
 				}
 				return
 			}
-			var refused *pgconn.PgError
-			if !errors.As(err, &refused) || refused.Code != test.code {
+			if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != test.code {
 				t.Errorf("got %v, want SQLSTATE %s", err, test.code)
 			}
 		})

@@ -228,8 +228,7 @@ func must[I, O any](b *bed, serve func(context.Context, *I) (*O, error), in I) *
 func refused[I, O any](b *bed, code string, serve func(context.Context, *I) (*O, error), in I) {
 	b.t.Helper()
 	_, err := call(b, serve, in)
-	var e *wire.Error
-	if !errors.As(err, &e) || e.Code != code {
+	if e, ok := errors.AsType[*wire.Error](err); !ok || e.Code != code {
 		b.t.Fatalf("got %v, want %s", err, code)
 	}
 }

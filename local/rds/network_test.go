@@ -242,8 +242,7 @@ func (c cloud) awaitWords(vpc, endpoint, want string) {
 func (c cloud) mustRefuseWrites(vpc, endpoint string) {
 	c.t.Helper()
 	_, err := c.try(vpc, endpoint, "insert into words values ('lost')")
-	var refused *pgconn.PgError
-	if !errors.As(err, &refused) || refused.Message != "cannot execute INSERT in a read-only transaction" {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Message != "cannot execute INSERT in a read-only transaction" {
 		c.t.Errorf("got %v", err)
 	}
 }
