@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
@@ -176,13 +176,13 @@ func (f *fakeAWS) DescribeSecurityGroupRules(_ context.Context, in *ec2.Describe
 	return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: items, NextToken: next}, nil
 }
 
-func (f *fakeAWS) DescribeLoadBalancers(_ context.Context, in *elbv2.DescribeLoadBalancersInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
+func (f *fakeAWS) DescribeLoadBalancers(_ context.Context, in *elb.DescribeLoadBalancersInput, _ ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error) {
 	items, next := page(f.balancers, in.Marker)
-	return &elbv2.DescribeLoadBalancersOutput{LoadBalancers: items, NextMarker: next}, nil
+	return &elb.DescribeLoadBalancersOutput{LoadBalancers: items, NextMarker: next}, nil
 }
 
-func (f *fakeAWS) DescribeAccountLimits(context.Context, *elbv2.DescribeAccountLimitsInput, ...func(*elbv2.Options)) (*elbv2.DescribeAccountLimitsOutput, error) {
-	return &elbv2.DescribeAccountLimitsOutput{Limits: []elbtypes.Limit{{Name: aws.String("network-load-balancers"), Max: &f.nlbLimit}}}, nil
+func (f *fakeAWS) DescribeAccountLimits(context.Context, *elb.DescribeAccountLimitsInput, ...func(*elb.Options)) (*elb.DescribeAccountLimitsOutput, error) {
+	return &elb.DescribeAccountLimitsOutput{Limits: []elbtypes.Limit{{Name: aws.String("network-load-balancers"), Max: &f.nlbLimit}}}, nil
 }
 
 func (f *fakeAWS) GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error) {

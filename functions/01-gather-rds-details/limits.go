@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
@@ -21,8 +21,8 @@ import (
 )
 
 type balancersAPI interface {
-	DescribeLoadBalancers(context.Context, *elbv2.DescribeLoadBalancersInput, ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error)
-	DescribeAccountLimits(context.Context, *elbv2.DescribeAccountLimitsInput, ...func(*elbv2.Options)) (*elbv2.DescribeAccountLimitsOutput, error)
+	DescribeLoadBalancers(context.Context, *elb.DescribeLoadBalancersInput, ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error)
+	DescribeAccountLimits(context.Context, *elb.DescribeAccountLimitsInput, ...func(*elb.Options)) (*elb.DescribeAccountLimitsOutput, error)
 }
 
 type quotasAPI interface {
@@ -40,7 +40,7 @@ const (
 // account.
 func balancerSubnets(ctx context.Context, api balancersAPI, id string) ([]string, error) {
 	count := 0
-	pages := elbv2.NewDescribeLoadBalancersPaginator(api, &elbv2.DescribeLoadBalancersInput{})
+	pages := elb.NewDescribeLoadBalancersPaginator(api, &elb.DescribeLoadBalancersInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -67,7 +67,7 @@ func zoneSubnets(balancer elbtypes.LoadBalancer) []string {
 }
 
 func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
-	out, err := api.DescribeAccountLimits(ctx, &elbv2.DescribeAccountLimitsInput{})
+	out, err := api.DescribeAccountLimits(ctx, &elb.DescribeAccountLimitsInput{})
 	if err != nil {
 		return fmt.Errorf("describe ELB account limits: %w", err)
 	}

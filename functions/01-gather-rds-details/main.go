@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -20,7 +20,7 @@ func main() {
 		return gatherRDSDetails{
 			databases:  rds.NewFromConfig(config),
 			network:    ec2.NewFromConfig(config),
-			balancers:  elbv2.NewFromConfig(config),
+			balancers:  elb.NewFromConfig(config),
 			quotas:     servicequotas.NewFromConfig(config),
 			executions: sfn.NewFromConfig(config),
 			claims:     table,

@@ -4,7 +4,7 @@ package main
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -13,13 +13,13 @@ import (
 
 func main() {
 	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		network, elb := ec2.NewFromConfig(config), elasticloadbalancingv2.NewFromConfig(config)
+		network, client := ec2.NewFromConfig(config), elb.NewFromConfig(config)
 		return createLoadBalancer{
 			groups:     network,
 			subnets:    network,
-			balancers:  elb,
-			attributes: elb,
-			listeners:  elb,
+			balancers:  client,
+			attributes: client,
+			listeners:  client,
 			registry:   table,
 			tags:       owned.DeployerTags(),
 		}.run

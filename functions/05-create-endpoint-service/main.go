@@ -4,7 +4,7 @@ package main
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -16,7 +16,7 @@ func main() {
 	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
 		network := ec2.NewFromConfig(config)
 		return createEndpointService{
-			balancers:     elasticloadbalancingv2.NewFromConfig(config),
+			balancers:     elb.NewFromConfig(config),
 			services:      network,
 			notifications: network,
 			registry:      table,

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rdslink/rdslink/internal/nearest"
+	"github.com/rdslink/rdslink/internal/outcome"
+)
+
+// Nothing that we ask for is longer: the longest is an IAM role's ARN.
+const (
+	longestText = 256
+	longestList = 100
+)
+
+// fields are the fields of a JSON object. The first field of a wrong type is remembered, so that reading many stays plain.
+type fields struct {
+	prefix string
+	values map[string]json.RawMessage
+	err    error
+}
+
+func object(input json.RawMessage, what string, known []string) (*fields, error) {
+	f := &fields{}
+	kind := kindOf(input)
+	if err := json.Unmarshal(input, new(json.RawMessage)); err != nil && kind != "nothing" {
+		return nil, outcome.BadInput("%s must be valid JSON: %w", what, err)
+	}
+	if kind != "an object" || json.Unmarshal(input, &f.values) != nil {
+		return nil, outcome.BadInput(`%s must be an object, got %s`, what, kind)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.values)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if near := nearest.To(name, known); len(near) > 0 {
+			return nil, outcome.BadInput("%s has no field %q; did you mean %q?", what, short(name), near[0])
+		}
+		return nil, outcome.BadInput("%s has no field %q; the fields are %s", what, short(name), strings.Join(known, ", "))
+	}
+	return f, nil
+}
+
+func (f *fields) text(name, absent string) string {
+	value := absent
+	f.read(name, "a string", &value)
+	if _, given := f.values[name]; given && value == "" {
+		f.fail(outcome.BadInput("%s%s is empty: give a value, or leave the field out", f.prefix, name))
+	}
+	f.limit(name, value)
+	return value
+}
+
+func (f *fields) texts(name string) []string {
+	value := []string{}
+	f.read(name, "a list of strings", &value)
+	if len(value) > longestList {
+		f.fail(outcome.BadInput("%s%s must have at most %d entries, got %d", f.prefix, name, longestList, len(value)))
+	}
+	for _, text := range value {
+		f.limit(name, text)
+	}
+	return value
+}
+
+func (f *fields) limit(name, text string) {
+	if len(text) > longestText {
+		f.fail(outcome.BadInput("%s%s must have at most %d characters, got %d", f.prefix, name, longestText, len(text)))
+	}
+}
+
+func (f *fields) whole(name string, absent, lowest, highest int) int {
+	value := absent
+	f.read(name, "a whole number", &value)
+	if _, given := f.values[name]; given && (value < lowest || value > highest) {
+		f.fail(outcome.BadInput("%s%s must be from %d to %d, got %d", f.prefix, name, lowest, highest, value))
+	}
+	return value
+}
+
+// oneOf reads one of the values; the first is what an absent field means.
+func (f *fields) oneOf(name string, values ...string) string {
+	value := f.text(name, values[0])
+	if !slices.Contains(values, value) {
+		f.fail(outcome.BadInput("%s%s must be %s, got %q", f.prefix, name, strings.Join(values, " or "), value))
+	}
+	return value
+}
+
+func (f *fields) read(name, kind string, into any) {
+	value, given := f.values[name]
+	if !given {
+		return
+	}
+	if got := kindOf(value); got == "null" || json.Unmarshal(value, into) != nil {
+		f.fail(outcome.BadInput("%s%s must be %s, got %s", f.prefix, name, kind, got))
+	}
+}
+
+func (f *fields) fail(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// kindOf says in words what a JSON value is.
+func kindOf(value json.RawMessage) string {
+	value = bytes.TrimSpace(value)
+	if len(value) == 0 {
+		return "nothing"
+	}
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "the list " + short(string(value))
+	case '"':
+		return "the string " + short(string(value))
+	case 't', 'f':
+		return fmt.Sprintf("the boolean %s", value)
+	case 'n':
+		return "null"
+	default:
+		return "the number " + short(string(value))
+	}
+}
+
+// short keeps a message readable, whatever it quotes.
+func short(text string) string {
+	const longest = 80
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "") + "..."
+}
