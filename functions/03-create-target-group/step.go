@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -42,8 +41,8 @@ type Output struct {
 }
 
 type groupAPI interface {
+	owned.ELBTagAPI
 	DescribeTargetGroups(context.Context, *elb.DescribeTargetGroupsInput, ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error)
-	DescribeTags(context.Context, *elb.DescribeTagsInput, ...func(*elb.Options)) (*elb.DescribeTagsOutput, error)
 	CreateTargetGroup(context.Context, *elb.CreateTargetGroupInput, ...func(*elb.Options)) (*elb.CreateTargetGroupOutput, error)
 	ModifyTargetGroup(context.Context, *elb.ModifyTargetGroupInput, ...func(*elb.Options)) (*elb.ModifyTargetGroupOutput, error)
 }
@@ -139,12 +138,8 @@ func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGr
 // registered with the database's.
 func (s createTargetGroup) verify(ctx context.Context, in Input, group types.TargetGroup) error {
 	arn := aws.ToString(group.TargetGroupArn)
-	out, err := s.groups.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{arn}})
-	if err != nil {
-		return fmt.Errorf("describe tags of target group %s: %w", arn, lagging(err))
-	}
-	if len(out.TagDescriptions) == 0 || !owned.Has(owned.FromELB(out.TagDescriptions[0].Tags), in.Exposure) {
-		return outcome.Conflict("target group %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
+	if err := owned.VerifyELB(ctx, s.groups, "target group", arn, in.Exposure); err != nil {
+		return lagging(err)
 	}
 	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {
 		return outcome.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: tear the exposure down first",
@@ -232,20 +227,11 @@ func (s createTargetGroup) setAttributes(ctx context.Context, in Input, arn stri
 	if err != nil {
 		return fmt.Errorf("describe attributes of target group %s: %w", arn, lagging(err))
 	}
-	differing := in.attributes()
-	for _, attribute := range out.Attributes {
-		if differing[aws.ToString(attribute.Key)] == aws.ToString(attribute.Value) {
-			delete(differing, aws.ToString(attribute.Key))
-		}
-	}
-	if len(differing) == 0 {
+	change := drift.Attributes(in.attributes(), out.Attributes)
+	if len(change) == 0 {
 		return nil
 	}
-	var change []types.TargetGroupAttribute
-	for _, key := range slices.Sorted(maps.Keys(differing)) {
-		change = append(change, types.TargetGroupAttribute{Key: &key, Value: new(differing[key])})
-	}
-	slog.InfoContext(ctx, "modify target group attributes", "targetGroupArn", arn, "attributes", differing)
+	slog.InfoContext(ctx, "modify target group attributes", "targetGroupArn", arn, "attributes", change)
 	_, err = s.attributes.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn, Attributes: change})
 	if err != nil {
 		return fmt.Errorf("modify attributes of target group %s: %w", arn, lagging(err))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -41,8 +41,8 @@ type Output struct {
 }
 
 type balancerAPI interface {
+	owned.ELBTagAPI
 	DescribeLoadBalancers(context.Context, *elb.DescribeLoadBalancersInput, ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error)
-	DescribeTags(context.Context, *elb.DescribeTagsInput, ...func(*elb.Options)) (*elb.DescribeTagsOutput, error)
 	CreateLoadBalancer(context.Context, *elb.CreateLoadBalancerInput, ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error)
 	SetSubnets(context.Context, *elb.SetSubnetsInput, ...func(*elb.Options)) (*elb.SetSubnetsOutput, error)
 	SetSecurityGroups(context.Context, *elb.SetSecurityGroupsInput, ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error)
@@ -159,12 +159,8 @@ func (s createLoadBalancer) create(ctx context.Context, in Input, group string) 
 // verify decides whether what carries our name may be adopted.
 func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types.LoadBalancer) error {
 	arn := *balancer.LoadBalancerArn
-	out, err := s.balancers.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{arn}})
-	if err != nil {
-		return fmt.Errorf("describe tags of load balancer %s: %w", arn, lagging(err))
-	}
-	if len(out.TagDescriptions) == 0 || !owned.Has(owned.FromELB(out.TagDescriptions[0].Tags), in.Exposure) {
-		return outcome.Conflict("load balancer %s does not carry the tags of exposure %s: rename or delete it", arn, in.Exposure)
+	if err := owned.VerifyELB(ctx, s.balancers, "load balancer", arn, in.Exposure); err != nil {
+		return lagging(err)
 	}
 	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
 		aws.ToString(balancer.VpcId) != in.VPCID {
@@ -195,7 +191,7 @@ func (s createLoadBalancer) addSubnets(ctx context.Context, in Input, balancer t
 		subnets = append(subnets, aws.ToString(zone.SubnetId))
 		zones = append(zones, aws.ToString(zone.ZoneName))
 	}
-	missing := slices.DeleteFunc(slices.Clone(in.SubnetIDs), func(id string) bool { return slices.Contains(subnets, id) })
+	missing := drift.Without(in.SubnetIDs, subnets)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -252,20 +248,11 @@ func (s createLoadBalancer) setAttributes(ctx context.Context, arn string) error
 	if err != nil {
 		return fmt.Errorf("describe attributes of load balancer %s: %w", arn, lagging(err))
 	}
-	differing := maps.Clone(wantedAttributes)
-	for _, attribute := range out.Attributes {
-		if differing[aws.ToString(attribute.Key)] == aws.ToString(attribute.Value) {
-			delete(differing, aws.ToString(attribute.Key))
-		}
-	}
-	if len(differing) == 0 {
+	change := drift.Attributes(wantedAttributes, out.Attributes)
+	if len(change) == 0 {
 		return nil
 	}
-	var change []types.LoadBalancerAttribute
-	for _, key := range slices.Sorted(maps.Keys(differing)) {
-		change = append(change, types.LoadBalancerAttribute{Key: &key, Value: new(differing[key])})
-	}
-	slog.InfoContext(ctx, "modify load balancer attributes", "loadBalancerArn", arn, "attributes", differing)
+	slog.InfoContext(ctx, "modify load balancer attributes", "loadBalancerArn", arn, "attributes", change)
 	_, err = s.attributes.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &arn, Attributes: change})
 	if err != nil {
 		return fmt.Errorf("modify attributes of load balancer %s: %w", arn, lagging(err))

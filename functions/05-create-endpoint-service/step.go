@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -228,7 +230,11 @@ func (s createEndpointService) create(ctx context.Context, in Input, generation 
 
 // correct changes what differs. It ends in NotReady after a change: the output tells AZs, and only the next describe knows them.
 func (s createEndpointService) correct(ctx context.Context, in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) error {
-	change, differs := difference(in, service, balancer)
+	home, err := arn.Parse(in.LoadBalancerARN)
+	if err != nil {
+		return outcome.Failed("read load balancer %q: %w", in.LoadBalancerARN, err)
+	}
+	change, differs := difference(in, home.Region, service, balancer)
 	if !differs {
 		return nil
 	}
@@ -241,12 +247,14 @@ func (s createEndpointService) correct(ctx context.Context, in Input, service ty
 	return outcome.NotReady("endpoint service %s takes the load balancer's AZs and the changed settings over", id)
 }
 
-func difference(in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) (change ec2.ModifyVpcEndpointServiceConfigurationInput, differs bool) {
+func difference(in Input, home string, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) (
+	change ec2.ModifyVpcEndpointServiceConfigurationInput, differs bool,
+) {
 	change.ServiceId = service.ServiceId
 	if !aws.ToBool(service.AcceptanceRequired) {
 		change.AcceptanceRequired, differs = aws.Bool(true), true
 	}
-	change.AddSupportedRegions, change.RemoveSupportedRegions = regions(in, service)
+	change.AddSupportedRegions, change.RemoveSupportedRegions = regions(in, home, service)
 	if len(change.AddSupportedRegions)+len(change.RemoveSupportedRegions) > 0 {
 		differs = true
 	}
@@ -262,19 +270,14 @@ func difference(in Input, service types.ServiceConfiguration, balancer elbtypes.
 
 // regions compares the service's regions with the wanted ones. The service's own region is implied, whether listed or not;
 // a removed region stays listed for a while and cannot be removed again.
-func regions(in Input, service types.ServiceConfiguration) (add, remove []string) {
-	home := strings.Split(in.LoadBalancerARN, ":")[3]
+func regions(in Input, home string, service types.ServiceConfiguration) (add, remove []string) {
 	var listed []string
 	for _, region := range service.SupportedRegions {
 		if state := aws.ToString(region.ServiceState); !strings.EqualFold(state, "Closed") && !strings.EqualFold(state, "Deleting") {
 			listed = append(listed, aws.ToString(region.Region))
 		}
 	}
-	return without(in.SupportedRegions, append(listed, home)), without(listed, append([]string{home}, in.SupportedRegions...))
-}
-
-func without(from, these []string) []string {
-	return slices.DeleteFunc(slices.Clone(from), func(s string) bool { return slices.Contains(these, s) })
+	return drift.Without(in.SupportedRegions, append(listed, home)), drift.Without(listed, append([]string{home}, in.SupportedRegions...))
 }
 
 func gone(service types.ServiceConfiguration) bool {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -44,7 +44,7 @@ func (s allowPrincipals) run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.correct(ctx, in, without(in.Principals, allowed), without(allowed, in.Principals)); err != nil {
+	if err := s.correct(ctx, in, drift.Without(in.Principals, allowed), drift.Without(allowed, in.Principals)); err != nil {
 		return Output{}, err
 	}
 	return Output{}, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Principals = in.Principals })
@@ -82,8 +82,4 @@ func (s allowPrincipals) correct(ctx context.Context, in Input, add, remove []st
 		return fmt.Errorf("modify permissions of endpoint service %s: %w", in.ServiceID, err)
 	}
 	return nil
-}
-
-func without(all, excluded []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(excluded, s) })
 }

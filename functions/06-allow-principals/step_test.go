@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/steptest"
@@ -43,7 +44,7 @@ func (c *cloud) DescribeVpcEndpointServicePermissions(_ context.Context, in *ec2
 
 func (c *cloud) ModifyVpcEndpointServicePermissions(_ context.Context, in *ec2.ModifyVpcEndpointServicePermissionsInput, _ ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServicePermissionsOutput, error) {
 	c.Mutate("add %v remove %v", in.AddAllowedPrincipals, in.RemoveAllowedPrincipals)
-	c.allowed = append(without(c.allowed, in.RemoveAllowedPrincipals), in.AddAllowedPrincipals...)
+	c.allowed = append(drift.Without(c.allowed, in.RemoveAllowedPrincipals), in.AddAllowedPrincipals...)
 	return &ec2.ModifyVpcEndpointServicePermissionsOutput{}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/owned"
 )
 
 type scheduleAPI interface {
@@ -23,8 +23,7 @@ type scheduleAPI interface {
 
 const everyMinute = "rate(1 minute)"
 
-// ensureSchedule has ip-sync invoked every minute with the binding. The schedule
-// has the exposure's id for a name.
+// ensureSchedule has ip-sync invoked every minute with the binding. The schedule has the exposure's id for a name.
 func (s installIPSync) ensureSchedule(ctx context.Context, exposure, binding string) error {
 	current, err := s.schedules.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &exposure, GroupName: &s.group})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
@@ -39,8 +38,7 @@ func (s installIPSync) ensureSchedule(ctx context.Context, exposure, binding str
 	return s.updateSchedule(ctx, exposure, binding)
 }
 
-// wanted compares what matters; the start is the moment of creation, and any
-// other would do.
+// wanted compares what matters; the start is the moment of creation, and any other would do.
 func (s installIPSync) wanted(current *scheduler.GetScheduleOutput, binding string) bool {
 	target, window := current.Target, current.FlexibleTimeWindow
 	return target != nil && window != nil && target.RetryPolicy != nil &&
@@ -57,17 +55,8 @@ func (s installIPSync) wanted(current *scheduler.GetScheduleOutput, binding stri
 
 func (s installIPSync) createSchedule(ctx context.Context, exposure, binding string) error {
 	slog.InfoContext(ctx, "create schedule", "name", exposure)
-	_, err := s.schedules.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
-		Name:               &exposure,
-		GroupName:          &s.group,
-		ScheduleExpression: aws.String(everyMinute),
-		StartDate:          aws.Time(start(exposure, s.now())),
-		FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
-		State:              types.ScheduleStateEnabled,
-		Target:             s.target(binding),
-	})
-	// A GetSchedule that lags, or a create whose reply was lost: it is found when
-	// asked again.
+	_, err := s.schedules.CreateSchedule(ctx, s.schedule(exposure, binding))
+	// A GetSchedule that lags, or a create whose reply was lost: it is found when asked again.
 	if _, exists := errors.AsType[*types.ConflictException](err); exists {
 		return outcome.NotReady("create schedule %s: %w", exposure, err)
 	}
@@ -77,42 +66,31 @@ func (s installIPSync) createSchedule(ctx context.Context, exposure, binding str
 	return nil
 }
 
-// updateSchedule names everything: what an update leaves out gets its default
-// (API_UpdateSchedule).
+// updateSchedule names everything: what an update leaves out gets its default (API_UpdateSchedule).
 func (s installIPSync) updateSchedule(ctx context.Context, exposure, binding string) error {
 	slog.InfoContext(ctx, "update schedule", "name", exposure)
-	_, err := s.schedules.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
-		Name:               &exposure,
-		GroupName:          &s.group,
-		ScheduleExpression: aws.String(everyMinute),
-		StartDate:          aws.Time(start(exposure, s.now())),
-		FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
-		State:              types.ScheduleStateEnabled,
-		Target:             s.target(binding),
-	})
-	if err != nil {
+	if _, err := s.schedules.UpdateSchedule(ctx, (*scheduler.UpdateScheduleInput)(s.schedule(exposure, binding))); err != nil {
 		return fmt.Errorf("update schedule %s: %w", exposure, err)
 	}
 	return nil
 }
 
-// target allows no retry: a tick that is late is worth less than the next one.
-func (s installIPSync) target(binding string) *types.Target {
-	return &types.Target{
-		Arn:     &s.function,
-		RoleArn: &s.role,
-		Input:   &binding,
-		RetryPolicy: &types.RetryPolicy{
-			MaximumRetryAttempts:     aws.Int32(0),
-			MaximumEventAgeInSeconds: aws.Int32(60),
+// schedule begins in the next minute, at the exposure's own second. It allows no retry: a tick that is late is worth less than the
+// next one.
+func (s installIPSync) schedule(exposure, binding string) *scheduler.CreateScheduleInput {
+	second := time.Duration(owned.Slot(exposure, 60)) * time.Second
+	return &scheduler.CreateScheduleInput{
+		Name:               &exposure,
+		GroupName:          &s.group,
+		ScheduleExpression: aws.String(everyMinute),
+		StartDate:          aws.Time(s.now().Truncate(time.Minute).Add(time.Minute + second)),
+		FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
+		State:              types.ScheduleStateEnabled,
+		Target: &types.Target{
+			Arn:         &s.function,
+			RoleArn:     &s.role,
+			Input:       &binding,
+			RetryPolicy: &types.RetryPolicy{MaximumRetryAttempts: aws.Int32(0), MaximumEventAgeInSeconds: aws.Int32(60)},
 		},
 	}
-}
-
-// start lies in the next minute, at the exposure's own second: all schedules at
-// the same second would be a burst, which ELB throttles.
-func start(exposure string, now time.Time) time.Time {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(exposure)) // never fails (hash.Hash)
-	return now.Truncate(time.Minute).Add(time.Minute + time.Duration(hash.Sum32()%60)*time.Second)
 }

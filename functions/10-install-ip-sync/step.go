@@ -13,8 +13,7 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-// Input is what the state machine passes: the binding of the sync, and what the
-// hand-off names.
+// Input is what the state machine passes: the binding of the sync, and what the hand-off names.
 type Input struct {
 	Execution                   string           `json:"execution"`
 	Exposure                    string           `json:"exposure"`
@@ -67,8 +66,7 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	return handOff(in), nil
 }
 
-// proveTarget does the first sync, and wants what every later one wants: the
-// database's address registered, alone, and healthy.
+// proveTarget does the first sync, and wants what every later one wants: the database's address registered, alone, and healthy.
 func (s installIPSync) proveTarget(ctx context.Context, b registry.Binding) error {
 	report, err := s.sync(ctx, b)
 	switch {

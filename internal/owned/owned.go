@@ -1,4 +1,4 @@
-// Package owned says what is ours: the names, tags and client tokens that derive from an exposure.
+// Package owned says what is ours: the names, tags, client tokens and slots of time that derive from an exposure.
 package owned
 
 import (
@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"strings"
 )
 
@@ -60,4 +61,11 @@ func TokenFor(id string, generation int, params ...any) string {
 	}
 	sum := sha256.Sum256(canonical)
 	return hex.EncodeToString(sum[:])
+}
+
+// Slot is the one of n slots of time that is the exposure's: what all do at once is a burst, which AWS throttles.
+func Slot(id string, n uint32) int {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(id)) // never fails (hash.Hash)
+	return int(hash.Sum32() % n)
 }

@@ -9,6 +9,7 @@ import (
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
@@ -53,7 +54,7 @@ func decide(b registry.Binding, o observation, m memory) (plan, memory) {
 	}
 	if err == nil {
 		if several(b) {
-			m = m.missing(without(registered, wanted), o.begun, o.ended)
+			m = m.missing(drift.Without(registered, wanted), o.begun, o.ended)
 		}
 		var accepted []target
 		accepted, err = o.accept(b, wanted)
@@ -84,12 +85,12 @@ func failed(b registry.Binding, now time.Time, m memory, err error) (plan, memor
 // listener yet, or its zone is not enabled) is registered all the same:
 // registering it again would change nothing.
 func (p *plan) exchange(b registry.Binding, o observation, m memory, wanted, registered []target, err error) {
-	p.register = without(wanted, registered)
+	p.register = drift.Without(wanted, registered)
 	serving := slices.IndexFunc(wanted, func(t target) bool { return o.serves(t) && !m.doubts(t, o.begun) })
 	if len(p.register) > 0 || serving < 0 || err != nil {
 		return
 	}
-	for _, t := range without(without(registered, wanted), p.taken()) {
+	for _, t := range drift.Without(drift.Without(registered, wanted), p.taken()) {
 		switch {
 		case !several(b):
 			p.deregister = append(p.deregister, removal{t, "replaced by " + wanted[serving].String()})
@@ -109,10 +110,10 @@ func (p plan) taken() []target {
 
 // conclude says where the plan leaves the target group.
 func (p *plan) conclude(b registry.Binding, o observation, wanted, registered []target, err error) {
-	after := append(without(registered, p.taken()), p.register...)
+	after := append(drift.Without(registered, p.taken()), p.register...)
 	p.report = Report{
 		Address:    addressesOf(wanted),
-		Registered: len(wanted) > 0 && len(without(wanted, after)) == 0,
+		Registered: len(wanted) > 0 && len(drift.Without(wanted, after)) == 0,
 		Available:  o.topology.Status == "available",
 	}
 	switch {
@@ -205,11 +206,6 @@ func addressesOf(targets []target) string {
 		addresses[i] = t.Address
 	}
 	return strings.Join(addresses, ", ")
-}
-
-// without are the targets that are not among others.
-func without(targets, others []target) []target {
-	return slices.DeleteFunc(slices.Clone(targets), func(t target) bool { return slices.Contains(others, t) })
 }
 
 // registered are the targets that count: not draining, and not among those that

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"time"
@@ -16,6 +15,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
@@ -200,7 +200,5 @@ func (d Deps) interfaceGroups(ctx context.Context, vpcID string, addresses []str
 // identityDue spreads the hourly look at the certificate over the hour, without
 // having to remember when the last one was.
 func identityDue(exposure string, now time.Time) bool {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(exposure)) // never fails (hash.Hash)
-	return now.Minute() == int(hash.Sum32()%60)
+	return now.Minute() == owned.Slot(exposure, 60)
 }
