@@ -22,9 +22,9 @@ func (s *Service) withDefaultVPC(ops wire.Operations) wire.Operations {
 	return ops
 }
 
-// makeDefaultVPC makes the default VPC that every account has from its beginning, with a default subnet in each Availability Zone
-// (vpc/latest/userguide/default-vpc-components.html), but without an internet gateway, which no VPC here has. One that was deleted does
-// not come back.
+// makeDefaultVPC makes the default VPC that every account has from its beginning, with a default subnet in each Availability
+// Zone (vpc/latest/userguide/default-vpc-components.html), but without an internet gateway, which no VPC here has. One that
+// was deleted does not come back.
 func (s *Service) makeDefaultVPC(account string) error {
 	if s.accounts[account] {
 		return nil
@@ -60,7 +60,8 @@ func (s *Service) defaultVPCName(account string) string {
 	return "none"
 }
 
-// DefaultSubnets are those of the account's default VPC, where databases go for which no subnet group is named; none if it deleted them.
+// DefaultSubnets are those of the account's default VPC, where databases go for which no subnet group is named; none if it
+// deleted them.
 func (s *Service) DefaultSubnets(account string) ([]*Subnet, error) {
 	if err := s.makeDefaultVPC(account); err != nil {
 		return nil, err
@@ -80,7 +81,8 @@ func (s *Service) vpcOrDefault(ctx context.Context, id *string) (*vpc, error) {
 	return v, nil
 }
 
-// groupsOfDefaultVPC finds groups by name, which is possible in the default VPC alone (API_DescribeSecurityGroups, GroupName.N).
+// groupsOfDefaultVPC finds groups by name, which is possible in the default VPC alone (API_DescribeSecurityGroups,
+// GroupName.N).
 func (s *Service) groupsOfDefaultVPC(account string, names []string) (ids []string, err error) {
 	vpc := s.defaultVPCName(account)
 	for _, name := range names {

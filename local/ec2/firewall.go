@@ -8,8 +8,8 @@ import (
 	"github.com/rdslink/rdslink/local/network"
 )
 
-// guard makes the kernel of a VPC judge as its security groups now say. It follows every change of rules or interfaces: a rule
-// that names a group admits the addresses that carry the group at the moment.
+// guard makes the kernel of a VPC judge as its security groups now say. It follows every change of rules or interfaces: a
+// rule that names a group admits the addresses that carry the group at the moment.
 //
 // A network that refuses is this machine's fault and not the caller's, so it is logged and not answered.
 func (s *Service) guard(vpc string) {
@@ -74,8 +74,8 @@ func (r *rule) compile(members map[string][]netip.Addr) []network.Rule {
 	return rules
 }
 
-// Admits says whether groups let a connection in from an address on a port, wherever that address lies. Elastic Load Balancing
-// asks it about PrivateLink's clients, whose own addresses no interface here carries.
+// Admits says whether groups let a connection in from an address on a port, wherever that address lies. Elastic Load
+// Balancing asks it about PrivateLink's clients, whose own addresses no interface here carries.
 func (s *Service) Admits(groups []string, client netip.Addr, port uint16) bool {
 	inbound := s.guardOf(&Interface{Groups: groups}, nil).Inbound
 	return slices.ContainsFunc(inbound, func(r network.Rule) bool {

@@ -16,8 +16,8 @@ type gate struct {
 	forward  func(ctx context.Context, client netip.Addr, conn net.Conn)
 }
 
-// align makes an endpoint listen, when it is available, on its load balancer's ports and on no others. What has come through a
-// port that is no longer open is cut.
+// align makes an endpoint listen, when it is available, on its load balancer's ports and on no others. What has come through
+// a port that is no longer open is cut.
 func (s *Service) align(e *endpoint) {
 	wanted := s.gatesOf(e)
 	for at, g := range e.gates {

@@ -14,7 +14,8 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// The events that AWS PrivateLink notifies of (privatelink/create-notification-endpoint-service.html). None says "available".
+// The events that AWS PrivateLink notifies of (privatelink/create-notification-endpoint-service.html). None says
+// "available".
 const (
 	connectEvent = "Connect"
 	acceptEvent  = "Accept"
@@ -54,7 +55,8 @@ func (s *Service) NotificationService(account, id string) (serviceID string, ok 
 	return n.service, true
 }
 
-// notify tells the topics of an event. AWS does not document the message's body: this one is made up, and nothing may read it.
+// notify tells the topics of an event. AWS does not document the message's body: this one is made up, and nothing may read
+// it.
 func (s *Service) notify(event string, e *endpoint) {
 	if s.world.Notify == nil {
 		return

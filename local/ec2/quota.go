@@ -15,7 +15,8 @@ func Quotas() wire.Operations {
 	return wire.Operations{"GetServiceQuota": wire.Op(getServiceQuota)}
 }
 
-// rulesQuota is "Inbound or outbound rules per security group" (docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
+// rulesQuota is "Inbound or outbound rules per security group"
+// (docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
 const rulesQuota = "L-0EA8095F"
 
 func getServiceQuota(_ context.Context, in *servicequotas.GetServiceQuotaInput) (*servicequotas.GetServiceQuotaOutput, error) {

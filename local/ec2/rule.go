@@ -393,8 +393,8 @@ func (g *SecurityGroup) permissions(egress bool) []types.IpPermission {
 	return all
 }
 
-// ipPermission is the protocol and ports alone, with peers of every kind to come: AWS shows the empty sets too. All protocols have
-// no ports to show.
+// ipPermission is the protocol and ports alone, with peers of every kind to come: AWS shows the empty sets too. All
+// protocols have no ports to show.
 func (r *rule) ipPermission() types.IpPermission {
 	p := types.IpPermission{
 		IpProtocol: &r.protocol, UserIdGroupPairs: []types.UserIdGroupPair{}, IpRanges: []types.IpRange{}, Ipv6Ranges: []types.Ipv6Range{},

@@ -44,7 +44,8 @@ type Service struct {
 	loadBalancers LoadBalancers
 	records       *Records
 
-	// ValidateTopic answers for SNS whether account may have its connection notifications sent to a topic; nil accepts every one.
+	// ValidateTopic answers for SNS whether account may have its connection notifications sent to a topic; nil accepts every
+	// one.
 	ValidateTopic func(account, topicARN string) error
 
 	vpcs           table[*vpc]

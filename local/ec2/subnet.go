@@ -182,8 +182,8 @@ func (n *Subnet) offset(a netip.Addr) int {
 	return offset
 }
 
-// allocate finds the lowest free address of a subnet, or checks the one that was asked for. An address that was just freed is
-// given out again, as AWS may.
+// allocate finds the lowest free address of a subnet, or checks the one that was asked for. An address that was just freed
+// is given out again, as AWS may.
 func (s *Service) allocate(n *Subnet, address netip.Addr) (netip.Addr, error) {
 	taken := map[netip.Addr]bool{}
 	for _, i := range s.interfaces {

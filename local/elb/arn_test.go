@@ -18,8 +18,9 @@ var fields = map[string]string{
 	"ListenerArn": "listener", "ListenerArns": "listener", "ResourceArns": "load balancer", // the first kind that is tried
 }
 
-// Every operation that takes an ARN answers ValidationError to one that cannot be any of the caller's here, and looks nothing
-// up: aws/aws-cli#3260 (another kind), #3673 (another place), hashicorp/terraform-provider-aws#4552 (another account).
+// Every operation that takes an ARN answers ValidationError to one that cannot be any of the caller's here, and looks
+// nothing up: aws/aws-cli#3260 (another kind), #3673 (another place), hashicorp/terraform-provider-aws#4552 (another
+// account).
 func TestAMalformedARNIsRefusedByEveryOperation(t *testing.T) {
 	b := newBed(t)
 	b.world.Speed = 1_000_000_000 // no bucket runs empty

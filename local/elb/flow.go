@@ -104,8 +104,8 @@ func (s *Service) LoadBalancer(arn string) (ec2.LoadBalancer, bool) {
 	return told, true
 }
 
-// Forward takes a connection that came through PrivateLink for a zone's node to a target, and returns when it is over. It must
-// be called without the world's lock.
+// Forward takes a connection that came through PrivateLink for a zone's node to a target, and returns when it is over. It
+// must be called without the world's lock.
 func (s *Service) Forward(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr, conn net.Conn) {
 	l, n := s.entrance(arn, zoneID, port, client)
 	if l == nil {

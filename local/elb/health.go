@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// leastTimeout bounds a check's timeout from below: however fast the world's clock runs, a connection takes this machine's time.
+// leastTimeout bounds a check's timeout from below: however fast the world's clock runs, a connection takes this machine's
+// time.
 const leastTimeout = time.Second
 
 func targetHealth(state types.TargetHealthStateEnum, reason types.TargetHealthReasonEnum, description string) types.TargetHealth {

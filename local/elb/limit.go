@@ -35,8 +35,9 @@ func (s *Service) describeAccountLimits(context.Context, *elb.DescribeAccountLim
 	}}, nil
 }
 
-// How often an account may call. The figures of reads are AWS's (elasticloadbalancing/latest/userguide/elb-api-throttling.html),
-// those of writes keep AWS's own controller out of trouble (kubernetes-sigs/aws-load-balancer-controller#2809).
+// How often an account may call. The figures of reads are AWS's
+// (elasticloadbalancing/latest/userguide/elb-api-throttling.html), those of writes keep AWS's own controller out of trouble
+// (kubernetes-sigs/aws-load-balancer-controller#2809).
 var (
 	readLimit         = model.Limit{Burst: 40, Rate: 10}
 	registrationLimit = model.Limit{Burst: 20, Rate: 4}

@@ -154,7 +154,8 @@ func pinned(mappings []types.SubnetMapping) map[string]string {
 	return addresses
 }
 
-// bornAs says whether a create asks for what the load balancer is. Tags are not settings: AWS does not say whether they count.
+// bornAs says whether a create asks for what the load balancer is. Tags are not settings: AWS does not say whether they
+// count.
 func (lb *loadBalancer) bornAs(in *elb.CreateLoadBalancerInput, subnets []*ec2.Subnet) bool {
 	same := len(subnets) == len(lb.nodes)
 	for _, subnet := range subnets {
@@ -175,8 +176,9 @@ func (s *Service) activate(lb *loadBalancer) {
 	}
 }
 
-// publishNames makes the name of the load balancer, and of each of its zones, resolve to its nodes. An internal load balancer's
-// name resolves to private addresses everywhere (elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html).
+// publishNames makes the name of the load balancer, and of each of its zones, resolve to its nodes. An internal load
+// balancer's name resolves to private addresses everywhere
+// (elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html).
 func (s *Service) publishNames(lb *loadBalancer) {
 	for _, n := range lb.nodes {
 		s.names.Set(n.subnet.Zone+"."+lb.dnsName, nil, []netip.Addr{n.address}, dnsTTL)

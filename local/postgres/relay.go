@@ -31,7 +31,8 @@ type RelayConfig struct {
 
 // relay is one address of an RDS Proxy. As there, the proxy ends the client's TLS with a certificate of its own, learns who
 // the client is, and opens a connection of its own to the database, from its own address. Unlike there, the two connections
-// belong together until one of them ends, and the password comes in clear text within TLS, because the proxy knows no secrets.
+// belong together until one of them ends, and the password comes in clear text within TLS, because the proxy knows no
+// secrets.
 type relay struct {
 	RelayConfig
 	installation *Installation

@@ -211,8 +211,8 @@ func (s *Server) arguments(at netip.AddrPort) []string {
 }
 
 // replication are the settings by which the members of a volume follow its writer; a server that is alone keeps no log for
-// others. The socket is an abstract one, which exists in the VPC's namespace alone: a socket in the file system may not have a
-// path of more than 107 bytes.
+// others. The socket is an abstract one, which exists in the VPC's namespace alone: a socket in the file system may not have
+// a path of more than 107 bytes.
 func (s *Server) replication(port uint16) []string {
 	if s.volume == "" {
 		return []string{"unix_socket_directories=", "max_wal_senders=0", "wal_level=minimal"}

@@ -38,8 +38,8 @@ const failingOver = "failing-over"
 
 func (c *cluster) aurora() bool { return strings.HasPrefix(c.engine, aurora) }
 
-// The TTLs of the endpoints: AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.BestPractices.FastFailover.html has that of the
-// reader endpoint.
+// The TTLs of the endpoints: AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.BestPractices.FastFailover.html has that of
+// the reader endpoint.
 const readerTTL = 1
 
 func (s *Service) createDBCluster(ctx context.Context, in *rds.CreateDBClusterInput) (*rds.CreateDBClusterOutput, error) {

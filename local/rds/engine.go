@@ -25,8 +25,8 @@ var (
 	oracles    = []string{"19", "21"}
 )
 
-// engines are the ones that can be created, by their names in CreateDBInstance and CreateDBCluster. PostgreSQL's default is the version
-// that the servers have, whatever they are called.
+// engines are the ones that can be created, by their names in CreateDBInstance and CreateDBCluster. PostgreSQL's default is
+// the version that the servers have, whatever they are called.
 var engines = map[string]engine{
 	"postgres":          {"18.4", "postgresql-license", 5432, "postgres", []string{"11", "12", "13", "14", "15", "16", "17", "18"}, "POSTGRESQL"},
 	"mysql":             {"8.4.7", "general-public-license", 3306, "mysql", []string{"5.7", "8.0", "8.4"}, "MYSQL"},
@@ -43,7 +43,8 @@ var engines = map[string]engine{
 	"aurora-mysql":      {"8.0.mysql_aurora.3.10.1", "general-public-license", 3306, "aurora-mysql", []string{"5.7", "8.0"}, "MYSQL"},
 }
 
-// resolve is the version of an engine that is asked for, the default one unless one is, and the family of its parameter groups.
+// resolve is the version of an engine that is asked for, the default one unless one is, and the family of its parameter
+// groups.
 func resolve(name string, asked *string) (version, family string, err error) {
 	e := engines[name]
 	version = e.version

@@ -13,8 +13,8 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// nameLag is how long the cluster's endpoint still leads to the old writer when that has come back as a reader: a client that
-// reconnects at once reaches a server that answers and refuses writes (brianmario/mysql2#772).
+// nameLag is how long the cluster's endpoint still leads to the old writer when that has come back as a reader: a client
+// that reconnects at once reaches a server that answers and refuses writes (brianmario/mysql2#772).
 const nameLag = 5 * time.Second
 
 func (s *Service) failoverDBCluster(ctx context.Context, in *rds.FailoverDBClusterInput) (*rds.FailoverDBClusterOutput, error) {
@@ -62,8 +62,8 @@ func (s *Service) successor(ctx context.Context, c *cluster, asked *string) (*in
 	return slices.MinFunc(readers, func(a, b *instance) int { return cmp.Compare(a.tier, b.tier) }), nil
 }
 
-// failOverTo takes the writer down, and lets another member write when AWS's time has passed. Every member keeps its address:
-// it is the cluster's endpoint that moves.
+// failOverTo takes the writer down, and lets another member write when AWS's time has passed. Every member keeps its
+// address: it is the cluster's endpoint that moves.
 func (s *Service) failOverTo(c *cluster, to *instance) {
 	from := c.writer
 	s.publish(&c.resource, clusterFailoverStarted(from, to))

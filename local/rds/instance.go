@@ -37,8 +37,8 @@ type instance struct {
 	tier            int32 // the order in which members of a cluster take over
 }
 
-// The statuses that an instance can have here (AmazonRDS/latest/UserGuide/accessing-monitoring.html). Only one operation at a
-// time: what is not available, or stopped, refuses others.
+// The statuses that an instance can have here (AmazonRDS/latest/UserGuide/accessing-monitoring.html). Only one operation at
+// a time: what is not available, or stopped, refuses others.
 const (
 	available = "available"
 	creating  = "creating"

@@ -156,7 +156,8 @@ func (s *Service) startDBInstance(ctx context.Context, in *rds.StartDBInstanceIn
 	return &rds.StartDBInstanceOutput{DBInstance: s.describe(i)}, nil
 }
 
-// modifyDBInstance changes security groups, Multi-AZ, the class and the parameter group, at once: there is no maintenance window here.
+// modifyDBInstance changes security groups, Multi-AZ, the class and the parameter group, at once: there is no maintenance
+// window here.
 func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstanceInput) (*rds.ModifyDBInstanceOutput, error) {
 	i, err := s.idle(ctx, in.DBInstanceIdentifier)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// multiAZMembers is how many instances a Multi-AZ DB cluster has: a writer and two readable standbys, each in a zone of its own
-// (AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts.html).
+// multiAZMembers is how many instances a Multi-AZ DB cluster has: a writer and two readable standbys, each in a zone of its
+// own (AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts.html).
 const multiAZMembers = 3
 
 // newMember is an instance of an Aurora cluster.

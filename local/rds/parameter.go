@@ -18,8 +18,8 @@ type parameterGroup struct {
 	values                     map[string]string // what differs from the engine's default
 }
 
-// parameters are the ones that decide whether a server blocks hosts, by family: with the engine's default and whether it can be
-// modified. Aurora MySQL never resolves names, and shows it (AuroraMySQL.Reference.ParameterGroups).
+// parameters are the ones that decide whether a server blocks hosts, by family: with the engine's default and whether it can
+// be modified. Aurora MySQL never resolves names, and shows it (AuroraMySQL.Reference.ParameterGroups).
 var parameters = map[string]map[string]types.Parameter{
 	"mysql":        {"max_connect_errors": parameter("", true), "skip_name_resolve": parameter("", true)},
 	"mariadb":      {"max_connect_errors": parameter("", true), "skip_name_resolve": parameter("", true)},
@@ -57,7 +57,8 @@ func (s *Service) parameterGroup(ctx context.Context, name string) (*parameterGr
 	return nil, notFound("DBParameterGroupNotFound", "DBParameterGroup not found: %s", name)
 }
 
-// parameterGroupOrDefault is the group that is named, if an instance of a family can have it, or else the family's default one.
+// parameterGroupOrDefault is the group that is named, if an instance of a family can have it, or else the family's default
+// one.
 func (s *Service) parameterGroupOrDefault(ctx context.Context, family string, name *string) (*parameterGroup, error) {
 	if name == nil {
 		return s.defaultParameterGroup(wire.CallerOf(ctx).Account, family), nil

@@ -18,8 +18,8 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// proxy is an RDS Proxy: several addresses in subnets of its own, which lead to the database that takes writes. When that fails
-// over, the addresses stay (AmazonRDS/latest/UserGuide/rds-proxy.howitworks.html); when the proxy scales, they change.
+// proxy is an RDS Proxy: several addresses in subnets of its own, which lead to the database that takes writes. When that
+// fails over, the addresses stay (AmazonRDS/latest/UserGuide/rds-proxy.howitworks.html); when the proxy scales, they change.
 type proxy struct {
 	resource
 	family     string

@@ -11,8 +11,8 @@ import (
 	"github.com/rdslink/rdslink/local/postgres"
 )
 
-// Servers runs PostgreSQL where the engine is, or is compatible with, PostgreSQL. The other engines get servers that know how
-// a connection begins: no package registry has MySQL or MariaDB in less than 149 MB, and none has the others.
+// Servers runs PostgreSQL where the engine is, or is compatible with, PostgreSQL. The other engines get servers that know
+// how a connection begins: no package registry has MySQL or MariaDB in less than 149 MB, and none has the others.
 func Servers(n greeting.Network, i *postgres.Installation) Engine { return servers{n, i} }
 
 type servers struct {

@@ -1,5 +1,5 @@
-// Package rds is Amazon RDS as far as PrivateLink needs it: DB instances, Aurora and Multi-AZ DB clusters and proxies in a VPC,
-// failover with its events and its changes of address. The servers are real; an Engine runs them.
+// Package rds is Amazon RDS as far as PrivateLink needs it: DB instances, Aurora and Multi-AZ DB clusters and proxies in a
+// VPC, failover with its events and its changes of address. The servers are real; an Engine runs them.
 package rds
 
 import (
@@ -110,8 +110,8 @@ func newService(w *model.World, i interfaces, v vpcs, n names, engine Engine) *S
 	}
 }
 
-// limit is how often an account may call. RDS throttles DescribeDBInstances (aws/aws-cli#8604) but publishes no figures; these
-// are Elastic Load Balancing's.
+// limit is how often an account may call. RDS throttles DescribeDBInstances (aws/aws-cli#8604) but publishes no figures;
+// these are Elastic Load Balancing's.
 var limit = model.Limit{Burst: 40, Rate: 10}
 
 // Operations are the service's operations; they must run under the world's lock.

@@ -132,8 +132,8 @@ func (s *Service) subnetGroup(ctx context.Context, name string) (*subnetGroup, e
 	return nil, notFound("DBSubnetGroupNotFoundFault", "DB subnet group '%s' does not exist.", name)
 }
 
-// subnetGroupOrDefault is the subnet group that is named, or else the one of the default VPC's default subnets, which RDS makes when it
-// is first needed (AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html).
+// subnetGroupOrDefault is the subnet group that is named, or else the one of the default VPC's default subnets, which RDS
+// makes when it is first needed (AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html).
 func (s *Service) subnetGroupOrDefault(ctx context.Context, name *string) (*subnetGroup, error) {
 	if name != nil {
 		return s.subnetGroup(ctx, *name)
