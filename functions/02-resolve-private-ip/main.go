@@ -11,8 +11,8 @@ import (
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
+	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/internal/step"
-	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 func main() {
@@ -22,7 +22,7 @@ func main() {
 			functions: lambda.NewFromConfig(config),
 			registry:  table,
 			outside:   resolve.Outside(),
-			code: upgrade.Code{
+			code: resolver.Code{
 				Bucket:       step.Env(deployment.ResolverCodeBucket),
 				Key:          step.Env(deployment.ResolverCodeKey),
 				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),

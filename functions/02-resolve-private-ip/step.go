@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
+	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/internal/securitygroup"
-	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 // Input is what the state machine passes.
@@ -39,6 +41,11 @@ const fromOutside = "none"
 // lookups is how often the name is asked for: an endpoint with several addresses may answer with some of them at a time.
 const lookups = 3
 
+type functionAPI interface {
+	resolver.CreateAPI
+	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
 type registryAPI interface {
 	Resolver(ctx context.Context, vpcID string) (registry.Resolver, bool, error)
 	PutResolver(ctx context.Context, resolver registry.Resolver) error
@@ -50,52 +57,53 @@ type resolvePrivateIP struct {
 	functions functionAPI
 	registry  registryAPI
 	outside   resolve.Resolver
-	code      upgrade.Code
+	code      resolver.Code
 	role      string // of the resolvers
 	tags      map[string]string
 }
 
 func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
-	resolver, out := s.outside, Output{}
+	asked, out := s.outside, Output{}
 	if in.Resolver != fromOutside {
 		made, err := s.ensure(ctx, in)
 		if err != nil {
 			return Output{}, err
 		}
-		resolver = resolve.Lambda(s.functions, made.FunctionName)
+		asked = resolve.Lambda(s.functions, made.FunctionName)
 		out.ResolverFunction, out.ResolverSecurityGroupID = made.FunctionName, made.SecurityGroupID
 	}
 	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ResolverFunction = out.ResolverFunction }); err != nil {
 		return Output{}, err
 	}
-	return out, prove(ctx, resolver, in)
+	return out, prove(ctx, asked, in)
 }
 
 // ensure finds or creates the VPC's resolver: its security group, its function, its record.
 func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolver, error) {
-	group, err := securitygroup.Ensure(ctx, s.groups, s.group(in))
+	want := resolver.Resolver{VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Role: s.role, Code: s.code, Tags: s.tags}
+	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.Port))
 	if err != nil {
 		return registry.Resolver{}, err
 	}
-	function, err := s.function(ctx, in, group)
+	function, err := resolver.Ensure(ctx, s.functions, want, group)
 	if err != nil {
 		return registry.Resolver{}, err
 	}
-	resolver := registry.Resolver{
+	made := registry.Resolver{
 		VPCID: in.VPCID, FunctionName: deployment.Resolver(in.VPCID), SecurityGroupID: group, SubnetIDs: function.VpcConfig.SubnetIds,
 	}
-	if err := s.put(ctx, resolver); err != nil {
+	if err := s.put(ctx, made); err != nil {
 		return registry.Resolver{}, err
 	}
-	return resolver, usable(function)
+	return made, resolver.Usable(function)
 }
 
-func (s resolvePrivateIP) put(ctx context.Context, resolver registry.Resolver) error {
-	recorded, found, err := s.registry.Resolver(ctx, resolver.VPCID)
-	if err != nil || found && reflect.DeepEqual(recorded, resolver) {
+func (s resolvePrivateIP) put(ctx context.Context, made registry.Resolver) error {
+	recorded, found, err := s.registry.Resolver(ctx, made.VPCID)
+	if err != nil || found && reflect.DeepEqual(recorded, made) {
 		return err
 	}
-	return s.registry.PutResolver(ctx, resolver)
+	return s.registry.PutResolver(ctx, made)
 }
 
 // prove wants the name to resolve to addresses of the VPC. It asks for DNS only: nothing is open between the resolver and the

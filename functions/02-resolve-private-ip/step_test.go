@@ -16,10 +16,10 @@ import (
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
+	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/steptest"
-	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 type row = steptest.Row[*cloud, Input, Output]
@@ -179,7 +179,7 @@ func newCloud() *cloud {
 func (c *cloud) step() resolvePrivateIP {
 	return resolvePrivateIP{
 		groups: c, functions: c, registry: c, outside: outside{},
-		role: "role", code: upgrade.Code{Bucket: "bucket", Key: c.key, Architecture: types.ArchitectureArm64},
+		role: "role", code: resolver.Code{Bucket: "bucket", Key: c.key, Architecture: types.ArchitectureArm64},
 	}
 }
 
@@ -215,7 +215,7 @@ func (c *cloud) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionC
 }
 
 func (c *cloud) TagResource(_ context.Context, in *lambda.TagResourceInput, _ ...func(*lambda.Options)) (*lambda.TagResourceOutput, error) {
-	c.Mutate("TagResource %s", in.Tags[upgrade.Tag])
+	c.Mutate("TagResource %s", in.Tags[resolver.CodeTag])
 	return &lambda.TagResourceOutput{}, nil
 }
 

@@ -7,12 +7,9 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/upgrade"
+	"github.com/rdslink/rdslink/internal/resolver"
 )
 
 type registryAPI interface {
@@ -20,15 +17,10 @@ type registryAPI interface {
 	Resolvers(ctx context.Context) ([]registry.Resolver, error)
 }
 
-type functionAPI interface {
-	upgrade.API
-	GetFunction(context.Context, *lambda.GetFunctionInput, ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error)
-}
-
 type guard struct {
 	registry  registryAPI
-	functions functionAPI
-	code      upgrade.Code
+	functions resolver.API
+	code      resolver.Code
 }
 
 // physicalID never changes: CloudFormation deletes what an update gives another id.
@@ -69,24 +61,19 @@ func (g guard) upgrade(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	for _, resolver := range resolvers {
-		errs = append(errs, g.upgradeOne(ctx, resolver))
+	for _, of := range resolvers {
+		errs = append(errs, g.upgradeOne(ctx, of.VPCID))
 	}
 	return errors.Join(errs...)
 }
 
-func (g guard) upgradeOne(ctx context.Context, resolver registry.Resolver) error {
-	found, err := g.functions.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &resolver.FunctionName})
-	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-		return nil // step 2 makes it anew, with this version's code
+// upgradeOne leaves it to step 2 to make one that is gone, with this version's code. One that is busy keeps its code until step 2
+// meets it again: this version and the last understand each other.
+func (g guard) upgradeOne(ctx context.Context, vpcID string) error {
+	found, err := resolver.Find(ctx, g.functions, vpcID)
+	if err != nil || found == nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("get function %s: %w", resolver.FunctionName, err)
-	}
-	if found.Tags[owned.ManagedTag] != "true" || found.Tags[owned.VPCTag] != resolver.VPCID {
-		return fmt.Errorf("function %s does not carry our tags: rename or delete it", resolver.FunctionName)
-	}
-	// One that is busy keeps its code until step 2 meets it again: this version and the last understand each other.
-	_, err = upgrade.Resolver(ctx, g.functions, g.code, *found.Configuration, found.Tags[upgrade.Tag])
+	_, err = resolver.Upgrade(ctx, g.functions, g.code, found)
 	return err
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
-	"github.com/rdslink/rdslink/internal/upgrade"
+	"github.com/rdslink/rdslink/internal/resolver"
 )
 
 // fake is a registry, and Lambda with the resolvers of its VPCs. A VPC named absent has lost its function.
@@ -44,12 +44,13 @@ func (f *fake) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ...
 	if vpc == "absent" {
 		return nil, &types.ResourceNotFoundException{}
 	}
-	tags := map[string]string{owned.ManagedTag: "true", owned.VPCTag: vpc, upgrade.Tag: f.codes[vpc]}
+	tags := map[string]string{owned.ManagedTag: "true", owned.VPCTag: vpc, resolver.CodeTag: f.codes[vpc]}
 	if vpc == f.stranger {
 		tags = nil
 	}
 	return &lambda.GetFunctionOutput{
-		Configuration: &types.FunctionConfiguration{FunctionName: in.FunctionName, FunctionArn: aws.String("arn:" + vpc)}, Tags: tags,
+		Configuration: &types.FunctionConfiguration{FunctionName: in.FunctionName, FunctionArn: aws.String("arn:function:" + *in.FunctionName), VpcConfig: &types.VpcConfigResponse{}},
+		Tags:          tags,
 	}, nil
 }
 
@@ -62,15 +63,15 @@ func (f *fake) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionCo
 }
 
 func (f *fake) TagResource(_ context.Context, in *lambda.TagResourceInput, _ ...func(*lambda.Options)) (*lambda.TagResourceOutput, error) {
-	vpc := strings.TrimPrefix(*in.Resource, "arn:")
-	f.codes[vpc] = in.Tags[upgrade.Tag]
+	vpc := strings.TrimPrefix(*in.Resource, "arn:function:rdslink-resolver-")
+	f.codes[vpc] = in.Tags[resolver.CodeTag]
 	f.mutations = append(f.mutations, "tag "+vpc)
 	return &lambda.TagResourceOutput{}, nil
 }
 
 func (f *fake) handle(t *testing.T, request cfn.RequestType) (string, error) {
 	t.Helper()
-	g := guard{registry: f, functions: f, code: upgrade.Code{Bucket: "bucket", Key: "new.zip", Architecture: types.ArchitectureArm64}}
+	g := guard{registry: f, functions: f, code: resolver.Code{Bucket: "bucket", Key: "new.zip", Architecture: types.ArchitectureArm64}}
 	id, _, err := g.handle(t.Context(), cfn.Event{RequestType: request, PhysicalResourceID: physicalID})
 	return id, err
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/internal/step"
-	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
 func main() {
@@ -19,7 +19,7 @@ func main() {
 		return cfn.LambdaWrap(guard{
 			registry:  table,
 			functions: awslambda.NewFromConfig(config),
-			code: upgrade.Code{
+			code: resolver.Code{
 				Bucket:       step.Env(deployment.ResolverCodeBucket),
 				Key:          step.Env(deployment.ResolverCodeKey),
 				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),

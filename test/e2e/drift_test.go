@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/bus"
-	"github.com/rdslink/rdslink/internal/upgrade"
+	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -67,18 +67,18 @@ func (s story) meddle(o output) {
 }
 
 // outdate makes a resolver look like one of another version.
-func (s story) outdate(resolver string) {
+func (s story) outdate(function string) {
 	s.Helper()
 	_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).TagResource(s.ctx, &lambda.TagResourceInput{
-		Resource: aws.String(s.functionARN(resolver)), Tags: map[string]string{upgrade.Tag: "of another version"},
+		Resource: aws.String(s.functionARN(function)), Tags: map[string]string{resolver.CodeTag: "of another version"},
 	})
 	s.check(err)
 }
 
 // deploys does what CloudFormation does with the stack's guard in an update that brings new code, and before it deletes the stack.
-func (s story) deploys(resolver string) {
+func (s story) deploys(function string) {
 	s.Helper()
-	s.outdate(resolver)
+	s.outdate(function)
 	client := lambda.NewFromConfig(cloud.Config(stage.Customer))
 	ask := func(request string) {
 		event, err := json.Marshal(map[string]any{
@@ -91,10 +91,10 @@ func (s story) deploys(resolver string) {
 		s.check(err)
 	}
 	ask("Update")
-	tags, err := client.ListTags(s.ctx, &lambda.ListTagsInput{Resource: aws.String(s.functionARN(resolver))})
+	tags, err := client.ListTags(s.ctx, &lambda.ListTagsInput{Resource: aws.String(s.functionARN(function))})
 	s.check(err)
-	if tags.Tags[upgrade.Tag] == "of another version" {
-		s.Errorf("a deployment leaves %s at its old version", resolver)
+	if tags.Tags[resolver.CodeTag] == "of another version" {
+		s.Errorf("a deployment leaves %s at its old version", function)
 	}
 	ask("Delete")
 }

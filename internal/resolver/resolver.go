@@ -1,4 +1,6 @@
-package main
+// Package resolver keeps the functions that resolve names inside VPCs: one for each VPC, shared by its exposures. What such a
+// function does is internal/resolve.
+package resolver
 
 import (
 	"context"
@@ -15,68 +17,99 @@ import (
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup"
-	"github.com/rdslink/rdslink/internal/upgrade"
 )
 
-type functionAPI interface {
-	upgrade.API
+// API is what Lambda has to answer where resolvers are upgraded.
+type API interface {
 	GetFunction(context.Context, *lambda.GetFunctionInput, ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error)
+	UpdateFunctionCode(context.Context, *lambda.UpdateFunctionCodeInput, ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error)
+	TagResource(context.Context, *lambda.TagResourceInput, ...func(*lambda.Options)) (*lambda.TagResourceOutput, error)
+}
+
+// CreateAPI is what Lambda has to answer where resolvers are made.
+type CreateAPI interface {
+	API
 	CreateFunction(context.Context, *lambda.CreateFunctionInput, ...func(*lambda.Options)) (*lambda.CreateFunctionOutput, error)
-	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
+// Resolver is a VPC's resolver as it should be.
+type Resolver struct {
+	VPCID     string
+	SubnetIDs []string // that it may lie in, the best first
+	Role      string
+	Code      Code
+	Tags      map[string]string // the deployer's
 }
 
 // databasePorts are what a resolver may come to probe, for this database and those exposed later.
 var databasePorts = []int32{1433, 1521, 3306, 5432}
 
-func (s resolvePrivateIP) group(in Input) securitygroup.Group {
+// Group is the security group of the resolver: out to DNS and to databases, on the port of one and on the usual ones.
+func (r Resolver) Group(cidrs []string, port int32) securitygroup.Group {
 	// Groups do not apply to DNS by way of the Amazon resolver; the VPC's DHCP options may name another one.
 	egress := slices.Concat(
-		securitygroup.EgressTo("udp", 53, in.VPCCIDRs),
-		securitygroup.EgressTo("tcp", 53, in.VPCCIDRs),
+		securitygroup.EgressTo("udp", 53, cidrs),
+		securitygroup.EgressTo("tcp", 53, cidrs),
 	)
-	ports := append(slices.Clone(databasePorts), in.Port)
+	ports := append(slices.Clone(databasePorts), port)
 	slices.Sort(ports)
 	for _, port := range slices.Compact(ports) {
-		egress = append(egress, securitygroup.EgressTo("tcp", port, in.VPCCIDRs)...)
+		egress = append(egress, securitygroup.EgressTo("tcp", port, cidrs)...)
 	}
 	return securitygroup.Group{
-		Name:        deployment.Resolver(in.VPCID),
-		Description: "rdslink: resolver in " + in.VPCID,
-		VPCID:       in.VPCID,
-		Tags:        owned.VPCTags(in.VPCID, s.tags),
+		Name:        deployment.Resolver(r.VPCID),
+		Description: "rdslink: resolver in " + r.VPCID,
+		VPCID:       r.VPCID,
+		Tags:        owned.VPCTags(r.VPCID, r.Tags),
 		Egress:      egress,
 	}
 }
 
-func (s resolvePrivateIP) function(ctx context.Context, in Input, group string) (types.FunctionConfiguration, error) {
-	name := deployment.Resolver(in.VPCID)
-	found, err := s.functions.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
+// Find is the resolver of a VPC; nil, where there is none.
+func Find(ctx context.Context, api API, vpcID string) (*lambda.GetFunctionOutput, error) {
+	name := deployment.Resolver(vpcID)
+	found, err := api.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-		return s.create(ctx, in, group)
+		return nil, nil
 	}
 	if err != nil {
-		return types.FunctionConfiguration{}, fmt.Errorf("get function %s: %w", name, err)
+		return nil, fmt.Errorf("get function %s: %w", name, err)
 	}
 	if found.TagsError != nil {
-		return types.FunctionConfiguration{}, outcome.Failed("get tags of function %s: %s: %s",
+		return nil, outcome.Failed("get tags of function %s: %s: %s",
 			name, aws.ToString(found.TagsError.ErrorCode), aws.ToString(found.TagsError.Message))
 	}
-	ours := found.Tags[owned.ManagedTag] == "true" && found.Tags[owned.VPCTag] == in.VPCID
+	ours := found.Tags[owned.ManagedTag] == "true" && found.Tags[owned.VPCTag] == vpcID
 	if !ours || found.Configuration.VpcConfig == nil {
-		return types.FunctionConfiguration{}, outcome.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
-			aws.ToString(found.Configuration.FunctionArn))
+		return nil, outcome.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it", aws.ToString(found.Configuration.FunctionArn))
 	}
-	return *found.Configuration, s.upgraded(ctx, *found.Configuration, found.Tags[upgrade.Tag])
+	return found, nil
+}
+
+// Ensure finds or creates the resolver, with a security group. It is an error until the function runs the code of this version.
+func Ensure(ctx context.Context, api CreateAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
+	found, err := Find(ctx, api, want.VPCID)
+	if err != nil {
+		return types.FunctionConfiguration{}, err
+	}
+	if found == nil {
+		return create(ctx, api, want, group)
+	}
+	ready, err := Upgrade(ctx, api, want.Code, found)
+	if err == nil && !ready {
+		err = outcome.NotReady("function %s takes its new code over", aws.ToString(found.Configuration.FunctionArn))
+	}
+	return *found.Configuration, err
 }
 
 // create puts the function into the first subnets that Lambda takes: it has no network interfaces in some AZs, and says so
 // with the code of every other invalid parameter.
-func (s resolvePrivateIP) create(ctx context.Context, in Input, group string) (types.FunctionConfiguration, error) {
-	name := deployment.Resolver(in.VPCID)
+func create(ctx context.Context, api CreateAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
+	name := deployment.Resolver(want.VPCID)
 	refused := outcome.Failed("create function %s: there is no subnet for it", name)
-	for _, subnets := range choices(in.ResolverSubnetIDs) {
+	for _, subnets := range choices(want.SubnetIDs) {
 		slog.InfoContext(ctx, "create function", "functionName", name, "subnetIds", subnets)
-		made, err := s.functions.CreateFunction(ctx, s.request(in, group, subnets))
+		made, err := api.CreateFunction(ctx, want.request(group, subnets))
 		if err == nil {
 			slog.InfoContext(ctx, "created function", "functionArn", aws.ToString(made.FunctionArn))
 			return types.FunctionConfiguration{
@@ -95,17 +128,17 @@ func (s resolvePrivateIP) create(ctx context.Context, in Input, group string) (t
 	return types.FunctionConfiguration{}, refused
 }
 
-func (s resolvePrivateIP) request(in Input, group string, subnets []string) *lambda.CreateFunctionInput {
-	tags := owned.VPCTags(in.VPCID, s.tags)
-	tags[upgrade.Tag] = s.code.Key
+func (r Resolver) request(group string, subnets []string) *lambda.CreateFunctionInput {
+	tags := owned.VPCTags(r.VPCID, r.Tags)
+	tags[CodeTag] = r.Code.Key
 	return &lambda.CreateFunctionInput{
-		FunctionName:  aws.String(deployment.Resolver(in.VPCID)),
-		Description:   aws.String("rdslink: resolves and probes databases in " + in.VPCID),
+		FunctionName:  aws.String(deployment.Resolver(r.VPCID)),
+		Description:   aws.String("rdslink: resolves and probes databases in " + r.VPCID),
 		Runtime:       types.RuntimeProvidedal2023,
 		Handler:       aws.String("bootstrap"),
-		Architectures: []types.Architecture{s.code.Architecture},
-		Code:          &types.FunctionCode{S3Bucket: &s.code.Bucket, S3Key: &s.code.Key},
-		Role:          &s.role,
+		Architectures: []types.Architecture{r.Code.Architecture},
+		Code:          &types.FunctionCode{S3Bucket: &r.Code.Bucket, S3Key: &r.Code.Key},
+		Role:          &r.Role,
 		MemorySize:    aws.Int32(128),
 		Timeout:       aws.Int32(30),
 		VpcConfig:     &types.VpcConfig{SubnetIds: subnets, SecurityGroupIds: []string{group}},
@@ -127,17 +160,8 @@ func choices(subnets []string) [][]string {
 	return all
 }
 
-// upgraded is an error until the function runs the code of this version.
-func (s resolvePrivateIP) upgraded(ctx context.Context, function types.FunctionConfiguration, tagged string) error {
-	ready, err := upgrade.Resolver(ctx, s.functions, s.code, function, tagged)
-	if err == nil && !ready {
-		return outcome.NotReady("function %s takes its new code over", aws.ToString(function.FunctionArn))
-	}
-	return err
-}
-
-// usable tells whether the function can be asked. An inactive one can: asking wakes it.
-func usable(function types.FunctionConfiguration) error {
+// Usable tells whether the function can be asked. An inactive one can: asking wakes it.
+func Usable(function types.FunctionConfiguration) error {
 	arn := aws.ToString(function.FunctionArn)
 	switch {
 	case function.State == types.StateFailed:
