@@ -44,7 +44,7 @@ test-local:
 	$(phase) "go test, the local cloud" go -C local test -timeout 15m ./...
 
 unit: functions ## the product's own tests, without a local cloud
-	$(phase) "go test" go test ./cmd/rdslink/... ./functions/... ./infra/... ./internal/... ./statemachine/... ./tools/... ./test/repository
+	$(phase) "go test" go test ./cmd/... ./docs ./functions/... ./infra/... ./internal/... ./statemachine/... ./tools/... ./test/repository
 
 bench: cloud build/.bench build/bin/bench ## measure sizes, starts, memory and AWS calls on a local cloud, beside the documented sync in Python
 	@build/bin/bench

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rdslink/rdslink/internal/pagetest"
+	"github.com/rdslink/rdslink/internal/golden"
 )
 
 // docs/deploy.md lists the options; the app reads them.
@@ -47,7 +47,7 @@ func TestTheAlarmsAreDocumented(t *testing.T) {
 		}
 	}
 	slices.Sort(rows)
-	pagetest.Hold(t, "../docs/deploy.md", "alarms", "| Alarm | Says | Then |\n|---|---|---|\n"+strings.Join(rows, ""))
+	golden.ComparePage(t, "deploy.md", "alarms", "| Alarm | Says | Then |\n|---|---|---|\n"+strings.Join(rows, ""))
 
 	prices, err := os.ReadFile("../docs/cost.md")
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
+	"github.com/rdslink/rdslink/internal/golden"
 	"github.com/rdslink/rdslink/internal/outcome"
-	"github.com/rdslink/rdslink/internal/pagetest"
 )
 
 // refusal is one thing that step 1 does not accept, and a row of docs/refusals.md.
@@ -300,7 +300,7 @@ func TestRefusalsAreDocumented(t *testing.T) {
 	for _, row := range refusals {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", row.field, cell(row.condition), cell(row.err(t).Error()), cell(row.remedy))
 	}
-	pagetest.Hold(t, "../../docs/refusals.md", "", page.String())
+	golden.ComparePage(t, "refusals.md", "", page.String())
 }
 
 func cell(text string) string {

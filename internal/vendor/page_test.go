@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rdslink/rdslink/internal/pagetest"
+	"github.com/rdslink/rdslink/internal/golden"
 )
 
 func TestThePresetsAreDocumented(t *testing.T) {
@@ -21,5 +21,5 @@ func TestThePresetsAreDocumented(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| `%s` | %s | %s | `%s` | %s | %s, %s |\n", v.ID, who, regions, strings.Join(v.Engines, "`, `"), v.Handoff, v.Source, v.Checked)
 	}
-	pagetest.Hold(t, "../../docs/input.md", "vendors", table.String())
+	golden.ComparePage(t, "input.md", "vendors", table.String())
 }
