@@ -141,22 +141,9 @@ func (s *Service) describeDBClusters(ctx context.Context, in *rds.DescribeDBClus
 	if err != nil {
 		return nil, err
 	}
-	var found []*cluster
-	if in.DBClusterIdentifier != nil {
-		c, err := s.cluster(ctx, *in.DBClusterIdentifier)
-		if err != nil {
-			return nil, err
-		}
-		if !s.world.Visible(c.created) {
-			return nil, clusterNotFound(c.id)
-		}
-		found = append(found, c)
-	} else {
-		for _, c := range s.clusters {
-			if s.seen(&c.resource, wire.CallerOf(ctx).Account) {
-				found = append(found, c)
-			}
-		}
+	found, err := described(ctx, s, s.clusters, in.DBClusterIdentifier, s.cluster, clusterNotFound)
+	if err != nil {
+		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(c *cluster) bool {
 		return !matches(map[string][]string{"db-cluster-id": {c.id, c.arn}, "db-cluster-resource-id": {c.resourceID}, "engine": {c.engine}}, by)
@@ -229,12 +216,7 @@ func (s *Service) publishNames(c *cluster) {
 
 // cluster finds the caller's cluster by identifier or ARN.
 func (s *Service) cluster(ctx context.Context, id string) (*cluster, error) {
-	account := wire.CallerOf(ctx).Account
-	arn := strings.ToLower(id)
-	if !strings.HasPrefix(arn, "arn:") {
-		arn = s.arn(account, "cluster", arn)
-	}
-	if c := s.clusters[arn]; c != nil && c.account == account {
+	if c, ok := find(ctx, s, "cluster", s.clusters, id); ok {
 		return c, nil
 	}
 	return nil, clusterNotFound(id)

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/rdslink/rdslink/local/ec2"
-	"github.com/rdslink/rdslink/local/wire"
 )
 
 // instance is a DB instance, alone or a member of a cluster.
@@ -58,22 +57,9 @@ func (s *Service) describeDBInstances(ctx context.Context, in *rds.DescribeDBIns
 	if err != nil {
 		return nil, err
 	}
-	var found []*instance
-	if in.DBInstanceIdentifier != nil {
-		i, err := s.instance(ctx, *in.DBInstanceIdentifier)
-		if err != nil {
-			return nil, err
-		}
-		if !s.world.Visible(i.created) {
-			return nil, instanceNotFound(i.id)
-		}
-		found = append(found, i)
-	} else {
-		for _, i := range s.instances {
-			if i.account == wire.CallerOf(ctx).Account && s.world.Visible(i.created) {
-				found = append(found, i)
-			}
-		}
+	found, err := described(ctx, s, s.instances, in.DBInstanceIdentifier, s.instance, instanceNotFound)
+	if err != nil {
+		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(i *instance) bool { return !i.matches(by) })
 	found, next, err := page(found, func(i *instance) string { return i.arn }, in.Marker, in.MaxRecords)
@@ -180,12 +166,7 @@ func (i *instance) addrPort() netip.AddrPort {
 
 // instance finds the caller's instance by identifier or ARN.
 func (s *Service) instance(ctx context.Context, id string) (*instance, error) {
-	account := wire.CallerOf(ctx).Account
-	arn := strings.ToLower(id)
-	if !strings.HasPrefix(arn, "arn:") {
-		arn = s.arn(account, "db", arn)
-	}
-	if i := s.instances[arn]; i != nil && i.account == account {
+	if i, ok := find(ctx, s, "db", s.instances, id); ok {
 		return i, nil
 	}
 	return nil, instanceNotFound(id)

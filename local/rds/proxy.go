@@ -205,22 +205,9 @@ func (s *Service) describeDBProxies(ctx context.Context, in *rds.DescribeDBProxi
 	if _, err := filters(in.Filters); err != nil {
 		return nil, err
 	}
-	var found []*proxy
-	if in.DBProxyName != nil {
-		p, err := s.proxy(ctx, *in.DBProxyName)
-		if err != nil {
-			return nil, err
-		}
-		if !s.world.Visible(p.created) {
-			return nil, proxyNotFound(p.id)
-		}
-		found = append(found, p)
-	} else {
-		for _, p := range s.proxies {
-			if s.seen(&p.resource, wire.CallerOf(ctx).Account) {
-				found = append(found, p)
-			}
-		}
+	found, err := described(ctx, s, s.proxies, in.DBProxyName, s.proxy, proxyNotFound)
+	if err != nil {
+		return nil, err
 	}
 	found, next, err := page(found, func(p *proxy) string { return p.arn }, in.Marker, in.MaxRecords)
 	if err != nil {

@@ -1,6 +1,8 @@
 package rds
 
 import (
+	"context"
+	"strings"
 	"time"
 
 	"github.com/rdslink/rdslink/local/wire"
@@ -19,9 +21,36 @@ func (s *Service) newResource(account, kind, id string, tagged tags) resource {
 	return resource{kind: kind, arn: s.arn(account, kind, id), account: account, id: id, created: time.Now(), status: creating, tags: tagged}
 }
 
-// seen says whether a describe by account shows r.
-func (s *Service) seen(r *resource, account string) bool {
-	return r.account == account && s.world.Visible(r.created)
+func (r *resource) common() *resource { return r }
+
+// find finds the caller's resource of a kind by its identifier or ARN.
+func find[T any](ctx context.Context, s *Service, kind string, all map[string]T, id string) (found T, ok bool) {
+	own, arn := s.arn(wire.CallerOf(ctx).Account, kind, ""), strings.ToLower(id)
+	if !strings.HasPrefix(arn, "arn:") {
+		arn = own + arn
+	}
+	found, ok = all[arn]
+	return found, ok && strings.HasPrefix(arn, own)
+}
+
+// described are the resources that a describe is about: the one that it names, or else all of the caller's. What was just made
+// may be missed.
+func described[T interface{ common() *resource }](
+	ctx context.Context, s *Service, all map[string]T, id *string, byID func(context.Context, string) (T, error), notFound func(string) error,
+) (found []T, err error) {
+	if id != nil {
+		one, err := byID(ctx, *id)
+		if err == nil && !s.world.Visible(one.common().created) {
+			err = notFound(*id)
+		}
+		return []T{one}, err
+	}
+	for _, one := range all {
+		if r := one.common(); r.account == wire.CallerOf(ctx).Account && s.world.Visible(r.created) {
+			found = append(found, one)
+		}
+	}
+	return found, nil
 }
 
 // ofTheCluster refuses what a member of a cluster has from its cluster.
