@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/rdslink/rdslink/internal/handoff"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -30,6 +31,26 @@ type Input struct {
 	SupportedRegions         []string `json:"supportedRegions"`
 	AcceptanceTimeoutSeconds int      `json:"acceptanceTimeoutSeconds"`
 	Notify                   []string `json:"notify"`
+}
+
+const secondsPerDay = 24 * 60 * 60
+
+func (in Input) letter() handoff.Letter {
+	return handoff.Letter{
+		Facts: handoff.Facts{
+			ServiceName:         in.ServiceName,
+			Region:              in.Region,
+			AvailabilityZoneIDs: in.AvailabilityZoneIDs,
+			SupportedRegions:    in.SupportedRegions,
+			Port:                in.ListenerPort,
+			TLSServerName:       in.Host,
+		},
+		Consumer:           in.Consumer,
+		Vendor:             in.Vendor,
+		DatabaseIdentifier: in.DatabaseIdentifier,
+		Engine:             in.Engine,
+		WaitDays:           in.AcceptanceTimeoutSeconds / secondsPerDay,
+	}
 }
 
 // Output is empty: no later step needs anything of this one.
@@ -61,7 +82,8 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if err := s.subscribe(ctx, in.Exposure, in.Notify); err != nil {
 		return Output{}, err
 	}
-	text, err := handoff(in)
+	letter := in.letter()
+	text, err := letter.Text()
 	if err != nil {
 		return Output{}, fmt.Errorf("write hand-off of exposure %s: %w", in.Exposure, err)
 	}
@@ -70,17 +92,17 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if exposure.HandoffHash == hash {
 		return Output{}, nil
 	}
-	if err := s.publish(ctx, in, text); err != nil {
+	if err := s.publish(ctx, in, letter.Subject(), text); err != nil {
 		return Output{}, err
 	}
 	return Output{}, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
 }
 
-func (s shareTheServiceName) publish(ctx context.Context, in Input, text string) error {
+func (s shareTheServiceName) publish(ctx context.Context, in Input, subject, text string) error {
 	slog.InfoContext(ctx, "publish hand-off", "exposure", in.Exposure, "serviceName", in.ServiceName)
 	_, err := s.topic.Publish(ctx, &sns.PublishInput{
 		TopicArn: &s.topicARN,
-		Subject:  aws.String(subject(in)),
+		Subject:  &subject,
 		Message:  &text,
 		MessageAttributes: map[string]types.MessageAttributeValue{
 			"exposure": {DataType: aws.String("String"), StringValue: &in.Exposure},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/handoff"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -31,6 +32,32 @@ type Input struct {
 	AvailabilityZoneIDs         []string         `json:"availabilityZoneIds"`
 	SupportedRegions            []string         `json:"supportedRegions"`
 	VPCEndpointID               string           `json:"vpcEndpointId"`
+}
+
+// Output is the hand-off, and the output of the execution.
+type Output struct{ handoff.Document }
+
+func handOff(in Input) Output {
+	facts := handoff.Facts{
+		ServiceName:         in.ServiceName,
+		ServiceID:           in.ServiceID,
+		Region:              in.Region,
+		AvailabilityZoneIDs: in.AvailabilityZoneIDs,
+		SupportedRegions:    in.SupportedRegions,
+		Port:                in.ListenerPort,
+		TLSServerName:       in.Binding.Host,
+	}
+	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: connection.Available}
+	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, accepted, handoff.Resources{
+		TargetGroupARN:              in.Binding.TargetGroupARN,
+		LoadBalancerARN:             in.LoadBalancerARN,
+		ListenerARN:                 in.ListenerARN,
+		LoadBalancerSecurityGroupID: in.LoadBalancerSecurityGroupID,
+		DatabaseSecurityGroupID:     in.DatabaseSecurityGroupID,
+		SecurityGroupRuleIDs:        in.SecurityGroupRuleIDs,
+		ScheduleName:                in.Exposure,
+		ResolverFunction:            in.Binding.ResolverFunction,
+	})}
 }
 
 type recorder interface {

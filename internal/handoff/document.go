@@ -1,0 +1,56 @@
+package handoff
+
+import "github.com/rdslink/rdslink/internal/cost"
+
+// Document is the output of the execution.
+type Document struct {
+	Exposure string `json:"exposure"`
+	Consumer string `json:"consumer"`
+	Facts
+	TCPKeepaliveSeconds int        `json:"tcpKeepaliveSeconds"`
+	Connection          Connection `json:"connection"`
+	Resources           Resources  `json:"resources"`
+	MonthlyCostEstimate Cost       `json:"monthlyCostEstimate"`
+}
+
+// Connection is the one that was accepted.
+type Connection struct {
+	VPCEndpointID string `json:"vpcEndpointId"`
+	State         string `json:"state"`
+}
+
+// Resources are what was made for the exposure.
+type Resources struct {
+	TargetGroupARN              string   `json:"targetGroupArn"`
+	LoadBalancerARN             string   `json:"loadBalancerArn"`
+	ListenerARN                 string   `json:"listenerArn"`
+	LoadBalancerSecurityGroupID string   `json:"loadBalancerSecurityGroupId"`
+	DatabaseSecurityGroupID     string   `json:"databaseSecurityGroupId"`
+	SecurityGroupRuleIDs        []string `json:"securityGroupRuleIds"`
+	ScheduleName                string   `json:"scheduleName"`
+	ResolverFunction            string   `json:"resolverFunction"`
+}
+
+// Cost is an estimate, with where and of what it holds.
+type Cost struct {
+	AmountUSD float64 `json:"amountUsd"`
+	Region    string  `json:"region"`
+	Basis     string  `json:"basis"`
+}
+
+// NewDocument states, beside the facts, what does not depend on the exposure: the keepalive and the cost.
+func NewDocument(exposure, consumer string, facts Facts, accepted Connection, made Resources) Document {
+	return Document{
+		Exposure:            exposure,
+		Consumer:            consumer,
+		Facts:               facts,
+		TCPKeepaliveSeconds: keepaliveSeconds,
+		Connection:          accepted,
+		Resources:           made,
+		MonthlyCostEstimate: Cost{
+			AmountUSD: cost.MonthUSD(),
+			Region:    cost.Region,
+			Basis:     "one Network Load Balancer for 730 hours and a sync every minute; traffic (capacity units) comes on top, and the consumer pays for the endpoint",
+		},
+	}
+}

@@ -1,0 +1,76 @@
+package handoff
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rdslink/rdslink/internal/golden"
+)
+
+var facts = Facts{
+	ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0", Region: "eu-central-1",
+	AvailabilityZoneIDs: []string{"euc1-az1", "euc1-az2"}, SupportedRegions: []string{}, Port: 5432,
+	TLSServerName: "orders-prod.c0ffee.eu-central-1.rds.amazonaws.com",
+}
+
+func letter(change func(*Letter)) Letter {
+	l := Letter{Facts: facts, Consumer: "pushmetrics", Vendor: "pushmetrics", DatabaseIdentifier: "orders-prod", Engine: "postgres", WaitDays: 14}
+	change(&l)
+	return l
+}
+
+func textOf(t *testing.T, l Letter) string {
+	t.Helper()
+	text, err := l.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestLettersReadAsAWhole(t *testing.T) {
+	for _, row := range []struct{ vendor, consumer, engine string }{
+		{"pushmetrics", "pushmetrics", "postgres"},
+		{"fivetran", "fivetran", "sqlserver-se"},
+		{"tidb-cloud", "tidb-cloud-444455556666", "mysql"},
+	} {
+		t.Run(row.vendor, func(t *testing.T) {
+			l := letter(func(l *Letter) { l.Vendor, l.Consumer, l.Engine = row.vendor, row.consumer, row.engine })
+			golden.Compare(t, row.vendor+".txt", textOf(t, l))
+		})
+	}
+}
+
+func TestTLSAdviceSuitsTheEngine(t *testing.T) {
+	for engine, want := range map[string]string{
+		"postgres": "hostaddr=", "aurora-postgresql": "hostaddr=", "mysql": "VERIFY_CA", "aurora-mysql": "VERIFY_CA", "mariadb": "VERIFY_CA",
+		"sqlserver-se": "HostNameInCertificate=", "sqlserver": "HostNameInCertificate=", "oracle-se2": "Oracle Net",
+	} {
+		if text := textOf(t, letter(func(l *Letter) { l.Engine = engine })); !strings.Contains(text, want) {
+			t.Errorf("%s: %q is missing in:\n%s", engine, want, text)
+		}
+	}
+}
+
+func TestALetterToOthers(t *testing.T) {
+	text := textOf(t, letter(func(l *Letter) {
+		l.Consumer, l.Vendor, l.SupportedRegions = "acme", "", []string{"eu-west-1", "us-east-1"}
+	}))
+	for _, want := range []string{"for acme\n", "eu-west-1, us-east-1"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "PushMetrics") {
+		t.Errorf("a preset's words in:\n%s", text)
+	}
+}
+
+func TestSubjectFitsSNS(t *testing.T) {
+	l := letter(func(l *Letter) {
+		l.DatabaseIdentifier, l.Consumer, l.Vendor = strings.Repeat("d", 63), strings.Repeat("c", 63), ""
+	})
+	if got := l.Subject(); len(got) > 100 || strings.Contains(got, "\n") {
+		t.Errorf("subject of %d characters: %q", len(got), got)
+	}
+}

@@ -1,0 +1,63 @@
+package handoff
+
+import (
+	_ "embed"
+	"strings"
+	"text/template"
+
+	"github.com/rdslink/rdslink/internal/vendor"
+)
+
+// Letter is what the consumer needs to connect.
+type Letter struct {
+	Facts
+	Consumer           string
+	Vendor             string // the preset, if there is one
+	DatabaseIdentifier string
+	Engine             string
+	WaitDays           int
+}
+
+//go:embed letter.txt
+var letterText string
+
+var letterTemplate = template.Must(template.New("letter").
+	Funcs(template.FuncMap{"join": func(list []string) string { return strings.Join(list, ", ") }}).
+	Parse(letterText))
+
+// Text is the letter as it is sent. It depends on the letter alone, so the same facts are never sent twice.
+func (l Letter) Text() (string, error) {
+	preset, _ := vendor.Find(l.Vendor)
+	var text strings.Builder
+	err := letterTemplate.Execute(&text, struct {
+		Letter
+		To               string
+		Preset           vendor.Vendor
+		Family           string
+		KeepaliveSeconds int
+	}{l, l.recipient(), preset, family(l.Engine), keepaliveSeconds})
+	return text.String(), err
+}
+
+// family is whose clients speak with the engine.
+func family(engine string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(engine, "aurora-"), "-")
+	if name == "mariadb" {
+		return "mysql"
+	}
+	return name
+}
+
+func (l Letter) recipient() string {
+	if preset, found := vendor.Find(l.Vendor); found {
+		return preset.Name
+	}
+	return l.Consumer
+}
+
+// Subject obeys SNS: at most 100 ASCII characters on one line (API_Publish). A database's identifier has 63 at most.
+func (l Letter) Subject() string {
+	const longest = 100
+	text := "PrivateLink service for " + l.DatabaseIdentifier + ", for " + l.recipient()
+	return text[:min(longest, len(text))]
+}
