@@ -29,7 +29,7 @@ type result struct {
 
 // complete ends the wait when it is over: with the connection that is available, or with the refusal of endpoint when no
 // other connection of its account may still come to something.
-func (d decider) complete(ctx context.Context, exposure registry.Exposure, found []connection.Connection, endpoint string) error {
+func (d decision) complete(ctx context.Context, exposure registry.Exposure, found []connection.Connection, endpoint string) error {
 	if exposure.Token == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func refused(exposure registry.Exposure, found []connection.Connection, endpoint
 	return found[at], !hope
 }
 
-func (d decider) succeed(ctx context.Context, exposure registry.Exposure, c connection.Connection) error {
+func (d decision) succeed(ctx context.Context, exposure registry.Exposure, c connection.Connection) error {
 	output, err := json.Marshal(result{c.VPCEndpointID, c.Owner, c.State})
 	if err != nil {
 		return fmt.Errorf("encode result of exposure %s: %w", exposure.ID, err)
@@ -84,7 +84,7 @@ func (d decider) succeed(ctx context.Context, exposure registry.Exposure, c conn
 	return d.registry.ClearToken(ctx, exposure.ID, exposure.Token.Value)
 }
 
-func (d decider) fail(ctx context.Context, exposure registry.Exposure, c connection.Connection) error {
+func (d decision) fail(ctx context.Context, exposure registry.Exposure, c connection.Connection) error {
 	slog.InfoContext(ctx, "send task failure", "exposure", exposure.ID, "vpcEndpointId", c.VPCEndpointID)
 	_, err := d.tasks.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{
 		TaskToken: &exposure.Token.Value,
@@ -120,7 +120,7 @@ func closed(err error) bool {
 
 // checkStuck looks whether a closed token means that the wait is over, as it nearly always does, or that the execution waits
 // for a token that nobody has: then its alarm is raised, at every look until someone redrives or stops the execution.
-func (d decider) checkStuck(ctx context.Context, exposure registry.Exposure) error {
+func (d decision) checkStuck(ctx context.Context, exposure registry.Exposure) error {
 	current, err := d.registry.Get(ctx, exposure.ID)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (d decider) checkStuck(ctx context.Context, exposure registry.Exposure) err
 
 // waits reports whether the last that happened in the execution is that it began to wait for a token. The history is read
 // without its data, which holds tokens.
-func (d decider) waits(ctx context.Context, execution string) (bool, error) {
+func (d decision) waits(ctx context.Context, execution string) (bool, error) {
 	out, err := d.tasks.GetExecutionHistory(ctx, &sfn.GetExecutionHistoryInput{
 		ExecutionArn: &execution, ReverseOrder: true, MaxResults: 1, IncludeExecutionData: aws.Bool(false),
 	})

@@ -20,7 +20,7 @@ import (
 )
 
 // decide follows a ConnectionDecision as far as it holds.
-func (d decider) decide(ctx context.Context, in events.EventBridgeEvent) error {
+func (d decision) decide(ctx context.Context, in events.EventBridgeEvent) error {
 	var asked bus.Decision
 	if err := json.Unmarshal(in.Detail, &asked); err != nil {
 		return d.refuse(ctx, bus.Decision{}, "its detail does not read: "+err.Error())
@@ -58,7 +58,7 @@ func brief(asked bus.Decision) bus.Decision {
 }
 
 // lookAbout looks at what the decision names, by its exposure or by its service.
-func (d decider) lookAbout(ctx context.Context, asked bus.Decision) (registry.Exposure, []connection.Connection, error) {
+func (d decision) lookAbout(ctx context.Context, asked bus.Decision) (registry.Exposure, []connection.Connection, error) {
 	if asked.Exposure != "" {
 		return d.look(ctx, asked.Exposure)
 	}
@@ -142,7 +142,7 @@ func happened(decision string, c connection.Connection) bool {
 // acceptExpected accepts a request without a person, where the exposure says so: only of a named account, and only up to the
 // number of connections that were asked for, because a vendor's account serves all its tenants and does not prove that the
 // request is for us.
-func (d decider) acceptExpected(ctx context.Context, eventID string, exposure registry.Exposure, found []connection.Connection, endpoint string) error {
+func (d decision) acceptExpected(ctx context.Context, eventID string, exposure registry.Exposure, found []connection.Connection, endpoint string) error {
 	if exposure.Acceptance.Mode != connection.ExpectedAccount {
 		return nil
 	}
@@ -176,7 +176,7 @@ func admitted(exposure registry.Exposure, found []connection.Connection) []conne
 
 // act records the decision before it takes effect: nothing may be accepted without a trace. Of two decisions at once the first
 // one recorded counts, and who made the other is told: a rejection would undo an acceptance.
-func (d decider) act(ctx context.Context, exposure registry.Exposure, request connection.Connection, decision registry.Decision) error {
+func (d decision) act(ctx context.Context, exposure registry.Exposure, request connection.Connection, decision registry.Decision) error {
 	decision.EndpointID, decision.Time = request.VPCEndpointID, d.now()
 	contrary, err := d.registry.AddDecision(ctx, exposure.ID, decision)
 	if err != nil {
@@ -209,7 +209,7 @@ func (d decider) act(ctx context.Context, exposure registry.Exposure, request co
 }
 
 // yield gives way to a decision to the contrary. Nobody made the one that this function makes by itself.
-func (d decider) yield(ctx context.Context, exposure registry.Exposure, decision, earlier registry.Decision) error {
+func (d decision) yield(ctx context.Context, exposure registry.Exposure, decision, earlier registry.Decision) error {
 	if decision.By == registry.Self {
 		return nil
 	}
@@ -218,7 +218,7 @@ func (d decider) yield(ctx context.Context, exposure registry.Exposure, decision
 	}, fmt.Sprintf("%q has decided %q just before", earlier.By, earlier.Action))
 }
 
-func (d decider) answer(ctx context.Context, request connection.Connection, action string) ([]types.UnsuccessfulItem, error) {
+func (d decision) answer(ctx context.Context, request connection.Connection, action string) ([]types.UnsuccessfulItem, error) {
 	ids := []string{request.VPCEndpointID}
 	if action == bus.Reject {
 		out, err := d.connections.RejectVpcEndpointConnections(ctx, &ec2.RejectVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})

@@ -36,7 +36,7 @@ func FuzzEvent(f *testing.F) {
 		if seed%2 == 1 {
 			w.exposure.Acceptance.Mode, w.exposure.Acceptance.MaxConnections = connection.ExpectedAccount, 1
 		}
-		err := w.decider().handle(t.Context(), events.EventBridgeEvent{ID: id, Source: bus.Source, DetailType: kind, Detail: json.RawMessage(detail)})
+		err := w.decision().handle(t.Context(), events.EventBridgeEvent{ID: id, Source: bus.Source, DetailType: kind, Detail: json.RawMessage(detail)})
 		if got := outcome.Name(err); err != nil && got != "Failed" {
 			t.Errorf("error %v is %s", err, got)
 		}

@@ -43,7 +43,7 @@ type topicAPI interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-type decider struct {
+type decision struct {
 	registry    registryAPI
 	connections connectionAPI
 	tasks       taskAPI
@@ -52,7 +52,7 @@ type decider struct {
 	now         func() time.Time
 }
 
-func (d decider) handle(ctx context.Context, in events.EventBridgeEvent) error {
+func (d decision) handle(ctx context.Context, in events.EventBridgeEvent) error {
 	if in.DetailType == bus.ConnectionDecision {
 		return d.decide(ctx, in)
 	}
@@ -78,7 +78,7 @@ func (d decider) handle(ctx context.Context, in events.EventBridgeEvent) error {
 }
 
 // look reads the exposure and its connections as they are now: an event says what was.
-func (d decider) look(ctx context.Context, id string) (registry.Exposure, []connection.Connection, error) {
+func (d decision) look(ctx context.Context, id string) (registry.Exposure, []connection.Connection, error) {
 	if id == "" {
 		return registry.Exposure{}, nil, registry.ErrNotFound
 	}
@@ -96,7 +96,7 @@ var texts embed.FS
 var messages = message.Parse(texts)
 
 // refuse tells people about a decision that cannot be followed: whoever sent the event gets no answer from the bus.
-func (d decider) refuse(ctx context.Context, asked bus.Decision, why string) error {
+func (d decision) refuse(ctx context.Context, asked bus.Decision, why string) error {
 	subject, text := messages.Write("refusal", struct {
 		bus.Decision
 		Why string

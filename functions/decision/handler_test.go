@@ -149,7 +149,7 @@ func TestDecisions(t *testing.T) {
 			}
 			asked := strings.Replace(row.asked, "}", `,"by":"alice","reason":"it is theirs"}`, 1)
 
-			err := w.decider().handle(t.Context(), event(bus.ConnectionDecision, asked))
+			err := w.decision().handle(t.Context(), event(bus.ConnectionDecision, asked))
 
 			if (err != nil) != row.err {
 				t.Fatalf("error %v", err)
@@ -167,7 +167,7 @@ func TestDecisions(t *testing.T) {
 func TestARefusalReadsAsAWhole(t *testing.T) {
 	w := newWorld()
 	asked := `{"exposure":"orders-prod-acme-0a1b2c3d","vpcEndpointId":"vpce-0123456789abcdef0","decision":"accept","by":"ann \"the\" boss"}`
-	if err := w.decider().handle(t.Context(), event(bus.ConnectionDecision, asked)); err != nil {
+	if err := w.decision().handle(t.Context(), event(bus.ConnectionDecision, asked)); err != nil {
 		t.Fatal(err)
 	}
 	golden.Compare(t, "refusal.txt", w.subject+"\n\n"+w.refusal+"\n")
@@ -290,7 +290,7 @@ func TestEventsOfTheObserver(t *testing.T) {
 			}
 			log := captured(t)
 
-			err := w.decider().handle(t.Context(), event(row.detailType, `{"exposure":"orders","vpcEndpointId":"vpce-1"}`))
+			err := w.decision().handle(t.Context(), event(row.detailType, `{"exposure":"orders","vpcEndpointId":"vpce-1"}`))
 
 			if (err != nil) != row.err {
 				t.Fatalf("error %v", err)
@@ -313,7 +313,7 @@ func TestAFullHouseLeavesTheYoungestRequestOut(t *testing.T) {
 	w.exposure.Acceptance = registry.Acceptance{Mode: connection.ExpectedAccount, MaxConnections: 1}
 	w.connect(vendor, "pendingAcceptance")
 	w.connect(vendor, "pendingAcceptance")
-	if err := w.decider().handle(t.Context(), event(bus.ConnectionPending, `{"exposure":"orders","vpcEndpointId":"vpce-2"}`)); err != nil {
+	if err := w.decision().handle(t.Context(), event(bus.ConnectionPending, `{"exposure":"orders","vpcEndpointId":"vpce-2"}`)); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.mutations) > 0 {
@@ -325,7 +325,7 @@ func TestTheCauseSaysWhoAndWhatToDo(t *testing.T) {
 	w := newWorld()
 	w.connect(vendor, "pendingAcceptance")
 	asked := `{"exposure":"orders","decision":"reject","by":"alice","reason":"it is theirs"}`
-	if err := w.decider().handle(t.Context(), event(bus.ConnectionDecision, asked)); err != nil {
+	if err := w.decision().handle(t.Context(), event(bus.ConnectionDecision, asked)); err != nil {
 		t.Fatal(err)
 	}
 	want := "the connection of account 133737826969 (vpce-1) is rejected by alice: it is theirs, and no other connection of that account is pending; " +
@@ -377,8 +377,8 @@ func newWorld() *world {
 	}
 }
 
-func (w *world) decider() decider {
-	return decider{registry: w, connections: w, tasks: w, topic: w, operators: "operators", now: func() time.Time { return noon }}
+func (w *world) decision() decision {
+	return decision{registry: w, connections: w, tasks: w, topic: w, operators: "operators", now: func() time.Time { return noon }}
 }
 
 func (w *world) record(format string, args ...any) {

@@ -16,7 +16,7 @@ import (
 
 func main() {
 	step.Serve(func(config aws.Config, table *registry.Table) any {
-		return decider{
+		return decision{
 			registry:    table,
 			connections: ec2.NewFromConfig(config),
 			tasks:       sfn.NewFromConfig(config),

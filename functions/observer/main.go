@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
@@ -29,7 +29,7 @@ func main() {
 			waiting:     table,
 			connections: ec2.NewFromConfig(config),
 			events:      eventbridge.NewFromConfig(config),
-			functions:   awslambda.NewFromConfig(config),
+			functions:   lambda.NewFromConfig(config),
 			executions:  sfn.NewFromConfig(config),
 			topic:       sns.NewFromConfig(config),
 			operators:   operators,

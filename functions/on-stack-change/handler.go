@@ -17,7 +17,7 @@ type registryAPI interface {
 	Resolvers(ctx context.Context) ([]registry.Resolver, error)
 }
 
-type guard struct {
+type onStackChange struct {
 	registry  registryAPI
 	functions resolver.API
 	code      resolver.Code
@@ -26,11 +26,11 @@ type guard struct {
 // physicalID never changes: CloudFormation deletes what an update gives another id.
 const physicalID = "rdslink-exposures"
 
-func (g guard) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+func (s onStackChange) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
 	if event.RequestType == cfn.RequestDelete {
-		return event.PhysicalResourceID, nil, g.refuse(ctx)
+		return event.PhysicalResourceID, nil, s.refuse(ctx)
 	}
-	return physicalID, nil, g.upgrade(ctx)
+	return physicalID, nil, s.upgrade(ctx)
 }
 
 // named is how many exposures a refusal names. CloudFormation takes 4096 bytes of an answer, and an id has 32
@@ -38,8 +38,8 @@ func (g guard) handle(ctx context.Context, event cfn.Event) (string, map[string]
 const named = 50
 
 // refuse is an error while there are exposures: without the stack nobody would follow their databases' addresses.
-func (g guard) refuse(ctx context.Context) error {
-	exposures, err := g.registry.All(ctx)
+func (s onStackChange) refuse(ctx context.Context) error {
+	exposures, err := s.registry.All(ctx)
 	if err != nil || len(exposures) == 0 {
 		return err
 	}
@@ -55,25 +55,25 @@ func (g guard) refuse(ctx context.Context) error {
 }
 
 // upgrade gives every resolver this version's code. It tries all of them, whatever becomes of one.
-func (g guard) upgrade(ctx context.Context) error {
-	resolvers, err := g.registry.Resolvers(ctx)
+func (s onStackChange) upgrade(ctx context.Context) error {
+	resolvers, err := s.registry.Resolvers(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, of := range resolvers {
-		errs = append(errs, g.upgradeOne(ctx, of.VPCID))
+		errs = append(errs, s.upgradeOne(ctx, of.VPCID))
 	}
 	return errors.Join(errs...)
 }
 
 // upgradeOne leaves it to step 2 to make one that is gone, with this version's code. One that is busy keeps its code until step 2
 // meets it again: this version and the last understand each other.
-func (g guard) upgradeOne(ctx context.Context, vpcID string) error {
-	found, err := resolver.Find(ctx, g.functions, vpcID)
+func (s onStackChange) upgradeOne(ctx context.Context, vpcID string) error {
+	found, err := resolver.Find(ctx, s.functions, vpcID)
 	if err != nil || found == nil {
 		return err
 	}
-	_, err = resolver.Upgrade(ctx, g.functions, g.code, found)
+	_, err = resolver.Upgrade(ctx, s.functions, s.code, found)
 	return err
 }

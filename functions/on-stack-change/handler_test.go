@@ -71,8 +71,8 @@ func (f *fake) TagResource(_ context.Context, in *lambda.TagResourceInput, _ ...
 
 func (f *fake) handle(t *testing.T, request cfn.RequestType) (string, error) {
 	t.Helper()
-	g := guard{registry: f, functions: f, code: resolver.Code{Bucket: "bucket", Key: "new.zip", Architecture: types.ArchitectureArm64}}
-	id, _, err := g.handle(t.Context(), cfn.Event{RequestType: request, PhysicalResourceID: physicalID})
+	s := onStackChange{registry: f, functions: f, code: resolver.Code{Bucket: "bucket", Key: "new.zip", Architecture: types.ArchitectureArm64}}
+	id, _, err := s.handle(t.Context(), cfn.Event{RequestType: request, PhysicalResourceID: physicalID})
 	return id, err
 }
 

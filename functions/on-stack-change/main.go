@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/rdslink/rdslink/internal/deployment"
@@ -16,9 +16,9 @@ import (
 
 func main() {
 	step.Serve(func(config aws.Config, table *registry.Table) any {
-		return cfn.LambdaWrap(guard{
+		return cfn.LambdaWrap(onStackChange{
 			registry:  table,
-			functions: awslambda.NewFromConfig(config),
+			functions: lambda.NewFromConfig(config),
 			code: resolver.Code{
 				Bucket:       step.Env(deployment.ResolverCodeBucket),
 				Key:          step.Env(deployment.ResolverCodeKey),
