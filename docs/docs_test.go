@@ -89,8 +89,7 @@ func anchors(page string) (all []string) {
 	return all
 }
 
-// A line that stands in two places will be right in one of them. Rows of refusals.md and security.md are the tests' that write
-// them.
+// A line that stands in two places will be right in one of them. Tests write refusals.md and security.md, whose rows are alike.
 func TestNothingIsSaidTwice(t *testing.T) {
 	const telling = 64 // bytes beside names of AWS's calls; shorter lines repeat by chance, as the heads of tables do
 	said := map[string]string{}
@@ -182,8 +181,8 @@ func TestTheREADMEsSamplesAreInTheCommandsWords(t *testing.T) {
 	}
 }
 
-// words is the part of a sample's line that is the same in every run: the name of a step or a line of the checklist, the name of a
-// phase, the beginning of a sentence.
+// words is the part of a sample's line that is the same in every run: the name of a step, of a phase or of a line of the
+// checklist, the beginning of a sentence.
 var words = regexp.MustCompile(`^(?: *[✓…] (.+?)  | *(\S.*?) +\d+\.\d s  ok|([A-Z][A-Za-z ]* ))`)
 
 // Where an assumption is made stands in its third column.

@@ -12,8 +12,8 @@ import (
 	"github.com/rdslink/rdslink/internal/database"
 )
 
-// The fields that docs/input.md lists, in its order, are those that the reader knows: it lists them itself when it is given one
-// that it does not know.
+// The fields that docs/input.md lists, in its order, are those that the reader knows: it lists them itself when it is given
+// one that it does not know.
 func TestTheInputIsDocumented(t *testing.T) {
 	documented := documentedFields(t)
 	var names []string

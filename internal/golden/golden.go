@@ -24,8 +24,8 @@ func Compare(t *testing.T, file, got string) {
 	hold(t, path, string(want), got, got)
 }
 
-// ComparePage compares a part of a page of docs/ with what the code says: what stands between the two marks `<!-- mark -->`, the
-// whole page where mark is empty.
+// ComparePage compares a part of a page of docs/ with what the code says: what stands between the two marks `<!-- mark -->`,
+// or the whole page where mark is empty.
 func ComparePage(t *testing.T, page, mark, got string) {
 	t.Helper()
 	path := filepath.Join(docs(t), page)
