@@ -53,8 +53,7 @@ func (c clients) invoke(ctx context.Context, roleARN, session, functionARN strin
 
 func (c clients) stateMachine(ctx context.Context, arn string) (definition, roleARN string, err error) {
 	out, err := sfn.NewFromConfig(c.records(model.AccountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn)})
-	var refused smithy.APIError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[smithy.APIError](err); ok {
 		return "", "", wire.Errorf(refused.ErrorCode(), "%s", refused.ErrorMessage())
 	}
 	if err != nil {
@@ -65,8 +64,7 @@ func (c clients) stateMachine(ctx context.Context, arn string) (definition, role
 
 func (c clients) scheduleGroup(ctx context.Context, account, name string) (bool, error) {
 	_, err := scheduler.NewFromConfig(c.records(account)).GetScheduleGroup(ctx, &scheduler.GetScheduleGroupInput{Name: aws.String(name)})
-	var missing *schedulertypes.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*schedulertypes.ResourceNotFoundException](err); ok {
 		return false, nil
 	}
 	return err == nil, err

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -69,7 +69,7 @@ func TestEveryPartAnswers(t *testing.T) {
 		"sts": func() error { return failed(sts.NewFromConfig(config).GetCallerIdentity(ctx, nil)) },
 		"ec2": func() error { return failed(ec2.NewFromConfig(config).DescribeVpcs(ctx, nil)) },
 		"elasticloadbalancing": func() error {
-			return failed(elasticloadbalancingv2.NewFromConfig(config).DescribeLoadBalancers(ctx, nil))
+			return failed(elb.NewFromConfig(config).DescribeLoadBalancers(ctx, nil))
 		},
 		"rds":                   func() error { return failed(rds.NewFromConfig(config).DescribeDBInstances(ctx, nil)) },
 		"states, of MiniStack":  func() error { return failed(sfn.NewFromConfig(config).ListStateMachines(ctx, nil)) },

@@ -50,8 +50,7 @@ func (d *documents) attached(ctx context.Context, action, arn string) (string, i
 	}
 	text, err := d.remembered("policy of "+arn, func() (string, error) {
 		text, err := read(ctx, d.records(parts[4]), arn)
-		var refused smithy.APIError
-		if errors.As(err, &refused) && refused.ErrorFault() != smithy.FaultServer {
+		if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorFault() != smithy.FaultServer {
 			return "", nil // no such resource, or it has no policy
 		}
 		if noStatement.MatchString(text) {

@@ -156,8 +156,8 @@ func (d *Delivery) age(e *event) time.Duration {
 // passing says whether Lambda keeps the event and tries again: throttles (429) and system errors (5xx), but also whatever did not
 // reach Lambda at all.
 func passing(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
 		return true
 	}
 	switch api.ErrorCode() {
@@ -169,8 +169,7 @@ func passing(err error) bool {
 }
 
 func errorCode(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return "SDK_CLIENT_ERROR"

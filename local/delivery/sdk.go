@@ -10,14 +10,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	functiontypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
-	topics "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	queues "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/rdslink/rdslink/local/model"
 )
@@ -34,8 +34,7 @@ func (s *sdk) lambda(functionARN string) *lambda.Client {
 
 func (s *sdk) Policy(ctx context.Context, functionARN string) (string, error) {
 	out, err := s.lambda(functionARN).GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &functionARN})
-	var missing *functiontypes.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*lambdatypes.ResourceNotFoundException](err); ok {
 		return "", nil // without a policy as without the function
 	}
 	if err != nil {
@@ -54,8 +53,7 @@ func (s *sdk) Settings(ctx context.Context, functionARN string) (settings, error
 		found.deadLetterARN = aws.ToString(function.DeadLetterConfig.TargetArn)
 	}
 	config, err := s.lambda(functionARN).GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &functionARN})
-	var missing *functiontypes.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*lambdatypes.ResourceNotFoundException](err); ok {
 		return found, nil
 	}
 	if err != nil {
@@ -84,7 +82,7 @@ func (s *sdk) Send(ctx context.Context, account, roleARN, targetARN string, l le
 		})
 		return err
 	case len(parts) == 6 && parts[2] == "events":
-		return putEvents(ctx, config, events.PutEventsRequestEntry{
+		return putEvents(ctx, config, eventbridgetypes.PutEventsRequestEntry{
 			EventBusName: &targetARN, Source: aws.String("lambda"), DetailType: &l.detailType, Detail: aws.String(string(l.body)), Resources: l.resources,
 		})
 	}
@@ -98,18 +96,18 @@ func (s *sdk) toQueue(ctx context.Context, config aws.Config, account, name stri
 	if err != nil {
 		return err
 	}
-	attributes := map[string]queues.MessageAttributeValue{}
+	attributes := map[string]sqstypes.MessageAttributeValue{}
 	for attribute, value := range l.attributes {
-		attributes[attribute] = queues.MessageAttributeValue{DataType: attributeType(attribute), StringValue: aws.String(value)}
+		attributes[attribute] = sqstypes.MessageAttributeValue{DataType: attributeType(attribute), StringValue: aws.String(value)}
 	}
 	_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(l.body)), MessageAttributes: attributes})
 	return err
 }
 
-func topicAttributes(attributes map[string]string) map[string]topics.MessageAttributeValue {
-	values := map[string]topics.MessageAttributeValue{}
+func topicAttributes(attributes map[string]string) map[string]snstypes.MessageAttributeValue {
+	values := map[string]snstypes.MessageAttributeValue{}
 	for attribute, value := range attributes {
-		values[attribute] = topics.MessageAttributeValue{DataType: attributeType(attribute), StringValue: aws.String(value)}
+		values[attribute] = snstypes.MessageAttributeValue{DataType: attributeType(attribute), StringValue: aws.String(value)}
 	}
 	return values
 }
@@ -127,14 +125,14 @@ func (s *sdk) PutEvent(ctx context.Context, e model.Event) error {
 	if err != nil {
 		return fmt.Errorf("encode detail of %s: %w", e.DetailType, err)
 	}
-	return putEvents(ctx, s.records(e.Account), events.PutEventsRequestEntry{
+	return putEvents(ctx, s.records(e.Account), eventbridgetypes.PutEventsRequestEntry{
 		Source: &e.Source, DetailType: &e.DetailType, Detail: aws.String(string(detail)), Resources: e.Resources,
 	})
 }
 
 // putEvents puts one event. A 200 is not success: each entry has its own error.
-func putEvents(ctx context.Context, config aws.Config, entry events.PutEventsRequestEntry) error {
-	out, err := eventbridge.NewFromConfig(config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{entry}})
+func putEvents(ctx context.Context, config aws.Config, entry eventbridgetypes.PutEventsRequestEntry) error {
+	out, err := eventbridge.NewFromConfig(config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{entry}})
 	if err != nil {
 		return err
 	}

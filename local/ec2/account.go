@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -56,7 +56,7 @@ var zoneFilters = filterable[*zone]{
 
 func regionOf(z *zone) string { return z.Name[:len(z.Name)-1] }
 
-func (s *Service) describeAvailabilityZones(ctx context.Context, in *sdk.DescribeAvailabilityZonesInput) (*sdk.DescribeAvailabilityZonesOutput, error) {
+func (s *Service) describeAvailabilityZones(ctx context.Context, in *ec2.DescribeAvailabilityZonesInput) (*ec2.DescribeAvailabilityZonesOutput, error) {
 	zones := s.zones(wire.CallerOf(ctx).Account)
 	for _, name := range in.ZoneNames {
 		if !slices.ContainsFunc(zones, func(z *zone) bool { return z.Name == name }) {
@@ -72,7 +72,7 @@ func (s *Service) describeAvailabilityZones(ctx context.Context, in *sdk.Describ
 		return nil, err
 	}
 	slices.SortFunc(found, func(a, b *zone) int { return strings.Compare(a.Name, b.Name) })
-	out := &sdk.DescribeAvailabilityZonesOutput{}
+	out := &ec2.DescribeAvailabilityZonesOutput{}
 	for _, z := range found {
 		out.AvailabilityZones = append(out.AvailabilityZones, types.AvailabilityZone{
 			ZoneName: &z.Name, ZoneId: &z.ID, ZoneType: aws.String(zoneType), RegionName: aws.String(regionOf(z)),
@@ -84,7 +84,7 @@ func (s *Service) describeAvailabilityZones(ctx context.Context, in *sdk.Describ
 }
 
 // describeAccountAttributes answers what Elastic Load Balancing asks for: the account has no EC2-Classic.
-func (s *Service) describeAccountAttributes(ctx context.Context, in *sdk.DescribeAccountAttributesInput) (*sdk.DescribeAccountAttributesOutput, error) {
+func (s *Service) describeAccountAttributes(ctx context.Context, in *ec2.DescribeAccountAttributesInput) (*ec2.DescribeAccountAttributesOutput, error) {
 	values := map[types.AccountAttributeName]string{
 		types.AccountAttributeNameSupportedPlatforms: "VPC",
 		types.AccountAttributeNameDefaultVpc:         s.defaultVPCName(wire.CallerOf(ctx).Account),
@@ -93,7 +93,7 @@ func (s *Service) describeAccountAttributes(ctx context.Context, in *sdk.Describ
 	if len(names) == 0 {
 		names = []types.AccountAttributeName{types.AccountAttributeNameSupportedPlatforms, types.AccountAttributeNameDefaultVpc}
 	}
-	out := &sdk.DescribeAccountAttributesOutput{}
+	out := &ec2.DescribeAccountAttributesOutput{}
 	for _, name := range names {
 		out.AccountAttributes = append(out.AccountAttributes, types.AccountAttribute{
 			AttributeName:   aws.String(string(name)),
@@ -104,11 +104,11 @@ func (s *Service) describeAccountAttributes(ctx context.Context, in *sdk.Describ
 }
 
 // describeInternetGateways finds none: no VPC here reaches the internet.
-func (s *Service) describeInternetGateways(context.Context, *sdk.DescribeInternetGatewaysInput) (*sdk.DescribeInternetGatewaysOutput, error) {
-	return &sdk.DescribeInternetGatewaysOutput{}, nil
+func (s *Service) describeInternetGateways(context.Context, *ec2.DescribeInternetGatewaysInput) (*ec2.DescribeInternetGatewaysOutput, error) {
+	return &ec2.DescribeInternetGatewaysOutput{}, nil
 }
 
 // describeAddresses finds none: nothing here has an Elastic IP address.
-func (s *Service) describeAddresses(context.Context, *sdk.DescribeAddressesInput) (*sdk.DescribeAddressesOutput, error) {
-	return &sdk.DescribeAddressesOutput{}, nil
+func (s *Service) describeAddresses(context.Context, *ec2.DescribeAddressesInput) (*ec2.DescribeAddressesOutput, error) {
+	return &ec2.DescribeAddressesOutput{}, nil
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -64,9 +64,9 @@ func newCloudIn(t *testing.T, n namespaces, a addresses) *cloud {
 
 func (c *cloud) makeVPC(account string) (vpc string, subnets []string) {
 	c.t.Helper()
-	vpc = *must(c, account, c.createVPC, sdk.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
+	vpc = *must(c, account, c.createVPC, ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
 	for i, zone := range []string{"euc1-az2", "euc1-az3", "euc1-az1"} {
-		in := sdk.CreateSubnetInput{VpcId: &vpc, CidrBlock: aws.String(fmt.Sprintf("10.0.%d.0/24", i+1)), AvailabilityZoneId: aws.String(zone)}
+		in := ec2.CreateSubnetInput{VpcId: &vpc, CidrBlock: aws.String(fmt.Sprintf("10.0.%d.0/24", i+1)), AvailabilityZoneId: aws.String(zone)}
 		subnets = append(subnets, *must(c, account, c.createSubnet, in).Subnet.SubnetId)
 	}
 	return vpc, subnets
@@ -128,7 +128,7 @@ func (c *cloud) attach(account, subnet string, groups ...string) *Interface {
 
 func (c *cloud) group(account, vpc, name string) string {
 	c.t.Helper()
-	in := sdk.CreateSecurityGroupInput{VpcId: &vpc, GroupName: &name, Description: &name}
+	in := ec2.CreateSecurityGroupInput{VpcId: &vpc, GroupName: &name, Description: &name}
 	return *must(c, account, c.createSecurityGroup, in).GroupId
 }
 
@@ -136,7 +136,7 @@ func (c *cloud) group(account, vpc, name string) string {
 func (c *cloud) service() *types.ServiceConfiguration {
 	c.t.Helper()
 	made := must(c, provider, c.createEndpointService, serviceOf(balancer)).ServiceConfiguration
-	allow := sdk.ModifyVpcEndpointServicePermissionsInput{ServiceId: made.ServiceId, AddAllowedPrincipals: []string{"arn:aws:iam::" + consumer + ":root"}}
+	allow := ec2.ModifyVpcEndpointServicePermissionsInput{ServiceId: made.ServiceId, AddAllowedPrincipals: []string{"arn:aws:iam::" + consumer + ":root"}}
 	must(c, provider, c.modifyPermissions, allow)
 	c.eventually("service available", func() bool {
 		svc, _ := c.services.find(*made.ServiceId)
@@ -145,13 +145,13 @@ func (c *cloud) service() *types.ServiceConfiguration {
 	return made
 }
 
-func serviceOf(balancers ...string) sdk.CreateVpcEndpointServiceConfigurationInput {
-	return sdk.CreateVpcEndpointServiceConfigurationInput{NetworkLoadBalancerArns: balancers, AcceptanceRequired: aws.Bool(true)}
+func serviceOf(balancers ...string) ec2.CreateVpcEndpointServiceConfigurationInput {
+	return ec2.CreateVpcEndpointServiceConfigurationInput{NetworkLoadBalancerArns: balancers, AcceptanceRequired: aws.Bool(true)}
 }
 
 // endpointTo is a consumer's request for an endpoint in the service's two zones.
-func (c *cloud) endpointTo(svc *types.ServiceConfiguration) sdk.CreateVpcEndpointInput {
-	return sdk.CreateVpcEndpointInput{
+func (c *cloud) endpointTo(svc *types.ServiceConfiguration) ec2.CreateVpcEndpointInput {
+	return ec2.CreateVpcEndpointInput{
 		VpcId: &c.consumerVPC, VpcEndpointType: types.VpcEndpointTypeInterface, ServiceName: svc.ServiceName, SubnetIds: c.consumerSubnets[:2],
 	}
 }
@@ -179,7 +179,7 @@ func (c *cloud) connected() (*types.ServiceConfiguration, *types.VpcEndpoint) {
 	c.t.Helper()
 	svc := c.service()
 	e := c.endpoint(svc)
-	must(c, provider, c.acceptConnections, sdk.AcceptVpcEndpointConnectionsInput{ServiceId: svc.ServiceId, VpcEndpointIds: []string{*e.VpcEndpointId}})
+	must(c, provider, c.acceptConnections, ec2.AcceptVpcEndpointConnectionsInput{ServiceId: svc.ServiceId, VpcEndpointIds: []string{*e.VpcEndpointId}})
 	c.becomes(e, available)
 	return svc, e
 }

@@ -3,7 +3,7 @@ package ec2
 import (
 	"context"
 
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/wire"
@@ -39,7 +39,7 @@ var connectionFilters = filterable[*connection]{
 	"ip-address-type":     func(*connection) []string { return []string{string(types.IpAddressTypeIpv4)} },
 }
 
-func (s *Service) describeConnections(ctx context.Context, in *sdk.DescribeVpcEndpointConnectionsInput) (*sdk.DescribeVpcEndpointConnectionsOutput, error) {
+func (s *Service) describeConnections(ctx context.Context, in *ec2.DescribeVpcEndpointConnectionsInput) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
 	var connections table[*connection]
 	for _, e := range s.endpoints {
 		connections.add(&connection{endpoint: e, seen: common{created: e.created}})
@@ -48,7 +48,7 @@ func (s *Service) describeConnections(ctx context.Context, in *sdk.DescribeVpcEn
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeVpcEndpointConnectionsOutput{NextToken: next}
+	out := &ec2.DescribeVpcEndpointConnectionsOutput{NextToken: next}
 	for _, c := range found {
 		out.VpcEndpointConnections = append(out.VpcEndpointConnections, types.VpcEndpointConnection{
 			ServiceId: &c.service.ID, VpcEndpointConnectionId: &c.connectionID, VpcEndpointId: &c.endpoint.ID,
@@ -60,14 +60,14 @@ func (s *Service) describeConnections(ctx context.Context, in *sdk.DescribeVpcEn
 	return out, nil
 }
 
-func (s *Service) acceptConnections(ctx context.Context, in *sdk.AcceptVpcEndpointConnectionsInput) (*sdk.AcceptVpcEndpointConnectionsOutput, error) {
+func (s *Service) acceptConnections(ctx context.Context, in *ec2.AcceptVpcEndpointConnectionsInput) (*ec2.AcceptVpcEndpointConnectionsOutput, error) {
 	items, err := s.decide(ctx, in.ServiceId, in.VpcEndpointIds, s.accept)
-	return &sdk.AcceptVpcEndpointConnectionsOutput{Unsuccessful: items}, err
+	return &ec2.AcceptVpcEndpointConnectionsOutput{Unsuccessful: items}, err
 }
 
-func (s *Service) rejectConnections(ctx context.Context, in *sdk.RejectVpcEndpointConnectionsInput) (*sdk.RejectVpcEndpointConnectionsOutput, error) {
+func (s *Service) rejectConnections(ctx context.Context, in *ec2.RejectVpcEndpointConnectionsInput) (*ec2.RejectVpcEndpointConnectionsOutput, error) {
 	items, err := s.decide(ctx, in.ServiceId, in.VpcEndpointIds, s.reject)
-	return &sdk.RejectVpcEndpointConnectionsOutput{Unsuccessful: items}, err
+	return &ec2.RejectVpcEndpointConnectionsOutput{Unsuccessful: items}, err
 }
 
 // decide answers 200 also for the endpoints that the decision does not fit, and names them

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -32,16 +32,16 @@ func (e *endpoint) identity() (id, account string) { return e.ID, e.Account }
 
 const endpointInterface = "VPC Endpoint Interface "
 
-func (s *Service) createEndpoint(ctx context.Context, in *sdk.CreateVpcEndpointInput) (*sdk.CreateVpcEndpointOutput, error) {
+func (s *Service) createEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInput) (*ec2.CreateVpcEndpointOutput, error) {
 	token := clientToken{wire.CallerOf(ctx).Account, "CreateVpcEndpoint", aws.ToString(in.ClientToken)}
 	e, err := once(s, token, in, func() (*endpoint, error) { return s.newEndpoint(ctx, in) })
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.CreateVpcEndpointOutput{ClientToken: in.ClientToken, VpcEndpoint: new(s.describedEndpoint(e))}, nil
+	return &ec2.CreateVpcEndpointOutput{ClientToken: in.ClientToken, VpcEndpoint: new(s.describedEndpoint(e))}, nil
 }
 
-func (s *Service) newEndpoint(ctx context.Context, in *sdk.CreateVpcEndpointInput) (*endpoint, error) {
+func (s *Service) newEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInput) (*endpoint, error) {
 	if in.VpcEndpointType != types.VpcEndpointTypeInterface {
 		return nil, wire.Errorf("InvalidParameter", "Only endpoints of type Interface are part of this local cloud")
 	}
@@ -82,7 +82,7 @@ func (s *Service) newEndpoint(ctx context.Context, in *sdk.CreateVpcEndpointInpu
 }
 
 // serviceFor finds the service that an endpoint is wanted for. To who is not allowed, it does not exist.
-func (s *Service) serviceFor(ctx context.Context, in *sdk.CreateVpcEndpointInput) (*endpointService, error) {
+func (s *Service) serviceFor(ctx context.Context, in *ec2.CreateVpcEndpointInput) (*endpointService, error) {
 	name := aws.ToString(in.ServiceName)
 	i := slices.IndexFunc(s.services, func(svc *endpointService) bool {
 		return svc.name == name && svc.state == types.ServiceStateAvailable && svc.allows(wire.CallerOf(ctx))
@@ -174,13 +174,13 @@ var endpointFilters = filterable[*endpoint]{
 	"ip-address-type":    func(*endpoint) []string { return []string{string(types.IpAddressTypeIpv4)} },
 }
 
-func (s *Service) describeEndpoints(ctx context.Context, in *sdk.DescribeVpcEndpointsInput) (*sdk.DescribeVpcEndpointsOutput, error) {
+func (s *Service) describeEndpoints(ctx context.Context, in *ec2.DescribeVpcEndpointsInput) (*ec2.DescribeVpcEndpointsOutput, error) {
 	q := query{kind: endpointKind, ids: in.VpcEndpointIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.endpoints, q, endpointFilters)
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeVpcEndpointsOutput{NextToken: next}
+	out := &ec2.DescribeVpcEndpointsOutput{NextToken: next}
 	for _, e := range found {
 		out.VpcEndpoints = append(out.VpcEndpoints, s.describedEndpoint(e))
 	}
@@ -219,8 +219,8 @@ func (e *endpoint) dnsEntries() []types.DnsEntry {
 }
 
 // deleteEndpoints answers 200 also for what it could not delete, and names it.
-func (s *Service) deleteEndpoints(ctx context.Context, in *sdk.DeleteVpcEndpointsInput) (*sdk.DeleteVpcEndpointsOutput, error) {
-	out := &sdk.DeleteVpcEndpointsOutput{}
+func (s *Service) deleteEndpoints(ctx context.Context, in *ec2.DeleteVpcEndpointsInput) (*ec2.DeleteVpcEndpointsOutput, error) {
+	out := &ec2.DeleteVpcEndpointsOutput{}
 	for _, id := range in.VpcEndpointIds {
 		e, ok := s.endpoints.of(wire.CallerOf(ctx).Account, id)
 		if !ok || e.state == deleted {

@@ -13,14 +13,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/wire"
 )
 
 func TestEndpointRefusals(t *testing.T) {
-	create := func(change func(*cloud, *sdk.CreateVpcEndpointInput)) func(*cloud) error {
+	create := func(change func(*cloud, *ec2.CreateVpcEndpointInput)) func(*cloud) error {
 		return func(c *cloud) error {
 			in := c.endpointTo(c.service())
 			change(c, &in)
@@ -30,41 +30,41 @@ func TestEndpointRefusals(t *testing.T) {
 	checkRefusals(t, map[string]refusal{
 		"a service that does not exist": {
 			source: errorCodes, code: "InvalidServiceName", words: "does not exist",
-			do: create(func(_ *cloud, in *sdk.CreateVpcEndpointInput) {
+			do: create(func(_ *cloud, in *ec2.CreateVpcEndpointInput) {
 				in.ServiceName = aws.String("com.amazonaws.vpce.eu-central-1.vpce-svc-0")
 			}),
 		},
 		"a service that the account may not use does not exist for it": {
 			source: "vpc/latest/privatelink/configure-endpoint-service.html", code: "InvalidServiceName", words: "does not exist",
-			do: create(func(c *cloud, in *sdk.CreateVpcEndpointInput) {
+			do: create(func(c *cloud, in *ec2.CreateVpcEndpointInput) {
 				svc := c.services[0]
-				remove := sdk.ModifyVpcEndpointServicePermissionsInput{ServiceId: &svc.ID, RemoveAllowedPrincipals: []string{"arn:aws:iam::" + consumer + ":root"}}
+				remove := ec2.ModifyVpcEndpointServicePermissionsInput{ServiceId: &svc.ID, RemoveAllowedPrincipals: []string{"arn:aws:iam::" + consumer + ":root"}}
 				must(c, provider, c.modifyPermissions, remove)
 			}),
 		},
 		"a zone that the service is not in": {
 			source: "aws/aws-sdk-go-v2 issue 1024", code: "InvalidParameter", words: "does not support the availability zone of the subnet: subnet-",
-			do: create(func(c *cloud, in *sdk.CreateVpcEndpointInput) { in.SubnetIds = c.consumerSubnets }),
+			do: create(func(c *cloud, in *ec2.CreateVpcEndpointInput) { in.SubnetIds = c.consumerSubnets }),
 		},
 		"two subnets in a zone": {
 			source: "API_CreateVpcEndpoint.html", code: "DuplicateSubnetsInSameZone",
-			do: create(func(c *cloud, in *sdk.CreateVpcEndpointInput) {
-				twin := sdk.CreateSubnetInput{VpcId: &c.consumerVPC, CidrBlock: aws.String("10.0.9.0/24"), AvailabilityZoneId: aws.String("euc1-az2")}
+			do: create(func(c *cloud, in *ec2.CreateVpcEndpointInput) {
+				twin := ec2.CreateSubnetInput{VpcId: &c.consumerVPC, CidrBlock: aws.String("10.0.9.0/24"), AvailabilityZoneId: aws.String("euc1-az2")}
 				in.SubnetIds = append(slices.Clone(in.SubnetIds), *must(c, consumer, c.createSubnet, twin).Subnet.SubnetId)
 			}),
 		},
 		"private DNS without a private name": {
 			source: errorCodes, code: "InvalidParameter", words: "does not provide a private DNS name",
-			do: create(func(_ *cloud, in *sdk.CreateVpcEndpointInput) { in.PrivateDnsEnabled = aws.Bool(true) }),
+			do: create(func(_ *cloud, in *ec2.CreateVpcEndpointInput) { in.PrivateDnsEnabled = aws.Bool(true) }),
 		},
 		"a group that does not exist": {
 			source: errorCodes, code: "InvalidGroup.NotFound",
-			do: create(func(_ *cloud, in *sdk.CreateVpcEndpointInput) { in.SecurityGroupIds = []string{"sg-00000000000000000"} }),
+			do: create(func(_ *cloud, in *ec2.CreateVpcEndpointInput) { in.SecurityGroupIds = []string{"sg-00000000000000000"} }),
 		},
 		"an endpoint that does not exist": {
 			source: errorCodes, code: "InvalidVpcEndpointId.NotFound",
 			do: func(c *cloud) error {
-				return try(c, consumer, c.describeEndpoints, sdk.DescribeVpcEndpointsInput{VpcEndpointIds: []string{"vpce-00000000000000000"}})
+				return try(c, consumer, c.describeEndpoints, ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{"vpce-00000000000000000"}})
 			},
 		},
 	})
@@ -86,7 +86,7 @@ func (c *cloud) decision(svc *types.ServiceConfiguration, e *types.VpcEndpoint, 
 func (c *cloud) connectionState(svc *types.ServiceConfiguration) types.State {
 	c.t.Helper()
 	filter := types.Filter{Name: aws.String("service-id"), Values: []string{*svc.ServiceId}}
-	return must(c, provider, c.describeConnections, sdk.DescribeVpcEndpointConnectionsInput{Filters: []types.Filter{filter}}).VpcEndpointConnections[0].VpcEndpointState
+	return must(c, provider, c.describeConnections, ec2.DescribeVpcEndpointConnectionsInput{Filters: []types.Filter{filter}}).VpcEndpointConnections[0].VpcEndpointState
 }
 
 func TestAnEndpointWaitsForAcceptanceAndThenForAWS(t *testing.T) {
@@ -106,7 +106,7 @@ func TestAnEndpointWaitsForAcceptanceAndThenForAWS(t *testing.T) {
 func TestAnEndpointOfAnOpenServiceIsAvailableByItself(t *testing.T) {
 	c := newCloud(t)
 	svc := c.service()
-	must(c, provider, c.modifyEndpointService, sdk.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, AcceptanceRequired: aws.Bool(false)})
+	must(c, provider, c.modifyEndpointService, ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, AcceptanceRequired: aws.Bool(false)})
 	c.becomes(c.endpoint(svc), available)
 }
 
@@ -165,7 +165,7 @@ func removing(c *cloud, e *endpoint) *wire.Error {
 func TestRemovingAPrincipalLeavesItsConnections(t *testing.T) {
 	c := newCloud(t)
 	svc, e := c.connected()
-	must(c, provider, c.modifyPermissions, sdk.ModifyVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId, RemoveAllowedPrincipals: []string{"arn:aws:iam::" + consumer + ":root"}})
+	must(c, provider, c.modifyPermissions, ec2.ModifyVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId, RemoveAllowedPrincipals: []string{"arn:aws:iam::" + consumer + ":root"}})
 	if state := c.state(*e.VpcEndpointId); state != available {
 		t.Errorf("it is %s", state)
 	}
@@ -182,7 +182,7 @@ func TestConnectionsPageAndFilter(t *testing.T) {
 	}
 	c.decision(svc, first, c.reject)
 	waiting := types.Filter{Name: aws.String("vpc-endpoint-state"), Values: []string{"pendingAcceptance"}}
-	in := sdk.DescribeVpcEndpointConnectionsInput{Filters: []types.Filter{waiting}, MaxResults: aws.Int32(5)}
+	in := ec2.DescribeVpcEndpointConnectionsInput{Filters: []types.Filter{waiting}, MaxResults: aws.Int32(5)}
 	page := must(c, provider, c.describeConnections, in)
 	in.NextToken = page.NextToken
 	rest := must(c, provider, c.describeConnections, in)
@@ -192,7 +192,7 @@ func TestConnectionsPageAndFilter(t *testing.T) {
 	if owner := *page.VpcEndpointConnections[0].VpcEndpointOwner; owner != consumer {
 		t.Errorf("owner %s", owner)
 	}
-	if others := must(c, consumer, c.describeConnections, sdk.DescribeVpcEndpointConnectionsInput{}); len(others.VpcEndpointConnections) != 0 {
+	if others := must(c, consumer, c.describeConnections, ec2.DescribeVpcEndpointConnectionsInput{}); len(others.VpcEndpointConnections) != 0 {
 		t.Error("the consumer sees the provider's connections")
 	}
 }
@@ -211,7 +211,7 @@ func TestAnEndpointsNamesResolveEverywhereUntilItIsDeleted(t *testing.T) {
 			}
 		}
 	}
-	must(c, consumer, c.deleteEndpoints, sdk.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
+	must(c, consumer, c.deleteEndpoints, ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
 	c.eventually("endpoint gone", func() bool { return len(c.endpoints) == 0 })
 	if _, _, found := c.Records().Lookup("", regional); found || len(c.network.addresses[c.consumerVPC]) != 0 {
 		t.Errorf("its name or addresses %s live on", c.network.addresses[c.consumerVPC])
@@ -221,7 +221,7 @@ func TestAnEndpointsNamesResolveEverywhereUntilItIsDeleted(t *testing.T) {
 func TestDeletingAnEndpointThatDoesNotExistIsAnItemOfTheAnswer(t *testing.T) {
 	c := newCloud(t)
 	_, e := c.connected()
-	items := must(c, provider, c.deleteEndpoints, sdk.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}}).Unsuccessful
+	items := must(c, provider, c.deleteEndpoints, ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}}).Unsuccessful
 	if len(items) != 1 || *items[0].Error.Code != "InvalidVpcEndpoint.NotFound" {
 		t.Errorf("another account's endpoint: %+v", items)
 	}
@@ -231,7 +231,7 @@ func TestAFullSubnetLeavesNoHalfAnEndpoint(t *testing.T) {
 	c := newCloud(t)
 	svc := c.service()
 	in := c.endpointTo(svc)
-	small := sdk.CreateSubnetInput{VpcId: &c.consumerVPC, CidrBlock: aws.String("10.0.200.0/28"), AvailabilityZoneId: aws.String("euc1-az3")}
+	small := ec2.CreateSubnetInput{VpcId: &c.consumerVPC, CidrBlock: aws.String("10.0.200.0/28"), AvailabilityZoneId: aws.String("euc1-az3")}
 	full := *must(c, consumer, c.createSubnet, small).Subnet.SubnetId
 	for range 11 {
 		c.attach(consumer, full)
@@ -278,7 +278,7 @@ func TestAnEndpointIsCutOff(t *testing.T) {
 	for sentence, end := range map[string]func(*cloud, *types.ServiceConfiguration, *types.VpcEndpoint){
 		"when it is rejected": func(c *cloud, svc *types.ServiceConfiguration, e *types.VpcEndpoint) { c.decision(svc, e, c.reject) },
 		"when it is deleted": func(c *cloud, _ *types.ServiceConfiguration, e *types.VpcEndpoint) {
-			must(c, consumer, c.deleteEndpoints, sdk.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
+			must(c, consumer, c.deleteEndpoints, ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
 		},
 		"when the listener goes": func(c *cloud, _ *types.ServiceConfiguration, _ *types.VpcEndpoint) {
 			c.balancers.change(func(lb *LoadBalancer) { lb.Ports = nil })

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -42,17 +42,17 @@ func (s *Service) endpointService(ctx context.Context, id *string) (*endpointSer
 	return svc, nil
 }
 
-func (s *Service) createEndpointService(ctx context.Context, in *sdk.CreateVpcEndpointServiceConfigurationInput) (*sdk.CreateVpcEndpointServiceConfigurationOutput, error) {
+func (s *Service) createEndpointService(ctx context.Context, in *ec2.CreateVpcEndpointServiceConfigurationInput) (*ec2.CreateVpcEndpointServiceConfigurationOutput, error) {
 	account := wire.CallerOf(ctx).Account
 	token := clientToken{account, "CreateVpcEndpointServiceConfiguration", aws.ToString(in.ClientToken)}
 	svc, err := once(s, token, in, func() (*endpointService, error) { return s.newEndpointService(account, in) })
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.CreateVpcEndpointServiceConfigurationOutput{ClientToken: in.ClientToken, ServiceConfiguration: new(s.serviceConfiguration(svc))}, nil
+	return &ec2.CreateVpcEndpointServiceConfigurationOutput{ClientToken: in.ClientToken, ServiceConfiguration: new(s.serviceConfiguration(svc))}, nil
 }
 
-func (s *Service) newEndpointService(account string, in *sdk.CreateVpcEndpointServiceConfigurationInput) (*endpointService, error) {
+func (s *Service) newEndpointService(account string, in *ec2.CreateVpcEndpointServiceConfigurationInput) (*endpointService, error) {
 	tags, err := specified(in.TagSpecifications, types.ResourceTypeVpcEndpointService)
 	if err != nil {
 		return nil, err
@@ -168,13 +168,13 @@ var serviceFilters = filterable[*endpointService]{
 	},
 }
 
-func (s *Service) describeEndpointServiceConfigurations(ctx context.Context, in *sdk.DescribeVpcEndpointServiceConfigurationsInput) (*sdk.DescribeVpcEndpointServiceConfigurationsOutput, error) {
+func (s *Service) describeEndpointServiceConfigurations(ctx context.Context, in *ec2.DescribeVpcEndpointServiceConfigurationsInput) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error) {
 	q := query{kind: serviceKind, ids: in.ServiceIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.services, q, serviceFilters)
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeVpcEndpointServiceConfigurationsOutput{NextToken: next}
+	out := &ec2.DescribeVpcEndpointServiceConfigurationsOutput{NextToken: next}
 	for _, svc := range found {
 		out.ServiceConfigurations = append(out.ServiceConfigurations, s.serviceConfiguration(svc))
 	}
@@ -203,7 +203,7 @@ func (s *Service) serviceConfiguration(svc *endpointService) types.ServiceConfig
 }
 
 // modifyEndpointService changes everything that is asked for, or nothing.
-func (s *Service) modifyEndpointService(ctx context.Context, in *sdk.ModifyVpcEndpointServiceConfigurationInput) (*sdk.ModifyVpcEndpointServiceConfigurationOutput, error) {
+func (s *Service) modifyEndpointService(ctx context.Context, in *ec2.ModifyVpcEndpointServiceConfigurationInput) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error) {
 	svc, err := s.endpointService(ctx, in.ServiceId)
 	if err != nil {
 		return nil, err
@@ -224,12 +224,12 @@ func (s *Service) modifyEndpointService(ctx context.Context, in *sdk.ModifyVpcEn
 		changed.acceptanceRequired = *in.AcceptanceRequired
 	}
 	*svc = changed
-	return &sdk.ModifyVpcEndpointServiceConfigurationOutput{Return: aws.Bool(true)}, nil
+	return &ec2.ModifyVpcEndpointServiceConfigurationOutput{Return: aws.Bool(true)}, nil
 }
 
 // modifyLoadBalancers cannot take a load balancer away while endpoints are attached
 // (privatelink/configure-endpoint-service.html), nor the last one.
-func (s *Service) modifyLoadBalancers(svc *endpointService, connected bool, in *sdk.ModifyVpcEndpointServiceConfigurationInput) error {
+func (s *Service) modifyLoadBalancers(svc *endpointService, connected bool, in *ec2.ModifyVpcEndpointServiceConfigurationInput) error {
 	if len(in.RemoveNetworkLoadBalancerArns) > 0 && connected {
 		return existingConnections()
 	}
@@ -246,7 +246,7 @@ func (s *Service) modifyLoadBalancers(svc *endpointService, connected bool, in *
 	return nil
 }
 
-func (s *Service) modifyRegions(svc *endpointService, in *sdk.ModifyVpcEndpointServiceConfigurationInput) error {
+func (s *Service) modifyRegions(svc *endpointService, in *ec2.ModifyVpcEndpointServiceConfigurationInput) error {
 	for _, region := range in.RemoveSupportedRegions {
 		if !slices.Contains(svc.regions, region) { // its own Region cannot be removed either
 			return wire.Errorf("InvalidParameter", "Cannot remove region %s", region)
@@ -269,8 +269,8 @@ func (s *Service) hasConnections(svc *endpointService) bool {
 }
 
 // deleteEndpointServices answers 200 also for what it could not delete, and names it.
-func (s *Service) deleteEndpointServices(ctx context.Context, in *sdk.DeleteVpcEndpointServiceConfigurationsInput) (*sdk.DeleteVpcEndpointServiceConfigurationsOutput, error) {
-	out := &sdk.DeleteVpcEndpointServiceConfigurationsOutput{}
+func (s *Service) deleteEndpointServices(ctx context.Context, in *ec2.DeleteVpcEndpointServiceConfigurationsInput) (*ec2.DeleteVpcEndpointServiceConfigurationsOutput, error) {
+	out := &ec2.DeleteVpcEndpointServiceConfigurationsOutput{}
 	for _, id := range in.ServiceIds {
 		if err := s.deleteEndpointService(ctx, id); err != nil {
 			out.Unsuccessful = append(out.Unsuccessful, unsuccessful(id, err))

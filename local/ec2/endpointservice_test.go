@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/wire"
 )
 
 func TestEndpointServiceRefusals(t *testing.T) {
-	create := func(prepare func(*LoadBalancer), in sdk.CreateVpcEndpointServiceConfigurationInput) func(*cloud) error {
+	create := func(prepare func(*LoadBalancer), in ec2.CreateVpcEndpointServiceConfigurationInput) func(*cloud) error {
 		return func(c *cloud) error {
 			c.balancers.change(prepare)
 			return try(c, provider, c.createEndpointService, in)
@@ -68,7 +68,7 @@ func TestEndpointServiceRefusals(t *testing.T) {
 		"the service's own Region cannot be removed": {
 			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter", words: "Cannot remove region",
 			do: func(c *cloud) error {
-				in := sdk.ModifyVpcEndpointServiceConfigurationInput{ServiceId: c.service().ServiceId, RemoveSupportedRegions: []string{"eu-central-1"}}
+				in := ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: c.service().ServiceId, RemoveSupportedRegions: []string{"eu-central-1"}}
 				return try(c, provider, c.modifyEndpointService, in)
 			},
 		},
@@ -76,21 +76,21 @@ func TestEndpointServiceRefusals(t *testing.T) {
 			source: "vpc/latest/privatelink/configure-endpoint-service.html", code: "ExistingVpcEndpointConnections",
 			do: func(c *cloud) error {
 				svc, _ := c.connected()
-				in := sdk.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, RemoveNetworkLoadBalancerArns: []string{balancer}}
+				in := ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, RemoveNetworkLoadBalancerArns: []string{balancer}}
 				return try(c, provider, c.modifyEndpointService, in)
 			},
 		},
 		"an account is named by the ARN of its root": {
 			source: "API_ModifyVpcEndpointServicePermissions.html; wording from hashicorp/terraform-provider-aws#16657", code: "InvalidPrincipal", words: "Invalid Principal: '444455556667'",
 			do: func(c *cloud) error {
-				in := sdk.ModifyVpcEndpointServicePermissionsInput{ServiceId: c.service().ServiceId, AddAllowedPrincipals: []string{consumer}}
+				in := ec2.ModifyVpcEndpointServicePermissionsInput{ServiceId: c.service().ServiceId, AddAllowedPrincipals: []string{consumer}}
 				return try(c, provider, c.modifyPermissions, in)
 			},
 		},
 		"the service does not exist for another account": {
 			source: errorCodes, code: "InvalidVpcEndpointServiceId.NotFound",
 			do: func(c *cloud) error {
-				in := sdk.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*c.service().ServiceId}}
+				in := ec2.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*c.service().ServiceId}}
 				return try(c, consumer, c.describeEndpointServiceConfigurations, in)
 			},
 		},
@@ -99,7 +99,7 @@ func TestEndpointServiceRefusals(t *testing.T) {
 			do: func(c *cloud) error {
 				in := serviceOf(balancer)
 				in.DryRun = aws.Bool(true)
-				_, err := serve[sdk.CreateVpcEndpointServiceConfigurationOutput](c, "CreateVpcEndpointServiceConfiguration", in)
+				_, err := serve[ec2.CreateVpcEndpointServiceConfigurationOutput](c, "CreateVpcEndpointServiceConfiguration", in)
 				return err
 			},
 		},
@@ -108,7 +108,7 @@ func TestEndpointServiceRefusals(t *testing.T) {
 
 func (c *cloud) configuration(id string) types.ServiceConfiguration {
 	c.t.Helper()
-	in := sdk.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{id}}
+	in := ec2.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{id}}
 	return must(c, provider, c.describeEndpointServiceConfigurations, in).ServiceConfigurations[0]
 }
 
@@ -118,7 +118,7 @@ func TestATokenMakesAServiceOnceAndAnswersTheDead(t *testing.T) {
 	in.ClientToken = aws.String("orders-1")
 	first := must(c, provider, c.createEndpointService, in).ServiceConfiguration
 	again := must(c, provider, c.createEndpointService, in).ServiceConfiguration
-	must(c, provider, c.deleteEndpointServices, sdk.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*first.ServiceId}})
+	must(c, provider, c.deleteEndpointServices, ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*first.ServiceId}})
 	c.eventually("service gone", func() bool { return len(c.services) == 0 })
 	dead := must(c, provider, c.createEndpointService, in).ServiceConfiguration
 	if *again.ServiceId != *first.ServiceId || *dead.ServiceId != *first.ServiceId || dead.ServiceState != types.ServiceStateDeleted {
@@ -136,7 +136,7 @@ func TestAServiceBecomesAvailableAndHoldsItsLoadBalancerUntilDeleted(t *testing.
 	if want := []string{"euc1-az2", "euc1-az3"}; !slices.Equal(pendingService.AvailabilityZoneIds, want) || len(pendingService.AvailabilityZones) != 2 {
 		t.Errorf("in the zones %v", pendingService.AvailabilityZoneIds)
 	}
-	must(c, provider, c.deleteEndpointServices, sdk.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*pendingService.ServiceId}})
+	must(c, provider, c.deleteEndpointServices, ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*pendingService.ServiceId}})
 	if state := c.configuration(*pendingService.ServiceId).ServiceState; state != types.ServiceStateDeleting {
 		t.Errorf("after deletion %s", state)
 	}
@@ -152,7 +152,7 @@ func TestAModificationReadsTheLoadBalancersZonesAgain(t *testing.T) {
 	if got := c.configuration(*svc.ServiceId).AvailabilityZoneIds; len(got) != 2 {
 		t.Errorf("zones %v without a modification", got)
 	}
-	must(c, provider, c.modifyEndpointService, sdk.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId})
+	must(c, provider, c.modifyEndpointService, ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId})
 	if got := c.configuration(*svc.ServiceId).AvailabilityZoneIds; len(got) != 3 {
 		t.Errorf("zones %v after one", got)
 	}
@@ -161,7 +161,7 @@ func TestAModificationReadsTheLoadBalancersZonesAgain(t *testing.T) {
 func TestARefusedModificationChangesNothing(t *testing.T) {
 	c := newCloud(t)
 	svc := c.service()
-	in := sdk.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, AcceptanceRequired: aws.Bool(false), AddSupportedRegions: []string{"eu-west-1"}, RemoveSupportedRegions: []string{"eu-west-2"}}
+	in := ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, AcceptanceRequired: aws.Bool(false), AddSupportedRegions: []string{"eu-west-1"}, RemoveSupportedRegions: []string{"eu-west-2"}}
 	if err := try(c, provider, c.modifyEndpointService, in); err == nil {
 		t.Fatal("not refused")
 	}
@@ -187,7 +187,7 @@ func TestDeletingAServiceThatEndpointsUse(t *testing.T) {
 			c := newCloud(t)
 			svc := c.service()
 			row.prepare(c, svc)
-			in := sdk.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*svc.ServiceId}}
+			in := ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*svc.ServiceId}}
 			var code string
 			if items := must(c, provider, c.deleteEndpointServices, in).Unsuccessful; len(items) > 0 {
 				code = *items[0].Error.Code
@@ -201,7 +201,7 @@ func TestDeletingAServiceThatEndpointsUse(t *testing.T) {
 
 func TestDeletingAServiceThatDoesNotExistIsAnItemOfTheAnswer(t *testing.T) {
 	c := newCloud(t)
-	in := sdk.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{"vpce-svc-0"}}
+	in := ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{"vpce-svc-0"}}
 	items := must(c, provider, c.deleteEndpointServices, in).Unsuccessful
 	if len(items) != 1 || *items[0].ResourceId != "vpce-svc-0" || *items[0].Error.Code != "InvalidVpcEndpointService.NotFound" {
 		t.Errorf("got %+v", items)
@@ -230,7 +230,7 @@ func TestPrincipals(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			c := newCloud(t)
 			svc := must(c, provider, c.createEndpointService, serviceOf(balancer)).ServiceConfiguration
-			out, err := ask(c, provider, c.modifyPermissions, sdk.ModifyVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId, AddAllowedPrincipals: []string{row.principal}})
+			out, err := ask(c, provider, c.modifyPermissions, ec2.ModifyVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId, AddAllowedPrincipals: []string{row.principal}})
 			if row.kind == "" {
 				if err == nil {
 					t.Error("not refused")
@@ -252,15 +252,15 @@ func TestPermissionsAreTheDifference(t *testing.T) {
 	c := newCloud(t)
 	svc := c.service()
 	other := "arn:aws:iam::" + provider + ":root"
-	in := sdk.ModifyVpcEndpointServicePermissionsInput{
+	in := ec2.ModifyVpcEndpointServicePermissionsInput{
 		ServiceId: svc.ServiceId, AddAllowedPrincipals: []string{other, "arn:aws:iam::" + consumer + ":root"},
 		RemoveAllowedPrincipals: []string{"arn:aws:iam::999999999999:root"},
 	}
 	if added := must(c, provider, c.modifyPermissions, in).AddedPrincipals; len(added) != 1 || *added[0].Principal != other {
 		t.Errorf("added %+v", added)
 	}
-	must(c, provider, c.modifyPermissions, sdk.ModifyVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId, RemoveAllowedPrincipals: []string{other}})
-	left := must(c, provider, c.describePermissions, sdk.DescribeVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId}).AllowedPrincipals
+	must(c, provider, c.modifyPermissions, ec2.ModifyVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId, RemoveAllowedPrincipals: []string{other}})
+	left := must(c, provider, c.describePermissions, ec2.DescribeVpcEndpointServicePermissionsInput{ServiceId: svc.ServiceId}).AllowedPrincipals
 	if len(left) != 1 || *left[0].Principal != "arn:aws:iam::"+consumer+":root" || left[0].PrincipalType != types.PrincipalTypeAccount {
 		t.Errorf("left %+v", left)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/wire"
@@ -72,11 +72,11 @@ func TestAMalformedIDIsRefusedByEveryOperation(t *testing.T) {
 // surround gives an input what an operation looks at before the id in question.
 func surround(in any, c *cloud, group string, svc *types.ServiceConfiguration) {
 	switch in := in.(type) {
-	case *sdk.CreateVpcEndpointInput:
+	case *ec2.CreateVpcEndpointInput:
 		*in = c.endpointTo(svc)
-	case *sdk.RevokeSecurityGroupIngressInput:
+	case *ec2.RevokeSecurityGroupIngressInput:
 		in.GroupId = &group
-	case *sdk.RevokeSecurityGroupEgressInput:
+	case *ec2.RevokeSecurityGroupEgressInput:
 		in.GroupId = &group
 	}
 }
@@ -98,33 +98,33 @@ func fill(in any, field, id string) bool {
 func TestIDRefusals(t *testing.T) {
 	rules := func(filter, id string) func(*cloud) error {
 		return func(c *cloud) error {
-			in := sdk.DescribeSecurityGroupRulesInput{Filters: []types.Filter{{Name: &filter, Values: []string{id}}}}
+			in := ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{{Name: &filter, Values: []string{id}}}}
 			return try(c, provider, c.describeSecurityGroupRules, in)
 		}
 	}
 	tag := func(id string) func(*cloud) error {
 		return func(c *cloud) error {
-			return try(c, provider, c.createTags, sdk.CreateTagsInput{Resources: []string{id}, Tags: []types.Tag{{Key: aws.String("k")}}})
+			return try(c, provider, c.createTags, ec2.CreateTagsInput{Resources: []string{id}, Tags: []types.Tag{{Key: aws.String("k")}}})
 		}
 	}
 	checkRefusals(t, map[string]refusal{
 		"the words for most kinds": {
 			source: "aws/aws-cdk#20800", code: "InvalidGroupId.Malformed", words: `Invalid id: "orders" (expecting "sg-...")`,
 			do: func(c *cloud) error {
-				return try(c, provider, c.describeSecurityGroups, sdk.DescribeSecurityGroupsInput{GroupIds: []string{"orders"}})
+				return try(c, provider, c.describeSecurityGroups, ec2.DescribeSecurityGroupsInput{GroupIds: []string{"orders"}})
 			},
 		},
 		"the words for endpoints": {
 			source: "terraform-aws-modules/terraform-aws-vpc#312", code: "InvalidVpcEndpointId.Malformed",
 			words: "Invalid Id: '' (expecting 'vpce-...; the Id may only contain lowercase alphanumeric characters and a single dash')",
 			do: func(c *cloud) error {
-				return try(c, provider, c.describeEndpoints, sdk.DescribeVpcEndpointsInput{VpcEndpointIds: []string{""}})
+				return try(c, provider, c.describeEndpoints, ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{""}})
 			},
 		},
 		"the form of all ids comes before any lookup": {
 			source: errorCodes, code: "InvalidVpcID.Malformed",
 			do: func(c *cloud) error {
-				return try(c, provider, c.describeVPCs, sdk.DescribeVpcsInput{VpcIds: []string{"vpc-00000000000000000", "orders"}})
+				return try(c, provider, c.describeVPCs, ec2.DescribeVpcsInput{VpcIds: []string{"vpc-00000000000000000", "orders"}})
 			},
 		},
 		"the group of the rules that are looked for": {

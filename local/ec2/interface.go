@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -117,13 +117,13 @@ func (i *Interface) requester() (requester, bool) {
 	return requesters[n], true
 }
 
-func (s *Service) describeNetworkInterfaces(ctx context.Context, in *sdk.DescribeNetworkInterfacesInput) (*sdk.DescribeNetworkInterfacesOutput, error) {
+func (s *Service) describeNetworkInterfaces(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) (*ec2.DescribeNetworkInterfacesOutput, error) {
 	q := query{kind: interfaceKind, ids: in.NetworkInterfaceIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.interfaces, q, interfaceFilters)
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeNetworkInterfacesOutput{NextToken: next}
+	out := &ec2.DescribeNetworkInterfacesOutput{NextToken: next}
 	for _, i := range found {
 		out.NetworkInterfaces = append(out.NetworkInterfaces, s.networkInterface(i))
 	}

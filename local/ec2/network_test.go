@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/network/networktest"
@@ -51,7 +51,7 @@ func TestAConsumerReachesAServiceOnlyThroughItsEndpointAndItsSecurityGroup(t *te
 		t.Error("the endpoint is reached from another VPC")
 	}
 
-	must(c, consumer, c.deleteEndpoints, sdk.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
+	must(c, consumer, c.deleteEndpoints, ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*e.VpcEndpointId}})
 	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("the connection ended with %v, want it cut", err)
 	}
@@ -83,7 +83,7 @@ func TestARuleOpensAnAddressAndRevokingItCloses(t *testing.T) {
 	if err := reach(10 * time.Second); err != nil {
 		t.Error(err)
 	}
-	must(c, provider, c.revokeIngress, sdk.RevokeSecurityGroupIngressInput{GroupId: aws.String(group), IpPermissions: tcp("10.0.2.0/24")})
+	must(c, provider, c.revokeIngress, ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(group), IpPermissions: tcp("10.0.2.0/24")})
 	if reach(dropped) == nil {
 		t.Error("open after the rule was revoked")
 	}

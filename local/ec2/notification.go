@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -72,16 +72,16 @@ func (s *Service) notify(event string, e *endpoint) {
 	}
 }
 
-func (s *Service) createNotification(ctx context.Context, in *sdk.CreateVpcEndpointConnectionNotificationInput) (*sdk.CreateVpcEndpointConnectionNotificationOutput, error) {
+func (s *Service) createNotification(ctx context.Context, in *ec2.CreateVpcEndpointConnectionNotificationInput) (*ec2.CreateVpcEndpointConnectionNotificationOutput, error) {
 	token := clientToken{wire.CallerOf(ctx).Account, "CreateVpcEndpointConnectionNotification", aws.ToString(in.ClientToken)}
 	n, err := once(s, token, in, func() (*notification, error) { return s.newNotification(ctx, in) })
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.CreateVpcEndpointConnectionNotificationOutput{ClientToken: in.ClientToken, ConnectionNotification: new(s.connectionNotification(n))}, nil
+	return &ec2.CreateVpcEndpointConnectionNotificationOutput{ClientToken: in.ClientToken, ConnectionNotification: new(s.connectionNotification(n))}, nil
 }
 
-func (s *Service) newNotification(ctx context.Context, in *sdk.CreateVpcEndpointConnectionNotificationInput) (*notification, error) {
+func (s *Service) newNotification(ctx context.Context, in *ec2.CreateVpcEndpointConnectionNotificationInput) (*notification, error) {
 	n := &notification{
 		ID: model.ID("vpce-nfn"), Account: wire.CallerOf(ctx).Account, service: aws.ToString(in.ServiceId), endpoint: aws.ToString(in.VpcEndpointId),
 		topic: aws.ToString(in.ConnectionNotificationArn), events: slices.Clone(in.ConnectionEvents), common: born(nil),
@@ -129,7 +129,7 @@ func (s *Service) checkDelivery(n *notification) error {
 }
 
 // modifyNotification changes a notification's topic, events or both (API_ModifyVpcEndpointConnectionNotification).
-func (s *Service) modifyNotification(ctx context.Context, in *sdk.ModifyVpcEndpointConnectionNotificationInput) (*sdk.ModifyVpcEndpointConnectionNotificationOutput, error) {
+func (s *Service) modifyNotification(ctx context.Context, in *ec2.ModifyVpcEndpointConnectionNotificationInput) (*ec2.ModifyVpcEndpointConnectionNotificationOutput, error) {
 	n, ok := s.notifications.of(wire.CallerOf(ctx).Account, aws.ToString(in.ConnectionNotificationId))
 	if !ok {
 		return nil, notificationKind.unknown(aws.ToString(in.ConnectionNotificationId))
@@ -145,7 +145,7 @@ func (s *Service) modifyNotification(ctx context.Context, in *sdk.ModifyVpcEndpo
 		return nil, err
 	}
 	*n = changed
-	return &sdk.ModifyVpcEndpointConnectionNotificationOutput{ReturnValue: aws.Bool(true)}, nil
+	return &ec2.ModifyVpcEndpointConnectionNotificationOutput{ReturnValue: aws.Bool(true)}, nil
 }
 
 var notificationFilters = filterable[*notification]{
@@ -157,7 +157,7 @@ var notificationFilters = filterable[*notification]{
 	"vpc-endpoint-id":               func(n *notification) []string { return []string{n.endpoint} },
 }
 
-func (s *Service) describeNotifications(ctx context.Context, in *sdk.DescribeVpcEndpointConnectionNotificationsInput) (*sdk.DescribeVpcEndpointConnectionNotificationsOutput, error) {
+func (s *Service) describeNotifications(ctx context.Context, in *ec2.DescribeVpcEndpointConnectionNotificationsInput) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error) {
 	q := query{kind: notificationKind, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	if in.ConnectionNotificationId != nil {
 		q.ids = []string{*in.ConnectionNotificationId}
@@ -166,7 +166,7 @@ func (s *Service) describeNotifications(ctx context.Context, in *sdk.DescribeVpc
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeVpcEndpointConnectionNotificationsOutput{NextToken: next}
+	out := &ec2.DescribeVpcEndpointConnectionNotificationsOutput{NextToken: next}
 	for _, n := range found {
 		out.ConnectionNotificationSet = append(out.ConnectionNotificationSet, s.connectionNotification(n))
 	}
@@ -187,8 +187,8 @@ func (s *Service) connectionNotification(n *notification) types.ConnectionNotifi
 	return out
 }
 
-func (s *Service) deleteNotifications(ctx context.Context, in *sdk.DeleteVpcEndpointConnectionNotificationsInput) (*sdk.DeleteVpcEndpointConnectionNotificationsOutput, error) {
-	out := &sdk.DeleteVpcEndpointConnectionNotificationsOutput{}
+func (s *Service) deleteNotifications(ctx context.Context, in *ec2.DeleteVpcEndpointConnectionNotificationsInput) (*ec2.DeleteVpcEndpointConnectionNotificationsOutput, error) {
+	out := &ec2.DeleteVpcEndpointConnectionNotificationsOutput{}
 	for _, id := range in.ConnectionNotificationIds {
 		if _, ok := s.notifications.of(wire.CallerOf(ctx).Account, id); !ok {
 			out.Unsuccessful = append(out.Unsuccessful, unsuccessful(id, notificationKind.unknown(id)))

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -71,7 +71,7 @@ func withoutPath(role string) string {
 // modifyPermissions takes principals away before it adds. Connections that exist live on
 // (privatelink/configure-endpoint-service.html). What is there already, or gone already, is passed over: no AWS page says
 // that it is refused.
-func (s *Service) modifyPermissions(ctx context.Context, in *sdk.ModifyVpcEndpointServicePermissionsInput) (*sdk.ModifyVpcEndpointServicePermissionsOutput, error) {
+func (s *Service) modifyPermissions(ctx context.Context, in *ec2.ModifyVpcEndpointServicePermissionsInput) (*ec2.ModifyVpcEndpointServicePermissionsOutput, error) {
 	svc, err := s.endpointService(ctx, in.ServiceId)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (s *Service) modifyPermissions(ctx context.Context, in *sdk.ModifyVpcEndpoi
 	}
 	svc.principals = svc.principals.where(func(p *allowedPrincipal) bool { return !slices.Contains(in.RemoveAllowedPrincipals, p.principal) })
 	svc.principals = append(svc.principals, fresh...)
-	out := &sdk.ModifyVpcEndpointServicePermissionsOutput{ReturnValue: aws.Bool(true)}
+	out := &ec2.ModifyVpcEndpointServicePermissionsOutput{ReturnValue: aws.Bool(true)}
 	for _, p := range fresh {
 		out.AddedPrincipals = append(out.AddedPrincipals, types.AddedPrincipal{
 			ServiceId: &svc.ID, ServicePermissionId: &p.ID, Principal: &p.principal, PrincipalType: p.kind,
@@ -114,7 +114,7 @@ var principalFilters = filterable[*allowedPrincipal]{
 	"principal-type": func(p *allowedPrincipal) []string { return []string{string(p.kind)} },
 }
 
-func (s *Service) describePermissions(ctx context.Context, in *sdk.DescribeVpcEndpointServicePermissionsInput) (*sdk.DescribeVpcEndpointServicePermissionsOutput, error) {
+func (s *Service) describePermissions(ctx context.Context, in *ec2.DescribeVpcEndpointServicePermissionsInput) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error) {
 	svc, err := s.endpointService(ctx, in.ServiceId)
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (s *Service) describePermissions(ctx context.Context, in *sdk.DescribeVpcEn
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeVpcEndpointServicePermissionsOutput{NextToken: next}
+	out := &ec2.DescribeVpcEndpointServicePermissionsOutput{NextToken: next}
 	for _, p := range found {
 		out.AllowedPrincipals = append(out.AllowedPrincipals, types.AllowedPrincipal{
 			ServiceId: &svc.ID, ServicePermissionId: &p.ID, Principal: &p.principal, PrincipalType: p.kind,

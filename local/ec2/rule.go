@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -182,20 +182,20 @@ func (s *Service) peerGroup(g *SecurityGroup, pair types.UserIdGroupPair) (*Secu
 	return peer, err
 }
 
-func (s *Service) authorizeIngress(ctx context.Context, in *sdk.AuthorizeSecurityGroupIngressInput) (*sdk.AuthorizeSecurityGroupIngressOutput, error) {
+func (s *Service) authorizeIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
 	rules, err := s.authorize(ctx, false, in.GroupId, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort}, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.AuthorizeSecurityGroupIngressOutput{Return: aws.Bool(true), SecurityGroupRules: s.describedRules(rules)}, nil
+	return &ec2.AuthorizeSecurityGroupIngressOutput{Return: aws.Bool(true), SecurityGroupRules: s.describedRules(rules)}, nil
 }
 
-func (s *Service) authorizeEgress(ctx context.Context, in *sdk.AuthorizeSecurityGroupEgressInput) (*sdk.AuthorizeSecurityGroupEgressOutput, error) {
+func (s *Service) authorizeEgress(ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
 	rules, err := s.authorize(ctx, true, in.GroupId, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort}, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.AuthorizeSecurityGroupEgressOutput{Return: aws.Bool(true), SecurityGroupRules: s.describedRules(rules)}, nil
+	return &ec2.AuthorizeSecurityGroupEgressOutput{Return: aws.Bool(true), SecurityGroupRules: s.describedRules(rules)}, nil
 }
 
 func (s *Service) authorize(ctx context.Context, egress bool, groupID *string, listed []types.IpPermission, single flat, specs []types.TagSpecification) (table[*rule], error) {
@@ -239,20 +239,20 @@ func (g *SecurityGroup) admits(grants []granted, egress bool) error {
 	return nil
 }
 
-func (s *Service) revokeIngress(ctx context.Context, in *sdk.RevokeSecurityGroupIngressInput) (*sdk.RevokeSecurityGroupIngressOutput, error) {
+func (s *Service) revokeIngress(ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput) (*ec2.RevokeSecurityGroupIngressOutput, error) {
 	gone, err := s.revoke(ctx, false, in.GroupId, in.SecurityGroupRuleIds, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort})
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.RevokeSecurityGroupIngressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revokedRules(gone)}, nil
+	return &ec2.RevokeSecurityGroupIngressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revokedRules(gone)}, nil
 }
 
-func (s *Service) revokeEgress(ctx context.Context, in *sdk.RevokeSecurityGroupEgressInput) (*sdk.RevokeSecurityGroupEgressOutput, error) {
+func (s *Service) revokeEgress(ctx context.Context, in *ec2.RevokeSecurityGroupEgressInput) (*ec2.RevokeSecurityGroupEgressOutput, error) {
 	gone, err := s.revoke(ctx, true, in.GroupId, in.SecurityGroupRuleIds, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort})
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.RevokeSecurityGroupEgressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revokedRules(gone)}, nil
+	return &ec2.RevokeSecurityGroupEgressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revokedRules(gone)}, nil
 }
 
 // revoke removes all the rules or, when one does not exist, none.
@@ -313,7 +313,7 @@ var ruleFilters = filterable[*rule]{
 	"security-group-rule-id": func(r *rule) []string { return []string{r.ID} },
 }
 
-func (s *Service) describeSecurityGroupRules(ctx context.Context, in *sdk.DescribeSecurityGroupRulesInput) (*sdk.DescribeSecurityGroupRulesOutput, error) {
+func (s *Service) describeSecurityGroupRules(ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput) (*ec2.DescribeSecurityGroupRulesOutput, error) {
 	for _, f := range in.Filters {
 		for _, id := range f.Values {
 			if aws.ToString(f.Name) == "group-id" && groupKind.check(id) != nil { // a filter of other operations finds nothing then
@@ -330,7 +330,7 @@ func (s *Service) describeSecurityGroupRules(ctx context.Context, in *sdk.Descri
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.DescribeSecurityGroupRulesOutput{NextToken: next, SecurityGroupRules: s.describedRules(found)}, nil
+	return &ec2.DescribeSecurityGroupRulesOutput{NextToken: next, SecurityGroupRules: s.describedRules(found)}, nil
 }
 
 func (s *Service) describedRules(rules table[*rule]) []types.SecurityGroupRule {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -70,7 +70,7 @@ func (s *Service) groupName(id string) string {
 	return ""
 }
 
-func (s *Service) createSecurityGroup(ctx context.Context, in *sdk.CreateSecurityGroupInput) (*sdk.CreateSecurityGroupOutput, error) {
+func (s *Service) createSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGroupInput) (*ec2.CreateSecurityGroupOutput, error) {
 	v, err := s.vpcOrDefault(ctx, in.VpcId)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (s *Service) createSecurityGroup(ctx context.Context, in *sdk.CreateSecurit
 	}
 	g := newSecurityGroup(v, name, description, tags)
 	s.securityGroups.add(g)
-	return &sdk.CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: aws.String(s.arn(g.Account, "security-group/"+g.ID)), Tags: g.tags}, nil
+	return &ec2.CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: aws.String(s.arn(g.Account, "security-group/"+g.ID)), Tags: g.tags}, nil
 }
 
 // validGroupNames checks the limits of API_CreateSecurityGroup: 255 characters of a small alphabet, and "sg-" is for ids.
@@ -110,7 +110,7 @@ func validGroupNames(name, description string) error {
 	return nil
 }
 
-func (s *Service) deleteSecurityGroup(ctx context.Context, in *sdk.DeleteSecurityGroupInput) (*sdk.DeleteSecurityGroupOutput, error) {
+func (s *Service) deleteSecurityGroup(ctx context.Context, in *ec2.DeleteSecurityGroupInput) (*ec2.DeleteSecurityGroupOutput, error) {
 	g, err := s.SecurityGroup(wire.CallerOf(ctx).Account, aws.ToString(in.GroupId))
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *Service) deleteSecurityGroup(ctx context.Context, in *sdk.DeleteSecurit
 		return nil, wire.Errorf("DependencyViolation", "resource %s has a dependent object", g.ID)
 	}
 	s.securityGroups.remove(g.ID)
-	return &sdk.DeleteSecurityGroupOutput{GroupId: &g.ID, Return: aws.Bool(true)}, nil
+	return &ec2.DeleteSecurityGroupOutput{GroupId: &g.ID, Return: aws.Bool(true)}, nil
 }
 
 // groupInUse says whether an interface carries the group or another group's rule refers to it.
@@ -157,7 +157,7 @@ func (g *SecurityGroup) sources(of func(*rule) string) []string {
 	return sources
 }
 
-func (s *Service) describeSecurityGroups(ctx context.Context, in *sdk.DescribeSecurityGroupsInput) (*sdk.DescribeSecurityGroupsOutput, error) {
+func (s *Service) describeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (*ec2.DescribeSecurityGroupsOutput, error) {
 	ids, err := s.groupsOfDefaultVPC(wire.CallerOf(ctx).Account, in.GroupNames)
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (s *Service) describeSecurityGroups(ctx context.Context, in *sdk.DescribeSe
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeSecurityGroupsOutput{NextToken: next}
+	out := &ec2.DescribeSecurityGroupsOutput{NextToken: next}
 	for _, g := range found {
 		out.SecurityGroups = append(out.SecurityGroups, types.SecurityGroup{
 			GroupId: &g.ID, GroupName: &g.Name, Description: &g.Description, OwnerId: &g.Account, VpcId: &g.VPC,

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/network"
@@ -30,7 +30,7 @@ func from(group string) []types.IpPermission {
 }
 
 func (c *cloud) tryPermit(group string, permissions []types.IpPermission) error {
-	return try(c, provider, c.authorizeIngress, sdk.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: permissions})
+	return try(c, provider, c.authorizeIngress, ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: permissions})
 }
 
 func (c *cloud) permit(group string, permissions []types.IpPermission) {
@@ -80,7 +80,7 @@ func TestSecurityGroupRefusals(t *testing.T) {
 			do: func(c *cloud) error {
 				group := c.group(provider, c.providerVPC, "orders")
 				c.permit(group, tcp("10.0.0.0/16"))
-				in := sdk.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16", "10.1.0.0/16")}
+				in := ec2.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16", "10.1.0.0/16")}
 				err := try(c, provider, c.revokeIngress, in)
 				if g, _ := c.securityGroups.find(group); len(g.sources(func(r *rule) string { return r.cidr })) != 1 {
 					c.t.Error("the rule that exists was revoked")
@@ -92,14 +92,14 @@ func TestSecurityGroupRefusals(t *testing.T) {
 			source: errorCodes, code: "InvalidSecurityGroupRuleId.NotFound",
 			do: func(c *cloud) error {
 				group := c.group(provider, c.providerVPC, "orders")
-				return try(c, provider, c.revokeIngress, sdk.RevokeSecurityGroupIngressInput{GroupId: &group, SecurityGroupRuleIds: []string{"sgr-00000000000000000"}})
+				return try(c, provider, c.revokeIngress, ec2.RevokeSecurityGroupIngressInput{GroupId: &group, SecurityGroupRuleIds: []string{"sgr-00000000000000000"}})
 			},
 		},
 		"a name exists once in a VPC": {
 			source: errorCodes, code: "InvalidGroup.Duplicate",
 			do: func(c *cloud) error {
 				c.group(provider, c.providerVPC, "orders")
-				in := sdk.CreateSecurityGroupInput{VpcId: &c.providerVPC, GroupName: aws.String("orders"), Description: aws.String("-")}
+				in := ec2.CreateSecurityGroupInput{VpcId: &c.providerVPC, GroupName: aws.String("orders"), Description: aws.String("-")}
 				return try(c, provider, c.createSecurityGroup, in)
 			},
 		},
@@ -108,7 +108,7 @@ func TestSecurityGroupRefusals(t *testing.T) {
 			do: func(c *cloud) error {
 				group := c.group(provider, c.providerVPC, "orders")
 				c.attach(provider, c.providerSubnets[0], group)
-				return try(c, provider, c.deleteSecurityGroup, sdk.DeleteSecurityGroupInput{GroupId: &group})
+				return try(c, provider, c.deleteSecurityGroup, ec2.DeleteSecurityGroupInput{GroupId: &group})
 			},
 		},
 		"a group that another group's rule names": {
@@ -116,14 +116,14 @@ func TestSecurityGroupRefusals(t *testing.T) {
 			do: func(c *cloud) error {
 				group := c.group(provider, c.providerVPC, "orders")
 				c.permit(c.group(provider, c.providerVPC, "other"), from(group))
-				return try(c, provider, c.deleteSecurityGroup, sdk.DeleteSecurityGroupInput{GroupId: &group})
+				return try(c, provider, c.deleteSecurityGroup, ec2.DeleteSecurityGroupInput{GroupId: &group})
 			},
 		},
 		"the default group stays": {
 			source: errorCodes, code: "CannotDelete",
 			do: func(c *cloud) error {
 				g, _ := c.DefaultSecurityGroup(c.providerVPC)
-				return try(c, provider, c.deleteSecurityGroup, sdk.DeleteSecurityGroupInput{GroupId: &g.ID})
+				return try(c, provider, c.deleteSecurityGroup, ec2.DeleteSecurityGroupInput{GroupId: &g.ID})
 			},
 		},
 		"tags are specified for what is made": {
@@ -131,7 +131,7 @@ func TestSecurityGroupRefusals(t *testing.T) {
 			do: func(c *cloud) error {
 				group := c.group(provider, c.providerVPC, "orders")
 				specs := []types.TagSpecification{{ResourceType: types.ResourceTypeVpc}}
-				in := sdk.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16"), TagSpecifications: specs}
+				in := ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16"), TagSpecifications: specs}
 				return try(c, provider, c.authorizeIngress, in)
 			},
 		},
@@ -142,18 +142,18 @@ func TestARuleIsFoundByItsGroupAndTags(t *testing.T) {
 	c := newCloud(t)
 	group := c.group(provider, c.providerVPC, "orders")
 	tag := types.Tag{Key: aws.String("exposure"), Value: aws.String("orders-1")}
-	made := must(c, provider, c.authorizeIngress, sdk.AuthorizeSecurityGroupIngressInput{
+	made := must(c, provider, c.authorizeIngress, ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: &group, IpPermissions: tcp("10.0.1.0/24", "10.0.2.0/24"),
 		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroupRule, Tags: []types.Tag{tag}}},
 	}).SecurityGroupRules
 	filters := []types.Filter{{Name: aws.String("group-id"), Values: []string{group}}, {Name: aws.String("tag:exposure"), Values: []string{"orders-1"}}}
 	rules := func() []types.SecurityGroupRule {
-		return must(c, provider, c.describeSecurityGroupRules, sdk.DescribeSecurityGroupRulesInput{Filters: filters}).SecurityGroupRules
+		return must(c, provider, c.describeSecurityGroupRules, ec2.DescribeSecurityGroupRulesInput{Filters: filters}).SecurityGroupRules
 	}
 	if found := rules(); len(found) != 2 || *found[0].GroupId != group || *found[0].IsEgress || len(found[0].Tags) != 1 {
 		t.Fatalf("found %d rules", len(found))
 	}
-	must(c, provider, c.revokeIngress, sdk.RevokeSecurityGroupIngressInput{GroupId: &group, SecurityGroupRuleIds: []string{*made[0].SecurityGroupRuleId}})
+	must(c, provider, c.revokeIngress, ec2.RevokeSecurityGroupIngressInput{GroupId: &group, SecurityGroupRuleIds: []string{*made[0].SecurityGroupRuleId}})
 	if found := rules(); len(found) != 1 || *found[0].CidrIpv4 != *made[1].CidrIpv4 {
 		t.Errorf("found %d rules after one of two was revoked", len(found))
 	}
@@ -165,7 +165,7 @@ func TestAGroupShowsOnePermissionForThePeersOfAPort(t *testing.T) {
 	c.permit(group, tcp("10.0.1.0/24"))
 	c.permit(group, tcp("10.0.2.0/24"))
 	c.permit(group, from(group))
-	g := must(c, provider, c.describeSecurityGroups, sdk.DescribeSecurityGroupsInput{GroupIds: []string{group}}).SecurityGroups[0]
+	g := must(c, provider, c.describeSecurityGroups, ec2.DescribeSecurityGroupsInput{GroupIds: []string{group}}).SecurityGroups[0]
 	if len(g.IpPermissions) != 1 || len(g.IpPermissions[0].IpRanges) != 2 || *g.IpPermissions[0].UserIdGroupPairs[0].GroupId != group {
 		t.Errorf("%d permissions", len(g.IpPermissions))
 	}
@@ -207,7 +207,7 @@ func TestFirewallFollowsGroups(t *testing.T) {
 		"a revoked rule is gone": {
 			func(c *cloud, group string, _ *Interface) {
 				c.permit(group, tcp("10.0.2.0/24"))
-				must(c, provider, c.revokeIngress, sdk.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.2.0/24")})
+				must(c, provider, c.revokeIngress, ec2.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.2.0/24")})
 			}, nil,
 		},
 	} {
@@ -253,8 +253,8 @@ func TestEgressCanBeNarrowed(t *testing.T) {
 	c := newCloud(t)
 	group := c.group(provider, c.providerVPC, "balancer")
 	everywhere := []types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}
-	must(c, provider, c.revokeEgress, sdk.RevokeSecurityGroupEgressInput{GroupId: &group, IpPermissions: everywhere})
-	must(c, provider, c.authorizeEgress, sdk.AuthorizeSecurityGroupEgressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16")})
+	must(c, provider, c.revokeEgress, ec2.RevokeSecurityGroupEgressInput{GroupId: &group, IpPermissions: everywhere})
+	must(c, provider, c.authorizeEgress, ec2.AuthorizeSecurityGroupEgressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16")})
 	i := c.attach(provider, c.providerSubnets[0], group)
 	want := []network.Rule{{Peer: netip.MustParsePrefix("10.0.0.0/16"), FromPort: 5432, ToPort: 5432}}
 	if got := c.network.firewalls[c.providerVPC][i.Address].Outbound; !slices.Equal(got, want) {

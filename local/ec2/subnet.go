@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -43,7 +43,7 @@ func (s *Service) SubnetAt(vpc string, address netip.Addr) (*Subnet, bool) {
 	return s.subnets[i], true
 }
 
-func (s *Service) createSubnet(ctx context.Context, in *sdk.CreateSubnetInput) (*sdk.CreateSubnetOutput, error) {
+func (s *Service) createSubnet(ctx context.Context, in *ec2.CreateSubnetInput) (*ec2.CreateSubnetOutput, error) {
 	v, err := s.vpc(ctx, in.VpcId)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (s *Service) createSubnet(ctx context.Context, in *sdk.CreateSubnetInput) (
 	if err := s.addSubnet(n); err != nil {
 		return nil, err
 	}
-	return &sdk.CreateSubnetOutput{Subnet: new(s.describedSubnet(n))}, nil
+	return &ec2.CreateSubnetOutput{Subnet: new(s.describedSubnet(n))}, nil
 }
 
 func (s *Service) addSubnet(n *Subnet) error {
@@ -91,7 +91,7 @@ func (s *Service) subnetBlock(v *vpc, text *string) (netip.Prefix, error) {
 }
 
 // subnetZone is the zone that was asked for by name or id; AWS chooses one when neither was.
-func (s *Service) subnetZone(account string, in *sdk.CreateSubnetInput) (model.Zone, error) {
+func (s *Service) subnetZone(account string, in *ec2.CreateSubnetInput) (model.Zone, error) {
 	zones := s.world.Zones(account)
 	name, id := aws.ToString(in.AvailabilityZone), aws.ToString(in.AvailabilityZoneId)
 	if name == "" && id == "" {
@@ -115,7 +115,7 @@ func zoneList(zones []model.Zone) string {
 	return list
 }
 
-func (s *Service) deleteSubnet(ctx context.Context, in *sdk.DeleteSubnetInput) (*sdk.DeleteSubnetOutput, error) {
+func (s *Service) deleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput) (*ec2.DeleteSubnetOutput, error) {
 	n, err := s.Subnet(wire.CallerOf(ctx).Account, aws.ToString(in.SubnetId))
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (s *Service) deleteSubnet(ctx context.Context, in *sdk.DeleteSubnetInput) (
 	}
 	s.subnets.remove(n.ID)
 	s.namespaces.WithdrawSubnet(n.ID)
-	return &sdk.DeleteSubnetOutput{}, nil
+	return &ec2.DeleteSubnetOutput{}, nil
 }
 
 var subnetFilters = filterable[*Subnet]{
@@ -140,13 +140,13 @@ var subnetFilters = filterable[*Subnet]{
 	"default-for-az":       func(n *Subnet) []string { return boolean(n.forZone) },
 }
 
-func (s *Service) describeSubnets(ctx context.Context, in *sdk.DescribeSubnetsInput) (*sdk.DescribeSubnetsOutput, error) {
+func (s *Service) describeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput) (*ec2.DescribeSubnetsOutput, error) {
 	q := query{kind: subnetKind, ids: in.SubnetIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.subnets, q, subnetFilters)
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeSubnetsOutput{NextToken: next}
+	out := &ec2.DescribeSubnetsOutput{NextToken: next}
 	for _, n := range found {
 		out.Subnets = append(out.Subnets, s.describedSubnet(n))
 	}

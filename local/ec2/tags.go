@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/wire"
@@ -104,7 +104,7 @@ func (s *Service) toTag(ctx context.Context, ids []string) (table[resource], err
 	return found, nil
 }
 
-func (s *Service) createTags(ctx context.Context, in *sdk.CreateTagsInput) (*sdk.CreateTagsOutput, error) {
+func (s *Service) createTags(ctx context.Context, in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, error) {
 	rows, err := s.toTag(ctx, in.Resources)
 	if err != nil {
 		return nil, err
@@ -116,12 +116,12 @@ func (s *Service) createTags(ctx context.Context, in *sdk.CreateTagsInput) (*sdk
 		}
 		row.shared().tags = tags
 	}
-	return &sdk.CreateTagsOutput{}, nil
+	return &ec2.CreateTagsOutput{}, nil
 }
 
 // deleteTags deletes the tags of the given keys: a tag given with a value only if it has that value, and without any tags
 // given, all (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html).
-func (s *Service) deleteTags(ctx context.Context, in *sdk.DeleteTagsInput) (*sdk.DeleteTagsOutput, error) {
+func (s *Service) deleteTags(ctx context.Context, in *ec2.DeleteTagsInput) (*ec2.DeleteTagsOutput, error) {
 	rows, err := s.toTag(ctx, in.Resources)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (s *Service) deleteTags(ctx context.Context, in *sdk.DeleteTagsInput) (*sdk
 			})
 		})
 	}
-	return &sdk.DeleteTagsOutput{}, nil
+	return &ec2.DeleteTagsOutput{}, nil
 }
 
 // tagRow is a tag of a resource, as DescribeTags lists it.
@@ -152,7 +152,7 @@ var tagFilters = filterable[*tagRow]{
 	"resource-type": func(t *tagRow) []string { return []string{string(t.ResourceType)} },
 }
 
-func (s *Service) describeTags(ctx context.Context, in *sdk.DescribeTagsInput) (*sdk.DescribeTagsOutput, error) {
+func (s *Service) describeTags(ctx context.Context, in *ec2.DescribeTagsInput) (*ec2.DescribeTagsOutput, error) {
 	account := wire.CallerOf(ctx).Account
 	var rows table[*tagRow]
 	for _, r := range s.taggable(account) {
@@ -167,7 +167,7 @@ func (s *Service) describeTags(ctx context.Context, in *sdk.DescribeTagsInput) (
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeTagsOutput{NextToken: next}
+	out := &ec2.DescribeTagsOutput{NextToken: next}
 	for _, row := range found {
 		out.Tags = append(out.Tags, row.TagDescription)
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -78,7 +78,7 @@ func cidr(text *string, code string) (netip.Prefix, error) {
 	return prefix.Masked(), nil
 }
 
-func (s *Service) createVPC(ctx context.Context, in *sdk.CreateVpcInput) (*sdk.CreateVpcOutput, error) {
+func (s *Service) createVPC(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.CreateVpcOutput, error) {
 	block, err := cidr(in.CidrBlock, "InvalidVpc.Range")
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (s *Service) createVPC(ctx context.Context, in *sdk.CreateVpcInput) (*sdk.C
 	if err := s.addVPC(v, block); err != nil {
 		return nil, err
 	}
-	return &sdk.CreateVpcOutput{Vpc: new(describedVPC(v))}, nil
+	return &ec2.CreateVpcOutput{Vpc: new(describedVPC(v))}, nil
 }
 
 // addVPC also makes the VPC's default security group.
@@ -124,13 +124,13 @@ var vpcFilters = filterable[*vpc]{
 	"isDefault":  func(v *vpc) []string { return boolean(v.isDefault) },
 }
 
-func (s *Service) describeVPCs(ctx context.Context, in *sdk.DescribeVpcsInput) (*sdk.DescribeVpcsOutput, error) {
+func (s *Service) describeVPCs(ctx context.Context, in *ec2.DescribeVpcsInput) (*ec2.DescribeVpcsOutput, error) {
 	q := query{kind: vpcKind, ids: in.VpcIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.vpcs, q, vpcFilters)
 	if err != nil {
 		return nil, err
 	}
-	out := &sdk.DescribeVpcsOutput{NextToken: next}
+	out := &ec2.DescribeVpcsOutput{NextToken: next}
 	for _, v := range found {
 		out.Vpcs = append(out.Vpcs, describedVPC(v))
 	}
@@ -155,7 +155,7 @@ func describedBlock(b cidrBlock) *types.VpcCidrBlockAssociation {
 	}
 }
 
-func (s *Service) associateVPCCIDRBlock(ctx context.Context, in *sdk.AssociateVpcCidrBlockInput) (*sdk.AssociateVpcCidrBlockOutput, error) {
+func (s *Service) associateVPCCIDRBlock(ctx context.Context, in *ec2.AssociateVpcCidrBlockInput) (*ec2.AssociateVpcCidrBlockOutput, error) {
 	v, err := s.vpc(ctx, in.VpcId)
 	if err != nil {
 		return nil, err
@@ -167,10 +167,10 @@ func (s *Service) associateVPCCIDRBlock(ctx context.Context, in *sdk.AssociateVp
 	if slices.ContainsFunc(v.blocks, func(b cidrBlock) bool { return b.cidr.Overlaps(block) }) {
 		return nil, wire.Errorf("InvalidVpc.Range", "The CIDR '%s' conflicts with another CIDR block of the VPC.", block)
 	}
-	return &sdk.AssociateVpcCidrBlockOutput{VpcId: &v.ID, CidrBlockAssociation: describedBlock(v.addBlock(block))}, nil
+	return &ec2.AssociateVpcCidrBlockOutput{VpcId: &v.ID, CidrBlockAssociation: describedBlock(v.addBlock(block))}, nil
 }
 
-func (s *Service) deleteVPC(ctx context.Context, in *sdk.DeleteVpcInput) (*sdk.DeleteVpcOutput, error) {
+func (s *Service) deleteVPC(ctx context.Context, in *ec2.DeleteVpcInput) (*ec2.DeleteVpcOutput, error) {
 	v, err := s.vpc(ctx, in.VpcId)
 	if err != nil {
 		return nil, err
@@ -186,12 +186,12 @@ func (s *Service) deleteVPC(ctx context.Context, in *sdk.DeleteVpcInput) (*sdk.D
 	s.vpcs.remove(v.ID)
 	s.records.deleteVPC(v.ID)
 	s.namespaces.DeleteVPC(v.ID)
-	return &sdk.DeleteVpcOutput{}, nil
+	return &ec2.DeleteVpcOutput{}, nil
 }
 
 // modifyVPCAttribute changes one attribute in a call
 // (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcAttribute.html).
-func (s *Service) modifyVPCAttribute(ctx context.Context, in *sdk.ModifyVpcAttributeInput) (*sdk.ModifyVpcAttributeOutput, error) {
+func (s *Service) modifyVPCAttribute(ctx context.Context, in *ec2.ModifyVpcAttributeInput) (*ec2.ModifyVpcAttributeOutput, error) {
 	v, err := s.vpc(ctx, in.VpcId)
 	if err != nil {
 		return nil, err
@@ -207,5 +207,5 @@ func (s *Service) modifyVPCAttribute(ctx context.Context, in *sdk.ModifyVpcAttri
 		return nil, wire.Errorf("InvalidParameterCombination", "No attributes specified.")
 	}
 	s.records.setVPC(v.ID, v.dns)
-	return &sdk.ModifyVpcAttributeOutput{}, nil
+	return &ec2.ModifyVpcAttributeOutput{}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
@@ -17,7 +17,7 @@ const errorCodes = "AWSEC2/latest/APIReference/errors-overview.html"
 func TestNetworkRefusals(t *testing.T) {
 	subnet := func(cidr string) func(*cloud) error {
 		return func(c *cloud) error {
-			return try(c, provider, c.createSubnet, sdk.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: &cidr})
+			return try(c, provider, c.createSubnet, ec2.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: &cidr})
 		}
 	}
 	at := func(address string) func(*cloud) error {
@@ -31,32 +31,32 @@ func TestNetworkRefusals(t *testing.T) {
 		"a VPC's block is between /16 and /28": {
 			source: "API_CreateVpc.html", code: "InvalidVpc.Range",
 			do: func(c *cloud) error {
-				return try(c, provider, c.createVPC, sdk.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/15")})
+				return try(c, provider, c.createVPC, ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/15")})
 			},
 		},
 		"the VPC does not exist for another account": {
 			source: errorCodes, code: "InvalidVpcID.NotFound", words: "does not exist",
 			do: func(c *cloud) error {
-				return try(c, consumer, c.describeVPCs, sdk.DescribeVpcsInput{VpcIds: []string{c.providerVPC}})
+				return try(c, consumer, c.describeVPCs, ec2.DescribeVpcsInput{VpcIds: []string{c.providerVPC}})
 			},
 		},
 		"a VPC with subnets cannot be deleted": {
 			source: errorCodes, code: "DependencyViolation", words: "has dependencies",
 			do: func(c *cloud) error {
-				return try(c, provider, c.deleteVPC, sdk.DeleteVpcInput{VpcId: &c.providerVPC})
+				return try(c, provider, c.deleteVPC, ec2.DeleteVpcInput{VpcId: &c.providerVPC})
 			},
 		},
 		"a second block must not overlap the first": {
 			source: "vpc/latest/userguide/vpc-cidr-blocks.html", code: "InvalidVpc.Range",
 			do: func(c *cloud) error {
-				return try(c, provider, c.associateVPCCIDRBlock, sdk.AssociateVpcCidrBlockInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.0.128.0/17")})
+				return try(c, provider, c.associateVPCCIDRBlock, ec2.AssociateVpcCidrBlockInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.0.128.0/17")})
 			},
 		},
 		"one attribute at a time": {
 			source: "API_ModifyVpcAttribute.html", code: "InvalidParameterCombination",
 			do: func(c *cloud) error {
 				on := &types.AttributeBooleanValue{Value: aws.Bool(true)}
-				return try(c, provider, c.modifyVPCAttribute, sdk.ModifyVpcAttributeInput{VpcId: &c.providerVPC, EnableDnsSupport: on, EnableDnsHostnames: on})
+				return try(c, provider, c.modifyVPCAttribute, ec2.ModifyVpcAttributeInput{VpcId: &c.providerVPC, EnableDnsSupport: on, EnableDnsHostnames: on})
 			},
 		},
 		"a subnet lies in its VPC":             {source: errorCodes, code: "InvalidSubnet.Range", do: subnet("10.1.0.0/24")},
@@ -65,7 +65,7 @@ func TestNetworkRefusals(t *testing.T) {
 			source: "aws-samples/saas-reference-architecture-ecs issue 12", code: "InvalidParameterValue",
 			words: "Subnets can currently only be created in the following availability zones: eu-central-1a, eu-central-1b, eu-central-1c.",
 			do: func(c *cloud) error {
-				in := sdk.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.0.9.0/24"), AvailabilityZone: aws.String("eu-central-1d")}
+				in := ec2.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.0.9.0/24"), AvailabilityZone: aws.String("eu-central-1d")}
 				return try(c, provider, c.createSubnet, in)
 			},
 		},
@@ -73,7 +73,7 @@ func TestNetworkRefusals(t *testing.T) {
 			source: errorCodes, code: "DependencyViolation",
 			do: func(c *cloud) error {
 				c.attach(provider, c.providerSubnets[0])
-				return try(c, provider, c.deleteSubnet, sdk.DeleteSubnetInput{SubnetId: &c.providerSubnets[0]})
+				return try(c, provider, c.deleteSubnet, ec2.DeleteSubnetInput{SubnetId: &c.providerSubnets[0]})
 			},
 		},
 		"the subnet does not exist for another account": {
@@ -98,7 +98,7 @@ func TestNetworkRefusals(t *testing.T) {
 		"a subnet runs out of addresses": {
 			source: errorCodes, code: "InsufficientFreeAddressesInSubnet",
 			do: func(c *cloud) error {
-				in := sdk.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.0.200.0/28")}
+				in := ec2.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.0.200.0/28")}
 				small := *must(c, provider, c.createSubnet, in).Subnet.SubnetId
 				for range 11 { // of sixteen addresses, five are reserved
 					c.attach(provider, small)
@@ -113,7 +113,7 @@ func TestNetworkRefusals(t *testing.T) {
 func TestAddressesAreCountedAndGivenOutAgain(t *testing.T) {
 	c := newCloud(t)
 	free := func() int32 {
-		in := sdk.DescribeSubnetsInput{SubnetIds: c.providerSubnets[:1]}
+		in := ec2.DescribeSubnetsInput{SubnetIds: c.providerSubnets[:1]}
 		return *must(c, provider, c.describeSubnets, in).Subnets[0].AvailableIpAddressCount
 	}
 	before := free()
@@ -133,7 +133,7 @@ func TestAddressesAreCountedAndGivenOutAgain(t *testing.T) {
 func TestZoneNamesAreTheAccountsOwnAndIDsEveryones(t *testing.T) {
 	c := newCloud(t)
 	zone := func(account string) string {
-		in := sdk.DescribeAvailabilityZonesInput{ZoneIds: []string{"euc1-az2"}}
+		in := ec2.DescribeAvailabilityZonesInput{ZoneIds: []string{"euc1-az2"}}
 		return *must(c, account, c.describeAvailabilityZones, in).AvailabilityZones[0].ZoneName
 	}
 	if zone(provider) == zone(consumer) {
@@ -149,7 +149,7 @@ func TestDescribesPage(t *testing.T) {
 	var found []string
 	var token *string
 	for range 3 {
-		out := must(c, provider, c.describeSecurityGroups, sdk.DescribeSecurityGroupsInput{MaxResults: aws.Int32(5), NextToken: token})
+		out := must(c, provider, c.describeSecurityGroups, ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(5), NextToken: token})
 		for _, g := range out.SecurityGroups {
 			found = append(found, *g.GroupId)
 		}
@@ -181,10 +181,10 @@ func TestFilters(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c := newCloud(t)
-			in := sdk.CreateSecurityGroupInput{VpcId: &c.providerVPC, GroupName: aws.String("orders"), Description: aws.String("-"), TagSpecifications: tags}
+			in := ec2.CreateSecurityGroupInput{VpcId: &c.providerVPC, GroupName: aws.String("orders"), Description: aws.String("-"), TagSpecifications: tags}
 			must(c, provider, c.createSecurityGroup, in)
 			filter := types.Filter{Name: &row.name, Values: row.values}
-			out := must(c, provider, c.describeSecurityGroups, sdk.DescribeSecurityGroupsInput{Filters: []types.Filter{filter}})
+			out := must(c, provider, c.describeSecurityGroups, ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter}})
 			if len(out.SecurityGroups) != row.want {
 				t.Errorf("found %d, want %d", len(out.SecurityGroups), row.want)
 			}
@@ -193,21 +193,21 @@ func TestFilters(t *testing.T) {
 }
 
 func TestDescribeRefusals(t *testing.T) {
-	groups := func(in sdk.DescribeSecurityGroupsInput) func(*cloud) error {
+	groups := func(in ec2.DescribeSecurityGroupsInput) func(*cloud) error {
 		return func(c *cloud) error { return try(c, provider, c.describeSecurityGroups, in) }
 	}
 	checkRefusals(t, map[string]refusal{
 		"a filter that does not exist": {
 			source: errorCodes, code: "InvalidParameterValue", words: "The filter 'colour' is invalid",
-			do: groups(sdk.DescribeSecurityGroupsInput{Filters: []types.Filter{{Name: aws.String("colour")}}}),
+			do: groups(ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{{Name: aws.String("colour")}}}),
 		},
 		"fewer results than five a page": {
 			source: "API_DescribeSecurityGroups.html", code: "InvalidParameterValue", words: "maxResults",
-			do: groups(sdk.DescribeSecurityGroupsInput{MaxResults: aws.Int32(1)}),
+			do: groups(ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(1)}),
 		},
 		"a token that AWS did not give": {
 			source: errorCodes, code: "InvalidNextToken",
-			do: groups(sdk.DescribeSecurityGroupsInput{NextToken: aws.String("!")}),
+			do: groups(ec2.DescribeSecurityGroupsInput{NextToken: aws.String("!")}),
 		},
 	})
 }
@@ -216,13 +216,13 @@ func TestADescribeMayMissWhatIsYoung(t *testing.T) {
 	c := newCloud(t)
 	c.world.Delays.Visibility = time.Hour
 	fresh := c.group(provider, c.providerVPC, "fresh")
-	if err := try(c, provider, c.describeSecurityGroups, sdk.DescribeSecurityGroupsInput{GroupIds: []string{fresh}}); err == nil {
+	if err := try(c, provider, c.describeSecurityGroups, ec2.DescribeSecurityGroupsInput{GroupIds: []string{fresh}}); err == nil {
 		t.Error("seen by its id")
 	}
-	if out := must(c, provider, c.describeSecurityGroups, sdk.DescribeSecurityGroupsInput{}); len(out.SecurityGroups) != 0 {
+	if out := must(c, provider, c.describeSecurityGroups, ec2.DescribeSecurityGroupsInput{}); len(out.SecurityGroups) != 0 {
 		t.Error("seen in a list")
 	}
-	authorize := sdk.AuthorizeSecurityGroupIngressInput{GroupId: &fresh, IpPermissions: tcp("10.0.0.0/16")}
+	authorize := ec2.AuthorizeSecurityGroupIngressInput{GroupId: &fresh, IpPermissions: tcp("10.0.0.0/16")}
 	must(c, provider, c.authorizeIngress, authorize) // a write finds it
 }
 
@@ -254,12 +254,12 @@ func TestTagsOfEveryKind(t *testing.T) {
 	c := newCloud(t)
 	svc, e := c.connected()
 	group := c.group(provider, c.providerVPC, "orders")
-	rule := must(c, provider, c.authorizeIngress, sdk.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16")}).SecurityGroupRules[0]
+	rule := must(c, provider, c.authorizeIngress, ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16")}).SecurityGroupRules[0]
 	owned := types.Tag{Key: aws.String("owner"), Value: aws.String("somebody")}
 	for account, ids := range map[string][]string{provider: {*svc.ServiceId, group, *rule.SecurityGroupRuleId, c.providerVPC, c.providerSubnets[0]}, consumer: {*e.VpcEndpointId, e.NetworkInterfaceIds[0]}} {
-		must(c, account, c.createTags, sdk.CreateTagsInput{Resources: ids, Tags: []types.Tag{owned, {Key: aws.String("gone"), Value: aws.String("")}}})
-		must(c, account, c.deleteTags, sdk.DeleteTagsInput{Resources: ids, Tags: []types.Tag{{Key: aws.String("gone")}, {Key: owned.Key, Value: aws.String("nobody")}}})
-		out := must(c, account, c.describeTags, sdk.DescribeTagsInput{})
+		must(c, account, c.createTags, ec2.CreateTagsInput{Resources: ids, Tags: []types.Tag{owned, {Key: aws.String("gone"), Value: aws.String("")}}})
+		must(c, account, c.deleteTags, ec2.DeleteTagsInput{Resources: ids, Tags: []types.Tag{{Key: aws.String("gone")}, {Key: owned.Key, Value: aws.String("nobody")}}})
+		out := must(c, account, c.describeTags, ec2.DescribeTagsInput{})
 		if len(out.Tags) != len(ids) {
 			t.Errorf("%s has %d tags, want one for each of %v", account, len(out.Tags), ids)
 		}
@@ -274,7 +274,7 @@ func TestTagsOfEveryKind(t *testing.T) {
 func TestInterfacesTellWhoAskedForThem(t *testing.T) {
 	c := newCloud(t)
 	_, e := c.connected()
-	in := sdk.DescribeNetworkInterfacesInput{Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"VPC Endpoint Interface " + *e.VpcEndpointId}}}}
+	in := ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"VPC Endpoint Interface " + *e.VpcEndpointId}}}}
 	out := must(c, consumer, c.describeNetworkInterfaces, in)
 	if len(out.NetworkInterfaces) != 2 {
 		t.Fatalf("found %d interfaces, want one in each of two subnets", len(out.NetworkInterfaces))
@@ -286,8 +286,8 @@ func TestInterfacesTellWhoAskedForThem(t *testing.T) {
 
 func TestAVPCWithoutSubnetsGoesWithItsDefaultGroup(t *testing.T) {
 	c := newCloud(t)
-	empty := *must(c, provider, c.createVPC, sdk.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16")}).Vpc.VpcId
-	must(c, provider, c.deleteVPC, sdk.DeleteVpcInput{VpcId: &empty})
+	empty := *must(c, provider, c.createVPC, ec2.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16")}).Vpc.VpcId
+	must(c, provider, c.deleteVPC, ec2.DeleteVpcInput{VpcId: &empty})
 	if _, left := c.DefaultSecurityGroup(empty); left || c.CIDRs(empty) != nil {
 		t.Error("something of it is left")
 	}
@@ -296,9 +296,9 @@ func TestAVPCWithoutSubnetsGoesWithItsDefaultGroup(t *testing.T) {
 func TestASubnetMayLieInASecondBlock(t *testing.T) {
 	c := newCloud(t)
 	second := aws.String("10.9.0.0/16")
-	must(c, provider, c.associateVPCCIDRBlock, sdk.AssociateVpcCidrBlockInput{VpcId: &c.providerVPC, CidrBlock: second})
-	must(c, provider, c.createSubnet, sdk.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.9.1.0/24")})
-	if v := must(c, provider, c.describeVPCs, sdk.DescribeVpcsInput{VpcIds: []string{c.providerVPC}}).Vpcs[0]; len(v.CidrBlockAssociationSet) != 2 || *v.CidrBlock != "10.0.0.0/16" {
+	must(c, provider, c.associateVPCCIDRBlock, ec2.AssociateVpcCidrBlockInput{VpcId: &c.providerVPC, CidrBlock: second})
+	must(c, provider, c.createSubnet, ec2.CreateSubnetInput{VpcId: &c.providerVPC, CidrBlock: aws.String("10.9.1.0/24")})
+	if v := must(c, provider, c.describeVPCs, ec2.DescribeVpcsInput{VpcIds: []string{c.providerVPC}}).Vpcs[0]; len(v.CidrBlockAssociationSet) != 2 || *v.CidrBlock != "10.0.0.0/16" {
 		t.Errorf("%d blocks, the first %s", len(v.CidrBlockAssociationSet), *v.CidrBlock)
 	}
 	if n, ok := c.SubnetAt(c.providerVPC, netip.MustParseAddr("10.9.1.77")); !ok || n.CIDR.String() != "10.9.1.0/24" {
@@ -309,7 +309,7 @@ func TestASubnetMayLieInASecondBlock(t *testing.T) {
 func TestVPCAttributes(t *testing.T) {
 	c := newCloud(t)
 	on := &types.AttributeBooleanValue{Value: aws.Bool(true)}
-	must(c, provider, c.modifyVPCAttribute, sdk.ModifyVpcAttributeInput{VpcId: &c.providerVPC, EnableDnsHostnames: on})
+	must(c, provider, c.modifyVPCAttribute, ec2.ModifyVpcAttributeInput{VpcId: &c.providerVPC, EnableDnsHostnames: on})
 	for _, id := range []string{c.providerVPC, c.consumerVPC} {
 		if v, _ := c.vpcs.find(id); v.dns.hostnames != (id == c.providerVPC) {
 			t.Errorf("%s has DNS hostnames: %v", v.Account, v.dns.hostnames)

@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	ec2api "github.com/aws/aws-sdk-go-v2/service/ec2"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	api "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/local/ec2"
-	"github.com/rdslink/rdslink/local/elb"
+	localelb "github.com/rdslink/rdslink/local/elb"
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/network/networktest"
@@ -38,7 +38,7 @@ type cloud struct {
 	world   *model.World
 	network *network.Network
 	vpcs    *ec2.Service
-	elb     *elb.Service
+	elb     *localelb.Service
 	ops     wire.Operations
 }
 
@@ -47,7 +47,7 @@ func newCloud(t *testing.T) cloud {
 	w := &model.World{Region: "eu-central-1", Speed: 1000}
 	n := networktest.New(t)
 	vpcs := ec2.New(w, n)
-	balancers := elb.New(w, n, vpcs)
+	balancers := localelb.New(w, n, vpcs)
 	vpcs.SetLoadBalancers(balancers)
 	ops := wire.Operations{}
 	for _, service := range []wire.Operations{w.Locked(vpcs.Operations()), w.Locked(balancers.Operations())} {
@@ -74,13 +74,13 @@ func call[O, I any](c cloud, operation string, in I) *O {
 
 func (c cloud) subnet(vpc, zone, cidr string) string {
 	c.t.Helper()
-	out := call[ec2api.CreateSubnetOutput](c, "CreateSubnet", ec2api.CreateSubnetInput{VpcId: &vpc, CidrBlock: &cidr, AvailabilityZone: &zone})
+	out := call[awsec2.CreateSubnetOutput](c, "CreateSubnet", awsec2.CreateSubnetInput{VpcId: &vpc, CidrBlock: &cidr, AvailabilityZone: &zone})
 	return *out.Subnet.SubnetId
 }
 
 func (c cloud) securityGroup(vpc, name string) string {
 	c.t.Helper()
-	out := call[ec2api.CreateSecurityGroupOutput](c, "CreateSecurityGroup", ec2api.CreateSecurityGroupInput{VpcId: &vpc, GroupName: &name, Description: &name})
+	out := call[awsec2.CreateSecurityGroupOutput](c, "CreateSecurityGroup", awsec2.CreateSecurityGroupInput{VpcId: &vpc, GroupName: &name, Description: &name})
 	return *out.GroupId
 }
 
@@ -120,7 +120,7 @@ func (c cloud) database(subnet, group string) netip.Addr {
 func (c cloud) awaitHealth(group string, want types.TargetHealthStateEnum) {
 	c.t.Helper()
 	c.await(string(want), func() bool {
-		out := call[api.DescribeTargetHealthOutput](c, "DescribeTargetHealth", api.DescribeTargetHealthInput{TargetGroupArn: &group})
+		out := call[elb.DescribeTargetHealthOutput](c, "DescribeTargetHealth", elb.DescribeTargetHealthInput{TargetGroupArn: &group})
 		return out.TargetHealthDescriptions[0].TargetHealth.State == want
 	})
 }
@@ -138,24 +138,24 @@ func (c cloud) await(what string, so func() bool) {
 // balance makes a load balancer that forwards to an address.
 func (c cloud) balance(vpc string, to netip.Addr, subnets []string, groups ...string) (lb types.LoadBalancer, group string) {
 	c.t.Helper()
-	lb = call[api.CreateLoadBalancerOutput](c, "CreateLoadBalancer", api.CreateLoadBalancerInput{
+	lb = call[elb.CreateLoadBalancerOutput](c, "CreateLoadBalancer", elb.CreateLoadBalancerInput{
 		Name: aws.String("orders"), Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal,
 		Subnets: subnets, SecurityGroups: groups,
 	}).LoadBalancers[0]
-	group = *call[api.CreateTargetGroupOutput](c, "CreateTargetGroup", api.CreateTargetGroupInput{
+	group = *call[elb.CreateTargetGroupOutput](c, "CreateTargetGroup", elb.CreateTargetGroupInput{
 		Name: aws.String("orders"), VpcId: &vpc, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432), TargetType: types.TargetTypeEnumIp,
 	}).TargetGroups[0].TargetGroupArn
-	call[api.CreateListenerOutput](c, "CreateListener", api.CreateListenerInput{
+	call[elb.CreateListenerOutput](c, "CreateListener", elb.CreateListenerInput{
 		LoadBalancerArn: lb.LoadBalancerArn, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(5432),
 		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &group}},
 	})
-	call[api.RegisterTargetsOutput](c, "RegisterTargets", api.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: aws.String(to.String())}}})
+	call[elb.RegisterTargetsOutput](c, "RegisterTargets", elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: aws.String(to.String())}}})
 	return lb, group
 }
 
 func TestKernelDecidesWhomTheNodesReach(t *testing.T) {
 	c := newCloud(t)
-	vpc := *call[ec2api.CreateVpcOutput](c, "CreateVpc", ec2api.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
+	vpc := *call[awsec2.CreateVpcOutput](c, "CreateVpc", awsec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
 	a, b := c.subnet(vpc, "eu-central-1a", "10.0.1.0/24"), c.subnet(vpc, "eu-central-1b", "10.0.2.0/24")
 	balancerGroup, databaseGroup := c.securityGroup(vpc, "balancer"), c.securityGroup(vpc, "database")
 	address := c.database(a, databaseGroup)
@@ -163,7 +163,7 @@ func TestKernelDecidesWhomTheNodesReach(t *testing.T) {
 	lb, group := c.balance(vpc, address, []string{a, b}, balancerGroup)
 	c.awaitHealth(group, types.TargetHealthStateEnumUnhealthy)
 
-	call[ec2api.AuthorizeSecurityGroupIngressOutput](c, "AuthorizeSecurityGroupIngress", ec2api.AuthorizeSecurityGroupIngressInput{
+	call[awsec2.AuthorizeSecurityGroupIngressOutput](c, "AuthorizeSecurityGroupIngress", awsec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: &databaseGroup, IpPermissions: []ec2types.IpPermission{{
 			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
 			IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.1.0/24")}, {CidrIp: aws.String("10.0.2.0/24")}},
@@ -171,7 +171,7 @@ func TestKernelDecidesWhomTheNodesReach(t *testing.T) {
 	})
 	c.awaitHealth(group, types.TargetHealthStateEnumHealthy)
 
-	call[api.SetSecurityGroupsOutput](c, "SetSecurityGroups", api.SetSecurityGroupsInput{
+	call[elb.SetSecurityGroupsOutput](c, "SetSecurityGroups", elb.SetSecurityGroupsInput{
 		LoadBalancerArn: lb.LoadBalancerArn, SecurityGroups: []string{balancerGroup},
 		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOff,
 	})
@@ -200,7 +200,7 @@ func (c cloud) throughPrivateLink(lb string) string {
 // would leave nothing there.
 func TestAHealthCheckEndsWithAResetThatPostgreSQLLogs(t *testing.T) {
 	c := newCloud(t)
-	vpc := *call[ec2api.CreateVpcOutput](c, "CreateVpc", ec2api.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
+	vpc := *call[awsec2.CreateVpcOutput](c, "CreateVpc", awsec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
 	subnet := c.subnet(vpc, "eu-central-1a", "10.0.1.0/24")
 	at := c.attach(subnet).Address
 	installation, dir := postgrestest.Install(t, c.network)

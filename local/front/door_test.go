@@ -80,8 +80,7 @@ func (c *cloud) as(who aws.Credentials) aws.Config {
 }
 
 func code(err error) string {
-	var e smithy.APIError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorCode()
 	}
 	return fmt.Sprint(err)

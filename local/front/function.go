@@ -193,8 +193,8 @@ func (f *Functions) check(account string, subnets, groups []string) error {
 }
 
 func refusedBy(operation string, err error) error {
-	var e *wire.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*wire.Error](err)
+	if !ok {
 		return err
 	}
 	return wire.Errorf("InvalidParameterValueException", "Error occurred while %s. EC2 Error Code: %s. EC2 Error Message: %s", operation, e.Code, e.Message)

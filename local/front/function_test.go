@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	vpcs "github.com/rdslink/rdslink/local/ec2"
+	"github.com/rdslink/rdslink/local/ec2"
 	"github.com/rdslink/rdslink/local/front"
 	"github.com/rdslink/rdslink/local/front/identity"
 	"github.com/rdslink/rdslink/local/model"
@@ -35,9 +35,9 @@ type vpcCloud struct {
 	t         *testing.T
 	world     *model.World
 	network   *network.Network
-	service   *vpcs.Service
+	service   *ec2.Service
 	lambda    *lambda.Client
-	ec2       *ec2.Client
+	ec2       *awsec2.Client
 	url       string
 	vpc       string
 	subnet    string
@@ -56,7 +56,7 @@ func newVPCCloud(t *testing.T, speed float64) *vpcCloud {
 		t.Fatal(err)
 	}
 	n := networktest.New(t)
-	service := vpcs.New(c.world, n)
+	service := ec2.New(c.world, n)
 	c.network, c.service = n, service
 	n.SetResolver(service.Records())
 	functions := front.NewFunctions(c.world, service, n)
@@ -75,7 +75,7 @@ func newVPCCloud(t *testing.T, speed float64) *vpcCloud {
 	c.url = server.URL
 	config := identity.Config(server.URL, "eu-central-1", identity.Root(account))
 	config.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	c.lambda, c.ec2 = lambda.NewFromConfig(config), ec2.NewFromConfig(config)
+	c.lambda, c.ec2 = lambda.NewFromConfig(config), awsec2.NewFromConfig(config)
 	c.vpc, c.subnet, c.group = c.place("10.0.0.0/16", "10.0.1.0/24")
 	return c
 }
@@ -109,15 +109,15 @@ func (c *vpcCloud) serveLambda(w http.ResponseWriter, r *http.Request) {
 func (c *vpcCloud) place(block, subnetBlock string) (vpc, subnet, group string) {
 	c.t.Helper()
 	ctx := context.Background()
-	v, err := c.ec2.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String(block)})
+	v, err := c.ec2.CreateVpc(ctx, &awsec2.CreateVpcInput{CidrBlock: aws.String(block)})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	s, err := c.ec2.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: v.Vpc.VpcId, CidrBlock: aws.String(subnetBlock)})
+	s, err := c.ec2.CreateSubnet(ctx, &awsec2.CreateSubnetInput{VpcId: v.Vpc.VpcId, CidrBlock: aws.String(subnetBlock)})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	g, err := c.ec2.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{VpcId: v.Vpc.VpcId, GroupName: aws.String("g"), Description: aws.String("g")})
+	g, err := c.ec2.CreateSecurityGroup(ctx, &awsec2.CreateSecurityGroupInput{VpcId: v.Vpc.VpcId, GroupName: aws.String("g"), Description: aws.String("g")})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func (c *vpcCloud) create(subnet, group string) (*lambda.CreateFunctionOutput, e
 
 func (c *vpcCloud) interfaces() []types.NetworkInterface {
 	c.t.Helper()
-	out, err := c.ec2.DescribeNetworkInterfaces(context.Background(), &ec2.DescribeNetworkInterfacesInput{})
+	out, err := c.ec2.DescribeNetworkInterfaces(context.Background(), &awsec2.DescribeNetworkInterfacesInput{})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestAFunctionInAVPCBecomesActiveAndItsInterfacesOutliveIt(t *testing.T) {
 	if _, err := c.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String("resolver")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.ec2.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(c.group)}); code(err) != "DependencyViolation" {
+	if _, err := c.ec2.DeleteSecurityGroup(ctx, &awsec2.DeleteSecurityGroupInput{GroupId: aws.String(c.group)}); code(err) != "DependencyViolation" {
 		t.Errorf("the group of a function's interface: %v", err)
 	}
 }
@@ -280,7 +280,7 @@ func TestAnAsynchronousInvocationIsHandedOver(t *testing.T) {
 
 func TestAClientStandsInASubnetAsLongAsItsConnectionLives(t *testing.T) {
 	c := newVPCCloud(t, 1)
-	allow := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(c.group), IpPermissions: []types.IpPermission{
+	allow := &awsec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(c.group), IpPermissions: []types.IpPermission{
 		{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(0), ToPort: aws.Int32(65535), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(c.group)}}},
 	}}
 	if _, err := c.ec2.AuthorizeSecurityGroupIngress(context.Background(), allow); err != nil {

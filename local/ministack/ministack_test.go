@@ -24,8 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	lambdasdk "github.com/aws/aws-sdk-go-v2/service/lambda"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
@@ -194,7 +194,7 @@ func TestAFunctionSaysWhoseItIsAndLivesWhereItsConfigurationPutsIt(t *testing.T)
 			_ = conn.Close()
 		}
 	}()
-	functions, zipped := lambdasdk.NewFromConfig(config), code(t)
+	functions, zipped := awslambda.NewFromConfig(config), code(t)
 	for name, c := range map[string]struct {
 		vpc  *lambdatypes.VpcConfig
 		said string
@@ -203,13 +203,13 @@ func TestAFunctionSaysWhoseItIsAndLivesWhereItsConfigurationPutsIt(t *testing.T)
 		"inside":  {&lambdatypes.VpcConfig{SubnetIds: []string{"subnet-1"}, SecurityGroupIds: []string{"sg-1"}}, "orders"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := functions.CreateFunction(ctx, &lambdasdk.CreateFunctionInput{
+			if _, err := functions.CreateFunction(ctx, &awslambda.CreateFunctionInput{
 				FunctionName: aws.String(name), Role: aws.String(role), Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
 				Code: &lambdatypes.FunctionCode{ZipFile: zipped}, VpcConfig: c.vpc, Timeout: aws.Int32(30),
 			}); err != nil {
 				t.Fatal(err)
 			}
-			out, err := functions.Invoke(ctx, &lambdasdk.InvokeInput{FunctionName: aws.String(name)})
+			out, err := functions.Invoke(ctx, &awslambda.InvokeInput{FunctionName: aws.String(name)})
 			if err != nil || out.FunctionError != nil {
 				t.Fatalf("%v %s", err, out.Payload)
 			}
@@ -242,11 +242,11 @@ func TestDeliveriesToFunctionsAreHandedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := events.PutTargets(ctx, &eventbridge.PutTargetsInput{
-		Rule: aws.String("failovers"), Targets: []eventtypes.Target{{Id: aws.String("1"), Arn: aws.String(function)}},
+		Rule: aws.String("failovers"), Targets: []eventbridgetypes.Target{{Id: aws.String("1"), Arn: aws.String(function)}},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	put, err := events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventtypes.PutEventsRequestEntry{
+	put, err := events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{
 		{Source: aws.String("aws.rds"), DetailType: aws.String("RDS DB Instance Event"), Detail: aws.String(`{"EventID":"RDS-EVENT-0049"}`)},
 	}})
 	if err != nil || put.FailedEntryCount != 0 {
@@ -325,7 +325,7 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 	if err != nil || !strings.Contains(aws.ToString(bus.Policy), `"Sid": "Only"`) {
 		t.Error(bus, err)
 	}
-	concurrency, err := lambdasdk.NewFromConfig(config).GetFunctionConcurrency(ctx, &lambdasdk.GetFunctionConcurrencyInput{FunctionName: aws.String("f")})
+	concurrency, err := awslambda.NewFromConfig(config).GetFunctionConcurrency(ctx, &awslambda.GetFunctionConcurrencyInput{FunctionName: aws.String("f")})
 	if err != nil || aws.ToInt32(concurrency.ReservedConcurrentExecutions) != 1 {
 		t.Error(concurrency, err)
 	}

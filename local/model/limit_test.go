@@ -21,10 +21,9 @@ func TestABurstIsThrottledUntilTheBucketFillsAgain(t *testing.T) {
 			ctx := wire.WithCaller(t.Context(), wire.Caller{Account: account})
 			for range 10 {
 				_, err := ops[operation](ctx, nil)
-				var e *wire.Error
 				if err == nil {
 					n++
-				} else if !errors.As(err, &e) || e.Code != "Throttling" || e.Message != "Rate exceeded" {
+				} else if e, ok := errors.AsType[*wire.Error](err); !ok || e.Code != "Throttling" || e.Message != "Rate exceeded" {
 					t.Fatal(err)
 				}
 			}

@@ -151,7 +151,7 @@ func mustTimeOut(t *testing.T, n *network.Network, id string, from netip.Addr, t
 		t.Errorf("%s reached %s", from, to)
 		return
 	}
-	if timeout := net.Error(nil); !errors.As(err, &timeout) || !timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
 		t.Errorf("%s to %s: got %v, want a timeout", from, to, err)
 	}
 }

@@ -137,15 +137,13 @@ func TestWhoMayConnect(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.connect(t, primary, test.client)
-			var refused *pgconn.PgError
-			var wrongName x509.HostnameError
 			switch {
 			case !test.verified:
-				if !errors.As(err, &wrongName) {
+				if _, ok := errors.AsType[x509.HostnameError](err); !ok {
 					t.Errorf("got %v, want a wrong host name", err)
 				}
 			case test.code != "":
-				if !errors.As(err, &refused) || refused.Code != test.code {
+				if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != test.code {
 					t.Errorf("got %v, want SQLSTATE %s", err, test.code)
 				}
 			case err != nil:

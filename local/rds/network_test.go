@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	ec2api "github.com/aws/aws-sdk-go-v2/service/ec2"
-	api "github.com/aws/aws-sdk-go-v2/service/rds"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
+	awsrds "github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -92,7 +92,7 @@ func (c cloud) await(what string, so func() bool) {
 func (c cloud) awaitInstance(id string) (d types.DBInstance) {
 	c.t.Helper()
 	c.await(id+" available", func() bool {
-		out, err := call[api.DescribeDBInstancesOutput](c, "DescribeDBInstances", api.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
+		out, err := call[awsrds.DescribeDBInstancesOutput](c, "DescribeDBInstances", awsrds.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
 		if err != nil || *out.DBInstances[0].DBInstanceStatus != "available" {
 			return false
 		}
@@ -106,7 +106,7 @@ func (c cloud) awaitInstance(id string) (d types.DBInstance) {
 func (c cloud) awaitCluster() (d types.DBCluster) {
 	c.t.Helper()
 	c.await("orders available", func() bool {
-		out, err := call[api.DescribeDBClustersOutput](c, "DescribeDBClusters", api.DescribeDBClustersInput{DBClusterIdentifier: aws.String("orders")})
+		out, err := call[awsrds.DescribeDBClustersOutput](c, "DescribeDBClusters", awsrds.DescribeDBClustersInput{DBClusterIdentifier: aws.String("orders")})
 		if err != nil || *out.DBClusters[0].Status != "available" {
 			return false
 		}
@@ -119,12 +119,12 @@ func (c cloud) awaitCluster() (d types.DBCluster) {
 // newSubnetGroup makes a VPC with three subnets, and a group "private" of them.
 func (c cloud) newSubnetGroup() (vpc string, subnets []string) {
 	c.t.Helper()
-	vpc = *must[ec2api.CreateVpcOutput](c, "CreateVpc", ec2api.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
+	vpc = *must[awsec2.CreateVpcOutput](c, "CreateVpc", awsec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
 	for n, zone := range []string{"eu-central-1a", "eu-central-1b", "eu-central-1c"} {
 		cidr := fmt.Sprintf("10.0.%d.0/24", n+1)
-		subnets = append(subnets, *must[ec2api.CreateSubnetOutput](c, "CreateSubnet", ec2api.CreateSubnetInput{VpcId: &vpc, AvailabilityZone: &zone, CidrBlock: &cidr}).Subnet.SubnetId)
+		subnets = append(subnets, *must[awsec2.CreateSubnetOutput](c, "CreateSubnet", awsec2.CreateSubnetInput{VpcId: &vpc, AvailabilityZone: &zone, CidrBlock: &cidr}).Subnet.SubnetId)
 	}
-	must[api.CreateDBSubnetGroupOutput](c, "CreateDBSubnetGroup", api.CreateDBSubnetGroupInput{
+	must[awsrds.CreateDBSubnetGroupOutput](c, "CreateDBSubnetGroup", awsrds.CreateDBSubnetGroupInput{
 		DBSubnetGroupName: aws.String("private"), DBSubnetGroupDescription: aws.String("-"), SubnetIds: subnets,
 	})
 	return vpc, subnets
@@ -191,7 +191,7 @@ func (c cloud) query(vpc, endpoint, statement string) string {
 func TestDataSurvivesFailoverToAnotherAddress(t *testing.T) {
 	c := newCloud(t)
 	vpc, _ := c.newSubnetGroup()
-	must[api.CreateDBInstanceOutput](c, "CreateDBInstance", api.CreateDBInstanceInput{
+	must[awsrds.CreateDBInstanceOutput](c, "CreateDBInstance", awsrds.CreateDBInstanceInput{
 		DBInstanceIdentifier: aws.String("orders"), DBInstanceClass: aws.String("db.t4g.micro"), Engine: aws.String("postgres"), DBName: aws.String("orders"),
 		MasterUsername: aws.String("app"), MasterUserPassword: aws.String("correct-horse"), MultiAZ: aws.Bool(true), DBSubnetGroupName: aws.String("private"),
 	})
@@ -199,7 +199,7 @@ func TestDataSurvivesFailoverToAnotherAddress(t *testing.T) {
 	before := c.lookUp("", endpoint)
 	c.query(vpc, endpoint, "create table kept as select 'kept' as word")
 
-	must[api.RebootDBInstanceOutput](c, "RebootDBInstance", api.RebootDBInstanceInput{DBInstanceIdentifier: aws.String("orders"), ForceFailover: aws.Bool(true)})
+	must[awsrds.RebootDBInstanceOutput](c, "RebootDBInstance", awsrds.RebootDBInstanceInput{DBInstanceIdentifier: aws.String("orders"), ForceFailover: aws.Bool(true)})
 	c.awaitInstance("orders")
 	if after := c.lookUp("", endpoint); after[0] == before[0] {
 		t.Errorf("the address is still %s", after[0])
@@ -212,13 +212,13 @@ func TestDataSurvivesFailoverToAnotherAddress(t *testing.T) {
 // newAurora makes a cluster orders of two members, one and two, with a table of words.
 func (c cloud) newAurora(vpc string) types.DBCluster {
 	c.t.Helper()
-	must[api.CreateDBClusterOutput](c, "CreateDBCluster", api.CreateDBClusterInput{
+	must[awsrds.CreateDBClusterOutput](c, "CreateDBCluster", awsrds.CreateDBClusterInput{
 		DBClusterIdentifier: aws.String("orders"), Engine: aws.String("aurora-postgresql"), DatabaseName: aws.String("orders"),
 		MasterUsername: aws.String("app"), MasterUserPassword: aws.String("correct-horse"), DBSubnetGroupName: aws.String("private"),
 	})
 	c.awaitCluster()
 	for _, id := range []string{"one", "two"} {
-		must[api.CreateDBInstanceOutput](c, "CreateDBInstance", api.CreateDBInstanceInput{
+		must[awsrds.CreateDBInstanceOutput](c, "CreateDBInstance", awsrds.CreateDBInstanceInput{
 			DBInstanceIdentifier: &id, DBClusterIdentifier: aws.String("orders"), DBInstanceClass: aws.String("db.r8g.large"), Engine: aws.String("aurora-postgresql"),
 		})
 	}
@@ -256,7 +256,7 @@ func TestOldWriterOfAuroraComesBackAsAReader(t *testing.T) {
 	c.mustRefuseWrites(vpc, two)
 	before := c.lookUp("", *d.Endpoint)
 
-	must[api.FailoverDBClusterOutput](c, "FailoverDBCluster", api.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders")})
+	must[awsrds.FailoverDBClusterOutput](c, "FailoverDBCluster", awsrds.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders")})
 	c.awaitCluster()
 	if after := c.lookUp("", *d.Endpoint); after[0] == before[0] || after[0] != c.lookUp("", two)[0] {
 		t.Errorf("the cluster's endpoint leads from %s to %s", before, after)
@@ -276,22 +276,22 @@ func TestProxyKeepsItsAddressesWhenTheClusterFailsOver(t *testing.T) { // Amazon
 	c := newCloud(t)
 	vpc, subnets := c.newSubnetGroup()
 	c.newAurora(vpc)
-	must[api.CreateDBProxyOutput](c, "CreateDBProxy", api.CreateDBProxyInput{
+	must[awsrds.CreateDBProxyOutput](c, "CreateDBProxy", awsrds.CreateDBProxyInput{
 		DBProxyName: aws.String("orders-proxy"), EngineFamily: types.EngineFamilyPostgresql, RoleArn: aws.String("arn:aws:iam::111122223333:role/proxy"), VpcSubnetIds: subnets,
 	})
 	var proxy types.DBProxy
 	c.await("an available proxy", func() bool {
-		proxy = must[api.DescribeDBProxiesOutput](c, "DescribeDBProxies", api.DescribeDBProxiesInput{DBProxyName: aws.String("orders-proxy")}).DBProxies[0]
+		proxy = must[awsrds.DescribeDBProxiesOutput](c, "DescribeDBProxies", awsrds.DescribeDBProxiesInput{DBProxyName: aws.String("orders-proxy")}).DBProxies[0]
 		return proxy.Status == types.DBProxyStatusAvailable
 	})
-	must[api.RegisterDBProxyTargetsOutput](c, "RegisterDBProxyTargets", api.RegisterDBProxyTargetsInput{DBProxyName: aws.String("orders-proxy"), DBClusterIdentifiers: []string{"orders"}})
+	must[awsrds.RegisterDBProxyTargetsOutput](c, "RegisterDBProxyTargets", awsrds.RegisterDBProxyTargetsInput{DBProxyName: aws.String("orders-proxy"), DBClusterIdentifiers: []string{"orders"}})
 	addresses := c.allAddresses(vpc, *proxy.Endpoint)
 	if len(addresses) != 3 {
 		t.Fatalf("the proxy has %s", addresses)
 	}
 	c.query(vpc, *proxy.Endpoint, "insert into words values ('between')")
 
-	must[api.FailoverDBClusterOutput](c, "FailoverDBCluster", api.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders")})
+	must[awsrds.FailoverDBClusterOutput](c, "FailoverDBCluster", awsrds.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders")})
 	c.awaitCluster()
 	if after := c.allAddresses(vpc, *proxy.Endpoint); !slices.Equal(after, addresses) {
 		t.Errorf("the addresses were %s and are %s", addresses, after)

@@ -79,8 +79,7 @@ func minutely(changes ...func(*scheduler.CreateScheduleInput)) *scheduler.Create
 }
 
 func code(err error) string {
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e.Code
 	}
 	return fmt.Sprint(err)

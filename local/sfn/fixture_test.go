@@ -209,8 +209,7 @@ func code(err error) string {
 	if err == nil {
 		return ""
 	}
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e.Code
 	}
 	return err.Error()

@@ -85,8 +85,8 @@ var lambdaErrors = map[string]bool{
 
 // refused words a refusal of the Lambda service as in test_task_service_lambda.snapshot.json (test_no_such_function of 25 Nov 2025).
 func refused(err error) *failure {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
 		return failed("Lambda.SdkClientException", err.Error())
 	}
 	name := "Lambda.AWSLambdaException"
@@ -94,8 +94,7 @@ func refused(err error) *failure {
 		name = "Lambda." + api.ErrorCode()
 	}
 	status, id := http.StatusBadRequest, model.UUID()
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
+	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		status, id = response.HTTPStatusCode(), response.ServiceRequestID()
 	}
 	return failed(name, fmt.Sprintf("%s (Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",

@@ -63,8 +63,8 @@ func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) {
 }
 
 func (s *Service) complete(err error) *Error {
-	var e *Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
 		slog.Error("local cloud failed", "service", s.Name, "error", err)
 		return &Error{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
 	}

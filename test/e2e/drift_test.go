@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
@@ -44,9 +44,9 @@ func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
 func (s story) meddle(o output) {
 	s.Helper()
 	r := o.Resources
-	_, err := s.balancers().ModifyTargetGroup(s.ctx, &elbv2.ModifyTargetGroupInput{TargetGroupArn: &r.TargetGroupARN, HealthCheckIntervalSeconds: aws.Int32(30)})
+	_, err := s.balancers().ModifyTargetGroup(s.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: &r.TargetGroupARN, HealthCheckIntervalSeconds: aws.Int32(30)})
 	s.check(err)
-	_, err = s.balancers().ModifyListener(s.ctx, &elbv2.ModifyListenerInput{ListenerArn: &r.ListenerARN, DefaultActions: []elbtypes.Action{{
+	_, err = s.balancers().ModifyListener(s.ctx, &elb.ModifyListenerInput{ListenerArn: &r.ListenerARN, DefaultActions: []elbtypes.Action{{
 		Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: aws.String(s.anotherGroup(r.TargetGroupARN)),
 	}}})
 	s.check(err)
@@ -102,9 +102,9 @@ func (s story) deploys(function string) {
 // anotherGroup is a target group like the exposure's, for the same VPC.
 func (s story) anotherGroup(like string) string {
 	s.Helper()
-	found, err := s.balancers().DescribeTargetGroups(s.ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{like}})
+	found, err := s.balancers().DescribeTargetGroups(s.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{like}})
 	s.check(err)
-	made, err := s.balancers().CreateTargetGroup(s.ctx, &elbv2.CreateTargetGroupInput{
+	made, err := s.balancers().CreateTargetGroup(s.ctx, &elb.CreateTargetGroupInput{
 		Name: aws.String("by-hand"), Protocol: "TCP", Port: aws.Int32(5432), VpcId: found.TargetGroups[0].VpcId, TargetType: "ip",
 	})
 	s.check(err)
@@ -149,9 +149,9 @@ func (s story) topic(id string) *string {
 // isRight says whether everything that meddle changed is as the steps want it.
 func (s story) isRight(o output) {
 	s.Helper()
-	groups, err := s.balancers().DescribeTargetGroups(s.ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{o.Resources.TargetGroupARN}})
+	groups, err := s.balancers().DescribeTargetGroups(s.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{o.Resources.TargetGroupARN}})
 	s.check(err)
-	listeners, err := s.balancers().DescribeListeners(s.ctx, &elbv2.DescribeListenersInput{ListenerArns: []string{o.Resources.ListenerARN}})
+	listeners, err := s.balancers().DescribeListeners(s.ctx, &elb.DescribeListenersInput{ListenerArns: []string{o.Resources.ListenerARN}})
 	s.check(err)
 	services, err := s.network().DescribeVpcEndpointServiceConfigurations(s.ctx, &ec2.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{o.ServiceID}})
 	s.check(err)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/rdslink/rdslink/test/stage"
@@ -81,8 +81,8 @@ func overhear(ctx context.Context, name string) error {
 	if _, err := buses.PutRule(ctx, rule); err != nil {
 		return fmt.Errorf("put rule %s: %w", name, err)
 	}
-	target := events.Target{Id: &name, Arn: aws.String(fmt.Sprintf("arn:aws:sqs:%s:%s:%s", stage.Region, stage.Customer, name))}
-	if _, err := buses.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, EventBusName: rule.EventBusName, Targets: []events.Target{target}}); err != nil {
+	target := types.Target{Id: &name, Arn: aws.String(fmt.Sprintf("arn:aws:sqs:%s:%s:%s", stage.Region, stage.Customer, name))}
+	if _, err := buses.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, EventBusName: rule.EventBusName, Targets: []types.Target{target}}); err != nil {
 		return fmt.Errorf("put target of rule %s: %w", name, err)
 	}
 	go func() {

@@ -10,15 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	cloudwatchlogstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -91,8 +91,8 @@ func (s story) foreign(vpc stage.VPC) foreign {
 	group, err := s.network().CreateSecurityGroup(s.ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("customers-own"), Description: aws.String("of the customer"), VpcId: &vpc.ID})
 	s.check(err)
 	f.group = aws.ToString(group.GroupId)
-	balancers := elbv2.NewFromConfig(cloud.Config(stage.Customer))
-	targets, err := balancers.CreateTargetGroup(s.ctx, &elbv2.CreateTargetGroupInput{
+	balancers := elb.NewFromConfig(cloud.Config(stage.Customer))
+	targets, err := balancers.CreateTargetGroup(s.ctx, &elb.CreateTargetGroupInput{
 		Name: aws.String("customers-own"), Protocol: "TCP", Port: aws.Int32(5432), VpcId: &vpc.ID, TargetType: "ip",
 	})
 	s.check(err)
@@ -132,11 +132,11 @@ func attacks(f foreign) map[string]attack {
 			return err
 		},
 		"nobody: puts a target into another group": func(s story, c aws.Config) error {
-			_, err := elbv2.NewFromConfig(c).RegisterTargets(s.ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &f.targetGroup, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.9")}}})
+			_, err := elb.NewFromConfig(c).RegisterTargets(s.ctx, &elb.RegisterTargetsInput{TargetGroupArn: &f.targetGroup, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.9")}}})
 			return err
 		},
 		"nobody: makes an internet-facing load balancer": func(s story, c aws.Config) error {
-			_, err := elbv2.NewFromConfig(c).CreateLoadBalancer(s.ctx, &elbv2.CreateLoadBalancerInput{
+			_, err := elb.NewFromConfig(c).CreateLoadBalancer(s.ctx, &elb.CreateLoadBalancerInput{
 				Name: aws.String("open-door"), Type: "network", Scheme: "internet-facing", Subnets: f.subnets,
 				Tags: []elbtypes.Tag{{Key: aws.String("rdslink:managed"), Value: aws.String("true")}},
 			})
@@ -176,7 +176,7 @@ func attacks(f foreign) map[string]attack {
 
 // puts puts an event on rdslink's bus.
 func (s story) puts(c aws.Config, detailType string) error {
-	out, err := eventbridge.NewFromConfig(c).PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
+	out, err := eventbridge.NewFromConfig(c).PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
 		EventBusName: aws.String("arn:aws:events:" + stage.Region + ":" + stage.Customer + ":event-bus/rdslink"), Source: aws.String("rdslink"), DetailType: &detailType, Detail: aws.String("{}"),
 	}}})
 	if err == nil && out.FailedEntryCount > 0 {
@@ -217,7 +217,7 @@ func TestAStrangersDecisionIsDenied(t *testing.T) {
 // Nobody but AWS speaks for an AWS service.
 func TestAForgedAWSEventIsRefused(t *testing.T) {
 	s := begin(t)
-	out, err := eventbridge.NewFromConfig(cloud.Config(stage.Customer)).PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
+	out, err := eventbridge.NewFromConfig(cloud.Config(stage.Customer)).PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
 		Source: aws.String("aws.rds"), DetailType: aws.String("RDS DB Instance Event"), Detail: aws.String(`{"EventID":"RDS-EVENT-0006"}`),
 	}}})
 	s.check(err)
@@ -296,7 +296,7 @@ func (s story) looks(c aws.Config, e execution) {
 	_, err = machines.DescribeStateMachineForExecution(s.ctx, &sfn.DescribeStateMachineForExecutionInput{ExecutionArn: &e.arn})
 	s.check(err)
 	logs := cloudwatchlogs.NewFromConfig(c)
-	streams := func(group string) []logtypes.LogStream {
+	streams := func(group string) []cloudwatchlogstypes.LogStream {
 		out, err := logs.DescribeLogStreams(s.ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group})
 		s.check(err)
 		return out.LogStreams

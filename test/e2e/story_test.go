@@ -308,8 +308,7 @@ func serviceID(handoff stage.Handoff) string {
 
 // code is AWS's name of an error.
 func code(err error) string {
-	var refused smithy.APIError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[smithy.APIError](err); ok {
 		return refused.ErrorCode()
 	}
 	return ""

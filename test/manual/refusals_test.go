@@ -32,8 +32,7 @@ func (p *procedure) tryWhatAWSRefuses(t *testing.T) {
 		for sentence, row := range rows {
 			t.Run(sentence, func(t *testing.T) {
 				err := row.try(t.Context())
-				var refused smithy.APIError
-				if !errors.As(err, &refused) || refused.ErrorCode() != row.code || !strings.Contains(refused.ErrorMessage(), row.words) {
+				if refused, ok := errors.AsType[smithy.APIError](err); !ok || refused.ErrorCode() != row.code || !strings.Contains(refused.ErrorMessage(), row.words) {
 					t.Errorf("got %v, want %s: …%s… as %s says", err, row.code, row.words, row.source)
 				}
 			})

@@ -75,8 +75,7 @@ func TestAnUnsignedRequestIsNobodys(t *testing.T) {
 }
 
 func code(err error) string {
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e.Code
 	}
 	return ""

@@ -41,8 +41,7 @@ func runInside() int {
 	}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	err = cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
