@@ -30,6 +30,7 @@ func TestTheCasesAreDocumented(t *testing.T) {
 		shownKinds[match[1]], shownConsumers[match[2]] = true, true
 	}
 	if len(shownKinds) != len(kinds) || len(shownConsumers) != len(consumers) {
-		t.Errorf("docs/input.md has the databases %v of %s, and the consumers %v of %s", shownKinds, choice(kinds), shownConsumers, choice(consumers))
+		t.Errorf("docs/input.md has the databases %v of %s, and the consumers %v of %s",
+			shownKinds, choice(kinds), shownConsumers, choice(consumers))
 	}
 }

@@ -13,7 +13,8 @@ func TestTheEstimateIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{
-		fmt.Sprintf("| Network Load Balancer, %d hours at $%.4f | %.2f |", hoursPerMonth, loadBalancerHourUSD, cents(loadBalancerHourUSD*hoursPerMonth)),
+		fmt.Sprintf("| Network Load Balancer, %d hours at $%.4f | %.2f |",
+			hoursPerMonth, loadBalancerHourUSD, cents(loadBalancerHourUSD*hoursPerMonth)),
 		fmt.Sprintf("| %.2f |", syncMonthUSD),
 		fmt.Sprintf("the estimate: $%.2f", MonthUSD()),
 	} {
