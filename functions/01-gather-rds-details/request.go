@@ -34,8 +34,8 @@ import (
 //	  "notify": ["dba@example.com"]
 //	}
 //
-// Everything after the first blank line may be left out (the vendor's account and zones unless the vendor asks for them), down to
-// single fields of acceptance; its mode may also be "expected-account", and its time limit is in days.
+// Everything after the first blank line may be left out (the vendor's account and zones unless the vendor asks for them), down
+// to single fields of acceptance; its mode may also be "expected-account", and its time limit is in days.
 type request struct {
 	database         string
 	vendor           string

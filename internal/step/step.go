@@ -26,8 +26,8 @@ import (
 // Run is what a step does.
 type Run[I, O any] func(context.Context, I) (O, error)
 
-// Start serves the step that wire puts together, for as long as Lambda keeps the process. It changes nothing unless its execution
-// holds the exposure.
+// Start serves the step that wire puts together, for as long as Lambda keeps the process. It changes nothing unless its
+// execution holds the exposure.
 func Start[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
 	Serve(func(config aws.Config, table *registry.Table) any { return handler(table.Held, wire(config, table)) })
 }
