@@ -48,11 +48,6 @@ func receive(principal string) string {
 	return `{"Effect": "Allow", "Principal": ` + principal + `, "Action": "sqs:ReceiveMessage", "Resource": "` + queue + `"}`
 }
 
-// assume is a trust policy's Allow for one principal.
-func assume(principal string) string {
-	return `{"Effect": "Allow", "Principal": ` + principal + `, "Action": "sts:AssumeRole"}`
-}
-
 // accessKeys is a statement about users' access keys.
 func accessKeys(condition string) string {
 	return `{"Effect": "Allow", "Action": "iam:*AccessKey*", "Resource": "arn:aws:iam::111122223333:user/*", "Condition": ` + condition + `}`
@@ -108,6 +103,15 @@ var documented []byte
 // statements or as whole documents.
 var table = readTable(documented)
 
+// statements are those of a list, or the whole document, as wrapped takes them.
+func statements(policy json.RawMessage) string {
+	list, isList := bytes.CutPrefix(policy, []byte("["))
+	if !isList {
+		return string(policy)
+	}
+	return string(bytes.TrimSuffix(list, []byte("]")))
+}
+
 func readTable(text []byte) []row {
 	var pages map[string][]struct {
 		Says, Action, On, Refused           string
@@ -118,13 +122,6 @@ func readTable(text []byte) []row {
 	}
 	if err := json.Unmarshal(text, &pages); err != nil {
 		panic(err)
-	}
-	statements := func(policy json.RawMessage) string {
-		list, isList := bytes.CutPrefix(policy, []byte("["))
-		if isList {
-			return string(bytes.TrimSuffix(list, []byte("]")))
-		}
-		return string(policy)
 	}
 	var rows []row
 	for _, page := range slices.Sorted(maps.Keys(pages)) {
