@@ -43,40 +43,6 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestRules(t *testing.T) {
-	tests := map[string]bool{
-		`"Variable":"$.text","StringEquals":"t"`:                                                                           true,
-		`"Variable":"$.text","StringEqualsPath":"$.list[0]"`:                                                               false,
-		`"Variable":"$.n","StringEquals":"1.5"`:                                                                            false,
-		`"Variable":"$.n","NumericEquals":1.5`:                                                                             true,
-		`"Variable":"$.n","NumericGreaterThan":1.5`:                                                                        false,
-		`"Variable":"$.at","TimestampLessThan":"2026-11-20T00:00:01Z"`:                                                     true,
-		`"Variable":"$.flag","BooleanEquals":true`:                                                                         true,
-		`"Variable":"$.text","BooleanEquals":true`:                                                                         false,
-		`"Variable":"$.gone","IsPresent":false`:                                                                            true,
-		`"Variable":"$.null","IsPresent":true`:                                                                             true,
-		`"Variable":"$.null","IsNull":true`:                                                                                true,
-		`"Variable":"$.at","IsTimestamp":true`:                                                                             true,
-		`"Variable":"$.n","IsString":false`:                                                                                true,
-		`"Or":[{"Variable":"$.flag","BooleanEquals":true},{"Variable":"$.gone","IsNull":true}]`:                            true,
-		`"And":[{"Variable":"$.gone","IsPresent":true},{"Variable":"$.gone","StringEquals":"x"}]`:                          false,
-		`"Not":{"And":[{"Variable":"$.flag","BooleanEquals":true},{"Not":{"Variable":"$.text","StringGreaterThan":"s"}}]}`: true,
-	}
-	input, _ := decode([]byte(`{"text":"t","n":1.5,"list":["a"],"arn":"arn:aws:iam::1:role/a/b","at":"2026-11-20T00:00:00Z","flag":true,"null":null}`))
-	for rule, want := range tests {
-		t.Run(rule, func(t *testing.T) {
-			m, err := Parse([]byte(`{"StartAt":"S","States":{"S":{"Type":"Choice","Choices":[{` + rule + `,"Next":"Y"}],"Default":"N"},"Y":{"Type":"Succeed"},"N":{"Type":"Succeed"}}}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := m.States["S"].Choices[0].matches(scope{input: input})
-			if err != nil || got != want {
-				t.Errorf("got %v, %v; want %v", got, err, want)
-			}
-		})
-	}
-}
-
 // What is put at a path is found there, and the state's input stays as it was.
 func TestPutThenFind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

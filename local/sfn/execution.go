@@ -115,8 +115,6 @@ func (r *run) visitOf(stateType string) func(*State, position) (any, string, *fa
 		return r.visitPass
 	case "Wait":
 		return r.visitWait
-	case "Choice":
-		return r.visitChoice
 	default: // Succeed: Parse lets no other pass
 		return r.visitSucceed
 	}

@@ -38,10 +38,6 @@ type State struct {
 
 	// Wait
 	Wait duration
-
-	// Choice
-	Choices []choice
-	Default string
 }
 
 // duration is a time given as seconds, as a point in time, or as a path to one of them.
@@ -199,12 +195,6 @@ func (s *State) transitions() map[string]string {
 	next := map[string]string{}
 	if s.Next != "" {
 		next["Next"] = s.Next
-	}
-	if s.Default != "" {
-		next["Default"] = s.Default
-	}
-	for i, c := range s.Choices {
-		next[fmt.Sprintf("Choices[%d]/Next", i)] = c.next
 	}
 	for i, c := range s.Catch {
 		next[fmt.Sprintf("Catch[%d]/Next", i)] = c.Next

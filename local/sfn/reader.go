@@ -65,8 +65,8 @@ func (r *reader) rest() {
 	}
 }
 
-// unmodelledFields are AWS's, of states, of lambda:invoke and of rules.
-var unmodelledFields = strings.Fields("Assign Arguments Credentials Output ClientContext InvocationType LogType Qualifier StringMatches StringMatchesPath")
+// unmodelledFields are AWS's, of states and of lambda:invoke.
+var unmodelledFields = strings.Fields("Assign Arguments Credentials Output ClientContext InvocationType LogType Qualifier")
 
 func (r *reader) unmodelled(field, what string) {
 	r.note(notModelled, r.at+"/"+field, "The local cloud does not model "+what)

@@ -25,11 +25,10 @@ func (r *reader) state(name string) *State {
 		"Task":    r.task,
 		"Pass":    r.pass,
 		"Wait":    r.wait,
-		"Choice":  r.choice,
 		"Succeed": func(*State) {},
 	}[s.Type]
 	switch s.Type {
-	case "Fail", "Parallel", "Map":
+	case "Fail", "Choice", "Parallel", "Map":
 		r.unmodelled("Type", "states of the type "+s.Type)
 		return s
 	}

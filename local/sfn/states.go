@@ -2,7 +2,6 @@ package sfn
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -78,29 +77,6 @@ func (r *run) visitSucceed(s *State, at position) (any, string, *failure) {
 	return output, "", f
 }
 
-func (r *run) visitChoice(s *State, at position) (any, string, *failure) {
-	input, output, f := r.through(s, at)
-	if f != nil {
-		return nil, "", f
-	}
-	in := scope{input, r.contextObject(at)}
-	for _, c := range s.Choices {
-		matched, err := c.matches(in)
-		if missing, ok := errors.AsType[*missingError](err); ok {
-			return nil, "", runtime(at, causef("Invalid path '%s': The choice state's condition path references an invalid value.", missing.path.text))
-		}
-		if matched {
-			return output, c.next, nil
-		}
-	}
-	if s.Default == "" {
-		f := runtime(at, causef("Failed to transition out of the state. The state does not point to a next state."))
-		f.name = ptr("States.NoChoiceMatched")
-		return nil, "", f
-	}
-	return output, s.Default, nil
-}
-
 func (r *run) visitWait(s *State, at position) (any, string, *failure) {
 	input, output, f := r.through(s, at)
 	if f != nil {
@@ -148,6 +124,12 @@ func (d duration) length(in scope, field string) (time.Duration, error) {
 		return time.Until(*d.until), nil
 	}
 	return time.Duration(d.seconds) * time.Second, nil
+}
+
+func timestamp(v any) (time.Time, bool) {
+	text, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, text)
+	return t, err == nil
 }
 
 func ptr[T any](v T) *T { return &v }
