@@ -37,8 +37,8 @@ func makeDirectory(tools string, port int) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// claim locks the file lock in a directory, by which others see which process writes there. The lock goes with the process, however
-// it ends, or when what is returned is closed.
+// claim locks the file lock in a directory, by which others see which process writes there. The lock goes with the process,
+// however it ends, or when what is returned is closed.
 func claim(dir string) (io.Closer, error) {
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

@@ -201,7 +201,8 @@ func validate(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// deliveryCall is how a fault's rule sees a delivery to a function: as the action Deliver of events, sns, or what else brings it.
+// deliveryCall is how a fault's rule sees a delivery to a function: as the action Deliver of events,
+// sns, or what else brings it.
 func deliveryCall(i delivery.Invocation) front.Call {
 	service, _, _ := strings.Cut(i.Principal, ".")
 	return front.Call{

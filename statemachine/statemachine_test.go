@@ -157,8 +157,8 @@ func TestWhatIsGivenIsRead(t *testing.T) {
 	}
 }
 
-// gives are the paths at which the state leaves what it selects of its result. A step's is selected whole. The result of the wait
-// comes from the decision function, and people read the rest of it in the execution's history.
+// gives are the paths at which the state leaves what it selects of its result. A step's is selected whole. The result of the
+// wait comes from the decision function, and people read the rest of it in the execution's history.
 func (s state) gives(t *testing.T, name string) []string {
 	t.Helper()
 	result := jsonFields(t, folder(name), "Output")

@@ -1,6 +1,6 @@
-// Package access says what a call needs to be allowed, and whether the policies of the roles and resources involved allow it:
-// the permission decisions of AWS's services, one for each action and resource that a call touches, and for what AWS documents
-// that it needs besides. What it has no rule for is refused.
+// Package access says what a call needs to be allowed, and whether the policies of the roles and resources involved allow
+// it: the permission decisions of AWS's services, one for each action and resource that a call touches, and for what AWS
+// documents that it needs besides. What it has no rule for is refused.
 package access
 
 import (
@@ -39,20 +39,21 @@ type Access struct {
 	documents *documents
 
 	mu sync.Mutex
-	// done is what is needed once and has been done: by account, the service-linked role that a first load balancer makes; by ARN,
-	// the log that a function's or a state machine's first run begins.
+	// done is what is needed once and has been done: by account, the service-linked role that a first load balancer makes; by
+	// ARN, the log that a function's or a state machine's first run begins.
 	done map[string]bool
 }
 
-// New makes an access whose policies are MiniStack's records; records configures clients that read them as an account's root.
+// New makes an access whose policies are MiniStack's records; records configures clients that read
+// them as an account's root.
 func New(w *model.World, network network, balancers tagged, records func(account string) aws.Config) *Access {
 	return &Access{
 		world: w, network: network, balancers: balancers, documents: newDocuments(records), done: map[string]bool{},
 	}
 }
 
-// deploys says whether a call is made as one of the roles that the CDK's bootstrapping makes, or becomes one: they are logged and
-// let through.
+// deploys says whether a call is made as one of the roles that the CDK's bootstrapping makes, or becomes one: they
+// are logged and let through.
 func deploys(c front.Call) bool {
 	const bootstrapped = ":role/cdk-hnb659fds-"
 	role, _ := c.Parameters["RoleArn"].(string)

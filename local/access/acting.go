@@ -7,9 +7,10 @@ import (
 	"github.com/rdslink/rdslink/local/iam"
 )
 
-// acting says on which resources an action acts, for each action that has resource types in the Service Authorization Reference
-// (docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html) and that
-// somebody calls here.
+// acting says on which resources an action acts, for each action that has resource types in the Service Authorization
+// Reference
+// (docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html) and
+// that somebody calls here.
 var acting = map[string]func(*question) ([]need, error){}
 
 func init() {

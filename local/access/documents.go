@@ -21,8 +21,9 @@ import (
 	"github.com/rdslink/rdslink/local/model"
 )
 
-// fresh is for how long what was read counts as current, unless a request is refused by it: IAM, too, takes some seconds until a
-// change is everywhere (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
+// fresh is for how long what was read counts as current, unless a request is refused by it: IAM, too, takes some seconds
+// until a change is everywhere
+// (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
 const fresh = 10 * time.Second
 
 // documents reads policies and what else decisions go by from MiniStack's records.
@@ -110,7 +111,8 @@ func (d *documents) role(ctx context.Context, arn string) (iam.Policies, error) 
 	return policies, err
 }
 
-// boundary is the ARN of a role's permissions boundary, empty if it has none. MiniStack does not tell it with the account's roles.
+// boundary is the ARN of a role's permissions boundary, empty if it has none. MiniStack does not tell it
+// with the account's roles.
 func (d *documents) boundary(ctx context.Context, role string) (string, error) {
 	return d.remembered("boundary of "+role, func() (string, error) {
 		name := role[strings.LastIndex(role, "/")+1:]

@@ -9,8 +9,8 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// dependent are the actions of EC2 that a caller of the load balancers' API needs besides; a policy that is derived from the calls
-// alone is denied on AWS.
+// dependent are the actions of EC2 that a caller of the load balancers' API needs besides; a policy that is derived from the
+// calls alone is denied on AWS.
 var dependent = map[string][]string{
 	"elasticloadbalancing:CreateLoadBalancer": {
 		"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways", "ec2:DescribeSecurityGroups",
@@ -248,9 +248,9 @@ func execute(q *question) []need {
 	return found
 }
 
-// groupsOfVPC: since October 2024 a load balancer's maker must be allowed to see which security groups its VPC has. The page with
-// the others does not list it; callers of CreateLoadBalancer with security groups were denied it. For SetSecurityGroups it is a
-// precaution: the controller's policy has one permission for both.
+// groupsOfVPC: since October 2024 a load balancer's maker must be allowed to see which security groups its VPC has. The page
+// with the others does not list it; callers of CreateLoadBalancer with security groups were denied it. For SetSecurityGroups
+// it is a precaution: the controller's policy has one permission for both.
 func groupsOfVPC(q *question) []need {
 	if len(q.texts("SecurityGroups")) == 0 {
 		return nil

@@ -60,8 +60,8 @@ func rules(several ...func(*question) ([]need, error)) func(*question) ([]need, 
 	}
 }
 
-// existing are the resources whose ids a parameter has, with their tags. What does not exist has none: a policy that asks for
-// tags refuses it, before the service could say that it is not there.
+// existing are the resources whose ids a parameter has, with their tags. What does not exist has none: a policy that asks
+// for tags refuses it, before the service could say that it is not there.
 func existing(parameter string) func(*question) ([]need, error) {
 	return func(q *question) ([]need, error) {
 		var found []need

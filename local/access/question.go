@@ -171,8 +171,8 @@ func with(c iam.Context, more iam.Context) iam.Context {
 	return all
 }
 
-// context has the condition keys of a need that are modelled: those that every request has, the resource's tags, the action's
-// own. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+// context has the condition keys of a need that are modelled: those that every request has, the resource's tags, the
+// action's own. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 func (a *Access) context(p iam.Principal, n need) iam.Context {
 	service, _, _ := strings.Cut(n.action, ":")
 	who, kind := p.ARN, "Account"

@@ -55,7 +55,8 @@ func (e *event) deadLetterAttributes(functionError []byte) map[string]string {
 	return attributes
 }
 
-// record is shaped as in test_lambda_destinations.snapshot.json of LocalStack's tests, recorded from AWS on 24 to 27 Nov 2025.
+// record is shaped as in test_lambda_destinations.snapshot.json of LocalStack's tests, recorded from
+// AWS on 24 to 27 Nov 2025.
 func (e *event) record(condition string, functionError []byte) []byte {
 	type object map[string]any
 	record := object{

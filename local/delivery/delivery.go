@@ -28,16 +28,16 @@ type Invocation struct {
 	SourceARN string
 	Role      string
 
-	// DeadLetterARN is the source's dead-letter queue, for events that Lambda does not accept. What a function fails with goes to
-	// the function's own.
+	// DeadLetterARN is the source's dead-letter queue, for events that Lambda does not accept. What a function fails with
+	// goes to the function's own.
 	DeadLetterARN string
 
 	// Over is told when the function is through with it, or never gets it; nil is not.
 	Over func()
 }
 
-// Invoker calls a function as a role and waits for it; roleARN is empty when Lambda itself runs an accepted event. functionError
-// is the error document of a function that failed, err a refusal of the Lambda service.
+// Invoker calls a function as a role and waits for it; roleARN is empty when Lambda itself runs an accepted event.
+// functionError is the error document of a function that failed, err a refusal of the Lambda service.
 type Invoker func(ctx context.Context, roleARN, session, functionARN string, payload []byte) (answer, functionError []byte, err error)
 
 // Refusal is something that AWS would not have done, for the call log.
@@ -69,8 +69,8 @@ type Delivery struct {
 	outbox    outbox
 }
 
-// New makes a delivery. config makes the configuration of SDK clients that act as a role, or as an account's root when the role is
-// empty; records that of clients which write past the door what AWS itself writes.
+// New makes a delivery. config makes the configuration of SDK clients that act as a role, or as an account's root when the
+// role is empty; records that of clients which write past the door what AWS itself writes.
 func New(w *model.World, invoke Invoker, config func(account, roleARN, session string) aws.Config, records func(account string) aws.Config) *Delivery {
 	sdk := &sdk{config, records}
 	return &Delivery{world: w, invoke: invoke, functions: sdk, outlets: sdk}
@@ -115,9 +115,9 @@ var principals = map[string]string{
 	"sns":    "sns.amazonaws.com",
 }
 
-// ServeHTTP takes over a delivery to a function, or of a rule to a topic: POST {"kind":"events"|"sns","account","region","source",
-// "target","payload"}, with the ARN of the rule or topic as source, that of the function or topic as target, and the payload in
-// base64.
+// ServeHTTP takes over a delivery to a function, or of a rule to a topic: POST
+// {"kind":"events"|"sns","account","region","source", "target","payload"}, with the ARN of the rule or topic as source, that
+// of the function or topic as target, and the payload in base64.
 func (d *Delivery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var handed struct {
 		Kind, Account, Region, Source, Target string

@@ -196,7 +196,8 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// However a function behaves: it sees at most its retries and one attempt, and an event ends in exactly one success or one letter.
+// However a function behaves: it sees at most its retries and one attempt, and an event ends in exactly
+// one success or one letter.
 func TestQueueLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{

@@ -42,7 +42,8 @@ func (d *Delivery) notify(ctx context.Context, n model.Notification) error {
 	if keyARN != "" {
 		wanted.resource = keyARN
 		if n.Service == "events.amazonaws.com" {
-			// EventBridge does not tell the key for whom: docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-sns-encrypted
+			// EventBridge does not tell the key for whom:
+			// docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-sns-encrypted
 			wanted.sourceARN, wanted.sourceAccount = "", ""
 		}
 		for _, wanted.action = range []string{"kms:GenerateDataKey", "kms:Decrypt"} {

@@ -14,8 +14,8 @@ type request struct {
 	sourceARN, sourceAccount    string
 }
 
-// allow is nil if the policy allows r, else an AccessDeniedException that names the reason. Across accounts too the resource's
-// policy decides alone: a service principal belongs to none.
+// allow is nil if the policy allows r, else an AccessDeniedException that names the reason. Across accounts too the
+// resource's policy decides alone: a service principal belongs to none.
 func allow(policy string, r request) error {
 	reason := "the resource has no policy"
 	if policy != "" {

@@ -78,8 +78,8 @@ func (d *Delivery) admit(ctx context.Context, i Invocation) error {
 	})
 }
 
-// rejected ends an event that Lambda does not accept: the source does not try again when permission or function is missing, and
-// sends it to its own dead-letter queue (docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html).
+// rejected ends an event that Lambda does not accept: the source does not try again when permission or function is missing,
+// and sends it to its own dead-letter queue (docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html).
 func (d *Delivery) rejected(ctx context.Context, i Invocation, err error) {
 	principal := i.Principal
 	if i.Role != "" {
@@ -131,9 +131,9 @@ func (d *Delivery) run(ctx context.Context, e *event) {
 	}
 }
 
-// concurrency is how many events of a function are run at once, as many as a new account of AWS gets for all of its functions
-// (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). Others stay in the queue: functions are real processes here,
-// and a busy machine that starts more and more of them is through with none.
+// concurrency is how many events of a function are run at once, as many as a new account of AWS gets for all of its
+// functions (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). Others stay in the queue: functions are real
+// processes here, and a busy machine that starts more and more of them is through with none.
 const concurrency = 10
 
 // slots are where a function's events are run.
@@ -153,8 +153,8 @@ func (d *Delivery) age(e *event) time.Duration {
 	return time.Duration(float64(real) * float64(time.Hour) / float64(d.world.Scale(time.Hour)))
 }
 
-// passing says whether Lambda keeps the event and tries again: throttles (429) and system errors (5xx), but also whatever did not
-// reach Lambda at all.
+// passing says whether Lambda keeps the event and tries again: throttles (429) and system errors (5xx), but also whatever
+// did not reach Lambda at all.
 func passing(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {

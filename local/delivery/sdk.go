@@ -112,7 +112,8 @@ func topicAttributes(attributes map[string]string) map[string]snstypes.MessageAt
 	return values
 }
 
-// attributeType: ErrorCode is a number, as recorded in test_lambda_destinations.snapshot.json (test_dead_letter_queue of 24 Nov 2025).
+// attributeType: ErrorCode is a number, as recorded in test_lambda_destinations.snapshot.json
+// (test_dead_letter_queue of 24 Nov 2025).
 func attributeType(attribute string) *string {
 	if attribute == "ErrorCode" {
 		return aws.String("Number")

@@ -9,8 +9,8 @@ import (
 )
 
 // refuseForeignSources answers PutEvents for entries that claim to come from an AWS service, which only that service may put
-// on a bus: docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html. A 200 is not success: each entry has its error.
-// A batch in which others come with them is not modelled.
+// on a bus: docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html. A 200 is not success: each entry has its
+// error. A batch in which others come with them is not modelled.
 func refuseForeignSources(w http.ResponseWriter, a asked) bool {
 	if a.Service != "events" || a.Action != "PutEvents" {
 		return false

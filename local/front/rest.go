@@ -66,7 +66,8 @@ func (r *Rest) begin(c Call) (end func()) {
 // patience is far more than anything takes that comes to an end.
 const patience = 2 * time.Minute
 
-// After serves a call of the local cloud's own that stops what begins by itself, and answers when nothing is under way any more.
+// After serves a call of the local cloud's own that stops what begins by itself, and answers when
+// nothing is under way any more.
 func (r *Rest) After(stop func()) http.HandlerFunc {
 	return func(w http.ResponseWriter, request *http.Request) {
 		stop()

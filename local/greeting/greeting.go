@@ -1,6 +1,7 @@
-// Package greeting runs servers that say as much of a database's protocol as the beginning of a connection takes: MySQL's and
-// MariaDB's handshake with TLS and log-in, SQL Server's pre-login with TLS, and for Oracle TLS alone. They hold no data. What they do hold is what a
-// load balancer's health checks can break: a count of the handshakes that every host began and did not finish.
+// Package greeting runs servers that say as much of a database's protocol as the beginning of a connection takes: MySQL's
+// and MariaDB's handshake with TLS and log-in, SQL Server's pre-login with TLS, and for Oracle TLS alone. They hold no
+// data. What they do hold is what a load balancer's health checks can break: a count of the handshakes that every host
+// began and did not finish.
 package greeting
 
 import (
@@ -32,7 +33,8 @@ type Config struct {
 // Protocol is what a server speaks.
 type Protocol int
 
-// The protocols: TLS from the first byte, as Oracle's TCPS; MySQL's and MariaDB's, where the server greets first; SQL Server's.
+// The protocols: TLS from the first byte, as Oracle's TCPS; MySQL's and MariaDB's, where the server
+// greets first; SQL Server's.
 const (
 	TLS Protocol = iota
 	MySQL

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// The parts of MySQL's protocol that a connection begins with (dev.mysql.com/doc/dev/mysql-server/latest/, "Connection Phase").
+// The parts of MySQL's protocol that a connection begins with
+// (dev.mysql.com/doc/dev/mysql-server/latest/, "Connection Phase").
 const (
 	protocolVersion = 10
 	utf8            = 45 // utf8mb4_general_ci

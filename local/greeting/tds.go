@@ -8,8 +8,8 @@ import (
 	"net"
 )
 
-// SQL Server's TDS begins with a pre-login message, in which the two agree on encryption; TLS then shakes hands within further
-// pre-login messages (MS-TDS, 2.2.6.5 "PRELOGIN" and 3.2.5.2).
+// SQL Server's TDS begins with a pre-login message, in which the two agree on encryption; TLS then shakes hands within
+// further pre-login messages (MS-TDS, 2.2.6.5 "PRELOGIN" and 3.2.5.2).
 const (
 	preloginPacket = 0x12
 	tdsHeader      = 8

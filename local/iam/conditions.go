@@ -123,9 +123,8 @@ func hasKey(keys []string, key string) bool {
 }
 
 // holds judges one condition. "If the key that you specify in a policy condition is not present in the request context, the
-// values do not match and the condition is false. If the policy condition requires that the key is not matched, the condition
-// is true."
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+// values do not match and the condition is false. If the policy condition requires that the key is not matched, the
+// condition is true." https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 func (s Statement) holds(c Condition, q question) (bool, error) {
 	o, err := parseOperator(c.Operator)
 	if err != nil {
@@ -153,8 +152,8 @@ func (s Statement) holds(c Condition, q question) (bool, error) {
 	return o.matches(actual[0], wanted)
 }
 
-// wanted are the values of the condition without those that name a variable without a value. That only operators of strings and
-// ARNs have variables was checked when the policy was read.
+// wanted are the values of the condition without those that name a variable without a value. That only operators of strings
+// and ARNs have variables was checked when the policy was read.
 func (s Statement) wanted(c Condition, context Context) ([]pattern, error) {
 	var wanted []pattern
 	for _, value := range c.Values {

@@ -87,8 +87,8 @@ func text(element string, value any) (string, error) {
 	return "", fmt.Errorf("%s is not a string", element)
 }
 
-// texts reads what a policy writes as one string or as an array of strings. An array without any is refused: IAM takes it, and
-// the statement then says nothing.
+// texts reads what a policy writes as one string or as an array of strings. An array without any is refused: IAM takes it,
+// and the statement then says nothing.
 func texts(element string, value any) ([]string, error) {
 	values, several := value.([]any)
 	if !several {

@@ -54,10 +54,10 @@ func (s *Statement) actionCover() func(name string) bool {
 	}
 }
 
-// completed checks a resource: "Resource must be in ARN format or *", and "you can't use a wildcard in the service segment". "When
-// you specify an incomplete ARN (one with fewer than the standard six fields) in an identity-based policy, AWS automatically
-// completes the ARN by adding wildcard characters (*) to all missing fields." A variable before the resource is refused here: AWS
-// takes the document, and the statement is then about nothing.
+// completed checks a resource: "Resource must be in ARN format or *", and "you can't use a wildcard in the service segment".
+// "When you specify an incomplete ARN (one with fewer than the standard six fields) in an identity-based policy, AWS
+// automatically completes the ARN by adding wildcard characters (*) to all missing fields." A variable before the resource
+// is refused here: AWS takes the document, and the statement is then about nothing.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-resourceelement

@@ -112,8 +112,8 @@ func (q question) values(key string) ([]string, error) {
 	return values, err
 }
 
-// matches says whether a statement is about the request, and as what it names who asks. All its conditions must hold: "if your
-// policy has multiple condition operators or multiple keys, the conditions are evaluated using a logical AND".
+// matches says whether a statement is about the request, and as what it names who asks. All its conditions must hold: "if
+// your policy has multiple condition operators or multiple keys, the conditions are evaluated using a logical AND".
 func (q question) matches(s Statement) (grant, error) {
 	if !s.actionCover()(strings.ToLower(q.Action)) {
 		return none, nil

@@ -9,8 +9,8 @@ import (
 )
 
 // The forms of principals: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
-// "You cannot use a wildcard to match part of a principal name or ARN." The unique ID of a principal that was deleted (AROA…)
-// is none of them.
+// "You cannot use a wildcard to match part of a principal name or ARN." The unique ID of a principal that was
+// deleted (AROA…) is none of them.
 var principalForms = map[string]*regexp.Regexp{
 	"AWS": regexp.MustCompile(`^(\*|\d{12}|arn:[a-z-]+:iam::\d{12}:(root|(user|role)/[\w+=,.@/-]+)|` +
 		`arn:[a-z-]+:sts::\d{12}:(assumed-role/[\w+=,.@-]+/[\w+=,.@-]+|federated-user/[\w+=,.@-]+))$`),
@@ -109,9 +109,9 @@ func (p Principal) named(principal string) grant {
 	return none
 }
 
-// spares says that a Deny with NotPrincipal spares who asks. It must name the account as well, and of an assumed role both the
-// role and the session. "The NotPrincipal element with a Deny effect will always deny any IAM principal that has a permissions
-// boundary policy attached."
+// spares says that a Deny with NotPrincipal spares who asks. It must name the account as well, and of an assumed role both
+// the role and the session. "The NotPrincipal element with a Deny effect will always deny any IAM principal that has a
+// permissions boundary policy attached."
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
 func (p Principals) spares(who Principal, bounded bool) bool {
 	if who.Service != "" {

@@ -107,8 +107,8 @@ var (
 	arnPatterns sync.Map
 )
 
-// arnPattern makes a regular expression of a reference's ARN. A variable ends where the next character begins: at a colon, else
-// at a slash.
+// arnPattern makes a regular expression of a reference's ARN. A variable ends where the next character begins: at
+// a colon, else at a slash.
 func arnPattern(arn string) *regexp.Regexp {
 	if known, ok := arnPatterns.Load(arn); ok {
 		return known.(*regexp.Regexp)

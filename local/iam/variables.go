@@ -62,8 +62,8 @@ func readVariable(inside string) (piece, error) {
 	return piece{variable: name, otherwise: strings.Trim(otherwise, "'"), hasDefault: hasDefault}, nil
 }
 
-// resolve makes a pattern of a value. A variable without a value is no pattern: "the resource that includes a policy variable
-// with no value will not match any resource", and no value of a condition key equals it.
+// resolve makes a pattern of a value. A variable without a value is no pattern: "the resource that includes a policy
+// variable with no value will not match any resource", and no value of a condition key equals it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-no-value
 func (s Statement) resolve(value string, c Context) (resolved pattern, found bool, err error) {
 	if !s.variables {

@@ -14,8 +14,8 @@ type answer struct {
 
 type verdict struct{ identity, boundary, resource answer }
 
-// ask matches the statements of all policies. An account's root has no identity-based policies and no boundary, and no service
-// has.
+// ask matches the statements of all policies. An account's root has no identity-based policies and no
+// boundary, and no service has.
 func (q question) ask(p Policies) (verdict, error) {
 	var v verdict
 	err := v.resource.add(q, p.Resource)
@@ -101,8 +101,8 @@ func (v verdict) missing(q question, attached Kind, sole bool) (bool, Kind) {
 	return q.bounded && len(v.boundary.allows) == 0, Boundary
 }
 
-// crossAccount: the account that owns a resource is in its ARN or, as for a bucket, in the context. Of a resource that neither
-// tells (an image, a snapshot) the principal's account decides alone.
+// crossAccount: the account that owns a resource is in its ARN or, as for a bucket, in the context. Of a resource that
+// neither tells (an image, a snapshot) the principal's account decides alone.
 func (q question) crossAccount() bool {
 	owner := segment(q.Resource, 4)
 	if owner == "" {

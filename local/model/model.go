@@ -1,4 +1,5 @@
-// Package model is what the services of the local cloud share: one lock, one clock, one naming scheme, one way to send events.
+// Package model is what the services of the local cloud share: one lock, one clock, one naming
+// scheme, one way to send events.
 package model
 
 import (
@@ -22,11 +23,14 @@ type World struct {
 	Speed  float64
 	Delays Delays
 
-	// Publish sends an event to the default event bus of an account; nil drops it. It is called with the lock held and must not block.
+	// Publish sends an event to the default event bus of an account; nil drops it. It is called with the
+	// lock held and must not block.
 	Publish func(Event)
-	// Notify publishes to an SNS topic on behalf of an AWS service; nil drops it. It is called with the lock held and must not block.
+	// Notify publishes to an SNS topic on behalf of an AWS service; nil drops it. It is called with the
+	// lock held and must not block.
 	Notify func(Notification)
-	// Hold says how much longer, in real time, a change of a resource lasts; nil holds nothing up. It is called with the lock held.
+	// Hold says how much longer, in real time, a change of a resource lasts; nil holds nothing up. It is
+	// called with the lock held.
 	Hold func(resource string) time.Duration
 }
 

@@ -53,8 +53,8 @@ func allowItself(conn *nftables.Conn, addresses ...netip.Addr) error {
 
 // apply replaces the ruleset of a VPC of addresses in one batch.
 //
-// The rules themselves never change in number: whom an address accepts and what it opens are two sets of (address, peer, port)
-// ranges, so that a connection costs two look-ups however many rules there are.
+// The rules themselves never change in number: whom an address accepts and what it opens are two sets of (address, peer,
+// port) ranges, so that a connection costs two look-ups however many rules there are.
 func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) error {
 	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.WithSockOptions(enlarge))
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package network makes the VPCs of the local cloud out of Linux network namespaces: real addresses, a DNS server for each
-// VPC, and a firewall. A VPC's addresses all lie on its loopback interface, so nothing in one VPC can reach another, even one
-// of the same CIDR; what joins two VPCs is a process that has a socket in each.
+// VPC, and a firewall. A VPC's addresses all lie on its loopback interface, so nothing in one VPC can reach another, even
+// one of the same CIDR; what joins two VPCs is a process that has a socket in each.
 package network
 
 import (
@@ -190,8 +190,8 @@ func (n *Network) RemoveAddress(id string, a netip.Addr) {
 	}
 }
 
-// SetDefaultSource makes sockets that bind no address speak from a: what a function's network interface does for it. The zero
-// Addr undoes it, and so does removing a.
+// SetDefaultSource makes sockets that bind no address speak from a: what a function's network interface does for it. The
+// zero Addr undoes it, and so does removing a.
 func (n *Network) SetDefaultSource(id string, a netip.Addr) error {
 	v, err := n.vpc(id)
 	if err != nil {
@@ -203,8 +203,8 @@ func (n *Network) SetDefaultSource(id string, a netip.Addr) error {
 	return nil
 }
 
-// SetFirewall replaces the VPC's firewall in one step. Connections live on: only what opens one is judged, as security groups
-// track connections. What is refused is dropped, so that whoever dials times out.
+// SetFirewall replaces the VPC's firewall in one step. Connections live on: only what opens one is judged, as security
+// groups track connections. What is refused is dropped, so that whoever dials times out.
 func (n *Network) SetFirewall(id string, f Firewall) error {
 	v, err := n.vpc(id)
 	if err != nil {

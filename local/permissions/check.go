@@ -15,8 +15,8 @@ type Finding struct{ Role, What string }
 
 func (f Finding) String() string { return f.Role + ": " + f.What }
 
-// Check holds every role against what it needed. Each grant that nothing needed and each neighbour that is allowed must have its
-// reason, and each reason its grant or neighbour.
+// Check holds every role against what it needed. Each grant that nothing needed and each neighbour that is allowed must have
+// its reason, and each reason its grant or neighbour.
 func Check(r Record, rules *Rules) ([]Finding, error) {
 	var all []Finding
 	used := map[*Reason]bool{}
@@ -115,8 +115,8 @@ func (c *checker) evaluate(action, resource string, context iam.Context, role st
 	return d
 }
 
-// hospitable is the policy of a resource in another account that lets everybody in: then the role's own policies decide. In its
-// own account it is not asked.
+// hospitable is the policy of a resource in another account that lets everybody in: then the role's own policies decide. In
+// its own account it is not asked.
 func hospitable(role, resource string) *iam.Policy {
 	if model.AccountOf(resource) == "" || model.AccountOf(resource) == model.AccountOf(role) {
 		return nil

@@ -33,7 +33,8 @@ func Mutants(r Record, rules *Rules) ([]Mutant, error) {
 	return all, nil
 }
 
-// mutants are the changes of one statement. A change can only matter to what is of the statement's services, and to the statement.
+// mutants are the changes of one statement. A change can only matter to what is of the statement's
+// services, and to the statement.
 func (c checker) mutants(at int, s iam.Statement) []Mutant {
 	c.uses = slices.DeleteFunc(slices.Clone(c.uses), func(u Use) bool {
 		service, _, _ := strings.Cut(u.Action, ":")
@@ -100,8 +101,8 @@ func granted(policies []*iam.Policy) []string {
 	return all
 }
 
-// changes are what is tried with a statement: to drop it and each of its parts, to add to it, to widen each of its parts. A Deny
-// is widened by dropping from it.
+// changes are what is tried with a statement: to drop it and each of its parts, to add to it, to widen each of its parts. A
+// Deny is widened by dropping from it.
 func changes(s iam.Statement, granted []string) []change {
 	all := []change{{"drop the statement", nil}}
 	try := func(what string, edit func(*iam.Statement)) {
@@ -177,8 +178,8 @@ func widenResources(s iam.Statement, try attempt) {
 	}
 }
 
-// same says whether a wider pattern means nothing else: its star begins behind the account, and of no type of resource that the
-// statement's actions act on does it match more than the statement's patterns do already.
+// same says whether a wider pattern means nothing else: its star begins behind the account, and of no type of resource that
+// the statement's actions act on does it match more than the statement's patterns do already.
 func same(s iam.Statement, pattern, wider string) bool {
 	parts := strings.SplitN(pattern, ":", 6)
 	if pattern == wider {

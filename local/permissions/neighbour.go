@@ -48,8 +48,8 @@ type neighbour struct {
 	about    string // in what
 	resource string
 	context  iam.Context
-	// chain names neighbours that come in order, the least alike first: what a pattern lets through, it does for all that are more
-	// alike.
+	// chain names neighbours that come in order, the least alike first: what a pattern lets through, it does
+	// for all that are more alike.
 	chain string
 }
 
@@ -72,7 +72,8 @@ func (c *checker) neighbours() {
 	}
 }
 
-// representatives are one use of each sort: the same parts of the same statements allow all of a sort, under the same guards.
+// representatives are one use of each sort: the same parts of the same statements allow all of a
+// sort, under the same guards.
 func (c *checker) representatives() []Use {
 	seen, guards := map[string]bool{}, c.rules.guards()
 	var few []Use
@@ -121,8 +122,8 @@ func (r *Rules) around(u Use) []neighbour {
 	return append(all, r.elsewhere(u)...)
 }
 
-// elsewhere are the same request about other resources: of another account, of another region, of another type, and others of the
-// same type, which are not ours, or are.
+// elsewhere are the same request about other resources: of another account, of another region, of another type, and others
+// of the same type, which are not ours, or are.
 func (r *Rules) elsewhere(u Use) []neighbour {
 	parts := strings.SplitN(u.Resource, ":", 6)
 	if len(parts) < 6 {

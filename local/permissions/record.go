@@ -1,5 +1,5 @@
-// Package permissions holds the policies of an app's roles against what the roles needed while every test ran: nothing may be
-// missing, nothing may be granted that nothing needed, and next to each need stands what must be refused.
+// Package permissions holds the policies of an app's roles against what the roles needed while every test ran: nothing may
+// be missing, nothing may be granted that nothing needed, and next to each need stands what must be refused.
 package permissions
 
 import (

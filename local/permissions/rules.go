@@ -20,19 +20,19 @@ type Rules struct {
 	Reasons []Reason
 }
 
-// Guard is a condition key that keeps a grant narrow, with a value that nobody of the app's may have. An empty value means that
-// the request does not have the key.
+// Guard is a condition key that keeps a grant narrow, with a value that nobody of the app's may have. An empty value means
+// that the request does not have the key.
 type Guard struct{ Key, Other string }
 
-// Lend is that some roles run another role's code: what that one needed of these actions, they need, too. From and To are patterns
-// with stars.
+// Lend is that some roles run another role's code: what that one needed of these actions, they need, too. From and
+// To are patterns with stars.
 type Lend struct {
 	From, Why   string
 	To, Actions []string
 }
 
-// Reason is why something that nothing needed is granted all the same, or why next to something that was needed more is allowed.
-// Role, Action and About are patterns with stars.
+// Reason is why something that nothing needed is granted all the same, or why next to something that was needed more is
+// allowed. Role, Action and About are patterns with stars.
 type Reason struct {
 	Role, Action, About, Why string
 }

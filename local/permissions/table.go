@@ -10,8 +10,8 @@ import (
 	"github.com/rdslink/rdslink/local/iam"
 )
 
-// Print writes what each role may do and how often it was needed, the exceptions with their reasons, and what becomes of changed
-// policies.
+// Print writes what each role may do and how often it was needed, the exceptions with their reasons, and what
+// becomes of changed policies.
 func Print(w io.Writer, r Record, rules *Rules) error {
 	for _, role := range r.Roles {
 		if err := printRole(w, role); err != nil {

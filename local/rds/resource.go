@@ -33,8 +33,8 @@ func find[T any](ctx context.Context, s *Service, kind string, all map[string]T,
 	return found, ok && strings.HasPrefix(arn, own)
 }
 
-// described are the resources that a describe is about: the one that it names, or else all of the caller's. What was just made
-// may be missed.
+// described are the resources that a describe is about: the one that it names, or else all of the caller's. What
+// was just made may be missed.
 func described[T interface{ common() *resource }](
 	ctx context.Context, s *Service, all map[string]T, id *string, byID func(context.Context, string) (T, error), notFound func(string) error,
 ) (found []T, err error) {

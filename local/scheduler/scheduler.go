@@ -234,7 +234,8 @@ func (s *Service) locate(ctx context.Context, group, name *string) (id, error) {
 	return key, err
 }
 
-// once does what a client token has not asked for before, and answers again what it has: also when the schedule is gone by now.
+// once does what a client token has not asked for before, and answers again what it has: also when
+// the schedule is gone by now.
 func (s *Service) once(account, operation string, clientToken *string, in any, do func() (string, error)) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

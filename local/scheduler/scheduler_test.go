@@ -85,8 +85,8 @@ func code(err error) string {
 	return fmt.Sprint(err)
 }
 
-// The refused expressions are those of LocalStack's test_scheduler.snapshot.json, recorded from AWS on 26 Jan 2025, with AWS's message;
-// cron(…) is refused here whether valid or not.
+// The refused expressions are those of LocalStack's test_scheduler.snapshot.json, recorded from AWS on 26 Jan 2025, with
+// AWS's message; cron(…) is refused here whether valid or not.
 func TestExpressions(t *testing.T) {
 	for _, expression := range []string{
 		"rate(10 seconds)", "rate(10 years)", "rate()", "rate(10)", "rate(10 minutess)", "rate(foo minutes)", "rate(-10 minutes)", "rate( 10 minutes )",

@@ -31,7 +31,8 @@ func (s *Service) scale(d time.Duration) time.Duration {
 	return s.world.Scale(d)
 }
 
-// start runs a schedule's timer. A rate without a start date is due at once: docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html.
+// start runs a schedule's timer. A rate without a start date is due at once:
+// docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html.
 func (s *Service) start(c *schedule, d due) *timer {
 	ctx, stop := context.WithCancel(context.Background())
 	if c.EndDate != nil {
@@ -101,10 +102,11 @@ func (s *Service) complete(c *schedule) {
 	}
 }
 
-// fire hands the target's input over. Retry policy and event age are about handing over to Lambda, which accepts at once or refuses
-// for good; failures of the function are for Lambda's own queue.
+// fire hands the target's input over. Retry policy and event age are about handing over to Lambda, which accepts at once or
+// refuses for good; failures of the function are for Lambda's own queue.
 func (s *Service) fire(c *schedule) {
-	// In a fast world it is due again before a function, which is a real process, is through on a busy machine: then it passes over.
+	// In a fast world it is due again before a function, which is a real process, is through on a busy
+	// machine: then it passes over.
 	if s.atRest.Load() || c.busy.Swap(true) {
 		return
 	}
@@ -119,8 +121,9 @@ func (s *Service) fire(c *schedule) {
 	s.invoke(i)
 }
 
-// input is the target's input with its context attributes filled in (docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html),
-// or the event that AWS sends instead of none.
+// input is the target's input with its context attributes filled in
+// (docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html), or the event that
+// AWS sends instead of none.
 func (s *Service) input(c *schedule) string {
 	now, execution := time.Now().UTC().Format(time.RFC3339), model.Hex(32)
 	if c.Target.Input == nil {

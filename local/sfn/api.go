@@ -232,7 +232,8 @@ func (s *Service) getExecutionHistory(ctx context.Context, in *sfn.GetExecutionH
 	return &sfn.GetExecutionHistoryOutput{Events: page, NextToken: next}, err
 }
 
-// defaultPage is how many results a call returns that does not say: docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html.
+// defaultPage is how many results a call returns that does not say:
+// docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html.
 const defaultPage = 100
 
 // paged cuts the page out of items that token asks for. A token is the number of items before its page.

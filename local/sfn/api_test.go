@@ -157,7 +157,8 @@ func TestHeartbeatsKeepATaskAlive(t *testing.T) {
 	}
 }
 
-// Which of Catch's names a timeout answers to: concepts-error-handling.html, and the recordings for the name that is reported.
+// Which of Catch's names a timeout answers to: concepts-error-handling.html, and the recordings for
+// the name that is reported.
 func TestTimeoutsAreCaughtByName(t *testing.T) {
 	tests := map[string]struct {
 		limit, name string
@@ -290,7 +291,8 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// The detail has the members and nulls of LocalStack's test_base.snapshot.json (test_event_bridge_events_base of 7 Feb 2024).
+// The detail has the members and nulls of LocalStack's test_base.snapshot.json
+// (test_event_bridge_events_base of 7 Feb 2024).
 func TestStatusChangeEvents(t *testing.T) {
 	c := newCloud(t, one(pass))
 	arn := c.start(`{"a":1}`)

@@ -9,8 +9,8 @@ import (
 	"github.com/rdslink/rdslink/local/model"
 )
 
-// statusChange is the detail of "Step Functions Execution Status Change". Absent values are null, times are epoch milliseconds:
-// test_base.snapshot.json (test_event_bridge_events_base of 7 Feb 2024).
+// statusChange is the detail of "Step Functions Execution Status Change". Absent values are null, times are epoch
+// milliseconds: test_base.snapshot.json (test_event_bridge_events_base of 7 Feb 2024).
 type statusChange struct {
 	ExecutionARN           string    `json:"executionArn"`
 	StateMachineARN        string    `json:"stateMachineArn"`
@@ -63,8 +63,8 @@ func milliseconds(t time.Time) *int64 {
 	return ptr(t.UnixMilli())
 }
 
-// publish hands an event to the world. The caller holds the service's lock, which keeps an execution's events in order; the world's
-// lock comes second.
+// publish hands an event to the world. The caller holds the service's lock, which keeps an execution's events in order; the
+// world's lock comes second.
 func (s *Service) publish(e model.Event) {
 	s.world.Lock()
 	defer s.world.Unlock()

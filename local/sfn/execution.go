@@ -185,8 +185,8 @@ func (r *run) fail(f *failure) {
 	r.locked(func() { r.end(types.ExecutionStatusFailed, executionFailed(f), nil, f.name, f.cause) })
 }
 
-// timeOut ends an execution whose machine's TimeoutSeconds have passed. DescribeExecution then shows neither error nor cause:
-// test_timeouts.snapshot.json (test_global_timeout of 10 Mar 2024).
+// timeOut ends an execution whose machine's TimeoutSeconds have passed. DescribeExecution then shows neither error nor
+// cause: test_timeouts.snapshot.json (test_global_timeout of 10 Mar 2024).
 func (r *run) timeOut() {
 	r.locked(func() { r.end(types.ExecutionStatusTimedOut, executionTimedOut(), nil, nil, nil) })
 }

@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever functions do and whenever the execution is stopped or redriven: ids have no gaps, previous events are earlier ones, every
-// run ends with exactly one end of the execution, and no token is open afterwards.
+// Whatever functions do and whenever the execution is stopped or redriven: ids have no gaps, previous events are earlier
+// ones, every run ends with exactly one end of the execution, and no token is open afterwards.
 func TestHistoriesHoldTogether(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var outcomes []outcome

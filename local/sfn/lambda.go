@@ -69,8 +69,8 @@ func functionFailed(document []byte) *failure {
 	return failed(reported.ErrorType, string(document))
 }
 
-// lambdaErrors are the errors in Lambda's service model for Invoke; a task sees them with "Lambda." in front. Other refusals,
-// AccessDeniedException first of all, are Lambda.AWSLambdaException.
+// lambdaErrors are the errors in Lambda's service model for Invoke; a task sees them with "Lambda." in front. Other
+// refusals, AccessDeniedException first of all, are Lambda.AWSLambdaException.
 var lambdaErrors = map[string]bool{
 	"EC2AccessDeniedException": true, "EC2ThrottledException": true, "EC2UnexpectedException": true,
 	"EFSIOException": true, "EFSMountConnectivityException": true, "EFSMountFailureException": true, "EFSMountTimeoutException": true,
@@ -83,7 +83,8 @@ var lambdaErrors = map[string]bool{
 	"TooManyRequestsException": true, "UnsupportedMediaTypeException": true,
 }
 
-// refused words a refusal of the Lambda service as in test_task_service_lambda.snapshot.json (test_no_such_function of 25 Nov 2025).
+// refused words a refusal of the Lambda service as in test_task_service_lambda.snapshot.json
+// (test_no_such_function of 25 Nov 2025).
 func refused(err error) *failure {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {

@@ -56,7 +56,8 @@ func ParsePath(text string) (Path, error) {
 	return p, nil
 }
 
-// several begins what this interpreter has no step for: a descent, a wildcard, a function, an index from the end, a quoted list.
+// several begins what this interpreter has no step for: a descent, a wildcard, a function, an index
+// from the end, a quoted list.
 var several = regexp.MustCompile(`^(\.\.|\.\*|\.\w+\(|\[([-*?:,@ "(]|\d+[:,]|'[^']*',))`)
 
 func nextStep(text string) (step, string, error) {
@@ -118,8 +119,8 @@ func (s step) descend(from any) (any, bool) {
 	return value, ok
 }
 
-// put returns into with value at p, a path of members only; it makes the objects on the way and copies those it changes, since
-// a state's input stays as it was.
+// put returns into with value at p, a path of members only; it makes the objects on the way and copies those it changes,
+// since a state's input stays as it was.
 func (p Path) put(into, value any) (any, error) {
 	return putAt(p.steps, into, value)
 }

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// reader takes the fields of one object of a definition and notes what is wrong with them. A field that nobody takes is unknown.
+// reader takes the fields of one object of a definition and notes what is wrong with them. A field
+// that nobody takes is unknown.
 type reader struct {
 	fields   map[string]any
 	at       string

@@ -1,8 +1,9 @@
 // Package sfn is AWS Step Functions as far as standard workflows of JSONPath states need it: an interpreter of the Amazon
 // States Language, executions with their histories, task tokens, stops and redrives.
 //
-// State machines themselves are kept elsewhere; a definition is read when an execution starts. Event sequences and the wording
-// of errors follow recordings of real AWS: the *.snapshot.json files beside LocalStack's tests, named where they are used.
+// State machines themselves are kept elsewhere; a definition is read when an execution starts. Event sequences
+// and the wording of errors follow recordings of real AWS: the *.snapshot.json files beside LocalStack's tests,
+// named where they are used.
 package sfn
 
 import (
@@ -17,8 +18,8 @@ import (
 // MachineReader reads a state machine's definition and role. Its error is the API's answer when the machine does not exist.
 type MachineReader func(ctx context.Context, stateMachineARN string) (definition, roleARN string, err error)
 
-// Invoker calls a Lambda function as a role. functionError is the error document of a function that failed; err is a refusal of
-// the Lambda service.
+// Invoker calls a Lambda function as a role. functionError is the error document of a function that failed; err is a
+// refusal of the Lambda service.
 type Invoker func(ctx context.Context, roleARN, executionName, functionARN string, payload []byte) (answer, functionError []byte, err error)
 
 // Service holds executions and task tokens.

@@ -186,8 +186,8 @@ func (r *run) prepare(s *State, at position, context any) (call, *failure) {
 	return c, nil
 }
 
-// perform invokes the function and, for a token, waits for the answer: whichever comes first of result, timeout and the end of
-// the run. The function runs on after a timeout, as Lambda's do.
+// perform invokes the function and, for a token, waits for the answer: whichever comes first of result, timeout and the end
+// of the run. The function runs on after a timeout, as Lambda's do.
 func (r *run) perform(s *State, c call, waiting *task) (any, *failure) {
 	invoked := make(chan answer, 1)
 	go func() { invoked <- r.service.invokeFunction(context.WithoutCancel(r.ctx), r.execution, c) }()

@@ -9,8 +9,8 @@ import (
 // expression computes a value when a state runs.
 type expression func(scope) (any, error)
 
-// compileTemplate reads a payload template (Parameters, ResultSelector): JSON in which a member named "x.$" is the member "x"
-// with the value of a path. Intrinsic functions are refused when the machine is created.
+// compileTemplate reads a payload template (Parameters, ResultSelector): JSON in which a member named "x.$" is the member
+// "x" with the value of a path. Intrinsic functions are refused when the machine is created.
 func compileTemplate(t any, at string, problem func(code, at, message string)) expression {
 	switch t := t.(type) {
 	case map[string]any:

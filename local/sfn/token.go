@@ -12,8 +12,8 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// tokenPrefix starts every task token; what follows is base64 with its +, / and =, as on AWS: a token that was carried through a
-// URL without care does not arrive.
+// tokenPrefix starts every task token; what follows is base64 with its +, / and =, as on AWS: a token that was carried
+// through a URL without care does not arrive.
 const tokenPrefix = "AQCEAAAAKgAAAAMAAAAAAAAAA"
 
 func newToken() string {

@@ -1,6 +1,6 @@
 // Command bench measures rdslink: how big its functions are, how soon they are up, what memory they take, how often a set-up
-// and a tick of the sync call AWS; and beside the sync the function that the documented procedure has people deploy. Its exit
-// status says whether the functions are within their limits.
+// and a tick of the sync call AWS; and beside the sync the function that the documented procedure has people deploy. Its
+// exit status says whether the functions are within their limits.
 package main
 
 import (

@@ -107,8 +107,8 @@ func parseResident(status string) (float64, error) {
 	return 0, errors.New("read memory: no VmRSS: the process has ended")
 }
 
-// servedMemory is the resident memory of the functions that run in the local cloud, by function name. Of several environments of one
-// function the largest counts.
+// servedMemory is the resident memory of the functions that run in the local cloud, by function name. Of several
+// environments of one function the largest counts.
 func servedMemory(endpoint string) (map[string]float64, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {

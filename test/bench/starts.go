@@ -34,8 +34,8 @@ const (
 	sampleFolder = "test/bench/sample"
 )
 
-// prepareSample gives it a role, and finds out what of it is true before the set-up: for a start, any target group and any database
-// will do.
+// prepareSample gives it a role, and finds out what of it is true before the set-up: for a start, any target group
+// and any database will do.
 func (b *bench) prepareSample(ctx context.Context) error {
 	out, err := exec.CommandContext(ctx, filepath.Join(b.cloud.Root, python), "-c",
 		`import platform, boto3; print("Python", platform.python_version() + ", boto3", boto3.__version__)`).CombinedOutput()

@@ -1,5 +1,5 @@
-// Package byo deploys the app into an account that brings its own roles, key and permissions boundary, and plays one execution
-// to its end with them.
+// Package byo deploys the app into an account that brings its own roles, key and permissions boundary, and plays one
+// execution to its end with them.
 package byo
 
 import (
@@ -275,7 +275,8 @@ func (a *account) ends(people *operator.Operator, execution string) operator.Pro
 	return p
 }
 
-// letsOnlyApproversDecide has two people with the same permissions decide, of whom one is an approver, and the account's root.
+// letsOnlyApproversDecide has two people with the same permissions decide, of whom one is an
+// approver, and the account's root.
 func (a *account) letsOnlyApproversDecide() {
 	a.Helper()
 	for _, who := range []struct {

@@ -19,7 +19,8 @@ import (
 	"github.com/rdslink/rdslink/test/stage"
 )
 
-// Whatever a person changed by hand, and whatever the input says anew, a second execution puts right. The vendor goes on reading.
+// Whatever a person changed by hand, and whatever the input says anew, a second execution puts right.
+// The vendor goes on reading.
 func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
 	s := begin(t)
 	database := s.database("orders-drift", singleAZ)
@@ -75,7 +76,8 @@ func (s story) outdate(function string) {
 	s.check(err)
 }
 
-// deploys does what CloudFormation does with the stack's guard in an update that brings new code, and before it deletes the stack.
+// deploys does what CloudFormation does with the stack's guard in an update that brings new code, and
+// before it deletes the stack.
 func (s story) deploys(function string) {
 	s.Helper()
 	s.outdate(function)

@@ -32,8 +32,8 @@ func TestAfterAFailoverTheVendorWritesToTheNewPrimary(t *testing.T) {
 	s.readsAgain(client, orders+"\n4  tray     1\n5  spoon    12")
 }
 
-// readsAgain waits until a client reads rows. For a while after a change of targets, the load balancer still sends some connections to
-// an address that is gone, and nobody answers there.
+// readsAgain waits until a client reads rows. For a while after a change of targets, the load balancer still sends some
+// connections to an address that is gone, and nobody answers there.
 func (s story) readsAgain(client stage.Client, want string) {
 	s.Helper()
 	s.await("the vendor to read\n"+want, func() bool {

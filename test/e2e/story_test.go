@@ -238,7 +238,8 @@ func (e execution) succeeds() output {
 	return o
 }
 
-// leaveAlone ends the syncs of an exposure whose story is over: every minute is a second here, and the others need the machine.
+// leaveAlone ends the syncs of an exposure whose story is over: every minute is a second here, and
+// the others need the machine.
 func (s story) leaveAlone(o output) {
 	group := "rdslink"
 	_, err := scheduler.NewFromConfig(cloud.Config(stage.Customer)).DeleteSchedule(context.WithoutCancel(s.ctx), &scheduler.DeleteScheduleInput{

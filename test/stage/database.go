@@ -74,8 +74,8 @@ func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, 
 	})
 }
 
-// NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data. It blocks a host for
-// the first handshake that breaks off: a single health check that reached it would show.
+// NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data. It blocks a host
+// for the first handshake that breaks off: a single health check that reached it would show.
 func (c *Cloud) NewMySQL(ctx context.Context, vpc VPC, identifier string) (Database, error) {
 	const port = 3306
 	d, err := c.surround(ctx, vpc, identifier, port)

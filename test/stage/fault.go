@@ -9,8 +9,9 @@ import (
 	"net/http"
 )
 
-// Fault is what goes wrong with the calls that it names; an empty field names all. Kinds are the front's. Deliveries to functions are
-// calls of Deliver, what a resource becomes by itself (an endpoint available, a database made) is a call of Change.
+// Fault is what goes wrong with the calls that it names; an empty field names all. Kinds are the front's.
+// Deliveries to functions are calls of Deliver, what a resource becomes by itself (an endpoint available, a
+// database made) is a call of Change.
 type Fault struct {
 	Role     string `json:"role,omitempty"`
 	Action   string `json:"action,omitempty"`   // CreateLoadBalancer

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 )
 
-// NewProxy makes an RDS Proxy in front of a PostgreSQL instance, with a security group of its own which the instance's admits,
-// and waits until it is available. What it returns is the proxy.
+// NewProxy makes an RDS Proxy in front of a PostgreSQL instance, with a security group of its own which the instance's
+// admits, and waits until it is available. What it returns is the proxy.
 func (c *Cloud) NewProxy(ctx context.Context, instance Database, name string) (Database, error) {
 	vpc := instance.VPC
 	group, err := c.newDatabaseGroup(ctx, vpc, name, postgreSQLPort)

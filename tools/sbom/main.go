@@ -1,6 +1,6 @@
-// Command sbom lists, as a CycloneDX document, what rdslink is made of: the Go modules in each function, read from the binaries
-// themselves, and the pinned tools that build and test, read from their lock files. The same source gives the same document:
-// it has neither a serial number nor a time.
+// Command sbom lists, as a CycloneDX document, what rdslink is made of: the Go modules in each function, read from the
+// binaries themselves, and the pinned tools that build and test, read from their lock files. The same source gives the same
+// document: it has neither a serial number nor a time.
 package main
 
 import (
