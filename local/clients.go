@@ -38,7 +38,9 @@ func (c clients) records(account string) aws.Config {
 	return identity.Config(c.ministack, c.region, identity.Root(account))
 }
 
-func (c clients) invoke(ctx context.Context, roleARN, session, functionARN string, payload []byte) (answer, functionError []byte, err error) {
+func (c clients) invoke(
+	ctx context.Context, roleARN, session, functionARN string, payload []byte,
+) (answer, functionError []byte, err error) {
 	out, err := lambda.NewFromConfig(c.config(model.AccountOf(functionARN), roleARN, session)).Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: aws.String(functionARN), Payload: payload,
 	})
@@ -52,7 +54,8 @@ func (c clients) invoke(ctx context.Context, roleARN, session, functionARN strin
 }
 
 func (c clients) stateMachine(ctx context.Context, arn string) (definition, roleARN string, err error) {
-	out, err := sfn.NewFromConfig(c.records(model.AccountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn)})
+	out, err := sfn.NewFromConfig(c.records(model.AccountOf(arn))).DescribeStateMachine(ctx,
+		&sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn)})
 	if refused, ok := errors.AsType[smithy.APIError](err); ok {
 		return "", "", wire.Errorf(refused.ErrorCode(), "%s", refused.ErrorMessage())
 	}

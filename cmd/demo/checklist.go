@@ -46,16 +46,26 @@ func (d *demo) checklist(ctx context.Context) error {
 	}{
 		{"Gather RDS details", d.handoff.ServerName == d.database.Host, d.database.Host},
 		{"Resolve RDS private IP from within the VPC", len(f.targets) > 0 && f.private(), f.target()},
-		{"Create NLB target group (IP type, TCP, database port)", f.targetGroup.TargetType == types.TargetTypeEnumIp && f.targetGroup.Protocol == types.ProtocolEnumTcp && int(aws.ToInt32(f.targetGroup.Port)) == d.database.Port, fmt.Sprintf("%s %s %d", f.targetGroup.TargetType, f.targetGroup.Protocol, aws.ToInt32(f.targetGroup.Port))},
+		{"Create NLB target group (IP type, TCP, database port)",
+			f.targetGroup.TargetType == types.TargetTypeEnumIp && f.targetGroup.Protocol == types.ProtocolEnumTcp &&
+				int(aws.ToInt32(f.targetGroup.Port)) == d.database.Port,
+			fmt.Sprintf("%s %s %d", f.targetGroup.TargetType, f.targetGroup.Protocol, aws.ToInt32(f.targetGroup.Port))},
 		{"Register RDS IP as a target", f.registered(d.kind.health), f.target() + " " + f.health()},
-		{"Create internal NLB with TCP listener forwarding to the target group", f.balancer.Scheme == types.LoadBalancerSchemeEnumInternal && f.forwards(), fmt.Sprintf("%s, %d zones", f.balancer.Scheme, len(f.balancer.AvailabilityZones))},
+		{"Create internal NLB with TCP listener forwarding to the target group",
+			f.balancer.Scheme == types.LoadBalancerSchemeEnumInternal && f.forwards(),
+			fmt.Sprintf("%s, %d zones", f.balancer.Scheme, len(f.balancer.AvailabilityZones))},
 		{"Enable cross-zone load balancing on the NLB", f.crossZone == "true", "load_balancing.cross_zone.enabled=" + f.crossZone},
-		{"Create VPC endpoint service (with acceptance required)", aws.ToBool(f.service.AcceptanceRequired), fmt.Sprintf("acceptance required: %t", aws.ToBool(f.service.AcceptanceRequired))},
+		{"Create VPC endpoint service (with acceptance required)", aws.ToBool(f.service.AcceptanceRequired),
+			fmt.Sprintf("acceptance required: %t", aws.ToBool(f.service.AcceptanceRequired))},
 		{"Copy the service name", aws.ToString(f.service.ServiceName) == d.handoff.ServiceName, aws.ToString(f.service.ServiceName)},
-		{"Whitelist " + d.consumer.name + " account", slices.Equal(f.principals, []string{"arn:aws:iam::" + d.consumer.account + ":root"}), strings.Join(f.principals, ", ")},
-		{"Update RDS security group to allow traffic from NLB subnets", slices.Equal(allowed, []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"}), strings.Join(allowed, ", ")},
+		{"Whitelist " + d.consumer.name + " account", slices.Equal(f.principals, []string{"arn:aws:iam::" + d.consumer.account + ":root"}),
+			strings.Join(f.principals, ", ")},
+		{"Update RDS security group to allow traffic from NLB subnets",
+			slices.Equal(allowed, []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"}), strings.Join(allowed, ", ")},
 		{"Share VPC endpoint service name with " + d.consumer.name, true, "the vendor's endpoint was made from the message alone"},
-		{"Accept the " + d.consumer.name + " endpoint connection request", len(f.connections) == 1 && strings.EqualFold(string(f.connections[0].VpcEndpointState), "available"), d.endpoint.ID + " " + f.connectionStates()},
+		{"Accept the " + d.consumer.name + " endpoint connection request",
+			len(f.connections) == 1 && strings.EqualFold(string(f.connections[0].VpcEndpointState), "available"),
+			d.endpoint.ID + " " + f.connectionStates()},
 		{"Deploy Lambda for automatic IP sync", f.schedule == "rate(1 minute)", "schedule " + d.exposure + " " + f.schedule},
 	}
 	var missing []string
@@ -82,7 +92,8 @@ func (d *demo) look(ctx context.Context) (f found, err error) {
 	if err := f.lookAtNetwork(ctx, ec2.NewFromConfig(config), d); err != nil {
 		return found{}, err
 	}
-	schedule, err := scheduler.NewFromConfig(config).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &d.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
+	schedule, err := scheduler.NewFromConfig(config).GetSchedule(ctx,
+		&scheduler.GetScheduleInput{Name: &d.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
 	if err != nil {
 		return found{}, fmt.Errorf("get schedule %s: %w", d.exposure, err)
 	}
@@ -111,7 +122,8 @@ func (f *found) lookAtLoadBalancing(ctx context.Context, client *elb.Client, nam
 		return fmt.Errorf("describe listeners of %s: %w", name, err)
 	}
 	f.listeners = listeners.Listeners
-	attributes, err := client.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: f.balancer.LoadBalancerArn})
+	attributes, err := client.DescribeLoadBalancerAttributes(ctx,
+		&elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: f.balancer.LoadBalancerArn})
 	if err != nil {
 		return fmt.Errorf("describe attributes of %s: %w", name, err)
 	}
@@ -132,7 +144,8 @@ func (f *found) lookAtNetwork(ctx context.Context, client *ec2.Client, d *demo) 
 		return fmt.Errorf("%d endpoint services, want one", len(services.ServiceConfigurations))
 	}
 	f.service = services.ServiceConfigurations[0]
-	permissions, err := client.DescribeVpcEndpointServicePermissions(ctx, &ec2.DescribeVpcEndpointServicePermissionsInput{ServiceId: f.service.ServiceId})
+	permissions, err := client.DescribeVpcEndpointServicePermissions(ctx,
+		&ec2.DescribeVpcEndpointServicePermissionsInput{ServiceId: f.service.ServiceId})
 	if err != nil {
 		return fmt.Errorf("describe principals: %w", err)
 	}

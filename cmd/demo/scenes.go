@@ -124,7 +124,8 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 	if d.endpoint, err = d.cloud.NewEndpoint(ctx, vpc, d.handoff); err != nil {
 		return err
 	}
-	fmt.Printf("The vendor (account %s) created %s in its own VPC, which has the same addresses as the customer's.\n", d.consumer.account, d.endpoint.ID)
+	fmt.Printf("The vendor (account %s) created %s in its own VPC, which has the same addresses as the customer's.\n",
+		d.consumer.account, d.endpoint.ID)
 	pending, err := d.news.Next(ctx, d.endpoint.ID)
 	if err != nil {
 		return err
@@ -136,7 +137,8 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 
 // decide puts the approver's decision on the bus, as anybody with the permission would.
 func (d *demo) decide(ctx context.Context, o *operator.Operator) error {
-	decision := bus.Decision{Exposure: d.exposure, VPCEndpointID: d.endpoint.ID, Decision: bus.Accept, By: "demo", Reason: "the endpoint that the vendor told us"}
+	decision := bus.Decision{Exposure: d.exposure, VPCEndpointID: d.endpoint.ID, Decision: bus.Accept, By: "demo",
+		Reason: "the endpoint that the vendor told us"}
 	if d.ask {
 		answer, err := question(ctx, "Accept "+d.endpoint.ID+" of account "+d.consumer.account+"? [y/N] ")
 		if err != nil {

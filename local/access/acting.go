@@ -99,9 +99,11 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"states:StopExecution":        one(parameter("executionArn")),
 	"states:RedriveExecution":     one(parameter("executionArn")),
 
-	"cloudformation:DescribeStacks":           one(stack),
-	"cloudformation:DescribeStackResources":   one(stack),
-	"servicequotas:GetServiceQuota":           one(func(q *question) string { return q.arn("servicequotas", q.text("ServiceCode")+"/"+q.text("QuotaCode")) }),
+	"cloudformation:DescribeStacks":         one(stack),
+	"cloudformation:DescribeStackResources": one(stack),
+	"servicequotas:GetServiceQuota": one(func(q *question) string {
+		return q.arn("servicequotas", q.text("ServiceCode")+"/"+q.text("QuotaCode"))
+	}),
 	"logs:DescribeLogStreams":                 one(logGroup("logGroupName")),
 	"logs:FilterLogEvents":                    one(logGroup("logGroupName")),
 	"logs:GetLogEvents":                       one(logGroup("logGroupName")),

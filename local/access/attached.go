@@ -101,7 +101,8 @@ func queuePolicy(ctx context.Context, config aws.Config, arn string) (string, er
 	if err != nil {
 		return "", err
 	}
-	out, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"Policy"}})
+	out, err := client.GetQueueAttributes(ctx,
+		&sqs.GetQueueAttributesInput{QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"Policy"}})
 	if err != nil {
 		return "", err
 	}

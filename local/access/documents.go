@@ -150,7 +150,8 @@ func (d *documents) account(ctx context.Context, id string) (*account, error) {
 		return a, nil
 	}
 	a := &account{read: time.Now(), roles: map[string]types.RoleDetail{}, policies: map[string]string{}}
-	pages := awsiam.NewGetAccountAuthorizationDetailsPaginator(awsiam.NewFromConfig(d.records(id)), &awsiam.GetAccountAuthorizationDetailsInput{})
+	pages := awsiam.NewGetAccountAuthorizationDetailsPaginator(awsiam.NewFromConfig(d.records(id)),
+		&awsiam.GetAccountAuthorizationDetailsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -251,7 +252,8 @@ func (d *documents) topicKey(ctx context.Context, topic string) string {
 }
 
 func (d *documents) functionRole(ctx context.Context, function string) string {
-	out, err := lambda.NewFromConfig(d.records(model.AccountOf(function))).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
+	out, err := lambda.NewFromConfig(d.records(model.AccountOf(function))).GetFunctionConfiguration(ctx,
+		&lambda.GetFunctionConfigurationInput{FunctionName: &function})
 	if err != nil {
 		return ""
 	}
@@ -269,7 +271,8 @@ func (d *documents) functionTags(ctx context.Context, function string) map[strin
 
 // machine is a state machine's role, and whether it writes logs and traces.
 func (d *documents) machine(ctx context.Context, arn string) (role string, logs, traces bool) {
-	out, err := sfn.NewFromConfig(d.records(model.AccountOf(arn))).DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
+	out, err := sfn.NewFromConfig(d.records(model.AccountOf(arn))).DescribeStateMachine(ctx,
+		&sfn.DescribeStateMachineInput{StateMachineArn: &arn})
 	if err != nil {
 		return "", false, false
 	}
@@ -278,6 +281,7 @@ func (d *documents) machine(ctx context.Context, arn string) (role string, logs,
 }
 
 func (d *documents) logGroup(ctx context.Context, account, name string) bool {
-	out, err := cloudwatchlogs.NewFromConfig(d.records(account)).DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
+	out, err := cloudwatchlogs.NewFromConfig(d.records(account)).DescribeLogGroups(ctx,
+		&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
 	return err == nil && len(out.LogGroups) > 0
 }

@@ -17,8 +17,9 @@ var dependent = map[string][]string{
 		"ec2:DescribeSubnets", "ec2:DescribeVpcs",
 	},
 	"elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways", "ec2:DescribeVpcs"},
-	"elasticloadbalancing:RegisterTargets":   {"ec2:DescribeInstances", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeVpcs"},
-	"elasticloadbalancing:SetSubnets":        {"ec2:DescribeSubnets"},
+	"elasticloadbalancing:RegisterTargets": {"ec2:DescribeInstances", "ec2:DescribeInternetGateways",
+		"ec2:DescribeSubnets", "ec2:DescribeVpcs"},
+	"elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets"},
 }
 
 const dependentSource = "docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
@@ -63,12 +64,15 @@ func (q *question) uses(keyARN, service, source string, actions ...string) []nee
 
 func tableKey(q *question) []need {
 	key := q.documents.tableKey(q.ctx, q.Caller.Account, q.text("TableName"))
-	return q.uses(key, "dynamodb", "docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html#encryption-how-it-works-table-key-caching", "kms:Decrypt")
+	return q.uses(key, "dynamodb",
+		"docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html#encryption-how-it-works-table-key-caching",
+		"kms:Decrypt")
 }
 
 func topicKey(q *question) []need {
 	key := q.documents.topicKey(q.ctx, q.text("TopicArn"))
-	return q.uses(key, "sns", "docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse", "kms:GenerateDataKey", "kms:Decrypt")
+	return q.uses(key, "sns", "docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse",
+		"kms:GenerateDataKey", "kms:Decrypt")
 }
 
 // code is the object in which a function's code is.
@@ -82,13 +86,15 @@ func code(q *question) []need {
 	}
 	return []need{{
 		action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/" + key,
-		implied: "docs.aws.amazon.com/lambda/latest/dg/API_FunctionCode.html, docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html",
+		implied: "docs.aws.amazon.com/lambda/latest/dg/API_FunctionCode.html, " +
+			"docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html",
 	}}
 }
 
 // seeTags: a function comes with its tags for those who may list them.
 func seeTags(q *question) []need {
-	return []need{{action: "lambda:ListTags", resource: function(q), implied: "docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html#API_GetFunction_ResponseSyntax"}}
+	return []need{{action: "lambda:ListTags", resource: function(q),
+		implied: "docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html#API_GetFunction_ResponseSyntax"}}
 }
 
 const (
@@ -121,7 +127,8 @@ func launch(q *question) []need {
 func (q *question) interfaces(role string, subnets, groups []string) []need {
 	var found []need
 	add := func(action, resource string) {
-		found = append(found, need{role: role, action: action, resource: resource, implied: vpcSource, keys: iam.Context{"lambda:SourceFunctionArn": nil}})
+		found = append(found, need{role: role, action: action, resource: resource, implied: vpcSource,
+			keys: iam.Context{"lambda:SourceFunctionArn": nil}})
 	}
 	all := q.arn("ec2", "network-interface/*")
 	add("ec2:DescribeNetworkInterfaces", "*")
@@ -175,7 +182,8 @@ func (q *question) trust() error {
 	case q.Service == "lambda":
 		return wire.Errorf("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
 	}
-	return &wire.Error{Code: "ValidationException", Message: "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.", Status: http.StatusBadRequest}
+	return &wire.Error{Code: "ValidationException",
+		Message: "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.", Status: http.StatusBadRequest}
 }
 
 // trusts asks a role's trust policy whether a service may assume it.
@@ -255,7 +263,8 @@ func groupsOfVPC(q *question) []need {
 	if len(q.texts("SecurityGroups")) == 0 {
 		return nil
 	}
-	return []need{{action: "ec2:GetSecurityGroupsForVpc", resource: q.arn("ec2", "vpc/*"), implied: "github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921"}}
+	return []need{{action: "ec2:GetSecurityGroupsForVpc", resource: q.arn("ec2", "vpc/*"),
+		implied: "github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921"}}
 }
 
 // linkRole: an account's first load balancer makes the service-linked role.
@@ -265,9 +274,10 @@ func linkRole(q *question) []need {
 	}
 	q.once = q.Caller.Account
 	return []need{{
-		action: "iam:CreateServiceLinkedRole", resource: q.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing"),
-		keys:    iam.Context{"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}},
-		implied: dependentSource,
+		action:   "iam:CreateServiceLinkedRole",
+		resource: q.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing"),
+		keys:     iam.Context{"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}},
+		implied:  dependentSource,
 	}}
 }
 

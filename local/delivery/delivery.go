@@ -71,7 +71,9 @@ type Delivery struct {
 
 // New makes a delivery. config makes the configuration of SDK clients that act as a role, or as an account's root when the
 // role is empty; records that of clients which write past the door what AWS itself writes.
-func New(w *model.World, invoke Invoker, config func(account, roleARN, session string) aws.Config, records func(account string) aws.Config) *Delivery {
+func New(
+	w *model.World, invoke Invoker, config func(account, roleARN, session string) aws.Config, records func(account string) aws.Config,
+) *Delivery {
 	sdk := &sdk{config, records}
 	return &Delivery{world: w, invoke: invoke, functions: sdk, outlets: sdk}
 }
@@ -139,7 +141,8 @@ func (d *Delivery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			TopicARN: handed.Target, Service: principal, SourceARN: handed.Source, Account: handed.Account, Message: string(handed.Payload),
 		})
 	default:
-		http.Error(w, fmt.Sprintf("deliver %s to %q: unknown kind, or neither function nor topic", handed.Kind, handed.Target), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("deliver %s to %q: unknown kind, or neither function nor topic", handed.Kind, handed.Target),
+			http.StatusBadRequest)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)

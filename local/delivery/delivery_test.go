@@ -29,7 +29,8 @@ const (
 	service  = "arn:aws:ec2:eu-central-1:111122223333:vpc-endpoint-service/vpce-svc-1"
 	key      = "arn:aws:kms:eu-central-1:111122223333:key/k"
 
-	allowRule = `{"Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + function + `","Condition":{"ArnLike":{"AWS:SourceArn":"` + rule + `"}}}]}`
+	allowRule = `{"Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + function +
+		`","Condition":{"ArnLike":{"AWS:SourceArn":"` + rule + `"}}}]}`
 )
 
 // world is a fake of everything that a delivery reaches.

@@ -52,7 +52,8 @@ func (s *sdk) Settings(ctx context.Context, functionARN string) (settings, error
 	if function.DeadLetterConfig != nil {
 		found.deadLetterARN = aws.ToString(function.DeadLetterConfig.TargetArn)
 	}
-	config, err := s.lambda(functionARN).GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &functionARN})
+	config, err := s.lambda(functionARN).GetFunctionEventInvokeConfig(ctx,
+		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &functionARN})
 	if _, ok := errors.AsType[*lambdatypes.ResourceNotFoundException](err); ok {
 		return found, nil
 	}
@@ -83,7 +84,8 @@ func (s *sdk) Send(ctx context.Context, account, roleARN, targetARN string, l le
 		return err
 	case len(parts) == 6 && parts[2] == "events":
 		return putEvents(ctx, config, eventbridgetypes.PutEventsRequestEntry{
-			EventBusName: &targetARN, Source: aws.String("lambda"), DetailType: &l.detailType, Detail: aws.String(string(l.body)), Resources: l.resources,
+			EventBusName: &targetARN, Source: aws.String("lambda"), DetailType: &l.detailType,
+			Detail: aws.String(string(l.body)), Resources: l.resources,
 		})
 	}
 	return fmt.Errorf("send to %s: neither queue nor topic nor bus", targetARN)
@@ -92,7 +94,8 @@ func (s *sdk) Send(ctx context.Context, account, roleARN, targetARN string, l le
 // toQueue sends as a role that need not be allowed to look the queue up: Lambda knows its address.
 func (s *sdk) toQueue(ctx context.Context, config aws.Config, account, name string, l letter) error {
 	client := sqs.NewFromConfig(config)
-	queue, err := sqs.NewFromConfig(s.records(account)).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name, QueueOwnerAWSAccountId: &account})
+	queue, err := sqs.NewFromConfig(s.records(account)).GetQueueUrl(ctx,
+		&sqs.GetQueueUrlInput{QueueName: &name, QueueOwnerAWSAccountId: &account})
 	if err != nil {
 		return err
 	}
@@ -100,7 +103,8 @@ func (s *sdk) toQueue(ctx context.Context, config aws.Config, account, name stri
 	for attribute, value := range l.attributes {
 		attributes[attribute] = sqstypes.MessageAttributeValue{DataType: attributeType(attribute), StringValue: aws.String(value)}
 	}
-	_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(l.body)), MessageAttributes: attributes})
+	_, err = client.SendMessage(ctx,
+		&sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(l.body)), MessageAttributes: attributes})
 	return err
 }
 
@@ -133,12 +137,14 @@ func (s *sdk) PutEvent(ctx context.Context, e model.Event) error {
 
 // putEvents puts one event. A 200 is not success: each entry has its own error.
 func putEvents(ctx context.Context, config aws.Config, entry eventbridgetypes.PutEventsRequestEntry) error {
-	out, err := eventbridge.NewFromConfig(config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{entry}})
+	out, err := eventbridge.NewFromConfig(config).PutEvents(ctx,
+		&eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{entry}})
 	if err != nil {
 		return err
 	}
 	if out.FailedEntryCount > 0 {
-		return fmt.Errorf("put event %s: %s: %s", *entry.DetailType, aws.ToString(out.Entries[0].ErrorCode), aws.ToString(out.Entries[0].ErrorMessage))
+		return fmt.Errorf("put event %s: %s: %s", *entry.DetailType, aws.ToString(out.Entries[0].ErrorCode),
+			aws.ToString(out.Entries[0].ErrorMessage))
 	}
 	return nil
 }
@@ -167,6 +173,7 @@ func (s *sdk) TopicPolicies(ctx context.Context, topicARN string) (policy, keyAR
 }
 
 func (s *sdk) Publish(ctx context.Context, topicARN, message string) error {
-	_, err := sns.NewFromConfig(s.config(model.AccountOf(topicARN), "", "")).Publish(ctx, &sns.PublishInput{TopicArn: &topicARN, Message: &message})
+	_, err := sns.NewFromConfig(s.config(model.AccountOf(topicARN), "", "")).Publish(ctx,
+		&sns.PublishInput{TopicArn: &topicARN, Message: &message})
 	return err
 }

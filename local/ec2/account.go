@@ -56,7 +56,9 @@ var zoneFilters = filterable[*zone]{
 
 func regionOf(z *zone) string { return z.Name[:len(z.Name)-1] }
 
-func (s *Service) describeAvailabilityZones(ctx context.Context, in *ec2.DescribeAvailabilityZonesInput) (*ec2.DescribeAvailabilityZonesOutput, error) {
+func (s *Service) describeAvailabilityZones(
+	ctx context.Context, in *ec2.DescribeAvailabilityZonesInput,
+) (*ec2.DescribeAvailabilityZonesOutput, error) {
 	zones := s.zones(wire.CallerOf(ctx).Account)
 	for _, name := range in.ZoneNames {
 		if !slices.ContainsFunc(zones, func(z *zone) bool { return z.Name == name }) {
@@ -84,7 +86,9 @@ func (s *Service) describeAvailabilityZones(ctx context.Context, in *ec2.Describ
 }
 
 // describeAccountAttributes answers what Elastic Load Balancing asks for: the account has no EC2-Classic.
-func (s *Service) describeAccountAttributes(ctx context.Context, in *ec2.DescribeAccountAttributesInput) (*ec2.DescribeAccountAttributesOutput, error) {
+func (s *Service) describeAccountAttributes(
+	ctx context.Context, in *ec2.DescribeAccountAttributesInput,
+) (*ec2.DescribeAccountAttributesOutput, error) {
 	values := map[types.AccountAttributeName]string{
 		types.AccountAttributeNameSupportedPlatforms: "VPC",
 		types.AccountAttributeNameDefaultVpc:         s.defaultVPCName(wire.CallerOf(ctx).Account),
@@ -104,7 +108,9 @@ func (s *Service) describeAccountAttributes(ctx context.Context, in *ec2.Describ
 }
 
 // describeInternetGateways finds none: no VPC here reaches the internet.
-func (s *Service) describeInternetGateways(context.Context, *ec2.DescribeInternetGatewaysInput) (*ec2.DescribeInternetGatewaysOutput, error) {
+func (s *Service) describeInternetGateways(
+	context.Context, *ec2.DescribeInternetGatewaysInput,
+) (*ec2.DescribeInternetGatewaysOutput, error) {
 	return &ec2.DescribeInternetGatewaysOutput{}, nil
 }
 

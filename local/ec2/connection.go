@@ -39,12 +39,15 @@ var connectionFilters = filterable[*connection]{
 	"ip-address-type":     func(*connection) []string { return []string{string(types.IpAddressTypeIpv4)} },
 }
 
-func (s *Service) describeConnections(ctx context.Context, in *ec2.DescribeVpcEndpointConnectionsInput) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
+func (s *Service) describeConnections(
+	ctx context.Context, in *ec2.DescribeVpcEndpointConnectionsInput,
+) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
 	var connections table[*connection]
 	for _, e := range s.endpoints {
 		connections.add(&connection{endpoint: e, seen: common{created: e.created}})
 	}
-	found, next, err := list(ctx, s, connections, query{filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}, connectionFilters)
+	found, next, err := list(ctx, s, connections,
+		query{filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}, connectionFilters)
 	if err != nil {
 		return nil, err
 	}
@@ -60,19 +63,25 @@ func (s *Service) describeConnections(ctx context.Context, in *ec2.DescribeVpcEn
 	return out, nil
 }
 
-func (s *Service) acceptConnections(ctx context.Context, in *ec2.AcceptVpcEndpointConnectionsInput) (*ec2.AcceptVpcEndpointConnectionsOutput, error) {
+func (s *Service) acceptConnections(
+	ctx context.Context, in *ec2.AcceptVpcEndpointConnectionsInput,
+) (*ec2.AcceptVpcEndpointConnectionsOutput, error) {
 	items, err := s.decide(ctx, in.ServiceId, in.VpcEndpointIds, s.accept)
 	return &ec2.AcceptVpcEndpointConnectionsOutput{Unsuccessful: items}, err
 }
 
-func (s *Service) rejectConnections(ctx context.Context, in *ec2.RejectVpcEndpointConnectionsInput) (*ec2.RejectVpcEndpointConnectionsOutput, error) {
+func (s *Service) rejectConnections(
+	ctx context.Context, in *ec2.RejectVpcEndpointConnectionsInput,
+) (*ec2.RejectVpcEndpointConnectionsOutput, error) {
 	items, err := s.decide(ctx, in.ServiceId, in.VpcEndpointIds, s.reject)
 	return &ec2.RejectVpcEndpointConnectionsOutput{Unsuccessful: items}, err
 }
 
 // decide answers 200 also for the endpoints that the decision does not fit, and names them
 // (docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, "bulk requests").
-func (s *Service) decide(ctx context.Context, serviceID *string, ids []string, decision func(*endpoint) *wire.Error) ([]types.UnsuccessfulItem, error) {
+func (s *Service) decide(
+	ctx context.Context, serviceID *string, ids []string, decision func(*endpoint) *wire.Error,
+) ([]types.UnsuccessfulItem, error) {
 	svc, err := s.endpointService(ctx, serviceID)
 	if err != nil {
 		return nil, err

@@ -91,7 +91,8 @@ func (s *Service) serviceFor(ctx context.Context, in *ec2.CreateVpcEndpointInput
 		return nil, noServiceName(name)
 	}
 	if aws.ToBool(in.PrivateDnsEnabled) {
-		return nil, wire.Errorf("InvalidParameter", "Private DNS can't be enabled because the service %s does not provide a private DNS name.", name)
+		return nil, wire.Errorf("InvalidParameter",
+			"Private DNS can't be enabled because the service %s does not provide a private DNS name.", name)
 	}
 	return s.services[i], nil
 }
@@ -107,9 +108,12 @@ func (s *Service) endpointSubnets(v *vpc, svc *endpointService, ids []string) ([
 		case n.VPC != v.ID:
 			return nil, wire.Errorf("InvalidParameter", "Subnet %s does not belong to VPC %s", id, v.ID)
 		case !slices.Contains(svc.zoneIDs, n.ZoneID):
-			return nil, wire.Errorf("InvalidParameter", "The VPC endpoint service %s does not support the availability zone of the subnet: %s.", svc.name, id)
+			return nil, wire.Errorf("InvalidParameter",
+				"The VPC endpoint service %s does not support the availability zone of the subnet: %s.", svc.name, id)
 		case slices.ContainsFunc(subnets, func(other *Subnet) bool { return other.ZoneID == n.ZoneID }):
-			return nil, wire.Errorf("DuplicateSubnetsInSameZone", "Found another VPC endpoint subnet in the availability zone of %s. VPC endpoint subnets should be in different availability zones supported by the VPC endpoint service.", id)
+			return nil, wire.Errorf("DuplicateSubnetsInSameZone",
+				"Found another VPC endpoint subnet in the availability zone of %s. "+
+					"VPC endpoint subnets should be in different availability zones supported by the VPC endpoint service.", id)
 		}
 		subnets = append(subnets, n)
 	}
@@ -194,7 +198,8 @@ func (s *Service) describedEndpoint(e *endpoint) types.VpcEndpoint {
 	out := types.VpcEndpoint{
 		VpcEndpointId: &e.ID, VpcEndpointType: types.VpcEndpointTypeInterface, VpcId: &e.VPC, OwnerId: &e.Account, State: e.state,
 		ServiceName: &e.service.name, ServiceRegion: &e.region, IpAddressType: types.IpAddressTypeIpv4, DnsEntries: e.dnsEntries(),
-		PolicyDocument: aws.String(fullAccess), PrivateDnsEnabled: aws.Bool(false), RequesterManaged: aws.Bool(false), CreationTimestamp: &e.created, Tags: shown(e.tags),
+		PolicyDocument: aws.String(fullAccess), PrivateDnsEnabled: aws.Bool(false), RequesterManaged: aws.Bool(false),
+		CreationTimestamp: &e.created, Tags: shown(e.tags),
 		RouteTableIds: []string{}, SubnetIds: []string{}, NetworkInterfaceIds: []string{},
 	}
 	for _, i := range e.interfaces {
@@ -224,7 +229,8 @@ func (s *Service) deleteEndpoints(ctx context.Context, in *ec2.DeleteVpcEndpoint
 	for _, id := range in.VpcEndpointIds {
 		e, ok := s.endpoints.of(wire.CallerOf(ctx).Account, id)
 		if !ok || e.state == deleted {
-			out.Unsuccessful = append(out.Unsuccessful, unsuccessful(id, wire.Errorf("InvalidVpcEndpoint.NotFound", "The Vpc Endpoint Id '%s' does not exist", id)))
+			out.Unsuccessful = append(out.Unsuccessful,
+				unsuccessful(id, wire.Errorf("InvalidVpcEndpoint.NotFound", "The Vpc Endpoint Id '%s' does not exist", id)))
 		} else if e.state != deleting {
 			s.deleteEndpoint(e)
 		}

@@ -201,7 +201,8 @@ func TestAnEndpointsNamesResolveEverywhereUntilItIsDeleted(t *testing.T) {
 	c := newCloud(t)
 	svc, e := c.connected()
 	regional, zonal := *e.DnsEntries[0].DnsName, *e.DnsEntries[1].DnsName
-	if base := ".vpce-svc-" + strings.TrimPrefix(*svc.ServiceId, "vpce-svc-") + ".eu-central-1.vpce.amazonaws.com"; !strings.HasSuffix(regional, base) || !strings.HasPrefix(regional, *e.VpcEndpointId+"-") {
+	base := ".vpce-svc-" + strings.TrimPrefix(*svc.ServiceId, "vpce-svc-") + ".eu-central-1.vpce.amazonaws.com"
+	if !strings.HasSuffix(regional, base) || !strings.HasPrefix(regional, *e.VpcEndpointId+"-") {
 		t.Errorf("regional name %s", regional)
 	}
 	for name, want := range map[string]int{regional: 2, zonal: 1} {

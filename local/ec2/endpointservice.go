@@ -42,14 +42,17 @@ func (s *Service) endpointService(ctx context.Context, id *string) (*endpointSer
 	return svc, nil
 }
 
-func (s *Service) createEndpointService(ctx context.Context, in *ec2.CreateVpcEndpointServiceConfigurationInput) (*ec2.CreateVpcEndpointServiceConfigurationOutput, error) {
+func (s *Service) createEndpointService(
+	ctx context.Context, in *ec2.CreateVpcEndpointServiceConfigurationInput,
+) (*ec2.CreateVpcEndpointServiceConfigurationOutput, error) {
 	account := wire.CallerOf(ctx).Account
 	token := clientToken{account, "CreateVpcEndpointServiceConfiguration", aws.ToString(in.ClientToken)}
 	svc, err := once(s, token, in, func() (*endpointService, error) { return s.newEndpointService(account, in) })
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.CreateVpcEndpointServiceConfigurationOutput{ClientToken: in.ClientToken, ServiceConfiguration: new(s.serviceConfiguration(svc))}, nil
+	return &ec2.CreateVpcEndpointServiceConfigurationOutput{ClientToken: in.ClientToken,
+		ServiceConfiguration: new(s.serviceConfiguration(svc))}, nil
 }
 
 func (s *Service) newEndpointService(account string, in *ec2.CreateVpcEndpointServiceConfigurationInput) (*endpointService, error) {
@@ -62,7 +65,8 @@ func (s *Service) newEndpointService(account string, in *ec2.CreateVpcEndpointSe
 		acceptanceRequired: in.AcceptanceRequired == nil || *in.AcceptanceRequired, common: born(tags),
 	}
 	svc.name = "com.amazonaws.vpce." + s.world.Region + "." + svc.ID
-	if err := unmodelled(in.PrivateDnsName != nil || len(in.GatewayLoadBalancerArns) > 0 || slices.Contains(in.SupportedIpAddressTypes, "ipv6")); err != nil {
+	if err := unmodelled(in.PrivateDnsName != nil || len(in.GatewayLoadBalancerArns) > 0 ||
+		slices.Contains(in.SupportedIpAddressTypes, "ipv6")); err != nil {
 		return nil, err
 	}
 	for _, arn := range in.NetworkLoadBalancerArns {
@@ -98,7 +102,8 @@ func unmodelled(asked bool) error {
 }
 
 // loadBalancerARN is of any type: which one it is comes after whether there is one.
-var loadBalancerARN = regexp.MustCompile(`^arn:aws:elasticloadbalancing:[a-z0-9-]+:\d{12}:loadbalancer/(app|net|gwy)/[A-Za-z0-9-]+/[0-9a-f]{16}$`)
+var loadBalancerARN = regexp.MustCompile(
+	`^arn:aws:elasticloadbalancing:[a-z0-9-]+:\d{12}:loadbalancer/(app|net|gwy)/[A-Za-z0-9-]+/[0-9a-f]{16}$`)
 
 // addLoadBalancer puts a load balancer behind the service, and the service into its zones.
 //
@@ -168,7 +173,9 @@ var serviceFilters = filterable[*endpointService]{
 	},
 }
 
-func (s *Service) describeEndpointServiceConfigurations(ctx context.Context, in *ec2.DescribeVpcEndpointServiceConfigurationsInput) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error) {
+func (s *Service) describeEndpointServiceConfigurations(
+	ctx context.Context, in *ec2.DescribeVpcEndpointServiceConfigurationsInput,
+) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error) {
 	q := query{kind: serviceKind, ids: in.ServiceIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.services, q, serviceFilters)
 	if err != nil {
@@ -197,13 +204,16 @@ func (s *Service) serviceConfiguration(svc *endpointService) types.ServiceConfig
 		RemoteAccessEnabled:     aws.Bool(len(svc.regions) > 0), Tags: svc.tags,
 	}
 	for _, region := range append([]string{s.world.Region}, svc.regions...) {
-		out.SupportedRegions = append(out.SupportedRegions, types.SupportedRegionDetail{Region: aws.String(region), ServiceState: aws.String(string(svc.state))})
+		out.SupportedRegions = append(out.SupportedRegions,
+			types.SupportedRegionDetail{Region: aws.String(region), ServiceState: aws.String(string(svc.state))})
 	}
 	return out
 }
 
 // modifyEndpointService changes everything that is asked for, or nothing.
-func (s *Service) modifyEndpointService(ctx context.Context, in *ec2.ModifyVpcEndpointServiceConfigurationInput) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error) {
+func (s *Service) modifyEndpointService(
+	ctx context.Context, in *ec2.ModifyVpcEndpointServiceConfigurationInput,
+) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error) {
 	svc, err := s.endpointService(ctx, in.ServiceId)
 	if err != nil {
 		return nil, err
@@ -238,7 +248,8 @@ func (s *Service) modifyLoadBalancers(svc *endpointService, connected bool, in *
 			return err
 		}
 	}
-	svc.loadBalancers = slices.DeleteFunc(svc.loadBalancers, func(arn string) bool { return slices.Contains(in.RemoveNetworkLoadBalancerArns, arn) })
+	svc.loadBalancers = slices.DeleteFunc(svc.loadBalancers,
+		func(arn string) bool { return slices.Contains(in.RemoveNetworkLoadBalancerArns, arn) })
 	if len(svc.loadBalancers) == 0 {
 		return noLoadBalancer()
 	}
@@ -269,7 +280,9 @@ func (s *Service) hasConnections(svc *endpointService) bool {
 }
 
 // deleteEndpointServices answers 200 also for what it could not delete, and names it.
-func (s *Service) deleteEndpointServices(ctx context.Context, in *ec2.DeleteVpcEndpointServiceConfigurationsInput) (*ec2.DeleteVpcEndpointServiceConfigurationsOutput, error) {
+func (s *Service) deleteEndpointServices(
+	ctx context.Context, in *ec2.DeleteVpcEndpointServiceConfigurationsInput,
+) (*ec2.DeleteVpcEndpointServiceConfigurationsOutput, error) {
 	out := &ec2.DeleteVpcEndpointServiceConfigurationsOutput{}
 	for _, id := range in.ServiceIds {
 		if err := s.deleteEndpointService(ctx, id); err != nil {

@@ -161,7 +161,8 @@ func TestAModificationReadsTheLoadBalancersZonesAgain(t *testing.T) {
 func TestARefusedModificationChangesNothing(t *testing.T) {
 	c := newCloud(t)
 	svc := c.service()
-	in := ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, AcceptanceRequired: aws.Bool(false), AddSupportedRegions: []string{"eu-west-1"}, RemoveSupportedRegions: []string{"eu-west-2"}}
+	in := ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId, AcceptanceRequired: aws.Bool(false), AddSupportedRegions: []string{"eu-west-1"},
+		RemoveSupportedRegions: []string{"eu-west-2"}}
 	if err := try(c, provider, c.modifyEndpointService, in); err == nil {
 		t.Fatal("not refused")
 	}

@@ -136,7 +136,8 @@ func page[T resource](rows table[T], q query) (table[T], *string, error) {
 	case q.maxResults == nil || size > mostResults:
 		size = mostResults
 	case size < leastResults:
-		return nil, nil, wire.Errorf("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", size, leastResults)
+		return nil, nil, wire.Errorf("InvalidParameterValue",
+			"Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", size, leastResults)
 	}
 	after, err := base64.RawURLEncoding.DecodeString(aws.ToString(q.nextToken))
 	if err != nil {

@@ -45,7 +45,8 @@ var (
 	endpointKind = kind{types.ResourceTypeVpcEndpoint, "vpce-", alphanumeric,
 		"InvalidVpcEndpointId.Malformed", badEndpointID, "InvalidVpcEndpointId.NotFound", "The Vpc Endpoint Id '%s' does not exist"}
 	serviceKind = kind{types.ResourceTypeVpcEndpointService, "vpce-svc-", alphanumeric,
-		"InvalidVpcEndpointServiceId.Malformed", badServiceID, "InvalidVpcEndpointServiceId.NotFound", "The VpcEndpointService Id '%s' does not exist"}
+		"InvalidVpcEndpointServiceId.Malformed", badServiceID,
+		"InvalidVpcEndpointServiceId.NotFound", "The VpcEndpointService Id '%s' does not exist"}
 	notificationKind = kind{notFound: "InvalidConnectionNotification", noID: "The connection notification '%s' does not exist"}
 	zoneKind         = kind{notFound: "InvalidParameterValue", noID: "Invalid availability zone-id: [%s]"}
 )

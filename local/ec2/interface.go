@@ -117,7 +117,9 @@ func (i *Interface) requester() (requester, bool) {
 	return requesters[n], true
 }
 
-func (s *Service) describeNetworkInterfaces(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) (*ec2.DescribeNetworkInterfacesOutput, error) {
+func (s *Service) describeNetworkInterfaces(
+	ctx context.Context, in *ec2.DescribeNetworkInterfacesInput,
+) (*ec2.DescribeNetworkInterfacesOutput, error) {
 	q := query{kind: interfaceKind, ids: in.NetworkInterfaceIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	found, next, err := list(ctx, s, s.interfaces, q, interfaceFilters)
 	if err != nil {
@@ -157,8 +159,10 @@ func (s *Service) networkInterface(i *Interface) types.NetworkInterface {
 		AvailabilityZone: &i.Zone, AvailabilityZoneId: aws.String(s.zoneIDAt(i.VPC, i.Address)),
 		Description: &i.Description, InterfaceType: by.kind,
 		PrivateIpAddress: &address, PrivateDnsName: &name, MacAddress: aws.String(i.macAddress()),
-		PrivateIpAddresses: []types.NetworkInterfacePrivateIpAddress{{Primary: aws.Bool(true), PrivateIpAddress: &address, PrivateDnsName: &name}},
-		RequesterManaged:   &managed, SourceDestCheck: aws.Bool(!managed), Status: types.NetworkInterfaceStatusInUse,
+		PrivateIpAddresses: []types.NetworkInterfacePrivateIpAddress{
+			{Primary: aws.Bool(true), PrivateIpAddress: &address, PrivateDnsName: &name},
+		},
+		RequesterManaged: &managed, SourceDestCheck: aws.Bool(!managed), Status: types.NetworkInterfaceStatusInUse,
 		Attachment: &types.NetworkInterfaceAttachment{
 			AttachmentId: aws.String(strings.Replace(i.ID, "eni-", "eni-attach-", 1)), AttachTime: &i.created,
 			DeviceIndex: aws.Int32(1), DeleteOnTermination: aws.Bool(false), Status: types.AttachmentStatusAttached,

@@ -72,18 +72,22 @@ func (s *Service) notify(event string, e *endpoint) {
 	}
 }
 
-func (s *Service) createNotification(ctx context.Context, in *ec2.CreateVpcEndpointConnectionNotificationInput) (*ec2.CreateVpcEndpointConnectionNotificationOutput, error) {
+func (s *Service) createNotification(
+	ctx context.Context, in *ec2.CreateVpcEndpointConnectionNotificationInput,
+) (*ec2.CreateVpcEndpointConnectionNotificationOutput, error) {
 	token := clientToken{wire.CallerOf(ctx).Account, "CreateVpcEndpointConnectionNotification", aws.ToString(in.ClientToken)}
 	n, err := once(s, token, in, func() (*notification, error) { return s.newNotification(ctx, in) })
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.CreateVpcEndpointConnectionNotificationOutput{ClientToken: in.ClientToken, ConnectionNotification: new(s.connectionNotification(n))}, nil
+	return &ec2.CreateVpcEndpointConnectionNotificationOutput{ClientToken: in.ClientToken,
+		ConnectionNotification: new(s.connectionNotification(n))}, nil
 }
 
 func (s *Service) newNotification(ctx context.Context, in *ec2.CreateVpcEndpointConnectionNotificationInput) (*notification, error) {
 	n := &notification{
-		ID: model.ID("vpce-nfn"), Account: wire.CallerOf(ctx).Account, service: aws.ToString(in.ServiceId), endpoint: aws.ToString(in.VpcEndpointId),
+		ID: model.ID("vpce-nfn"), Account: wire.CallerOf(ctx).Account,
+		service: aws.ToString(in.ServiceId), endpoint: aws.ToString(in.VpcEndpointId),
 		topic: aws.ToString(in.ConnectionNotificationArn), events: slices.Clone(in.ConnectionEvents), common: born(nil),
 	}
 	if err := s.checkSubject(ctx, n); err != nil {
@@ -129,7 +133,9 @@ func (s *Service) checkDelivery(n *notification) error {
 }
 
 // modifyNotification changes a notification's topic, events or both (API_ModifyVpcEndpointConnectionNotification).
-func (s *Service) modifyNotification(ctx context.Context, in *ec2.ModifyVpcEndpointConnectionNotificationInput) (*ec2.ModifyVpcEndpointConnectionNotificationOutput, error) {
+func (s *Service) modifyNotification(
+	ctx context.Context, in *ec2.ModifyVpcEndpointConnectionNotificationInput,
+) (*ec2.ModifyVpcEndpointConnectionNotificationOutput, error) {
 	n, ok := s.notifications.of(wire.CallerOf(ctx).Account, aws.ToString(in.ConnectionNotificationId))
 	if !ok {
 		return nil, notificationKind.unknown(aws.ToString(in.ConnectionNotificationId))
@@ -157,7 +163,9 @@ var notificationFilters = filterable[*notification]{
 	"vpc-endpoint-id":               func(n *notification) []string { return []string{n.endpoint} },
 }
 
-func (s *Service) describeNotifications(ctx context.Context, in *ec2.DescribeVpcEndpointConnectionNotificationsInput) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error) {
+func (s *Service) describeNotifications(
+	ctx context.Context, in *ec2.DescribeVpcEndpointConnectionNotificationsInput,
+) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error) {
 	q := query{kind: notificationKind, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
 	if in.ConnectionNotificationId != nil {
 		q.ids = []string{*in.ConnectionNotificationId}
@@ -187,7 +195,9 @@ func (s *Service) connectionNotification(n *notification) types.ConnectionNotifi
 	return out
 }
 
-func (s *Service) deleteNotifications(ctx context.Context, in *ec2.DeleteVpcEndpointConnectionNotificationsInput) (*ec2.DeleteVpcEndpointConnectionNotificationsOutput, error) {
+func (s *Service) deleteNotifications(
+	ctx context.Context, in *ec2.DeleteVpcEndpointConnectionNotificationsInput,
+) (*ec2.DeleteVpcEndpointConnectionNotificationsOutput, error) {
 	out := &ec2.DeleteVpcEndpointConnectionNotificationsOutput{}
 	for _, id := range in.ConnectionNotificationIds {
 		if _, ok := s.notifications.of(wire.CallerOf(ctx).Account, id); !ok {

@@ -71,7 +71,9 @@ func withoutPath(role string) string {
 // modifyPermissions takes principals away before it adds. Connections that exist live on
 // (privatelink/configure-endpoint-service.html). What is there already, or gone already, is passed over: no AWS page says
 // that it is refused.
-func (s *Service) modifyPermissions(ctx context.Context, in *ec2.ModifyVpcEndpointServicePermissionsInput) (*ec2.ModifyVpcEndpointServicePermissionsOutput, error) {
+func (s *Service) modifyPermissions(
+	ctx context.Context, in *ec2.ModifyVpcEndpointServicePermissionsInput,
+) (*ec2.ModifyVpcEndpointServicePermissionsOutput, error) {
 	svc, err := s.endpointService(ctx, in.ServiceId)
 	if err != nil {
 		return nil, err
@@ -103,7 +105,8 @@ func (svc *endpointService) newPrincipals(names []string) (table[*allowedPrincip
 		}
 		named := func(p *allowedPrincipal) bool { return p.principal == name }
 		if !slices.ContainsFunc(svc.principals, named) && !slices.ContainsFunc(fresh, named) {
-			fresh.add(&allowedPrincipal{ID: model.ID("vpce-svc-perm"), Account: svc.Account, service: svc.ID, principal: name, kind: kind, common: born(nil)})
+			fresh.add(&allowedPrincipal{ID: model.ID("vpce-svc-perm"), Account: svc.Account, service: svc.ID, principal: name,
+				kind: kind, common: born(nil)})
 		}
 	}
 	return fresh, nil
@@ -114,7 +117,9 @@ var principalFilters = filterable[*allowedPrincipal]{
 	"principal-type": func(p *allowedPrincipal) []string { return []string{string(p.kind)} },
 }
 
-func (s *Service) describePermissions(ctx context.Context, in *ec2.DescribeVpcEndpointServicePermissionsInput) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error) {
+func (s *Service) describePermissions(
+	ctx context.Context, in *ec2.DescribeVpcEndpointServicePermissionsInput,
+) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error) {
 	svc, err := s.endpointService(ctx, in.ServiceId)
 	if err != nil {
 		return nil, err

@@ -156,14 +156,17 @@ func portsOf(in types.IpPermission) (permission, error) {
 		return permission{protocol: protocol, fromPort: -1, toPort: -1}, nil
 	case "tcp", "udp":
 		if in.FromPort == nil || in.ToPort == nil {
-			return permission{}, wire.Errorf("InvalidParameterValue", "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.")
+			return permission{}, wire.Errorf("InvalidParameterValue",
+				"Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.")
 		}
 		if *in.FromPort < 0 || *in.ToPort > 65535 || *in.FromPort > *in.ToPort {
-			return permission{}, wire.Errorf("InvalidParameterValue", "Invalid value '%d-%d' for portRange. The range must lie within 0-65535.", *in.FromPort, *in.ToPort)
+			return permission{}, wire.Errorf("InvalidParameterValue", "Invalid value '%d-%d' for portRange. The range must lie within 0-65535.",
+				*in.FromPort, *in.ToPort)
 		}
 	case "icmp":
 	default:
-		return permission{}, wire.Errorf("InvalidPermission.Malformed", "Unsupported IP protocol \"%s\"  - supported: [tcp, udp, icmp, -1]", protocol)
+		return permission{}, wire.Errorf("InvalidPermission.Malformed",
+			"Unsupported IP protocol \"%s\"  - supported: [tcp, udp, icmp, -1]", protocol)
 	}
 	return permission{protocol: protocol, fromPort: aws.ToInt32(in.FromPort), toPort: aws.ToInt32(in.ToPort)}, nil
 }
@@ -182,23 +185,31 @@ func (s *Service) peerGroup(g *SecurityGroup, pair types.UserIdGroupPair) (*Secu
 	return peer, err
 }
 
-func (s *Service) authorizeIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
-	rules, err := s.authorize(ctx, false, in.GroupId, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort}, in.TagSpecifications)
+func (s *Service) authorizeIngress(
+	ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput,
+) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+	rules, err := s.authorize(ctx, false, in.GroupId, in.IpPermissions,
+		flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort}, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
 	return &ec2.AuthorizeSecurityGroupIngressOutput{Return: aws.Bool(true), SecurityGroupRules: s.describedRules(rules)}, nil
 }
 
-func (s *Service) authorizeEgress(ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
-	rules, err := s.authorize(ctx, true, in.GroupId, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort}, in.TagSpecifications)
+func (s *Service) authorizeEgress(
+	ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput,
+) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+	rules, err := s.authorize(ctx, true, in.GroupId, in.IpPermissions,
+		flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort}, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
 	return &ec2.AuthorizeSecurityGroupEgressOutput{Return: aws.Bool(true), SecurityGroupRules: s.describedRules(rules)}, nil
 }
 
-func (s *Service) authorize(ctx context.Context, egress bool, groupID *string, listed []types.IpPermission, single flat, specs []types.TagSpecification) (table[*rule], error) {
+func (s *Service) authorize(
+	ctx context.Context, egress bool, groupID *string, listed []types.IpPermission, single flat, specs []types.TagSpecification,
+) (table[*rule], error) {
 	g, err := s.SecurityGroup(wire.CallerOf(ctx).Account, aws.ToString(groupID))
 	if err != nil {
 		return nil, err
@@ -239,8 +250,11 @@ func (g *SecurityGroup) admits(grants []granted, egress bool) error {
 	return nil
 }
 
-func (s *Service) revokeIngress(ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput) (*ec2.RevokeSecurityGroupIngressOutput, error) {
-	gone, err := s.revoke(ctx, false, in.GroupId, in.SecurityGroupRuleIds, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort})
+func (s *Service) revokeIngress(
+	ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput,
+) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+	gone, err := s.revoke(ctx, false, in.GroupId, in.SecurityGroupRuleIds, in.IpPermissions,
+		flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort})
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +262,8 @@ func (s *Service) revokeIngress(ctx context.Context, in *ec2.RevokeSecurityGroup
 }
 
 func (s *Service) revokeEgress(ctx context.Context, in *ec2.RevokeSecurityGroupEgressInput) (*ec2.RevokeSecurityGroupEgressOutput, error) {
-	gone, err := s.revoke(ctx, true, in.GroupId, in.SecurityGroupRuleIds, in.IpPermissions, flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort})
+	gone, err := s.revoke(ctx, true, in.GroupId, in.SecurityGroupRuleIds, in.IpPermissions,
+		flat{in.IpProtocol, in.CidrIp, in.FromPort, in.ToPort})
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +271,9 @@ func (s *Service) revokeEgress(ctx context.Context, in *ec2.RevokeSecurityGroupE
 }
 
 // revoke removes all the rules or, when one does not exist, none.
-func (s *Service) revoke(ctx context.Context, egress bool, groupID *string, ids []string, listed []types.IpPermission, single flat) (table[*rule], error) {
+func (s *Service) revoke(
+	ctx context.Context, egress bool, groupID *string, ids []string, listed []types.IpPermission, single flat,
+) (table[*rule], error) {
 	g, err := s.SecurityGroup(wire.CallerOf(ctx).Account, aws.ToString(groupID))
 	if err != nil {
 		return nil, err
@@ -313,7 +330,9 @@ var ruleFilters = filterable[*rule]{
 	"security-group-rule-id": func(r *rule) []string { return []string{r.ID} },
 }
 
-func (s *Service) describeSecurityGroupRules(ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+func (s *Service) describeSecurityGroupRules(
+	ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput,
+) (*ec2.DescribeSecurityGroupRulesOutput, error) {
 	for _, f := range in.Filters {
 		for _, id := range f.Values {
 			if aws.ToString(f.Name) == "group-id" && groupKind.check(id) != nil { // a filter of other operations finds nothing then
@@ -385,7 +404,8 @@ func (g *SecurityGroup) permissions(egress bool) []types.IpPermission {
 			all = append(all, r.ipPermission())
 		}
 		if r.group != "" {
-			all[i].UserIdGroupPairs = append(all[i].UserIdGroupPairs, types.UserIdGroupPair{GroupId: &r.group, UserId: &r.Account, Description: r.description})
+			all[i].UserIdGroupPairs = append(all[i].UserIdGroupPairs,
+				types.UserIdGroupPair{GroupId: &r.group, UserId: &r.Account, Description: r.description})
 		} else {
 			all[i].IpRanges = append(all[i].IpRanges, types.IpRange{CidrIp: &r.cidr, Description: r.description})
 		}

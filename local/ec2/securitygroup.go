@@ -88,7 +88,8 @@ func (s *Service) createSecurityGroup(ctx context.Context, in *ec2.CreateSecurit
 	}
 	g := newSecurityGroup(v, name, description, tags)
 	s.securityGroups.add(g)
-	return &ec2.CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: aws.String(s.arn(g.Account, "security-group/"+g.ID)), Tags: g.tags}, nil
+	return &ec2.CreateSecurityGroupOutput{GroupId: &g.ID,
+		SecurityGroupArn: aws.String(s.arn(g.Account, "security-group/"+g.ID)), Tags: g.tags}, nil
 }
 
 // validGroupNames checks the limits of API_CreateSecurityGroup: 255 characters of a small alphabet, and "sg-" is for ids.
@@ -103,9 +104,11 @@ func validGroupNames(name, description string) error {
 	case name == defaultGroupName:
 		return wire.Errorf("InvalidParameterValue", "Cannot use reserved security group name: %s", name)
 	case foreign(name):
-		return wire.Errorf("InvalidParameterValue", "Value (%s) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.", name)
+		return wire.Errorf("InvalidParameterValue",
+			"Value (%s) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.", name)
 	case foreign(description):
-		return wire.Errorf("InvalidParameterValue", "Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.", description)
+		return wire.Errorf("InvalidParameterValue",
+			"Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.", description)
 	}
 	return nil
 }
@@ -157,7 +160,9 @@ func (g *SecurityGroup) sources(of func(*rule) string) []string {
 	return sources
 }
 
-func (s *Service) describeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (*ec2.DescribeSecurityGroupsOutput, error) {
+func (s *Service) describeSecurityGroups(
+	ctx context.Context, in *ec2.DescribeSecurityGroupsInput,
+) (*ec2.DescribeSecurityGroupsOutput, error) {
 	ids, err := s.groupsOfDefaultVPC(wire.CallerOf(ctx).Account, in.GroupNames)
 	if err != nil {
 		return nil, err

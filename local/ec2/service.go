@@ -128,7 +128,8 @@ func op[I, O any](serve func(context.Context, *I) (*O, error)) wire.Operation {
 	return wire.Op(func(ctx context.Context, in *I) (*O, error) {
 		// Not every operation has the flag: ModifyVpcAttribute does not.
 		if flag := reflect.ValueOf(in).Elem().FieldByName("DryRun"); flag.IsValid() && aws.ToBool(flag.Interface().(*bool)) {
-			return nil, &wire.Error{Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.", Status: http.StatusPreconditionFailed}
+			return nil, &wire.Error{Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.",
+				Status: http.StatusPreconditionFailed}
 		}
 		return serve(ctx, in)
 	})

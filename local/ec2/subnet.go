@@ -99,7 +99,9 @@ func (s *Service) subnetZone(account string, in *ec2.CreateSubnetInput) (model.Z
 	}
 	i := slices.IndexFunc(zones, func(z model.Zone) bool { return (name == "" || z.Name == name) && (id == "" || z.ID == id) })
 	if i < 0 {
-		return model.Zone{}, wire.Errorf("InvalidParameterValue", "Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %s.", name+id, zoneList(zones))
+		return model.Zone{}, wire.Errorf("InvalidParameterValue",
+			"Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %s.",
+			name+id, zoneList(zones))
 	}
 	return zones[i], nil
 }
@@ -204,7 +206,8 @@ func (s *Service) allocate(n *Subnet, address netip.Addr) (netip.Addr, error) {
 		}
 		free = free.Next()
 	}
-	return free, wire.Errorf("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet '%s' to satisfy the requested number of instances.", n.ID)
+	return free, wire.Errorf("InsufficientFreeAddressesInSubnet",
+		"There are not enough free addresses in subnet '%s' to satisfy the requested number of instances.", n.ID)
 }
 
 func (n *Subnet) admits(address netip.Addr, taken map[netip.Addr]bool) error {

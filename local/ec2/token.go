@@ -24,7 +24,8 @@ func once[T any](s *Service, token clientToken, request any, create func() (T, e
 	}
 	if past, ok := s.issued[token]; ok {
 		if past.request != string(asked) {
-			return made, wire.Errorf("IdempotentParameterMismatch", "The client token you have provided is associated with a request that has different parameters.")
+			return made, wire.Errorf("IdempotentParameterMismatch",
+				"The client token you have provided is associated with a request that has different parameters.")
 		}
 		return past.made.(T), nil
 	}

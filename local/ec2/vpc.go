@@ -71,7 +71,8 @@ func cidr(text *string, code string) (netip.Prefix, error) {
 	case text == nil:
 		return prefix, missing("cidrBlock")
 	case err != nil || !prefix.Addr().Is4():
-		return prefix, wire.Errorf("InvalidParameterValue", "Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", *text)
+		return prefix, wire.Errorf("InvalidParameterValue",
+			"Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", *text)
 	case prefix.Bits() < 16 || prefix.Bits() > 28:
 		return prefix, wire.Errorf(code, "The CIDR '%s' is invalid.", *text)
 	}

@@ -256,7 +256,8 @@ func TestTagsOfEveryKind(t *testing.T) {
 	group := c.group(provider, c.providerVPC, "orders")
 	rule := must(c, provider, c.authorizeIngress, ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: tcp("10.0.0.0/16")}).SecurityGroupRules[0]
 	owned := types.Tag{Key: aws.String("owner"), Value: aws.String("somebody")}
-	for account, ids := range map[string][]string{provider: {*svc.ServiceId, group, *rule.SecurityGroupRuleId, c.providerVPC, c.providerSubnets[0]}, consumer: {*e.VpcEndpointId, e.NetworkInterfaceIds[0]}} {
+	for account, ids := range map[string][]string{provider: {*svc.ServiceId, group, *rule.SecurityGroupRuleId, c.providerVPC, c.providerSubnets[0]},
+		consumer: {*e.VpcEndpointId, e.NetworkInterfaceIds[0]}} {
 		must(c, account, c.createTags, ec2.CreateTagsInput{Resources: ids, Tags: []types.Tag{owned, {Key: aws.String("gone"), Value: aws.String("")}}})
 		must(c, account, c.deleteTags, ec2.DeleteTagsInput{Resources: ids, Tags: []types.Tag{{Key: aws.String("gone")}, {Key: owned.Key, Value: aws.String("nobody")}}})
 		out := must(c, account, c.describeTags, ec2.DescribeTagsInput{})

@@ -97,7 +97,9 @@ func (a attributes) set(known []attribute, changes attributes) error {
 	return nil
 }
 
-func (s *Service) describeLoadBalancerAttributes(ctx context.Context, in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {
+func (s *Service) describeLoadBalancerAttributes(
+	ctx context.Context, in *elb.DescribeLoadBalancerAttributesInput,
+) (*elb.DescribeLoadBalancerAttributesOutput, error) {
 	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
 	if err != nil {
 		return nil, err
@@ -105,7 +107,9 @@ func (s *Service) describeLoadBalancerAttributes(ctx context.Context, in *elb.De
 	return &elb.DescribeLoadBalancerAttributesOutput{Attributes: lb.describeAttributes()}, nil
 }
 
-func (s *Service) modifyLoadBalancerAttributes(ctx context.Context, in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
+func (s *Service) modifyLoadBalancerAttributes(
+	ctx context.Context, in *elb.ModifyLoadBalancerAttributesInput,
+) (*elb.ModifyLoadBalancerAttributesOutput, error) {
 	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
 	if err != nil {
 		return nil, err
@@ -129,7 +133,9 @@ func (lb *loadBalancer) describeAttributes() []types.LoadBalancerAttribute {
 	return all
 }
 
-func (s *Service) describeTargetGroupAttributes(ctx context.Context, in *elb.DescribeTargetGroupAttributesInput) (*elb.DescribeTargetGroupAttributesOutput, error) {
+func (s *Service) describeTargetGroupAttributes(
+	ctx context.Context, in *elb.DescribeTargetGroupAttributesInput,
+) (*elb.DescribeTargetGroupAttributesOutput, error) {
 	g, err := s.targetGroup(ctx, *in.TargetGroupArn)
 	if err != nil {
 		return nil, err
@@ -137,7 +143,9 @@ func (s *Service) describeTargetGroupAttributes(ctx context.Context, in *elb.Des
 	return &elb.DescribeTargetGroupAttributesOutput{Attributes: g.describeAttributes()}, nil
 }
 
-func (s *Service) modifyTargetGroupAttributes(ctx context.Context, in *elb.ModifyTargetGroupAttributesInput) (*elb.ModifyTargetGroupAttributesOutput, error) {
+func (s *Service) modifyTargetGroupAttributes(
+	ctx context.Context, in *elb.ModifyTargetGroupAttributesInput,
+) (*elb.ModifyTargetGroupAttributesOutput, error) {
 	g, err := s.targetGroup(ctx, *in.TargetGroupArn)
 	if err != nil {
 		return nil, err

@@ -18,13 +18,19 @@ func targetHealth(state types.TargetHealthStateEnum, reason types.TargetHealthRe
 }
 
 var (
-	notRegistered = targetHealth(types.TargetHealthStateEnumUnused, types.TargetHealthReasonEnumNotRegistered, "Target is not registered to the target group")
-	notUsed       = targetHealth(types.TargetHealthStateEnumUnused, types.TargetHealthReasonEnumNotInUse, "Target group is not configured to receive traffic from the load balancer")
-	zoneDisabled  = targetHealth(types.TargetHealthStateEnumUnused, types.TargetHealthReasonEnumNotInUse, "Target is in an Availability Zone that is not enabled for the load balancer")
-	registering   = targetHealth(types.TargetHealthStateEnumInitial, types.TargetHealthReasonEnumRegistrationInProgress, "Target registration is in progress")
-	firstChecks   = targetHealth(types.TargetHealthStateEnumInitial, types.TargetHealthReasonEnumInitialHealthChecking, "Initial health checks in progress")
+	notRegistered = targetHealth(types.TargetHealthStateEnumUnused, types.TargetHealthReasonEnumNotRegistered,
+		"Target is not registered to the target group")
+	notUsed = targetHealth(types.TargetHealthStateEnumUnused, types.TargetHealthReasonEnumNotInUse,
+		"Target group is not configured to receive traffic from the load balancer")
+	zoneDisabled = targetHealth(types.TargetHealthStateEnumUnused, types.TargetHealthReasonEnumNotInUse,
+		"Target is in an Availability Zone that is not enabled for the load balancer")
+	registering = targetHealth(types.TargetHealthStateEnumInitial, types.TargetHealthReasonEnumRegistrationInProgress,
+		"Target registration is in progress")
+	firstChecks = targetHealth(types.TargetHealthStateEnumInitial, types.TargetHealthReasonEnumInitialHealthChecking,
+		"Initial health checks in progress")
 	failedChecks  = targetHealth(types.TargetHealthStateEnumUnhealthy, types.TargetHealthReasonEnumFailedHealthChecks, "Health checks failed")
-	deregistering = targetHealth(types.TargetHealthStateEnumDraining, types.TargetHealthReasonEnumDeregistrationInProgress, "Target deregistration is in progress")
+	deregistering = targetHealth(types.TargetHealthStateEnumDraining, types.TargetHealthReasonEnumDeregistrationInProgress,
+		"Target deregistration is in progress")
 )
 
 // healthOf is a target's health as DescribeTargetHealth tells it.

@@ -81,7 +81,8 @@ func (s *Service) forward(ctx context.Context, lb *loadBalancer, p types.Protoco
 		return nil, wire.Errorf("ValidationError", "Target group '%s' is not in the VPC '%s' of the load balancer", g.arn, lb.vpc)
 	}
 	if user := s.user(g); user != nil && user != lb {
-		return nil, wire.Errorf("TargetGroupAssociationLimit", "The following target groups cannot be associated with more than one load balancer: %s", g.arn)
+		return nil, wire.Errorf("TargetGroupAssociationLimit",
+			"The following target groups cannot be associated with more than one load balancer: %s", g.arn)
 	}
 	return g, nil
 }

@@ -50,7 +50,8 @@ func (s *Service) createLoadBalancer(ctx context.Context, in *elb.CreateLoadBala
 	}
 	if lb := s.loadBalancerNamed(account, *in.Name); lb != nil {
 		if !lb.bornAs(in, subnets) {
-			return nil, wire.Errorf("DuplicateLoadBalancerName", "A load balancer with the same name '%s' exists, but with different settings", *in.Name)
+			return nil, wire.Errorf("DuplicateLoadBalancerName",
+				"A load balancer with the same name '%s' exists, but with different settings", *in.Name)
 		}
 		return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{s.describe(lb)}}, nil
 	}
@@ -121,7 +122,8 @@ func (s *Service) subnets(account string, ids []string, mappings []types.SubnetM
 			return nil, wire.Errorf("SubnetNotFound", "The subnet ID '%s' does not exist", id)
 		}
 		if zones[subnet.Zone] {
-			return nil, wire.Errorf("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone")
+			return nil, wire.Errorf("InvalidConfigurationRequest",
+				"A load balancer cannot be attached to multiple subnets in the same Availability Zone")
 		}
 		zones[subnet.Zone] = true
 		if len(subnets) > 0 && subnet.VPC != subnets[0].VPC {
@@ -198,7 +200,8 @@ func (s *Service) deleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBala
 		return nil, wire.Errorf("OperationNotPermitted", "Load balancer '%s' cannot be deleted because deletion protection is enabled", lb.arn)
 	}
 	if _, inUse := s.services.ServiceOf(lb.arn); inUse {
-		return nil, wire.Errorf("ResourceInUse", "Load balancer '%s' cannot be deleted because it is currently associated with another service", lb.arn)
+		return nil, wire.Errorf("ResourceInUse",
+			"Load balancer '%s' cannot be deleted because it is currently associated with another service", lb.arn)
 	}
 	for _, l := range slices.Clone(lb.listeners) {
 		s.removeListener(l)

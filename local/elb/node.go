@@ -107,7 +107,8 @@ func (s *Service) setSecurityGroups(ctx context.Context, in *elb.SetSecurityGrou
 		return nil, err
 	}
 	if len(lb.groups) == 0 {
-		return nil, wire.Errorf("InvalidConfigurationRequest", "You cannot set security groups on a Network Load Balancer which was created without any security groups.")
+		return nil, wire.Errorf("InvalidConfigurationRequest",
+			"You cannot set security groups on a Network Load Balancer which was created without any security groups.")
 	}
 	if len(in.SecurityGroups) == 0 {
 		return nil, wire.Errorf("InvalidConfigurationRequest", "At least one security group must be specified")

@@ -43,12 +43,14 @@ func TestCreateLoadBalancerIsRefused(t *testing.T) {
 		"the default type, application": {"only network is modelled", "ValidationError", func(in *elb.CreateLoadBalancerInput) {
 			in.Type = ""
 		}},
-		"the default scheme, internet-facing, in a VPC without an internet gateway": {"elasticloadbalancing/latest/network/load-balancer-troubleshooting.html", "InvalidSubnet", func(in *elb.CreateLoadBalancerInput) {
-			in.Scheme = ""
-		}},
-		"two subnets in one Availability Zone": {"API_CreateLoadBalancer, Subnets: You can specify only one subnet per Availability Zone", "InvalidConfigurationRequest", func(in *elb.CreateLoadBalancerInput) {
-			in.Subnets = []string{"subnet-a", "subnet-a2"}
-		}},
+		"the default scheme, internet-facing, in a VPC without an internet gateway": {"elasticloadbalancing/latest/network/load-balancer-troubleshooting.html", "InvalidSubnet",
+			func(in *elb.CreateLoadBalancerInput) {
+				in.Scheme = ""
+			}},
+		"two subnets in one Availability Zone": {"API_CreateLoadBalancer, Subnets: You can specify only one subnet per Availability Zone", "InvalidConfigurationRequest",
+			func(in *elb.CreateLoadBalancerInput) {
+				in.Subnets = []string{"subnet-a", "subnet-a2"}
+			}},
 		"subnets of two VPCs": {"API_CreateLoadBalancer, InvalidSubnet", "InvalidSubnet", func(in *elb.CreateLoadBalancerInput) {
 			in.Subnets = []string{"subnet-a", "subnet-other"}
 		}},
@@ -112,9 +114,10 @@ func TestCreateTargetGroupIsRefused(t *testing.T) {
 		"a health check port that is none": {"API_CreateTargetGroup, HealthCheckPort", "ValidationError", func(in *elb.CreateTargetGroupInput) {
 			in.HealthCheckPort = aws.String("postgres")
 		}},
-		"no health checks for addresses": {"API_CreateTargetGroup, HealthCheckEnabled: If the target type is instance, ip, or alb, health checks are always enabled and can't be disabled", "InvalidConfigurationRequest", func(in *elb.CreateTargetGroupInput) {
-			in.HealthCheckEnabled = aws.Bool(false)
-		}},
+		"no health checks for addresses": {"API_CreateTargetGroup, HealthCheckEnabled: If the target type is instance, ip, or alb, health checks are always enabled and can't be disabled",
+			"InvalidConfigurationRequest", func(in *elb.CreateTargetGroupInput) {
+				in.HealthCheckEnabled = aws.Bool(false)
+			}},
 	} {
 		t.Run(refusal, func(t *testing.T) {
 			b := newBed(t)
@@ -163,15 +166,17 @@ func TestRefusals(t *testing.T) {
 			refused(b, "ResourceInUse", b.deleteLoadBalancer, elb.DeleteLoadBalancerInput{LoadBalancerArn: &lb})
 		}},
 		"deleting a load balancer with deletion protection": {"API_DeleteLoadBalancer, OperationNotPermitted", func(b *bed, lb, _ string) {
-			must(b, b.modifyLoadBalancerAttributes, elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb, Attributes: []types.LoadBalancerAttribute{{Key: aws.String(deletionProtection), Value: aws.String("true")}}})
+			must(b, b.modifyLoadBalancerAttributes,
+				elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb, Attributes: []types.LoadBalancerAttribute{{Key: aws.String(deletionProtection), Value: aws.String("true")}}})
 			refused(b, "OperationNotPermitted", b.deleteLoadBalancer, elb.DeleteLoadBalancerInput{LoadBalancerArn: &lb})
 		}},
-		"security groups for a load balancer born without": {"elasticloadbalancing/latest/network/load-balancer-security-groups.html; wording from kubernetes-sigs/cluster-api-provider-aws#4790", func(b *bed, _, _ string) {
-			in := loadBalancerInput()
-			in.Name, in.SecurityGroups = aws.String("bare"), nil
-			bare := must(b, b.createLoadBalancer, in).LoadBalancers[0].LoadBalancerArn
-			refused(b, "InvalidConfigurationRequest", b.setSecurityGroups, elb.SetSecurityGroupsInput{LoadBalancerArn: bare, SecurityGroups: []string{"sg-1"}})
-		}},
+		"security groups for a load balancer born without": {"elasticloadbalancing/latest/network/load-balancer-security-groups.html; wording from kubernetes-sigs/cluster-api-provider-aws#4790",
+			func(b *bed, _, _ string) {
+				in := loadBalancerInput()
+				in.Name, in.SecurityGroups = aws.String("bare"), nil
+				bare := must(b, b.createLoadBalancer, in).LoadBalancers[0].LoadBalancerArn
+				refused(b, "InvalidConfigurationRequest", b.setSecurityGroups, elb.SetSecurityGroupsInput{LoadBalancerArn: bare, SecurityGroups: []string{"sg-1"}})
+			}},
 		"taking all security groups away": {"elasticloadbalancing/latest/network/load-balancer-security-groups.html", func(b *bed, lb, _ string) {
 			refused(b, "InvalidConfigurationRequest", b.setSecurityGroups, elb.SetSecurityGroupsInput{LoadBalancerArn: &lb})
 		}},
@@ -179,10 +184,12 @@ func TestRefusals(t *testing.T) {
 			refused(b, "InvalidConfigurationRequest", b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a"}})
 		}},
 		"an attribute that does not exist": {"API_LoadBalancerAttribute", func(b *bed, lb, _ string) {
-			refused(b, "InvalidConfigurationRequest", b.modifyLoadBalancerAttributes, elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb, Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("60")}}})
+			refused(b, "InvalidConfigurationRequest", b.modifyLoadBalancerAttributes,
+				elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb, Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("60")}}})
 		}},
 		"a deregistration delay over an hour": {"API_TargetGroupAttribute: The range is 0-3600 seconds", func(b *bed, _, group string) {
-			refused(b, "InvalidConfigurationRequest", b.modifyTargetGroupAttributes, elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &group, Attributes: []types.TargetGroupAttribute{{Key: aws.String(deregistrationDelay), Value: aws.String("3601")}}})
+			refused(b, "InvalidConfigurationRequest", b.modifyTargetGroupAttributes,
+				elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &group, Attributes: []types.TargetGroupAttribute{{Key: aws.String(deregistrationDelay), Value: aws.String("3601")}}})
 		}},
 		"an address outside the subnets": {"kubernetes-sigs/aws-load-balancer-controller#3714", func(b *bed, _, group string) {
 			refused(b, "ValidationError", b.registerTargets, elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets("10.0.200.1")})

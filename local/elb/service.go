@@ -113,7 +113,8 @@ func validateName(kind, name string) error {
 	case len(name) > 32:
 		return wire.Errorf("ValidationError", "The %s name '%s' cannot be longer than '32' characters", kind, name)
 	case strings.ContainsFunc(name, notNameRune):
-		return wire.Errorf("ValidationError", "The %s name '%s' can only contain characters that are alphanumeric characters and hyphens(-)", kind, name)
+		return wire.Errorf("ValidationError",
+			"The %s name '%s' can only contain characters that are alphanumeric characters and hyphens(-)", kind, name)
 	case strings.HasPrefix(name, "-"), strings.HasSuffix(name, "-"):
 		return wire.Errorf("ValidationError", "The %s name '%s' cannot begin or end with '-'", kind, name)
 	}

@@ -61,13 +61,16 @@ func (s *Service) newTarget(g *targetGroup, d types.TargetDescription) (*target,
 	subnet, inside := s.vpcs.SubnetAt(g.vpc, at.Addr())
 	switch {
 	case inside && t.zone != "" && t.zone != subnet.Zone:
-		return nil, wire.Errorf("ValidationError", "The IP address '%s' is within the VPC, and cannot have its Availability Zone overridden to '%s' from '%s'", at.Addr(), t.zone, subnet.Zone)
+		return nil, wire.Errorf("ValidationError",
+			"The IP address '%s' is within the VPC, and cannot have its Availability Zone overridden to '%s' from '%s'",
+			at.Addr(), t.zone, subnet.Zone)
 	case inside:
 		t.zone = subnet.Zone
 	case !private(at.Addr()):
 		return nil, wire.Errorf("InvalidTarget", "The IP address '%s' is neither within the VPC nor a private address", at.Addr())
 	case t.zone == "":
-		return nil, wire.Errorf("ValidationError", "The Availability Zone is required for IP address '%s' because it is not in the VPC", at.Addr())
+		return nil, wire.Errorf("ValidationError",
+			"The Availability Zone is required for IP address '%s' because it is not in the VPC", at.Addr())
 	}
 	return t, nil
 }

@@ -38,7 +38,8 @@ func (s *Service) createTargetGroup(ctx context.Context, in *elb.CreateTargetGro
 	}
 	if g := s.targetGroupNamed(account, *in.Name); g != nil {
 		if g.vpc != *in.VpcId || g.port != *in.Port || g.check != check {
-			return nil, wire.Errorf("DuplicateTargetGroupName", "A target group with the same name '%s' exists, but with different settings", *in.Name)
+			return nil, wire.Errorf("DuplicateTargetGroupName",
+				"A target group with the same name '%s' exists, but with different settings", *in.Name)
 		}
 		return &elb.CreateTargetGroupOutput{TargetGroups: []types.TargetGroup{s.describeTargetGroup(g)}}, nil
 	}
@@ -250,12 +251,14 @@ func (c healthCheck) with(f healthCheckFields) (healthCheck, error) {
 			continue
 		}
 		if *field.value < field.least || *field.value > field.most {
-			return c, wire.Errorf("ValidationError", "Health check %s '%d' must be between '%d' and '%d'", field.name, *field.value, field.least, field.most)
+			return c, wire.Errorf("ValidationError", "Health check %s '%d' must be between '%d' and '%d'", field.name, *field.value,
+				field.least, field.most)
 		}
 		*field.into = *field.value
 	}
 	if c.timeout > c.interval {
-		return c, wire.Errorf("ValidationError", "Health check timeout '%d' must be smaller than or equal to the interval '%d'", c.timeout, c.interval)
+		return c, wire.Errorf("ValidationError",
+			"Health check timeout '%d' must be smaller than or equal to the interval '%d'", c.timeout, c.interval)
 	}
 	return c, nil
 }

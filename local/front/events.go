@@ -30,7 +30,8 @@ func refuseForeignSources(w http.ResponseWriter, a asked) bool {
 		return false
 	case len(entries):
 	default:
-		a.service.Refuse(w, a.ID, &wire.Error{Code: "NotImplemented", Message: "local cloud: entries of AWS's services and others in one batch", Status: http.StatusNotImplemented})
+		a.service.Refuse(w, a.ID, &wire.Error{Code: "NotImplemented", Message: "local cloud: entries of AWS's services and others in one batch",
+			Status: http.StatusNotImplemented})
 		return true
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")

@@ -134,7 +134,9 @@ func throttled(service string) *wire.Error {
 // (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
 func Denied(c Call) *wire.Error {
 	action := c.Service + ":" + c.Action
-	return AccessDenied(c.Service, fmt.Sprintf("User: %s is not authorized to perform: %s because no identity-based policy allows the %s action", c.Caller.ARN, action, action))
+	return AccessDenied(c.Service,
+		fmt.Sprintf("User: %s is not authorized to perform: %s because no identity-based policy allows the %s action",
+			c.Caller.ARN, action, action))
 }
 
 // AccessDenied is how a service codes and words that a call is not allowed.
@@ -142,7 +144,8 @@ func AccessDenied(service, message string) *wire.Error {
 	e := &wire.Error{Code: "AccessDeniedException", Message: message}
 	switch service {
 	case "ec2":
-		e = &wire.Error{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message, Status: http.StatusForbidden}
+		e = &wire.Error{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message,
+			Status: http.StatusForbidden}
 	case "s3", "elasticloadbalancing", "rds", "iam", "sts", "cloudformation":
 		e.Code, e.Status = "AccessDenied", http.StatusForbidden
 	case "sns":

@@ -138,7 +138,8 @@ func (f *Functions) create(w http.ResponseWriter, r *http.Request, c Call, forwa
 	answer := capture(forward, r)
 	if answer.ok() && len(subnets) > 0 {
 		arn := f.arn(c)
-		f.place(arn, c.Caller.Account, subnets, groups, functionState{state: "Pending", reason: "The function is being created.", code: "Creating"})
+		f.place(arn, c.Caller.Account, subnets, groups,
+			functionState{state: "Pending", reason: "The function is being created.", code: "Creating"})
 		f.overlay(answer, arn)
 	}
 	answer.send(w)
@@ -158,7 +159,8 @@ func (f *Functions) update(w http.ResponseWriter, r *http.Request, c Call, forwa
 	if answer.ok() && moves && !f.stays(arn, subnets, groups) {
 		f.withdraw(arn)
 		if len(subnets) > 0 {
-			f.place(arn, c.Caller.Account, subnets, groups, functionState{state: "Active", update: "InProgress", reason: "The function is being updated.", code: "Creating"})
+			f.place(arn, c.Caller.Account, subnets, groups,
+				functionState{state: "Active", update: "InProgress", reason: "The function is being updated.", code: "Creating"})
 		}
 	}
 	f.overlay(answer, arn)
@@ -197,7 +199,8 @@ func refusedBy(operation string, err error) error {
 	if !ok {
 		return err
 	}
-	return wire.Errorf("InvalidParameterValueException", "Error occurred while %s. EC2 Error Code: %s. EC2 Error Message: %s", operation, e.Code, e.Message)
+	return wire.Errorf("InvalidParameterValueException", "Error occurred while %s. EC2 Error Code: %s. EC2 Error Message: %s",
+		operation, e.Code, e.Message)
 }
 
 // place puts a function into a VPC.
@@ -313,9 +316,11 @@ func (f *Functions) refusePending(w http.ResponseWriter, c Call, arn string) boo
 	var e *wire.Error
 	switch {
 	case state.state == "Pending" || state.state == "Failed":
-		e = wire.Errorf("ResourceConflictException", "The operation cannot be performed at this time. The function is currently in the following state: %s", state.state)
+		e = wire.Errorf("ResourceConflictException",
+			"The operation cannot be performed at this time. The function is currently in the following state: %s", state.state)
 	case state.update == "InProgress" && c.Action != "Invoke":
-		e = wire.Errorf("ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource: %s", arn)
+		e = wire.Errorf("ResourceConflictException",
+			"The operation cannot be performed at this time. An update is in progress for resource: %s", arn)
 	default:
 		return false
 	}
@@ -332,7 +337,8 @@ func (f *Functions) refuseInactive(w http.ResponseWriter, c Call, arn string) bo
 	f.wake(arn)
 	lambdaService.Refuse(w, c.ID, &wire.Error{
 		Code: "ResourceNotReadyException", Status: http.StatusBadGateway,
-		Message: "The function is inactive and its VPC connection is no longer available. Wait for the VPC connection to reestablish and try again.",
+		Message: "The function is inactive and its VPC connection is no longer available. " +
+			"Wait for the VPC connection to reestablish and try again.",
 	})
 	return true
 }

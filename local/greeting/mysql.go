@@ -86,7 +86,8 @@ var errDenied = errors.New("access denied")
 func (s *Server) converse(conn net.Conn) {
 	host, w := hostOf(conn), &wire{Conn: conn}
 	if s.hosts.blocked(host) {
-		_ = w.refuse(errHostIsBlocked, "", fmt.Sprintf("Host '%s' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'", host))
+		_ = w.refuse(errHostIsBlocked, "",
+			fmt.Sprintf("Host '%s' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'", host))
 		return
 	}
 	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout)) // connect_timeout's default
@@ -112,7 +113,8 @@ func (s *Server) shakeHands(w *wire) error {
 	}
 	// As require_secure_transport, which RDS for MySQL 8.4 has on by default.
 	if binary.LittleEndian.Uint32(reply)&clientSSL == 0 {
-		return errors.Join(errDenied, w.refuse(errSecureTransport, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON."))
+		return errors.Join(errDenied,
+			w.refuse(errSecureTransport, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON."))
 	}
 	client := tls.Server(w.Conn, s.tls())
 	if err := client.HandshakeContext(context.Background()); err != nil {
@@ -164,7 +166,8 @@ func (s *Server) logIn(w *wire, reply []byte) error {
 		return err
 	}
 	if s.config.User != "" && (string(user) != s.config.User || string(bytes.TrimSuffix(password, []byte{0})) != s.config.Password) {
-		return errors.Join(errDenied, w.refuse(errAccessDenied, "28000", fmt.Sprintf("Access denied for user '%s'@'%s' (using password: YES)", user, hostOf(w.Conn))))
+		return errors.Join(errDenied,
+			w.refuse(errAccessDenied, "28000", fmt.Sprintf("Access denied for user '%s'@'%s' (using password: YES)", user, hostOf(w.Conn))))
 	}
 	s.hosts.connected(hostOf(w.Conn))
 	return w.ok()

@@ -296,7 +296,8 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 			"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}},
 		"Topic":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"operators","KmsMasterKeyId":"alias/aws/sns"}},
 		"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"app"}},
-		"Policy":{"Type":"AWS::Events::EventBusPolicy","Properties":{"EventBusName":{"Ref":"Bus"},"StatementId":"Only","Statement":{"Effect":"Deny","Principal":"*","Action":"events:PutEvents","Resource":"*"}}},
+		"Policy":{"Type":"AWS::Events::EventBusPolicy","Properties":{"EventBusName":{"Ref":"Bus"},"StatementId":"Only",
+			"Statement":{"Effect":"Deny","Principal":"*","Action":"events:PutEvents","Resource":"*"}}},
 		"Function":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"f","Runtime":"provided.al2023","Handler":"bootstrap","Role":"arn:aws:iam::111122223333:role/r",
 			"Code":{"ZipFile":"x"},"ReservedConcurrentExecutions":1,"DeadLetterConfig":{"TargetArn":"arn:aws:sqs:eu-central-1:111122223333:dead"}}}}}`
 	if status := deploy(t, stacks, "app", template); status != "CREATE_COMPLETE" {

@@ -121,7 +121,8 @@ func compare(op expr.CmpOp, data ...byte) *expr.Cmp {
 }
 
 func mask(bits ...byte) *expr.Bitwise {
-	return &expr.Bitwise{SourceRegister: firstRegister, DestRegister: firstRegister, Len: uint32(len(bits)), Mask: bits, Xor: make([]byte, len(bits))}
+	return &expr.Bitwise{SourceRegister: firstRegister, DestRegister: firstRegister, Len: uint32(len(bits)), Mask: bits,
+		Xor: make([]byte, len(bits))}
 }
 
 func notTCP() []expr.Any {

@@ -107,7 +107,8 @@ func (c *checker) excused(action, about string) bool {
 // evaluate asks the role's policies alone. What cannot be judged is not allowed.
 func (c *checker) evaluate(action, resource string, context iam.Context, role string) iam.Decision {
 	d, err := iam.Evaluate(iam.Request{
-		Principal: iam.Principal{Account: model.AccountOf(role), ARN: session(role), Role: role}, Action: action, Resource: resource, Context: context,
+		Principal: iam.Principal{Account: model.AccountOf(role), ARN: session(role), Role: role},
+		Action:    action, Resource: resource, Context: context,
 	}, iam.Policies{Identity: c.policies, Resource: hospitable(role, resource)})
 	if err != nil {
 		return iam.Decision{Reason: err.Error()}
@@ -125,7 +126,8 @@ func hospitable(role, resource string) *iam.Policy {
 }
 
 var open = sync.OnceValue(func() *iam.Policy {
-	p, err := iam.Parse(iam.Resource, "hospitable", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
+	p, err := iam.Parse(iam.Resource, "hospitable",
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
 	if err != nil {
 		panic(err) // it is well-formed
 	}

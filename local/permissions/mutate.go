@@ -193,7 +193,8 @@ func same(s iam.Statement, pattern, wider string) bool {
 			action, _ := iam.Lookup(name)
 			for _, t := range action.Resources {
 				arn := generic(t.ARN, parts[3], parts[4])
-				if iam.Like(wider, arn) && !slices.ContainsFunc(s.Resource, func(r string) bool { return iam.Like(r, arn) || strings.HasPrefix(arn, strings.TrimRight(r, "*/:")) }) {
+				if iam.Like(wider, arn) && !slices.ContainsFunc(s.Resource,
+					func(r string) bool { return iam.Like(r, arn) || strings.HasPrefix(arn, strings.TrimRight(r, "*/:")) }) {
 					return false
 				}
 			}

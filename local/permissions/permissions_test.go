@@ -42,17 +42,18 @@ func TestCheck(t *testing.T) {
 		reasons []Reason
 		want    string // in the only finding; empty: there is none
 	}{
-		"what is needed, and no more":      {record(reads, get), nil, ""},
-		"a need that nothing allows":       {record(reads, get, use("dynamodb:PutItem", table, nil)), nil, "missing: dynamodb:PutItem"},
-		"an action that nothing needs":     {record(strings.Replace(reads, `"dynamodb:GetItem"`, `["dynamodb:GetItem","dynamodb:Scan"]`, 1), get), nil, "unused: inline statement 1 allows dynamodb:scan"},
-		"a resource that nothing needs":    {record(strings.Replace(reads, `"`+table+`"`, `["`+table+`","`+table+`-2"]`, 1), get), nil, "speaks of " + table + "-2"},
-		"a star that nothing needs":        {record(strings.Replace(reads, table, strings.TrimSuffix(table, "registry")+"*", 1), get), nil, "wide: dynamodb:GetItem is allowed on table/other"},
-		"a guard, and a reason":            {record(guarded, makes), anyName, ""},
-		"a guard that is not there":        {record(unguarded, makes), anyName, "without aws:RequestTag/app:managed"},
-		"a reason that nothing needs":      {record(reads, get), anyName, "nothing needs the reason for ec2:CreateSecurityGroup"},
-		"a policy that cannot be read":     {record(`{"Effect":"Allow"}`, get), nil, "statement 1"},
-		"a value that nothing needs":       {record(strings.Replace(guarded, `"true"`, `["true","maybe"]`, 1), makes), anyName, "app:managed maybe"},
-		"another service's use of the key": {record(`{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:eu-central-1:111122223333:key/1"}`, use("kms:Decrypt", "arn:aws:kms:eu-central-1:111122223333:key/1", iam.Context{"kms:ViaService": {"dynamodb.eu-central-1.amazonaws.com"}})), nil, "without kms:ViaService"},
+		"what is needed, and no more":   {record(reads, get), nil, ""},
+		"a need that nothing allows":    {record(reads, get, use("dynamodb:PutItem", table, nil)), nil, "missing: dynamodb:PutItem"},
+		"an action that nothing needs":  {record(strings.Replace(reads, `"dynamodb:GetItem"`, `["dynamodb:GetItem","dynamodb:Scan"]`, 1), get), nil, "unused: inline statement 1 allows dynamodb:scan"},
+		"a resource that nothing needs": {record(strings.Replace(reads, `"`+table+`"`, `["`+table+`","`+table+`-2"]`, 1), get), nil, "speaks of " + table + "-2"},
+		"a star that nothing needs":     {record(strings.Replace(reads, table, strings.TrimSuffix(table, "registry")+"*", 1), get), nil, "wide: dynamodb:GetItem is allowed on table/other"},
+		"a guard, and a reason":         {record(guarded, makes), anyName, ""},
+		"a guard that is not there":     {record(unguarded, makes), anyName, "without aws:RequestTag/app:managed"},
+		"a reason that nothing needs":   {record(reads, get), anyName, "nothing needs the reason for ec2:CreateSecurityGroup"},
+		"a policy that cannot be read":  {record(`{"Effect":"Allow"}`, get), nil, "statement 1"},
+		"a value that nothing needs":    {record(strings.Replace(guarded, `"true"`, `["true","maybe"]`, 1), makes), anyName, "app:managed maybe"},
+		"another service's use of the key": {record(`{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:eu-central-1:111122223333:key/1"}`,
+			use("kms:Decrypt", "arn:aws:kms:eu-central-1:111122223333:key/1", iam.Context{"kms:ViaService": {"dynamodb.eu-central-1.amazonaws.com"}})), nil, "without kms:ViaService"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			findings, err := Check(row.record, &Rules{Tags: []string{"app:managed"}, Reasons: row.reasons})

@@ -7,7 +7,9 @@ import (
 )
 
 // describeGlobalClusters finds none: a describe of all of them is empty, of one of them not found.
-func (s *Service) describeGlobalClusters(_ context.Context, in *rds.DescribeGlobalClustersInput) (*rds.DescribeGlobalClustersOutput, error) {
+func (s *Service) describeGlobalClusters(
+	_ context.Context, in *rds.DescribeGlobalClustersInput,
+) (*rds.DescribeGlobalClustersOutput, error) {
 	if in.GlobalClusterIdentifier != nil {
 		return nil, notFound("GlobalClusterNotFoundFault", "Global cluster %s not found.", *in.GlobalClusterIdentifier)
 	}

@@ -88,7 +88,8 @@ func validateInstance(in *rds.CreateDBInstanceInput, id string) error {
 	case !known:
 		return wire.Errorf("InvalidParameterValue", "Invalid DB engine: %s", engine)
 	case strings.HasPrefix(engine, aurora) && in.DBClusterIdentifier == nil:
-		return wire.Errorf("InvalidParameterCombination", "The engine mode provisioned requires a DB cluster: create one with CreateDBCluster, then its instances")
+		return wire.Errorf("InvalidParameterCombination",
+			"The engine mode provisioned requires a DB cluster: create one with CreateDBCluster, then its instances")
 	case aws.ToBool(in.MultiAZ) && in.AvailabilityZone != nil:
 		return wire.Errorf("InvalidParameterCombination", "Requesting a specific availability zone is not valid for Multi-AZ instances.")
 	}
@@ -121,9 +122,11 @@ func validateMasterUser(name, password string) error {
 	case password == "":
 		return wire.Errorf("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
 	case len(password) < 8:
-		return wire.Errorf("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password because it is shorter than 8 characters.")
+		return wire.Errorf("InvalidParameterValue",
+			"The parameter MasterUserPassword is not a valid password because it is shorter than 8 characters.")
 	case strings.ContainsAny(password, `/@" `):
-		return wire.Errorf("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
+		return wire.Errorf("InvalidParameterValue",
+			"The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
 	}
 	return nil
 }
@@ -166,7 +169,9 @@ func (s *Service) validateGroups(account, vpc string, groups []string) error {
 			return wire.Errorf("InvalidParameterValue", "Invalid security group , groupId= %s, groupName=.", id)
 		}
 		if group.VPC != vpc {
-			return wire.Errorf("InvalidParameterCombination", "The DB instance and EC2 security group are in different VPCs. The DB instance is in %s and the EC2 security group is in %s", vpc, group.VPC)
+			return wire.Errorf("InvalidParameterCombination",
+				"The DB instance and EC2 security group are in different VPCs. The DB instance is in %s and the EC2 security group is in %s",
+				vpc, group.VPC)
 		}
 	}
 	return nil
@@ -183,7 +188,8 @@ func (s *Service) attach(i *instance, zone string) (*ec2.Interface, error) {
 			return nic, nil
 		}
 	}
-	return nil, wire.Errorf("InvalidVPCNetworkStateFault", "The DB subnet group %s has no subnet with a free address in %s", i.subnetGroup.name, zone)
+	return nil, wire.Errorf("InvalidVPCNetworkStateFault", "The DB subnet group %s has no subnet with a free address in %s",
+		i.subnetGroup.name, zone)
 }
 
 // launch creates the server. The instance has an endpoint only when it is available.

@@ -21,14 +21,15 @@ const aurora = "aurora-"
 
 // Those of DescribeDBEngineVersions, DBParameterGroupFamily.
 var (
-	sqlServers = []string{"13.0", "14.0", "15.0", "16.0"}
-	oracles    = []string{"19", "21"}
+	postgreSQLs = []string{"11", "12", "13", "14", "15", "16", "17", "18"}
+	sqlServers  = []string{"13.0", "14.0", "15.0", "16.0"}
+	oracles     = []string{"19", "21"}
 )
 
 // engines are the ones that can be created, by their names in CreateDBInstance and CreateDBCluster. PostgreSQL's default is
 // the version that the servers have, whatever they are called.
 var engines = map[string]engine{
-	"postgres":          {"18.4", "postgresql-license", 5432, "postgres", []string{"11", "12", "13", "14", "15", "16", "17", "18"}, "POSTGRESQL"},
+	"postgres":          {"18.4", "postgresql-license", 5432, "postgres", postgreSQLs, "POSTGRESQL"},
 	"mysql":             {"8.4.7", "general-public-license", 3306, "mysql", []string{"5.7", "8.0", "8.4"}, "MYSQL"},
 	"mariadb":           {"11.8.3", "general-public-license", 3306, "mariadb", []string{"10.5", "10.6", "10.11", "11.4", "11.8"}, "MYSQL"},
 	"sqlserver-ee":      {"16.00.4215.2.v1", "license-included", 1433, "sqlserver-ee-", sqlServers, "SQLSERVER"},
@@ -39,7 +40,7 @@ var engines = map[string]engine{
 	"oracle-ee-cdb":     {"19.0.0.0.ru-2026-01.rur-2026-01.r1", "bring-your-own-license", 1521, "oracle-ee-cdb-", oracles, ""},
 	"oracle-se2":        {"19.0.0.0.ru-2026-01.rur-2026-01.r1", "license-included", 1521, "oracle-se2-", oracles[:1], ""},
 	"oracle-se2-cdb":    {"19.0.0.0.ru-2026-01.rur-2026-01.r1", "license-included", 1521, "oracle-se2-cdb-", oracles, ""},
-	"aurora-postgresql": {"17.7", "postgresql-license", 5432, "aurora-postgresql", []string{"11", "12", "13", "14", "15", "16", "17"}, "POSTGRESQL"},
+	"aurora-postgresql": {"17.7", "postgresql-license", 5432, "aurora-postgresql", postgreSQLs[:7], "POSTGRESQL"},
 	"aurora-mysql":      {"8.0.mysql_aurora.3.10.1", "general-public-license", 3306, "aurora-mysql", []string{"5.7", "8.0"}, "MYSQL"},
 }
 

@@ -135,10 +135,11 @@ func TestParameterGroupRefusals(t *testing.T) {
 			in.Engine, in.EngineVersion, in.DBParameterGroupName = aws.String("mysql"), aws.String("8.0.43"), aws.String("mine")
 			refused(b, "InvalidParameterCombination", b.createDBInstance, in)
 		}},
-		"a group of another family for an instance that is there": {"API_ModifyDBInstance, DBParameterGroupName: The DB parameter group must be in the same DB parameter group family as the DB instance", func(b *bed) {
-			b.running()
-			refused(b, "InvalidParameterCombination", b.modifyDBInstance, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("orders-prod"), DBParameterGroupName: aws.String("mine")})
-		}},
+		"a group of another family for an instance that is there": {"API_ModifyDBInstance, DBParameterGroupName: The DB parameter group must be in the same DB parameter group family as the DB instance",
+			func(b *bed) {
+				b.running()
+				refused(b, "InvalidParameterCombination", b.modifyDBInstance, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("orders-prod"), DBParameterGroupName: aws.String("mine")})
+			}},
 		"a version that does not exist": {"API_CreateDBInstance, EngineVersion", func(b *bed) {
 			in := instanceInput()
 			in.EngineVersion = aws.String("9.9")
@@ -148,7 +149,8 @@ func TestParameterGroupRefusals(t *testing.T) {
 			refused(b, "InvalidParameterCombination", b.createDBCluster, cluster)
 		}},
 		"a family that does not exist": {"API_CreateDBParameterGroup, DBParameterGroupFamily", func(b *bed) {
-			refused(b, "InvalidParameterValue", b.createDBParameterGroup, rds.CreateDBParameterGroupInput{DBParameterGroupName: aws.String("x"), DBParameterGroupFamily: aws.String("db2"), Description: aws.String("-")})
+			refused(b, "InvalidParameterValue", b.createDBParameterGroup,
+				rds.CreateDBParameterGroupInput{DBParameterGroupName: aws.String("x"), DBParameterGroupFamily: aws.String("db2"), Description: aws.String("-")})
 		}},
 	} {
 		t.Run(refusal, func(t *testing.T) { row.try(mine(t)) })

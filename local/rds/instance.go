@@ -105,8 +105,10 @@ func (s *Service) describe(i *instance) *types.DBInstance {
 		PubliclyAccessible: aws.Bool(i.public), DeletionProtection: aws.Bool(i.protected), DbInstancePort: aws.Int32(0),
 		DBSubnetGroup: i.subnetGroup.describe(), TagList: slices.Clone(i.tags),
 		CACertificateIdentifier: aws.String(certificateAuthority),
-		CertificateDetails:      &types.CertificateDetails{CAIdentifier: aws.String(certificateAuthority), ValidTill: aws.Time(certificateAuthorityValidTill)},
-		DBParameterGroups:       []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String(i.parameters.name), ParameterApplyStatus: aws.String("in-sync")}},
+		CertificateDetails: &types.CertificateDetails{CAIdentifier: aws.String(certificateAuthority),
+			ValidTill: aws.Time(certificateAuthorityValidTill)},
+		DBParameterGroups: []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String(i.parameters.name),
+			ParameterApplyStatus: aws.String("in-sync")}},
 	}
 	if i.database != "" {
 		d.DBName = &i.database

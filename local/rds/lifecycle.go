@@ -130,7 +130,8 @@ func (s *Service) stopDBInstance(ctx context.Context, in *rds.StopDBInstanceInpu
 		return nil, err
 	}
 	if i.cluster != nil {
-		return nil, wire.Errorf("InvalidDBInstanceState", "The local cloud does not stop members of DB clusters: %s is one of %s.", i.id, i.cluster.id)
+		return nil, wire.Errorf("InvalidDBInstanceState",
+			"The local cloud does not stop members of DB clusters: %s is one of %s.", i.id, i.cluster.id)
 	}
 	i.status = stopping
 	s.work(&i.resource, stopOrWake, i.stop(), func() {
@@ -199,13 +200,15 @@ func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstance
 // modifiable refuses changes that would have no effect here.
 func modifiable(in *rds.ModifyDBInstanceInput) error {
 	if (in.MultiAZ != nil || in.DBInstanceClass != nil) && !aws.ToBool(in.ApplyImmediately) {
-		return wire.Errorf("InvalidParameterCombination", "The local cloud has no maintenance window: to change MultiAZ or DBInstanceClass, ApplyImmediately must be true")
+		return wire.Errorf("InvalidParameterCombination",
+			"The local cloud has no maintenance window: to change MultiAZ or DBInstanceClass, ApplyImmediately must be true")
 	}
 	rest := *in
 	rest.DBInstanceIdentifier, rest.ApplyImmediately = nil, nil
 	rest.VpcSecurityGroupIds, rest.MultiAZ, rest.DBInstanceClass, rest.DBParameterGroupName = nil, nil, nil, nil
 	if !reflect.DeepEqual(rest, rds.ModifyDBInstanceInput{}) {
-		return wire.Errorf("InvalidParameterCombination", "The local cloud can modify VpcSecurityGroupIds, MultiAZ, DBInstanceClass and DBParameterGroupName only")
+		return wire.Errorf("InvalidParameterCombination",
+			"The local cloud can modify VpcSecurityGroupIds, MultiAZ, DBInstanceClass and DBParameterGroupName only")
 	}
 	return nil
 }

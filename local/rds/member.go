@@ -25,7 +25,8 @@ func (s *Service) newMember(ctx context.Context, id string, in *rds.CreateDBInst
 	}
 	switch {
 	case c.engine != *in.Engine:
-		return nil, wire.Errorf("InvalidParameterCombination", "The engine name requested for your DB instance (%s) doesn't match the engine name of your DB cluster (%s).", *in.Engine, c.engine)
+		return nil, wire.Errorf("InvalidParameterCombination",
+			"The engine name requested for your DB instance (%s) doesn't match the engine name of your DB cluster (%s).", *in.Engine, c.engine)
 	case !c.aurora():
 		return nil, wire.Errorf("InvalidParameterCombination", "DB cluster %s is a Multi-AZ DB cluster, which creates its instances itself", c.id)
 	case c.status != available:
@@ -62,7 +63,9 @@ func (s *Service) memberOf(c *cluster, id string) *instance {
 // populate gives a Multi-AZ DB cluster its members.
 func (s *Service) populate(c *cluster) error {
 	if zones := c.subnetGroup.zones(); len(zones) < multiAZMembers {
-		return wire.Errorf("DBSubnetGroupDoesNotCoverEnoughAZs", "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ coverage: %s. Add subnets to cover at least %d AZs.", strings.Join(zones, ", "), multiAZMembers)
+		return wire.Errorf("DBSubnetGroupDoesNotCoverEnoughAZs",
+			"The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. "+
+				"Current AZ coverage: %s. Add subnets to cover at least %d AZs.", strings.Join(zones, ", "), multiAZMembers)
 	}
 	for n := range multiAZMembers {
 		i := s.memberOf(c, fmt.Sprintf("%s-instance-%d", c.id, n+1))

@@ -65,12 +65,16 @@ func (s *Service) parameterGroupOrDefault(ctx context.Context, family string, na
 	}
 	g, err := s.parameterGroup(ctx, *name)
 	if err == nil && g.family != family {
-		return nil, wire.Errorf("InvalidParameterCombination", "The Parameter Group %s with DBParameterGroupFamily %s cannot be used for this instance. Please use a Parameter Group with DBParameterGroupFamily %s", g.name, g.family, family)
+		return nil, wire.Errorf("InvalidParameterCombination",
+			"The Parameter Group %s with DBParameterGroupFamily %s cannot be used for this instance. "+
+				"Please use a Parameter Group with DBParameterGroupFamily %s", g.name, g.family, family)
 	}
 	return g, err
 }
 
-func (s *Service) createDBParameterGroup(ctx context.Context, in *rds.CreateDBParameterGroupInput) (*rds.CreateDBParameterGroupOutput, error) {
+func (s *Service) createDBParameterGroup(
+	ctx context.Context, in *rds.CreateDBParameterGroupInput,
+) (*rds.CreateDBParameterGroupOutput, error) {
 	account, name, family := wire.CallerOf(ctx).Account, strings.ToLower(*in.DBParameterGroupName), *in.DBParameterGroupFamily
 	if !slices.Contains(families(), family) {
 		return nil, wire.Errorf("InvalidParameterValue", "ParameterGroupFamily %s is not a valid parameter group family", family)
@@ -85,7 +89,9 @@ func (s *Service) createDBParameterGroup(ctx context.Context, in *rds.CreateDBPa
 	}}, nil
 }
 
-func (s *Service) modifyDBParameterGroup(ctx context.Context, in *rds.ModifyDBParameterGroupInput) (*rds.ModifyDBParameterGroupOutput, error) {
+func (s *Service) modifyDBParameterGroup(
+	ctx context.Context, in *rds.ModifyDBParameterGroupInput,
+) (*rds.ModifyDBParameterGroupOutput, error) {
 	g, err := s.parameterGroup(ctx, *in.DBParameterGroupName)
 	if err != nil {
 		return nil, err

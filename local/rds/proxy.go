@@ -86,7 +86,8 @@ func (s *Service) newProxy(ctx context.Context, in *rds.CreateDBProxyInput) (*pr
 	p.arn = s.arn(account, "db-proxy", "prx-"+model.Hex(17)) // it does not have the name
 	for _, a := range in.Auth {
 		p.auth = append(p.auth, types.UserAuthConfigInfo{
-			AuthScheme: a.AuthScheme, SecretArn: a.SecretArn, IAMAuth: a.IAMAuth, UserName: a.UserName, Description: a.Description, ClientPasswordAuthType: a.ClientPasswordAuthType,
+			AuthScheme: a.AuthScheme, SecretArn: a.SecretArn, IAMAuth: a.IAMAuth, UserName: a.UserName, Description: a.Description,
+			ClientPasswordAuthType: a.ClientPasswordAuthType,
 		})
 	}
 	for _, id := range in.VpcSubnetIds {
@@ -262,7 +263,9 @@ func (s *Service) proxyNamed(account, name string) *proxy {
 }
 
 func proxyNotFound(name string) error {
-	return notFound("DBProxyNotFoundFault", "The specified proxy name %s doesn't correspond to a proxy owned by your Amazon Web Services account in the specified Amazon Web Services Region.", name)
+	return notFound("DBProxyNotFoundFault",
+		"The specified proxy name %s doesn't correspond to a proxy owned by "+
+			"your Amazon Web Services account in the specified Amazon Web Services Region.", name)
 }
 
 // targetGroup is the name of a proxy's only target group.
@@ -270,7 +273,8 @@ const targetGroup = "default"
 
 func checkTargetGroup(name *string) error {
 	if got := cmp.Or(aws.ToString(name), targetGroup); got != targetGroup {
-		return notFound("DBProxyTargetGroupNotFoundFault", "The specified target group %s isn't available for a proxy owned by your Amazon Web Services account.", got)
+		return notFound("DBProxyTargetGroupNotFoundFault",
+			"The specified target group %s isn't available for a proxy owned by your Amazon Web Services account.", got)
 	}
 	return nil
 }

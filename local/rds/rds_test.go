@@ -103,7 +103,8 @@ func TestEventsHaveTheShapeOfAWS(t *testing.T) { // AmazonRDS/latest/UserGuide/r
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `^{"EventCategories":\["creation"\],"SourceType":"DB_INSTANCE","SourceArn":"` + arn + `","Date":"[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z","Message":"DB instance created","SourceIdentifier":"orders-prod","EventID":"RDS-EVENT-0005"}$`
+	want := `^{"EventCategories":\["creation"\],"SourceType":"DB_INSTANCE","SourceArn":"` + arn +
+		`","Date":"[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z","Message":"DB instance created","SourceIdentifier":"orders-prod","EventID":"RDS-EVENT-0005"}$`
 	if !regexp.MustCompile(want).Match(text) {
 		t.Errorf("detail %s", text)
 	}
@@ -264,9 +265,10 @@ func TestCreateDBInstanceIsRefused(t *testing.T) {
 		"a password of less than 8 characters": {"API_CreateDBInstance, MasterUserPassword", "InvalidParameterValue", func(in *rds.CreateDBInstanceInput) {
 			in.MasterUserPassword = aws.String("short")
 		}},
-		"a zone for a Multi-AZ instance": {"API_CreateDBInstance, AvailabilityZone: can't be specified if the DB instance is a Multi-AZ deployment", "InvalidParameterCombination", func(in *rds.CreateDBInstanceInput) {
-			in.AvailabilityZone = aws.String("eu-central-1a")
-		}},
+		"a zone for a Multi-AZ instance": {"API_CreateDBInstance, AvailabilityZone: can't be specified if the DB instance is a Multi-AZ deployment", "InvalidParameterCombination",
+			func(in *rds.CreateDBInstanceInput) {
+				in.AvailabilityZone = aws.String("eu-central-1a")
+			}},
 		"a subnet group that does not exist": {"API_CreateDBInstance, DBSubnetGroupNotFoundFault", "DBSubnetGroupNotFoundFault", func(in *rds.CreateDBInstanceInput) {
 			in.DBSubnetGroupName = aws.String("nobody")
 		}},

@@ -55,5 +55,6 @@ func described[T interface{ common() *resource }](
 
 // ofTheCluster refuses what a member of a cluster has from its cluster.
 func ofTheCluster(what string) error {
-	return wire.Errorf("InvalidParameterCombination", "The requested DB Instance will be a member of a DB Cluster. Set %s for the DB Cluster.", what)
+	return wire.Errorf("InvalidParameterCombination",
+		"The requested DB Instance will be a member of a DB Cluster. Set %s for the DB Cluster.", what)
 }

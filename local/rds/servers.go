@@ -79,7 +79,8 @@ func (s servers) Relay(c RelayConfig) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := greeting.New(s.network, greeting.Config{Certificate: certificate, Speaks: protocols[c.Family], Version: engines["mysql"].version})
+	server := greeting.New(s.network,
+		greeting.Config{Certificate: certificate, Speaks: protocols[c.Family], Version: engines["mysql"].version})
 	return server, server.Start(context.Background(), c.VPC, c.At)
 }
 

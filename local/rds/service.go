@@ -150,8 +150,11 @@ func notFound(code, format string, args ...any) error {
 func validateIdentifier(parameter, id string) error {
 	letter := func(r rune) bool { return 'a' <= r && r <= 'z' }
 	foreign := func(r rune) bool { return !letter(r) && r != '-' && (r < '0' || r > '9') }
-	if id == "" || len(id) > 63 || !letter(rune(id[0])) || strings.ContainsFunc(id, foreign) || strings.HasSuffix(id, "-") || strings.Contains(id, "--") {
-		return wire.Errorf("InvalidParameterValue", "The parameter %s is not a valid identifier. Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.", parameter)
+	if id == "" || len(id) > 63 || !letter(rune(id[0])) || strings.ContainsFunc(id, foreign) || strings.HasSuffix(id, "-") ||
+		strings.Contains(id, "--") {
+		return wire.Errorf("InvalidParameterValue",
+			"The parameter %s is not a valid identifier. Identifiers must begin with a letter; "+
+				"must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.", parameter)
 	}
 	return nil
 }

@@ -42,7 +42,9 @@ func (s *Service) createDBSubnetGroup(ctx context.Context, in *rds.CreateDBSubne
 		g.subnets = append(g.subnets, subnet)
 	}
 	if zones := g.zones(); len(zones) < 2 {
-		return nil, wire.Errorf("DBSubnetGroupDoesNotCoverEnoughAZs", "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ coverage: %s. Add subnets to cover at least 2 AZs.", strings.Join(zones, ", "))
+		return nil, wire.Errorf("DBSubnetGroupDoesNotCoverEnoughAZs",
+			"The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. "+
+				"Current AZ coverage: %s. Add subnets to cover at least 2 AZs.", strings.Join(zones, ", "))
 	}
 	s.subnetGroups[arn] = g
 	return &rds.CreateDBSubnetGroupOutput{DBSubnetGroup: g.describe()}, nil
@@ -57,12 +59,16 @@ func validateSubnetGroupName(name string) error {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-_ ", r)
 	}
 	if name == "" || len(name) > 255 || name == defaultSubnetGroup || strings.ContainsFunc(name, foreign) {
-		return wire.Errorf("InvalidParameterValue", "The parameter DBSubnetGroupName is not valid: it must contain no more than 255 letters, numbers, periods, underscores, spaces, or hyphens and must not be 'default'.")
+		return wire.Errorf("InvalidParameterValue",
+			"The parameter DBSubnetGroupName is not valid: it must contain no more than 255 letters, "+
+				"numbers, periods, underscores, spaces, or hyphens and must not be 'default'.")
 	}
 	return nil
 }
 
-func (s *Service) describeDBSubnetGroups(ctx context.Context, in *rds.DescribeDBSubnetGroupsInput) (*rds.DescribeDBSubnetGroupsOutput, error) {
+func (s *Service) describeDBSubnetGroups(
+	ctx context.Context, in *rds.DescribeDBSubnetGroupsInput,
+) (*rds.DescribeDBSubnetGroupsOutput, error) {
 	if _, err := filters(in.Filters); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,9 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-func (s *Service) registerDBProxyTargets(ctx context.Context, in *rds.RegisterDBProxyTargetsInput) (*rds.RegisterDBProxyTargetsOutput, error) {
+func (s *Service) registerDBProxyTargets(
+	ctx context.Context, in *rds.RegisterDBProxyTargetsInput,
+) (*rds.RegisterDBProxyTargetsOutput, error) {
 	p, err := s.idleProxy(ctx, in.DBProxyName)
 	if err != nil {
 		return nil, err
@@ -81,7 +83,8 @@ func (s *Service) targets(p *proxy) []types.DBProxyTarget {
 func (s *Service) target(i *instance, role types.TargetRole) types.DBProxyTarget {
 	health := &types.TargetHealth{State: types.TargetStateAvailable}
 	if i.status != available {
-		health = &types.TargetHealth{State: types.TargetStateUnavailable, Reason: types.TargetHealthReasonUnreachable, Description: aws.String("The target is " + i.status + ".")}
+		health = &types.TargetHealth{State: types.TargetStateUnavailable, Reason: types.TargetHealthReasonUnreachable,
+			Description: aws.String("The target is " + i.status + ".")}
 	}
 	t := types.DBProxyTarget{
 		Type: types.TargetTypeRdsInstance, Role: role, RdsResourceId: aws.String(i.id), TargetArn: &i.arn,

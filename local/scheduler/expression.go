@@ -56,7 +56,8 @@ func checkTarget(t *types.Target) error {
 		return invalid("Targets other than Lambda functions are not supported: %s", aws.ToString(t.Arn))
 	case !strings.Contains(aws.ToString(t.RoleArn), ":role/"):
 		return invalid("The execution role is not a role: %s", aws.ToString(t.RoleArn))
-	case t.EcsParameters != nil, t.EventBridgeParameters != nil, t.KinesisParameters != nil, t.SageMakerPipelineParameters != nil, t.SqsParameters != nil:
+	case t.EcsParameters != nil, t.EventBridgeParameters != nil, t.KinesisParameters != nil,
+		t.SageMakerPipelineParameters != nil, t.SqsParameters != nil:
 		return invalid("The parameters do not suit the target %s", *t.Arn)
 	}
 	return nil

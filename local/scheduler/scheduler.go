@@ -200,7 +200,8 @@ func (s *Service) listSchedules(ctx context.Context, in *scheduler.ListSchedules
 	}
 	slices.SortFunc(found, func(a, b types.ScheduleSummary) int { return strings.Compare(*a.Arn, *b.Arn) })
 	// A token is the ARN of the last schedule of the page before: schedules come and go between pages.
-	from, _ := slices.BinarySearchFunc(found, aws.ToString(in.NextToken)+"\x00", func(f types.ScheduleSummary, arn string) int { return strings.Compare(*f.Arn, arn) })
+	from, _ := slices.BinarySearchFunc(found, aws.ToString(in.NextToken)+"\x00",
+		func(f types.ScheduleSummary, arn string) int { return strings.Compare(*f.Arn, arn) })
 	found = found[from:]
 	size := 100
 	if in.MaxResults != nil {

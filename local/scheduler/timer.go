@@ -139,6 +139,7 @@ func (s *Service) input(c *schedule) string {
 
 func (s *Service) scheduledEvent(c *schedule, now string) string {
 	resources, _ := json.Marshal([]string{*c.Arn}) // strings cannot fail
-	return fmt.Sprintf(`{"version":"0","id":"%s","detail-type":"Scheduled Event","source":"aws.scheduler","account":"%s","time":"%s","region":"%s","resources":%s,"detail":"{}"}`,
+	return fmt.Sprintf(`{"version":"0","id":"%s","detail-type":"Scheduled Event","source":"aws.scheduler","account":"%s",`+
+		`"time":"%s","region":"%s","resources":%s,"detail":"{}"}`,
 		model.Hex(32), c.id.account, now, s.world.Region, resources)
 }

@@ -173,7 +173,9 @@ func date(t time.Time) *time.Time {
 	return &t
 }
 
-func (s *Service) describeStateMachineForExecution(ctx context.Context, in *sfn.DescribeStateMachineForExecutionInput) (*sfn.DescribeStateMachineForExecutionOutput, error) {
+func (s *Service) describeStateMachineForExecution(
+	ctx context.Context, in *sfn.DescribeStateMachineForExecutionInput,
+) (*sfn.DescribeStateMachineForExecutionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, err := s.find(ctx, in.ExecutionArn)

@@ -283,7 +283,8 @@ func TestRedrive(t *testing.T) {
 	if got := c.history(arn); !slices.Equal(got[10:], want) {
 		t.Errorf("got %q", got)
 	}
-	if want := []string{`{"a":{"a":1},"redrives":0,"retries":0}`, `{"a":{"a":1},"redrives":0,"retries":1}`, `{"a":{"a":1},"redrives":1,"retries":0}`, `{"a":{"a":1},"redrives":1,"retries":1}`}; !slices.Equal(c.lambda.payloads, want) {
+	if want := []string{`{"a":{"a":1},"redrives":0,"retries":0}`, `{"a":{"a":1},"redrives":0,"retries":1}`, `{"a":{"a":1},"redrives":1,"retries":0}`,
+		`{"a":{"a":1},"redrives":1,"retries":1}`}; !slices.Equal(c.lambda.payloads, want) {
 		t.Errorf("payloads %q", c.lambda.payloads)
 	}
 	if *end.Output != `"ok"` || *end.RedriveCount != 1 || end.RedriveDate == nil || *end.RedriveStatusReason != "Execution is SUCCEEDED and cannot be redriven" {

@@ -225,7 +225,8 @@ func failed(name, cause string) *failure { return &failure{name: &name, cause: &
 
 // runtime is States.Runtime, worded as in every recording of it.
 func runtime(at position, err error) *failure {
-	f := failed("States.Runtime", fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", at.state, at.enteredID, err))
+	f := failed("States.Runtime",
+		fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", at.state, at.enteredID, err))
 	f.final = true
 	return f
 }
@@ -235,5 +236,6 @@ func causef(format string, args ...any) error { return fmt.Errorf(format, args..
 
 // tooLarge is worded as in test_states_errors.snapshot.json of 21 Mar 2024.
 func tooLarge(what string) *failure {
-	return failed("States.DataLimitExceeded", fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", what))
+	return failed("States.DataLimitExceeded",
+		fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", what))
 }

@@ -64,7 +64,8 @@ func invocationResult(payload any, length int) any {
 func functionFailed(document []byte) *failure {
 	var reported struct{ ErrorType string }
 	if err := json.Unmarshal(document, &reported); err != nil || reported.ErrorType == "" {
-		return failed("Lambda.Unknown", "The cause could not be determined because Lambda did not return an error type. Returned payload: "+string(document))
+		return failed("Lambda.Unknown",
+			"The cause could not be determined because Lambda did not return an error type. Returned payload: "+string(document))
 	}
 	return failed(reported.ErrorType, string(document))
 }
@@ -75,7 +76,8 @@ var lambdaErrors = map[string]bool{
 	"EC2AccessDeniedException": true, "EC2ThrottledException": true, "EC2UnexpectedException": true,
 	"EFSIOException": true, "EFSMountConnectivityException": true, "EFSMountFailureException": true, "EFSMountTimeoutException": true,
 	"ENILimitReachedException": true, "InvalidParameterValueException": true, "InvalidRequestContentException": true,
-	"InvalidRuntimeException": true, "InvalidSecurityGroupIDException": true, "InvalidSubnetIDException": true, "InvalidZipFileException": true,
+	"InvalidRuntimeException": true, "InvalidSecurityGroupIDException": true, "InvalidSubnetIDException": true,
+	"InvalidZipFileException":  true,
 	"KMSAccessDeniedException": true, "KMSDisabledException": true, "KMSInvalidStateException": true, "KMSNotFoundException": true,
 	"RecursiveInvocationException": true, "RequestTooLargeException": true, "ResourceConflictException": true,
 	"ResourceNotFoundException": true, "ResourceNotReadyException": true, "ServiceException": true, "SnapStartException": true,

@@ -93,7 +93,9 @@ func (r *reader) task(s *State) {
 			r.unmodelled("Resource", "the resource "+resource)
 			break
 		}
-		r.problem("Resource", "The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", resource)
+		r.problem("Resource",
+			"The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.",
+			resource)
 	}
 	r.invocation()
 	s.Parameters = r.template("Parameters")

@@ -31,7 +31,8 @@ func place(s *State, at position, result any, context any) (any, *failure) {
 	if s.ResultPath != nil {
 		var err error
 		if output, err = s.ResultPath.put(at.input, result); err != nil {
-			return nil, failed("States.ResultPathMatchFailure", fmt.Sprintf("Unable to apply step \"%s\" to input %s", s.ResultPath.text, encode(at.input)))
+			return nil, failed("States.ResultPathMatchFailure",
+				fmt.Sprintf("Unable to apply step \"%s\" to input %s", s.ResultPath.text, encode(at.input)))
 		}
 	}
 	output, err := choose(s.OutputPath, scope{output, context})
@@ -117,7 +118,8 @@ func (d duration) length(in scope, field string) (time.Duration, error) {
 		}
 		until, ok := timestamp(v)
 		if !ok {
-			return 0, causef("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %v", d.untilPath.text, v)
+			return 0, causef("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %v",
+				d.untilPath.text, v)
 		}
 		return time.Until(until), nil
 	case d.until != nil:

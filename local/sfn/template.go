@@ -45,7 +45,8 @@ func compileObject(t map[string]any, at string, problem func(code, at, message s
 			continue
 		}
 		if err != nil {
-			problem(schema, at, fmt.Sprintf("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call (%v)", field, err))
+			problem(schema, at,
+				fmt.Sprintf("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call (%v)", field, err))
 			continue
 		}
 		members[name] = func(in scope) (any, error) {
@@ -73,7 +74,8 @@ func notFound(err error, field string, in scope) error {
 	if !ok {
 		return err
 	}
-	return causef("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", missing.path.text, field, encode(in.input))
+	return causef("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", missing.path.text,
+		field, encode(in.input))
 }
 
 func evaluateAll(expressions []expression, in scope) ([]any, error) {

@@ -20,7 +20,8 @@ func (q *Request) Answer(w http.ResponseWriter, requestID string, out any) {
 	var b bytes.Buffer
 	switch s.Protocol {
 	case "ec2":
-		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><%sResponse xmlns="%s"><requestId>%s</requestId>`, q.Action, s.XMLNamespace, requestID)
+		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><%sResponse xmlns="%s"><requestId>%s</requestId>`, q.Action,
+			s.XMLNamespace, requestID)
 		if o.Output != nil {
 			s.xml(&b, s.shape(*o.Output), reflect.ValueOf(out), true)
 		}
@@ -50,11 +51,15 @@ func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) {
 	var b bytes.Buffer
 	switch s.Protocol {
 	case "ec2":
-		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>`, e.Code, escaped(e.Message), requestID)
+		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors>`+
+			`<RequestID>%s</RequestID></Response>`, e.Code, escaped(e.Message), requestID)
 	case "rest-xml":
-		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>`, e.Code, escaped(e.Message), requestID)
+		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>`,
+			e.Code, escaped(e.Message), requestID)
 	case "query":
-		fmt.Fprintf(&b, `<ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`, s.XMLNamespace, blame(e.Status), e.Code, escaped(e.Message), requestID)
+		fmt.Fprintf(&b,
+			`<ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`,
+			s.XMLNamespace, blame(e.Status), e.Code, escaped(e.Message), requestID)
 	default:
 		w.Header().Set("X-Amzn-ErrorType", e.Code)
 		_ = json.NewEncoder(&b).Encode(map[string]string{"__type": e.Code, "message": e.Message})

@@ -52,16 +52,19 @@ func TestARequestThatTheModelDoesNotAllowIsRefusedAsAWSRefusesIt(t *testing.T) {
 		code, message         string
 	}{
 		// Codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-		"ec2: what is missing":             {"ec2", "", "Action=CreateSubnet", 400, "<Code>MissingParameter</Code>", "The request must contain the parameter VpcId"},
-		"ec2: what is unknown":             {"ec2", "", "Action=DescribeVpcs&Vpc.1=a", 400, "<Code>UnknownParameter</Code>", "The parameter Vpc is not recognized"},
-		"ec2: a boolean that is none":      {"ec2", "", "Action=DescribeVpcs&DryRun=perhaps", 400, "<Code>InvalidParameterValue</Code>", "Value (perhaps) for parameter DryRun is invalid."},
-		"ec2: a page that is too small":    {"ec2", "", "Action=DescribeVpcs&MaxResults=4", 400, "<Code>InvalidParameterValue</Code>", "Expecting a value greater than or equal to 5."},
-		"ec2: an enumeration's value":      {"ec2", "", "Action=CreateSubnet&VpcId=vpc-1&TagSpecification.1.ResourceType=house", 400, "<Code>InvalidParameterValue</Code>", "Value (house) for parameter TagSpecification.1.ResourceType is invalid."},
+		"ec2: what is missing":          {"ec2", "", "Action=CreateSubnet", 400, "<Code>MissingParameter</Code>", "The request must contain the parameter VpcId"},
+		"ec2: what is unknown":          {"ec2", "", "Action=DescribeVpcs&Vpc.1=a", 400, "<Code>UnknownParameter</Code>", "The parameter Vpc is not recognized"},
+		"ec2: a boolean that is none":   {"ec2", "", "Action=DescribeVpcs&DryRun=perhaps", 400, "<Code>InvalidParameterValue</Code>", "Value (perhaps) for parameter DryRun is invalid."},
+		"ec2: a page that is too small": {"ec2", "", "Action=DescribeVpcs&MaxResults=4", 400, "<Code>InvalidParameterValue</Code>", "Expecting a value greater than or equal to 5."},
+		"ec2: an enumeration's value": {"ec2", "", "Action=CreateSubnet&VpcId=vpc-1&TagSpecification.1.ResourceType=house", 400, "<Code>InvalidParameterValue</Code>",
+			"Value (house) for parameter TagSpecification.1.ResourceType is invalid."},
 		"ec2: an operation that is absent": {"ec2", "", "Action=RunInstances", 501, "<Code>NotImplemented</Code>", "RunInstances"},
 		"ec2: a fault of our own":          {"ec2", "", "Action=DeleteVpc&VpcId=vpc-1", 500, "<Code>InternalFailure</Code>", "lost"},
 		// Wording: the shared validator's, as https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html has its code.
-		"query: what is missing":               {"elbv2", "", "Action=CreateTargetGroup", 400, "<Code>ValidationError</Code>", "Value null at &#39;name&#39; failed to satisfy constraint: Member must not be null"},
-		"query: an enumeration's value":        {"elbv2", "", "Action=CreateTargetGroup&Name=a&Protocol=SMTP", 400, "<Code>ValidationError</Code>", "Value &#39;SMTP&#39; at &#39;protocol&#39; failed to satisfy constraint: Member must satisfy enum value set: [HTTP, "},
+		"query: what is missing": {"elbv2", "", "Action=CreateTargetGroup", 400, "<Code>ValidationError</Code>",
+			"Value null at &#39;name&#39; failed to satisfy constraint: Member must not be null"},
+		"query: an enumeration's value": {"elbv2", "", "Action=CreateTargetGroup&Name=a&Protocol=SMTP", 400, "<Code>ValidationError</Code>",
+			"Value &#39;SMTP&#39; at &#39;protocol&#39; failed to satisfy constraint: Member must satisfy enum value set: [HTTP, "},
 		"query: a number that is out of range": {"elbv2", "", "Action=CreateTargetGroup&Name=a&Port=0", 400, "<Code>ValidationError</Code>", "Member must have value greater than or equal to 1"},
 		"query: an element of a list":          {"elbv2", "", "Action=CreateTargetGroup&Name=a&Tags.member.1.Value=b", 400, "<Code>ValidationError</Code>", "at &#39;tags.1.member.key&#39;"},
 		"query: the handler's refusal":         {"elbv2", "", "Action=CreateTargetGroup&Name=a", 400, "<Code>DuplicateTargetGroupName</Code>", "&#39;a&amp;b&#39; exists"},

@@ -78,7 +78,8 @@ func (b *bench) deployed(ctx context.Context) (map[string]types.FunctionConfigur
 // environment is what Lambda tells a function. The resolver, which nobody has deployed yet, needs no more than that.
 func (b *bench) environment(c types.FunctionConfiguration) []string {
 	name := aws.ToString(c.FunctionName)
-	environment := append(b.session(aws.ToString(c.Role), session(name)), "AWS_LAMBDA_FUNCTION_NAME="+name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256")
+	environment := append(b.session(aws.ToString(c.Role), session(name)), "AWS_LAMBDA_FUNCTION_NAME="+name,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256")
 	if c.Environment != nil {
 		for _, key := range slices.Sorted(maps.Keys(c.Environment.Variables)) {
 			environment = append(environment, key+"="+c.Environment.Variables[key])

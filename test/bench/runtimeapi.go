@@ -42,7 +42,8 @@ func newRuntimeAPI() (*runtimeAPI, error) {
 	}
 	paths := http.NewServeMux()
 	paths.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
-	paths.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) { a.finish(w, r, false) })
+	paths.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response",
+		func(w http.ResponseWriter, r *http.Request) { a.finish(w, r, false) })
 	paths.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) { a.finish(w, r, true) })
 	a.server = &http.Server{Handler: paths, ReadHeaderTimeout: time.Minute}
 	go func() { _ = a.server.Serve(listener) }() // until close

@@ -63,7 +63,8 @@ func (b *bench) sampleFor(targetGroup, host, address string, port int) program {
 
 // sampleOfExposure is the sample as people would configure it for the database of the set-up.
 func (b *bench) sampleOfExposure(ctx context.Context) (program, error) {
-	groups, err := elb.NewFromConfig(b.cloud.Config(stage.Customer)).DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{b.exposure}})
+	groups, err := elb.NewFromConfig(b.cloud.Config(stage.Customer)).DescribeTargetGroups(ctx,
+		&elb.DescribeTargetGroupsInput{Names: []string{b.exposure}})
 	if err != nil {
 		return program{}, fmt.Errorf("describe target group %s: %w", b.exposure, err)
 	}

@@ -21,7 +21,8 @@ func (b *bench) print(out io.Writer) {
 }
 
 func (b *bench) printFunctions(out io.Writer) {
-	fmt.Fprintf(out, "\nFunctions: zip; start to the first call of the Runtime API, %d times; memory at that call, and after executions\n", rounds)
+	fmt.Fprintf(out, "\nFunctions: zip; start to the first call of the Runtime API, %d times; memory at that call, and after executions\n",
+		rounds)
 	rows := columns(out)
 	fmt.Fprintln(rows, "\t\tzip, MB\tstart, ms\tworst\tstart, MB\tserved, MB\t")
 	for _, f := range b.functions {
@@ -29,7 +30,8 @@ func (b *bench) printFunctions(out io.Writer) {
 		if f.excess() != "" {
 			mark = "✗"
 		}
-		fmt.Fprintf(rows, "%s\t%s\t%.2f\t%.1f\t%.1f\t%.1f\t%.1f\t\n", mark, f.folder, f.zip, millis(f.starts.median()), millis(f.starts.worst()), f.begun, f.served)
+		fmt.Fprintf(rows, "%s\t%s\t%.2f\t%.1f\t%.1f\t%.1f\t%.1f\t\n", mark, f.folder, f.zip, millis(f.starts.median()),
+			millis(f.starts.worst()), f.begun, f.served)
 	}
 	fmt.Fprintf(rows, "\tat most\t%.0f\t%.0f\t\t%.0f\t%.0f\t\n", zipLimit, millis(startLimit), memoryLimit, memoryLimit)
 	_ = rows.Flush() // the reader is gone
@@ -41,7 +43,8 @@ func (b *bench) printSteps(out io.Writer) {
 	for _, e := range b.later {
 		later = append(later, e.calls...)
 	}
-	fmt.Fprintf(out, "\nSteps: AWS calls of one set-up, and of the same input %d times more; how long Step Functions then waits for the function\n", again)
+	fmt.Fprintf(out,
+		"\nSteps: AWS calls of one set-up, and of the same input %d times more; how long Step Functions then waits for the function\n", again)
 	rows := columns(out)
 	fmt.Fprintln(rows, "\tasked\tcalls\tagain\tagain, ms\t")
 	first, second := 0, 0

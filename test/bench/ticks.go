@@ -55,7 +55,8 @@ func (b *bench) tick(ctx context.Context) error {
 
 // binding is what the exposure's schedule sends with every tick.
 func (b *bench) binding(ctx context.Context) (string, error) {
-	schedule, err := scheduler.NewFromConfig(b.cloud.Config(stage.Customer)).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &b.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
+	schedule, err := scheduler.NewFromConfig(b.cloud.Config(stage.Customer)).GetSchedule(ctx,
+		&scheduler.GetScheduleInput{Name: &b.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
 	if err != nil {
 		return "", fmt.Errorf("get schedule %s: %w", b.exposure, err)
 	}

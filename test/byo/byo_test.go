@@ -87,7 +87,8 @@ func (a *account) check(err error) {
 func (a *account) bringsKeyAndBoundary() {
 	a.Helper()
 	boundary, err := a.roles.CreatePolicy(a.ctx, &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(
-		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": ["iam:CreateRole", "iam:CreateUser", "iam:CreatePolicy"], "Resource": "*"}]}`)})
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+			{"Effect": "Deny", "Action": ["iam:CreateRole", "iam:CreateUser", "iam:CreatePolicy"], "Resource": "*"}]}`)})
 	a.check(err)
 	key, err := kms.NewFromConfig(a.cloud.Config(stage.Customer)).CreateKey(a.ctx, &kms.CreateKeyInput{})
 	a.check(err)
@@ -129,7 +130,8 @@ func (a *account) bringsRoles() {
 			a.given.Roles[i].Service = "lambda.amazonaws.com"
 		}
 	}
-	_, err = kms.NewFromConfig(a.cloud.Config(stage.Customer)).PutKeyPolicy(a.ctx, &kms.PutKeyPolicyInput{KeyId: &a.given.Key, PolicyName: aws.String("default"), Policy: aws.String(string(needs.KeyPolicy))})
+	_, err = kms.NewFromConfig(a.cloud.Config(stage.Customer)).PutKeyPolicy(a.ctx,
+		&kms.PutKeyPolicyInput{KeyId: &a.given.Key, PolicyName: aws.String("default"), Policy: aws.String(string(needs.KeyPolicy))})
 	a.check(err)
 }
 

@@ -20,7 +20,8 @@ func TestWhatAWatcherCannotDealWithEndsInItsDeadLetterQueue(t *testing.T) {
 	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "GetItem", Resource: nobody, Kind: "deny"}))
 	for watcher, event := range map[string]string{
 		"rdslink-observer": `{"sweep": "of what there is not"}`,
-		"rdslink-decision": `{"id": "1", "source": "rdslink", "detail-type": "ConnectionDecision", "detail": {"exposure": "` + nobody + `", "vpcEndpointId": "vpce-0123456789abcdef0", "decision": "accept"}}`,
+		"rdslink-decision": `{"id": "1", "source": "rdslink", "detail-type": "ConnectionDecision", "detail": {"exposure": "` + nobody +
+			`", "vpcEndpointId": "vpce-0123456789abcdef0", "decision": "accept"}}`,
 	} {
 		queue := aws.ToString(s.function(watcher).DeadLetterConfig.TargetArn)
 		_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).Invoke(s.ctx, &lambda.InvokeInput{FunctionName: &watcher, InvocationType: types.InvocationTypeEvent, Payload: []byte(event)})

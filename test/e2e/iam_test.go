@@ -78,7 +78,8 @@ func TestAConsumersRoleIsHeldToAServiceByItsName(t *testing.T) {
 	consumer := s.limited(partner, "consumer", `{"Effect":"Allow","Action":"ec2:CreateVpcEndpoint","Resource":"*","Condition":{"StringEquals":{"ec2:VpceServiceName":"`+service+`"}}},
 		{"Effect":"Allow","Action":"ec2:CreateVpcEndpoint","Resource":["arn:aws:ec2:*:*:vpc/*","arn:aws:ec2:*:*:subnet/*"]}`, "")
 	asks := func(name string) error {
-		_, err := ec2.NewFromConfig(consumer).CreateVpcEndpoint(s.ctx, &ec2.CreateVpcEndpointInput{VpcEndpointType: "Interface", VpcId: &vpc.ID, ServiceName: &name, SubnetIds: []string{*vpc.Subnets[0].SubnetId}})
+		_, err := ec2.NewFromConfig(consumer).CreateVpcEndpoint(s.ctx,
+			&ec2.CreateVpcEndpointInput{VpcEndpointType: "Interface", VpcId: &vpc.ID, ServiceName: &name, SubnetIds: []string{*vpc.Subnets[0].SubnetId}})
 		return err
 	}
 	if err := asks(service); code(err) != "InvalidServiceName" { // allowed, and there is no such service

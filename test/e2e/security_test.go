@@ -87,7 +87,8 @@ type foreign struct {
 
 func (s story) foreign(vpc stage.VPC) foreign {
 	s.Helper()
-	f := foreign{subnets: []string{aws.ToString(vpc.Subnets[0].SubnetId)}, topic: "arn:aws:sns:" + stage.Region + ":" + stage.Customer + ":customers-own", machine: "arn:aws:states:" + stage.Region + ":" + stage.Customer + ":stateMachine:customers-own"}
+	f := foreign{subnets: []string{aws.ToString(vpc.Subnets[0].SubnetId)}, topic: "arn:aws:sns:" + stage.Region + ":" + stage.Customer + ":customers-own",
+		machine: "arn:aws:states:" + stage.Region + ":" + stage.Customer + ":stateMachine:customers-own"}
 	group, err := s.network().CreateSecurityGroup(s.ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("customers-own"), Description: aws.String("of the customer"), VpcId: &vpc.ID})
 	s.check(err)
 	f.group = aws.ToString(group.GroupId)
@@ -143,7 +144,8 @@ func attacks(f foreign) map[string]attack {
 			return err
 		},
 		"nobody: deletes an exposure": func(s story, c aws.Config) error {
-			_, err := dynamodb.NewFromConfig(c).DeleteItem(s.ctx, &dynamodb.DeleteItemInput{TableName: aws.String("registry"), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "orders"}}})
+			_, err := dynamodb.NewFromConfig(c).DeleteItem(s.ctx,
+				&dynamodb.DeleteItemInput{TableName: aws.String("registry"), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "orders"}}})
 			return err
 		},
 		"nobody: changes another function": func(s story, c aws.Config) error {
@@ -194,7 +196,8 @@ func TestVendorCallsNothingOfTheProviders(t *testing.T) {
 	_, err = sfn.NewFromConfig(vendor).StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: out.StateMachines[0].StateMachineArn, Input: aws.String("{}")})
 	s.denied("starts an execution", err)
 	for _, function := range []string{"decision", "ip-sync", "observer"} {
-		_, err := lambda.NewFromConfig(vendor).Invoke(s.ctx, &lambda.InvokeInput{FunctionName: aws.String("arn:aws:lambda:" + stage.Region + ":" + stage.Customer + ":function:rdslink-" + function), Payload: []byte("{}")})
+		_, err := lambda.NewFromConfig(vendor).Invoke(s.ctx,
+			&lambda.InvokeInput{FunctionName: aws.String("arn:aws:lambda:" + stage.Region + ":" + stage.Customer + ":function:rdslink-" + function), Payload: []byte("{}")})
 		s.denied("invokes "+function, err)
 	}
 	topics, err := sns.NewFromConfig(cloud.Config(stage.Customer)).ListTopics(s.ctx, &sns.ListTopicsInput{})
@@ -266,7 +269,8 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	s.denied("the operator decides", operator.New(s.as(starter, intruder)).Decide(s.ctx, decision))
 	_, err := sfn.NewFromConfig(s.as(starter, intruder)).SendTaskSuccess(s.ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String("found"), Output: aws.String("{}")})
 	s.denied("the operator answers for the step", err)
-	_, err = ec2.NewFromConfig(s.as(starter, intruder)).AcceptVpcEndpointConnections(s.ctx, &ec2.AcceptVpcEndpointConnectionsInput{ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID}})
+	_, err = ec2.NewFromConfig(s.as(starter, intruder)).AcceptVpcEndpointConnections(s.ctx,
+		&ec2.AcceptVpcEndpointConnectionsInput{ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID}})
 	s.denied("the operator accepts", err)
 	_, err = operator.New(s.as(approver, intruder)).Start(s.ctx, `{"database":"orders-duties","vendor":"pushmetrics"}`)
 	s.denied("the approver starts", err)

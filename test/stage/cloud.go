@@ -99,7 +99,9 @@ func (c *Cloud) Config(account string) aws.Config {
 // As is an AWS configuration with which somebody acts in a session of a role, without having been let into it.
 func (c *Cloud) As(roleARN, session string) aws.Config {
 	settings := c.Config(Customer)
-	settings.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return Credentials(roleARN, session), nil })
+	settings.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return Credentials(roleARN, session), nil
+	})
 	return settings
 }
 

@@ -20,7 +20,8 @@ func (c *Cloud) NewAurora(ctx context.Context, vpc VPC, identifier string) (Data
 	for n := range 2 {
 		member := fmt.Sprintf("%s-%d", identifier, n+1)
 		if _, err := client.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
-			DBInstanceIdentifier: &member, DBClusterIdentifier: &identifier, DBInstanceClass: aws.String("db.t4g.medium"), Engine: aws.String("aurora-postgresql"),
+			DBInstanceIdentifier: &member, DBClusterIdentifier: &identifier, DBInstanceClass: aws.String("db.t4g.medium"),
+			Engine: aws.String("aurora-postgresql"),
 		}); err != nil {
 			return Database{}, fmt.Errorf("create DB instance %s: %w", member, err)
 		}

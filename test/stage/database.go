@@ -114,7 +114,8 @@ func (c *Cloud) newStrictParameters(ctx context.Context, d Database) error {
 
 // createInstance makes an instance with what is special about it, and what all have.
 func (c *Cloud) createInstance(ctx context.Context, d Database, in *rds.CreateDBInstanceInput) error {
-	in.DBInstanceIdentifier, in.DBSubnetGroupName, in.VpcSecurityGroupIds = &d.Identifier, &d.Identifier, append([]string{d.SecurityGroup}, d.Further...)
+	in.DBInstanceIdentifier, in.DBSubnetGroupName = &d.Identifier, &d.Identifier
+	in.VpcSecurityGroupIds = append([]string{d.SecurityGroup}, d.Further...)
 	in.DBInstanceClass, in.AllocatedStorage = aws.String("db.t4g.micro"), aws.Int32(20)
 	in.MasterUsername, in.MasterUserPassword = aws.String(masterUser), aws.String(masterPassword)
 	in.PubliclyAccessible = aws.Bool(false)
@@ -163,7 +164,8 @@ func (c *Cloud) newDatabaseGroup(ctx context.Context, vpc VPC, name string, port
 
 // Application is the customer's own client of the database, in the same VPC and security group.
 func (d Database) Application() Client {
-	return Client{Place: Place{Account: d.VPC.Account, Subnet: d.VPC.SubnetIDs()[0], SecurityGroup: d.SecurityGroup}, Host: d.Host, Port: d.Port, ServerName: d.Host}
+	return Client{Place: Place{Account: d.VPC.Account, Subnet: d.VPC.SubnetIDs()[0], SecurityGroup: d.SecurityGroup},
+		Host: d.Host, Port: d.Port, ServerName: d.Host}
 }
 
 // Client is a program that connects to a database over TLS and verifies its certificate in full.
@@ -180,7 +182,8 @@ func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=orders sslmode=require", from.Host, from.Port, masterUser, masterPassword))
+	settings, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=orders sslmode=require",
+		from.Host, from.Port, masterUser, masterPassword))
 	if err != nil {
 		return nil, fmt.Errorf("parse connection settings: %w", err)
 	}

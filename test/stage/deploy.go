@@ -80,7 +80,8 @@ func (c *Cloud) Synth(ctx context.Context) error {
 		return fmt.Errorf("make a folder for the assembly: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(made) }() // unless it has its name
-	if _, err := c.cdk(ctx, append([]string{"synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra"), "--output", made}, c.contextArguments()...)...); err != nil {
+	if _, err := c.cdk(ctx, append([]string{"synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra"), "--output", made},
+		c.contextArguments()...)...); err != nil {
 		return err
 	}
 	if err := os.Rename(made, c.assembly); err != nil && !errors.Is(err, os.ErrExist) {
@@ -104,7 +105,8 @@ func (c *Cloud) Roles(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("make a folder for roles: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(out) }()
-	if _, err := c.cdk(ctx, append([]string{"synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra") + " roles", "--output", out}, c.contextArguments()...)...); err != nil {
+	if _, err := c.cdk(ctx, append([]string{"synth", "--quiet", "--app", filepath.Join(c.Root, "build/bin/infra") + " roles", "--output", out},
+		c.contextArguments()...)...); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(filepath.Join(out, "rdslink.roles.json"))

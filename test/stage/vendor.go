@@ -38,7 +38,8 @@ func (c *Cloud) NewMailbox(ctx context.Context, name, output string) (*Mailbox, 
 	}
 	m.queue = aws.ToString(made.QueueUrl)
 	arn := fmt.Sprintf("arn:aws:sqs:%s:%s:%s", Region, Customer, name)
-	if _, err := sns.NewFromConfig(c.Config(Customer)).Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn}); err != nil {
+	if _, err := sns.NewFromConfig(c.Config(Customer)).Subscribe(ctx,
+		&sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn}); err != nil {
 		return nil, fmt.Errorf("subscribe %s to %s: %w", name, topic, err)
 	}
 	return m, nil
@@ -77,7 +78,8 @@ func (m *Mailbox) take(ctx context.Context, message types.Message) (string, erro
 
 // Output is an output of the deployed stack.
 func (c *Cloud) Output(ctx context.Context, key string) (string, error) {
-	out, err := cloudformation.NewFromConfig(c.Config(Customer)).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("rdslink")})
+	out, err := cloudformation.NewFromConfig(c.Config(Customer)).DescribeStacks(ctx,
+		&cloudformation.DescribeStacksInput{StackName: aws.String("rdslink")})
 	if err != nil {
 		return "", fmt.Errorf("describe stack: %w", err)
 	}
@@ -118,7 +120,8 @@ func ReadHandoff(message string) (Handoff, error) {
 	if err != nil {
 		return Handoff{}, fmt.Errorf("read hand-off: port: %w", err)
 	}
-	return Handoff{ServiceName: said["service name"], Port: port, ServerName: said["TLS server name"], ZoneIDs: strings.Split(said["zone ids"], ", ")}, nil
+	return Handoff{ServiceName: said["service name"], Port: port, ServerName: said["TLS server name"],
+		ZoneIDs: strings.Split(said["zone ids"], ", ")}, nil
 }
 
 var request = regexp.MustCompile(`asks to connect to (\S+) \((vpce-[0-9a-f]+)\)`)
@@ -174,7 +177,8 @@ func (c *Cloud) NewEndpoint(ctx context.Context, vpc VPC, h Handoff) (Endpoint, 
 
 // Describe asks, as the vendor, how the endpoint is and by which name it is reached.
 func (c *Cloud) Describe(ctx context.Context, e Endpoint) (state, host string, err error) {
-	out, err := ec2.NewFromConfig(c.Config(e.VPC.Account)).DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{e.ID}})
+	out, err := ec2.NewFromConfig(c.Config(e.VPC.Account)).DescribeVpcEndpoints(ctx,
+		&ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{e.ID}})
 	if err != nil {
 		return "", "", fmt.Errorf("describe endpoint %s: %w", e.ID, err)
 	}

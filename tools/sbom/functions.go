@@ -64,7 +64,8 @@ func moduleComponent(module *debug.Module) (cyclonedx.Component, error) {
 		module = module.Replace
 	}
 	purl := "pkg:golang/" + module.Path + "@" + module.Version
-	c := cyclonedx.Component{BOMRef: purl, Type: cyclonedx.ComponentTypeLibrary, Name: module.Path, Version: module.Version, PackageURL: purl, Scope: cyclonedx.ScopeRequired}
+	c := cyclonedx.Component{BOMRef: purl, Type: cyclonedx.ComponentTypeLibrary, Name: module.Path, Version: module.Version, PackageURL: purl,
+		Scope: cyclonedx.ScopeRequired}
 	if module.Sum != "" {
 		// go.sum's h1 is a SHA-256 of the hashes of the module's files: https://go.dev/ref/mod#go-sum-files
 		sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(module.Sum, "h1:"))

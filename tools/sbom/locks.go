@@ -15,7 +15,8 @@ import (
 
 // tool is a component that builds or tests, and does not get to AWS.
 func tool(purl, name, version string) cyclonedx.Component {
-	return cyclonedx.Component{BOMRef: purl, Type: cyclonedx.ComponentTypeLibrary, Name: name, Version: version, PackageURL: purl, Scope: cyclonedx.ScopeExcluded}
+	return cyclonedx.Component{BOMRef: purl, Type: cyclonedx.ComponentTypeLibrary, Name: name, Version: version, PackageURL: purl,
+		Scope: cyclonedx.ScopeExcluded}
 }
 
 // addNPM reads npm's lock file, version 3.

@@ -33,7 +33,8 @@ func write(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := cyclonedx.NewBOMEncoder(file, cyclonedx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, cyclonedx.SpecVersion1_6); err != nil {
+	if err := cyclonedx.NewBOMEncoder(file, cyclonedx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom,
+		cyclonedx.SpecVersion1_6); err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
 	return file.Close()
@@ -76,7 +77,8 @@ func (i inventory) add(c cyclonedx.Component) { i.components[c.BOMRef] = c }
 func (i inventory) bom() *cyclonedx.BOM {
 	bom := cyclonedx.NewBOM()
 	bom.SerialNumber = ""
-	bom.Metadata = &cyclonedx.Metadata{Component: &cyclonedx.Component{BOMRef: "rdslink", Type: cyclonedx.ComponentTypeApplication, Name: "rdslink"}}
+	bom.Metadata = &cyclonedx.Metadata{Component: &cyclonedx.Component{BOMRef: "rdslink",
+		Type: cyclonedx.ComponentTypeApplication, Name: "rdslink"}}
 	var components []cyclonedx.Component
 	for _, c := range i.components {
 		components = append(components, c)

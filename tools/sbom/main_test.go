@@ -100,7 +100,8 @@ func TestEveryPinnedToolIsListedWithItsHash(t *testing.T) {
 	if npm != want || pypi < 20 {
 		t.Errorf("%d npm and %d Python packages, want %d and more than 20", npm, pypi, want)
 	}
-	for _, purl := range []string{"pkg:npm/aws-cdk@2.1148.1", "pkg:npm/%40embedded-postgres/linux-x64@18.4.0-beta.17", "pkg:pypi/botocore@1.43.106", "pkg:pypi/ministack@1.5.33", "pkg:golang/github.com/google/nftables@v0.3.0"} {
+	for _, purl := range []string{"pkg:npm/aws-cdk@2.1148.1", "pkg:npm/%40embedded-postgres/linux-x64@18.4.0-beta.17", "pkg:pypi/botocore@1.43.106", "pkg:pypi/ministack@1.5.33",
+		"pkg:golang/github.com/google/nftables@v0.3.0"} {
 		if component(bom, purl) == nil {
 			t.Errorf("%s is not listed", purl)
 		}

@@ -65,7 +65,8 @@ func Read(r *http.Request) (wire.Caller, string, error) {
 	}
 	m := credential.FindStringSubmatch(scope)
 	if m == nil {
-		return wire.Caller{}, "", &wire.Error{Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token", Status: http.StatusForbidden}
+		return wire.Caller{}, "", &wire.Error{Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token",
+			Status: http.StatusForbidden}
 	}
 	key, service := m[1], m[2]
 	if account.MatchString(key) {
@@ -73,7 +74,8 @@ func Read(r *http.Request) (wire.Caller, string, error) {
 	}
 	caller, ok := Caller(aws.Credentials{SessionToken: token})
 	if !ok {
-		return wire.Caller{}, service, &wire.Error{Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
+		return wire.Caller{}, service, &wire.Error{Code: "InvalidClientTokenId",
+			Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
 	}
 	return caller, service, nil
 }
