@@ -18,6 +18,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // resources is what the functions share.
@@ -66,7 +67,8 @@ func newStack(scope constructs.Construct, id string, o options) *resources {
 	}
 	r := &resources{stack: stack, options: o, roles: map[string]awsiam.IRole{}}
 	if o.permissionsBoundary != "" {
-		awsiam.PermissionsBoundary_Of(stack).Apply(awsiam.ManagedPolicy_FromManagedPolicyArn(stack, ptr("Boundary"), &o.permissionsBoundary))
+		boundary := awsiam.ManagedPolicy_FromManagedPolicyArn(stack, ptr("Boundary"), &o.permissionsBoundary)
+		awsiam.PermissionsBoundary_Of(stack).Apply(boundary)
 	}
 	r.key = newKey(stack, o.key)
 	r.table = newTable(stack, r.key)
@@ -77,7 +79,9 @@ func newStack(scope constructs.Construct, id string, o options) *resources {
 	r.resolverCode = awss3assets.NewAsset(stack, ptr("ResolverCode"), &awss3assets.AssetProps{Path: ptr(o.functions + "/resolver")})
 	r.resolverRole = newResolverRole(r)
 	r.scheduleRole = newScheduleRole(r)
-	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{Name: ptr(deployment.ScheduleGroup)})
+	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{
+		Name: ptr(deployment.ScheduleGroup),
+	})
 
 	r.functions = newFunctions(r)
 	r.setup = newSetup(r)
@@ -124,14 +128,10 @@ func newTable(stack awscdk.Stack, key awskms.IKey) awsdynamodb.Table {
 		DeletionProtection:               jsii.Bool(true),
 		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN,
 	})
-	for _, index := range []struct{ name, attribute string }{
-		{"database", "databaseArn"},
-		{"service", "serviceId"},
-		{"awaiting", "awaiting"},
-	} {
+	for _, index := range []registry.Index{registry.DatabaseIndex, registry.ServiceIndex, registry.AwaitingIndex} {
 		table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
-			IndexName:    &index.name,
-			PartitionKey: &awsdynamodb.Attribute{Name: &index.attribute, Type: awsdynamodb.AttributeType_STRING},
+			IndexName:    &index.Name,
+			PartitionKey: &awsdynamodb.Attribute{Name: &index.Key, Type: awsdynamodb.AttributeType_STRING},
 		})
 	}
 	return table

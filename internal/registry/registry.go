@@ -99,12 +99,17 @@ type Lease struct {
 	Until  int64  `dynamodbav:"until"`
 }
 
-const (
-	databaseIndex = "database" // partition key databaseArn
-	serviceIndex  = "service"  // partition key serviceId
-	awaitingIndex = "awaiting" // partition key awaiting, sparse
-	awaitingYes   = "yes"
+// An Index of the table has the items that have the attribute Key, by its value.
+type Index struct{ Name, Key string }
+
+// The indexes of the table.
+var (
+	DatabaseIndex = Index{"database", "databaseArn"}
+	ServiceIndex  = Index{"service", "serviceId"}
+	AwaitingIndex = Index{"awaiting", "awaiting"}
 )
+
+const awaitingYes = "yes"
 
 type client interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
@@ -143,12 +148,12 @@ func (t *Table) Get(ctx context.Context, id string) (Exposure, error) {
 
 // ByDatabase reads the exposures of a database.
 func (t *Table) ByDatabase(ctx context.Context, databaseARN string) ([]Exposure, error) {
-	return t.query(ctx, databaseIndex, "databaseArn", databaseARN)
+	return t.query(ctx, DatabaseIndex, databaseARN)
 }
 
 // ByService reads the exposure that owns an endpoint service, if there is one.
 func (t *Table) ByService(ctx context.Context, serviceID string) (Exposure, bool, error) {
-	found, err := t.query(ctx, serviceIndex, "serviceId", serviceID)
+	found, err := t.query(ctx, ServiceIndex, serviceID)
 	if err != nil || len(found) == 0 {
 		return Exposure{}, false, err
 	}
@@ -157,7 +162,7 @@ func (t *Table) ByService(ctx context.Context, serviceID string) (Exposure, bool
 
 // Awaiting reads the exposures whose execution waits for a connection.
 func (t *Table) Awaiting(ctx context.Context) ([]Exposure, error) {
-	return t.query(ctx, awaitingIndex, "awaiting", awaitingYes)
+	return t.query(ctx, AwaitingIndex, awaitingYes)
 }
 
 // All reads every exposure. The table also holds the VPCs' resolvers, which have no database.
@@ -191,14 +196,14 @@ func (t *Table) scan(ctx context.Context, filter expression.ConditionBuilder) ([
 	return all, nil
 }
 
-func (t *Table) query(ctx context.Context, index, key, value string) ([]Exposure, error) {
-	expr, err := expression.NewBuilder().WithKeyCondition(expression.Key(key).Equal(expression.Value(value))).Build()
+func (t *Table) query(ctx context.Context, index Index, value string) ([]Exposure, error) {
+	expr, err := expression.NewBuilder().WithKeyCondition(expression.Key(index.Key).Equal(expression.Value(value))).Build()
 	if err != nil {
-		return nil, fmt.Errorf("query %s %s: %w", key, value, err)
+		return nil, fmt.Errorf("query %s %s: %w", index.Key, value, err)
 	}
 	pages := dynamodb.NewQueryPaginator(t.client, &dynamodb.QueryInput{
 		TableName:                 &t.name,
-		IndexName:                 &index,
+		IndexName:                 &index.Name,
 		KeyConditionExpression:    expr.KeyCondition(),
 		ExpressionAttributeNames:  expr.Names(),
 		ExpressionAttributeValues: expr.Values(),
@@ -207,7 +212,7 @@ func (t *Table) query(ctx context.Context, index, key, value string) ([]Exposure
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("query %s %s: %w", key, value, err)
+			return nil, fmt.Errorf("query %s %s: %w", index.Key, value, err)
 		}
 		if found, err = decodeAll(found, page.Items); err != nil {
 			return nil, err
