@@ -89,7 +89,7 @@ func newStack(scope constructs.Construct, id string, o options) *resources {
 	newSweeps(r, group)
 	newAlarms(r)
 	newPeoplesPolicies(r)
-	newGuard(r)
+	onStackChange(r)
 	suppressFindings(r)
 
 	output(stack, "StateMachineArn", *r.setup.StateMachineArn(), "Start an execution of this to put a database behind a private link")

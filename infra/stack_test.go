@@ -266,16 +266,16 @@ func TestRetained(t *testing.T) {
 	}
 }
 
-// CloudFormation deletes the guard first: when it refuses, everything is still there.
-func TestTheGuardDependsOnEverything(t *testing.T) {
+// CloudFormation deletes first what asks on-stack-change: when that refuses, everything is still there.
+func TestWhatAsksOnStackChangeDependsOnEverything(t *testing.T) {
 	stack := synthesized().json
-	for guard, r := range stack.ofType("Custom::Exposures") {
+	for asks, r := range stack.ofType("Custom::Exposures") {
 		for id := range stack.Resources {
-			if id != guard && !slices.Contains(r.DependsOn, id) {
-				t.Errorf("%s can be deleted before %s", id, guard)
+			if id != asks && !slices.Contains(r.DependsOn, id) {
+				t.Errorf("%s can be deleted before %s", id, asks)
 			}
 		}
 		return
 	}
-	t.Error("no guard")
+	t.Error("nothing asks on-stack-change")
 }
