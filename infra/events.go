@@ -55,7 +55,8 @@ func connectEvents(r *resources) {
 	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
 		// An object is valid JSON whatever the cause contains; what a text template makes of quotation marks is not defined.
 		Message: awsevents.RuleTargetInput_FromObject(&map[string]any{
-			"message":   "An execution of rdslink did not succeed: mend what the cause names, then redrive it, or start again with the same input.",
+			"message": "An execution of rdslink did not succeed: mend what the cause names, then redrive it, " +
+				"or start again with the same input.",
 			"execution": awsevents.EventField_FromPath(ptr("$.detail.executionArn")),
 			"status":    awsevents.EventField_FromPath(ptr("$.detail.status")),
 			"error":     awsevents.EventField_FromPath(ptr("$.detail.error")),
@@ -65,7 +66,9 @@ func connectEvents(r *resources) {
 }
 
 // newRule makes one rule on a bus; nil is the account's default bus, where AWS's own events arrive.
-func newRule(r *resources, id string, on awsevents.IEventBus, description string, pattern *awsevents.EventPattern, target awsevents.IRuleTarget) {
+func newRule(
+	r *resources, id string, on awsevents.IEventBus, description string, pattern *awsevents.EventPattern, target awsevents.IRuleTarget,
+) {
 	awsevents.NewRule(r.stack, &id, &awsevents.RuleProps{
 		EventBus:     on,
 		Description:  &description,
@@ -88,10 +91,12 @@ func newSweeps(r *resources, group awsscheduler.CfnScheduleGroup) {
 			ScheduleExpression: &sweep.rate,
 			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: ptr("OFF")},
 			Target: &awsscheduler.CfnSchedule_TargetProperty{
-				Arn:         r.functions["observer"].FunctionArn(),
-				RoleArn:     r.scheduleRole.RoleArn(),
-				Input:       &sweep.input,
-				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumRetryAttempts: &noRetry, MaximumEventAgeInSeconds: &maxAge},
+				Arn:     r.functions["observer"].FunctionArn(),
+				RoleArn: r.scheduleRole.RoleArn(),
+				Input:   &sweep.input,
+				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
+					MaximumRetryAttempts: &noRetry, MaximumEventAgeInSeconds: &maxAge,
+				},
 			},
 		})
 		schedule.AddResourceDependency(group, nil)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -50,7 +51,8 @@ var functions = []function{
 	{folder: "observer", description: "Sees what became of connections and says so on the bus", timeout: 120, watcher: patient},
 	{folder: "decision", description: "Accepts or rejects connections, completes the waiting step", timeout: 60, watcher: patient},
 	// CloudFormation waits for the answer, so there is nothing to keep.
-	{folder: "on-stack-change", description: "Upgrades the resolvers, refuses to delete a stack that exposures need", timeout: 300, watcher: &watcher{retries: 2, maxAge: 900}},
+	{folder: "on-stack-change", description: "Upgrades the resolvers, refuses to delete a stack that exposures need", timeout: 300,
+		watcher: &watcher{retries: 2, maxAge: 900}},
 }
 
 // name is the folder without its number.
@@ -60,15 +62,15 @@ func (f function) name() string {
 
 // newFunctions makes every function with its own role and its own log.
 func newFunctions(r *resources) map[string]awslambda.Function {
-	grants := permissions(r)
+	may := permissions(r)
 	made := make(map[string]awslambda.Function, len(functions))
 	for _, f := range functions {
-		made[f.name()] = newFunction(r, f, grants[f.name()])
+		made[f.name()] = newFunction(r, f, may[f.name()])
 	}
 	return made
 }
 
-func newFunction(r *resources, f function, grants []grant) awslambda.Function {
+func newFunction(r *resources, f function, may grants) awslambda.Function {
 	name := deployment.Function(f.name())
 	logs := awslogs.NewLogGroup(r.stack, ptr(f.name()+"-log"), &awslogs.LogGroupProps{
 		LogGroupName:  ptr("/aws/lambda/" + name),
@@ -83,10 +85,10 @@ func newFunction(r *resources, f function, grants []grant) awslambda.Function {
 	if _, given := r.options.roles[f.name()]; !given {
 		logs.GrantWrite(role)
 	}
-	for _, g := range grants {
-		role.AddToPrincipalPolicy(g.statement())
+	for _, statement := range may.statements() {
+		role.AddToPrincipalPolicy(statement)
 	}
-	admitToKey(r, f.name(), grants)
+	admitToKey(r, f.name(), may)
 	props := &awslambda.FunctionProps{
 		FunctionName: &name,
 		Description:  &f.description,
@@ -154,31 +156,40 @@ func environment(r *resources) *map[string]*string {
 // Lambda acts on the interfaces with it, the resolver's code may not:
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice
 func newResolverRole(r *resources) awsiam.IRole {
-	interfaces := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+	interfaces, logs := resolverGrants(r)
+	statements := append(interfaces.statements(), awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Effect:    awsiam.Effect_DENY,
+		Actions:   list(interfaces[0].actions...),
+		Resources: list("*"),
+		Conditions: &map[string]any{"ArnLike": map[string]any{
+			"lambda:SourceFunctionArn": r.arn("lambda", "function:"+deployment.Resolver("*")),
+		}},
+	}))
+	statements = append(statements, logs.statements()...)
 	role := newRole(r, resolverName, "ResolverRole", &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(ptr("lambda.amazonaws.com"), nil),
 		Description: ptr("The resolvers in the databases' VPCs"),
 		// Inline, so that the permissions stay with the role.
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"resolver": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-				grant{actions: interfaces, resources: anywhere}.statement(),
-				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-					Effect:     awsiam.Effect_DENY,
-					Actions:    list(interfaces...),
-					Resources:  list(anywhere...),
-					Conditions: &map[string]any{"ArnLike": map[string]any{"lambda:SourceFunctionArn": r.arn("lambda", "function:"+deployment.Resolver("*"))}},
-				}),
-				grant{
-					actions:   []string{"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
-					resources: []string{r.arn("logs", "log-group:/aws/lambda/"+deployment.Resolver("*"))},
-				}.statement(),
-			}}),
+			"resolver": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	})
 	if _, given := r.options.roles[resolverName]; !given {
 		role.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
 	}
 	return role
+}
+
+// resolverGrants are, as AWS documents the role of a function in a VPC, what Lambda may do with the resolvers' network interfaces,
+// and their logs.
+func resolverGrants(r *resources) (interfaces, logs grants) {
+	const documented = "As AWS documents the role of a function in a VPC, for all interfaces and regions. " +
+		"The Deny keeps the function's own code from it: docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice"
+	interfaces = allows("ec2", wide("*", documented), "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets",
+		"DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
+	logs = allows("logs", r.wide("logs", "log-group:/aws/lambda/"+deployment.Resolver("*"), perVPC),
+		"CreateLogGroup", "CreateLogStream", "PutLogEvents")
+	return interfaces, logs
 }
 
 // newScheduleRole makes the role with which EventBridge Scheduler ticks.
@@ -189,9 +200,7 @@ func newScheduleRole(r *resources) awsiam.IRole {
 		}),
 		Description: ptr("The schedules of ip-sync and observer"),
 	})
-	role.AddToPrincipalPolicy(grant{
-		actions:   []string{"lambda:InvokeFunction"},
-		resources: []string{r.functionARN("ip-sync"), r.functionARN("observer")},
-	}.statement())
+	ticks := allows("lambda", slices.Concat(at(r.functionARN("ip-sync")), at(r.functionARN("observer"))), "InvokeFunction")
+	role.AddToPrincipalPolicy(ticks.statements()[0])
 	return role
 }

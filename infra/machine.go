@@ -26,7 +26,7 @@ func newSetup(r *resources) awsstepfunctions.StateMachine {
 	for _, f := range functions {
 		if f.watcher == nil {
 			substitutions[substitution(f)] = ptr(r.functionARN(f.name()))
-			role.AddToPrincipalPolicy(grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN(f.name())}}.statement())
+			role.AddToPrincipalPolicy(allows("lambda", at(r.functionARN(f.name())), "InvokeFunction").statements()[0])
 		}
 	}
 	machine := awsstepfunctions.NewStateMachine(r.stack, ptr("Setup"), &awsstepfunctions.StateMachineProps{

@@ -98,7 +98,8 @@ func (o options) checkBoundary(to target) error {
 	}
 	parts := policyARN.FindStringSubmatch(o.permissionsBoundary)
 	if parts == nil {
-		return fmt.Errorf("context permissionsBoundary: %q is not the ARN of a managed policy, such as arn:aws:iam::111122223333:policy/boundary", o.permissionsBoundary)
+		return fmt.Errorf("context permissionsBoundary: %q is not the ARN of a managed policy, such as arn:aws:iam::111122223333:policy/boundary",
+			o.permissionsBoundary)
 	}
 	// Policies of AWS's own belong to every account.
 	return to.check("permissionsBoundary", o.permissionsBoundary, parts[1], strings.TrimSuffix(parts[2], "aws"))
@@ -111,10 +112,12 @@ func (o options) checkKey(to target) error {
 	parts := keyARN.FindStringSubmatch(o.key)
 	if parts == nil {
 		// Policies name a key by its own ARN: an alias may be moved to another key.
-		return fmt.Errorf("context key: %q is not the ARN of a KMS key, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; an alias will not do", o.key)
+		return fmt.Errorf("context key: %q is not the ARN of a KMS key, such as "+
+			"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; an alias will not do", o.key)
 	}
 	if to.region != "" && parts[2] != to.region {
-		return fmt.Errorf("context key: %s is in region %s, and the stack goes to %s: DynamoDB takes keys of its own region only", o.key, parts[2], to.region)
+		return fmt.Errorf("context key: %s is in region %s, and the stack goes to %s: DynamoDB takes keys of its own region only",
+			o.key, parts[2], to.region)
 	}
 	return to.check("key", o.key, parts[1], parts[3])
 }
@@ -130,9 +133,11 @@ func (o options) checkRoles(to target) error {
 		case !slices.Contains(names, name):
 			errs = append(errs, fmt.Errorf("context roles: the stack has no role %q%s", name, didYouMean(name, names)))
 		case parts == nil:
-			errs = append(errs, fmt.Errorf("context roles: %s: %q is not the ARN of a role, such as arn:aws:iam::111122223333:role/%s", name, arn, name))
+			errs = append(errs, fmt.Errorf("context roles: %s: %q is not the ARN of a role, such as arn:aws:iam::111122223333:role/%s",
+				name, arn, name))
 		case other != "":
-			errs = append(errs, fmt.Errorf("context roles: %s and %s have the same role %s: each needs its own, or one could do what only the other may", other, name, arn))
+			errs = append(errs, fmt.Errorf("context roles: %s and %s have the same role %s: each needs its own, or one could do what only the other may",
+				other, name, arn))
 		default:
 			errs = append(errs, to.check("roles: "+name, arn, parts[1], parts[2]))
 		}

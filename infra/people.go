@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 
 	"github.com/rdslink/rdslink/internal/bus"
@@ -14,17 +16,16 @@ func newPeoplesPolicies(r *resources) {
 	if !r.options.makesRoles() {
 		return
 	}
-	operator := newPeoplesPolicy(r, "Operator", "rdslink-operator", "Start, follow, redrive and stop executions of rdslink; not decide about connections", operatorGrants(r))
-	approver := newPeoplesPolicy(r, "Approver", "rdslink-approver", "Accept or reject connections to databases; not start executions", approverGrants(r))
+	operator := newPeoplesPolicy(r, "Operator", "rdslink-operator",
+		"Start, follow, redrive and stop executions of rdslink; not decide about connections", operatorGrants(r))
+	approver := newPeoplesPolicy(r, "Approver", "rdslink-approver",
+		"Accept or reject connections to databases; not start executions", approverGrants(r))
 	output(r.stack, "OperatorPolicyArn", *operator.ManagedPolicyArn(), "Attach this to whoever starts executions")
 	output(r.stack, "ApproverPolicyArn", *approver.ManagedPolicyArn(), "Attach this to whoever accepts connections")
 }
 
-func newPeoplesPolicy(r *resources, id, name, description string, grants []grant) awsiam.ManagedPolicy {
-	var statements []awsiam.PolicyStatement
-	for _, g := range grants {
-		statements = append(statements, g.statement())
-	}
+func newPeoplesPolicy(r *resources, id, name, description string, may grants) awsiam.ManagedPolicy {
+	statements := may.statements()
 	return awsiam.NewManagedPolicy(r.stack, ptr(id), &awsiam.ManagedPolicyProps{
 		ManagedPolicyName: ptr(name + "-" + *r.stack.Region()),
 		Description:       &description,
@@ -33,26 +34,30 @@ func newPeoplesPolicy(r *resources, id, name, description string, grants []grant
 }
 
 // operatorGrants are what `make start` calls, redriving and stopping, and what the console needs to show executions and logs.
-func operatorGrants(r *resources) []grant {
-	machine := r.arn("states", "stateMachine:"+deployment.StateMachine)
-	executions := r.arn("states", "execution:"+deployment.StateMachine+":*")
-	return []grant{
-		{actions: []string{"states:StartExecution", "states:DescribeStateMachine", "states:ListExecutions"}, resources: []string{machine}},
-		{actions: []string{"states:DescribeExecution", "states:GetExecutionHistory", "states:DescribeStateMachineForExecution", "states:RedriveExecution", "states:StopExecution"}, resources: []string{executions}},
-		{actions: []string{"states:ListStateMachines"}, resources: anywhere},
-		{actions: []string{"logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"}, resources: []string{
-			r.arn("logs", "log-group:/aws/lambda/"+deployment.Function("*")), r.arn("logs", "log-group:/aws/vendedlogs/states/"+deployment.StateMachine+":*"),
-		}},
-		{actions: []string{"cloudformation:DescribeStacks"}, resources: []string{r.arn("cloudformation", "stack/"+*r.stack.StackName()+"/*")}},
-	}
+func operatorGrants(r *resources) grants {
+	machine := at(r.arn("states", "stateMachine:"+deployment.StateMachine))
+	runs := r.wide("states", "execution:"+deployment.StateMachine+":*", perRun)
+	logs := slices.Concat(
+		r.wide("logs", "log-group:/aws/lambda/"+deployment.Function("*"),
+			"The logs of rdslink's functions and state machine, and no others."),
+		r.wide("logs", "log-group:/aws/vendedlogs/states/"+deployment.StateMachine+":*",
+			"Step Functions names the streams of the state machine's log."),
+	)
+	stacks := r.wide("cloudformation", "stack/"+*r.stack.StackName()+"/*", "CloudFormation chooses the last part of a stack's ARN.")
+	return slices.Concat(
+		allows("states", machine, "StartExecution", "DescribeStateMachine", "ListExecutions"),
+		allows("states", runs, "DescribeExecution", "GetExecutionHistory", "DescribeStateMachineForExecution",
+			"RedriveExecution", "StopExecution"),
+		reads("states", "ListStateMachines"),
+		allows("logs", logs, "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"),
+		allows("cloudformation", stacks, "DescribeStacks"),
+	)
 }
 
 // approverGrants are the one event that is a decision, and a look at who asks.
-func approverGrants(r *resources) []grant {
-	return []grant{
-		{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{
-			"StringEquals": map[string]any{"events:detail-type": bus.ConnectionDecision, "events:source": bus.Source},
-		}},
-		{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
-	}
+func approverGrants(r *resources) grants {
+	return slices.Concat(
+		putsOn(r.bus, bus.ConnectionDecision),
+		reads("ec2", "DescribeVpcEndpointConnections"),
+	)
 }

@@ -1,198 +1,164 @@
 package main
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"slices"
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
-// A grant is one statement of a function's policy: these actions, on these resources, under these conditions.
-type grant struct {
-	actions    []string
-	resources  []string
-	conditions map[string]any
-}
-
-func (g grant) statement() awsiam.PolicyStatement {
-	props := &awsiam.PolicyStatementProps{Actions: list(g.actions...), Resources: list(g.resources...)}
-	if g.conditions != nil {
-		props.Conditions = &g.conditions
-	}
-	return awsiam.NewPolicyStatement(props)
-}
-
-// Everything that the steps make carries the tag rdslink:managed. What they create must say so, and what they change must
-// have it.
-var (
-	createsOurs = map[string]any{"StringEquals": map[string]any{"aws:RequestTag/rdslink:managed": "true"}}
-	changesOurs = map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/rdslink:managed": "true"}}
+// Why a pattern is no narrower.
+const (
+	atRunTime = "Known only when an execution starts, and an unknown name is answered with the nearest ones; it is only looked at."
+	tagged    = "AWS chooses the id. What is made must carry our tag, and what is changed must have it."
+	named     = "Names are the exposures'. What is made must carry our tag, and what is changed must have it."
+	perVPC    = "One resolver per VPC, made by step 2 under this prefix."
+	perRun    = "Executions of this state machine only; their names are new each time."
 )
 
-// anywhere is for actions without resource-level permissions, by the Service Authorization Reference.
-var anywhere = []string{"*"}
+const balancing = "elasticloadbalancing.amazonaws.com"
 
 // permissions are the whole of what each function may do, beside writing its own log.
-func permissions(r *resources) map[string][]grant {
+func permissions(r *resources) map[string]grants {
 	var (
 		table     = r.arn("dynamodb", "table/"+*r.table.TableName())
-		vpces     = r.arn("ec2", "vpc-endpoint-service/*")
-		groups    = r.arn("ec2", "security-group/*")
-		rules     = r.arn("ec2", "security-group-rule/*")
-		vpcs      = r.arn("ec2", "vpc/*")
-		targets   = r.arn("elasticloadbalancing", "targetgroup/*/*")
-		balancers = r.arn("elasticloadbalancing", "loadbalancer/net/*/*")
-		listeners = r.arn("elasticloadbalancing", "listener/net/*/*/*")
-		resolvers = r.arn("lambda", "function:"+deployment.Resolver("*"))
-		schedules = r.arn("scheduler", "schedule/"+deployment.ScheduleGroup+"/*")
+		key       = at(*r.key.KeyArn())
+		databases = r.wide("rds", "db:*", atRunTime)
+		clusters  = r.wide("rds", "cluster:*", atRunTime)
+		proxies   = r.wide("rds", "db-proxy:*", atRunTime)
+		services  = r.wide("ec2", "vpc-endpoint-service/*", tagged)
+		groups    = r.wide("ec2", "security-group/*", tagged)
+		rules     = r.wide("ec2", "security-group-rule/*", tagged)
+		vpcs      = r.wide("ec2", "vpc/*", "Known only when an execution starts; the group that is made in it must carry our tag.")
+		targets   = r.wide("elasticloadbalancing", "targetgroup/*/*", named)
+		balancers = r.wide("elasticloadbalancing", "loadbalancer/net/*/*", named)
+		listeners = r.wide("elasticloadbalancing", "listener/net/*/*/*", named)
+		resolvers = r.wide("lambda", "function:"+deployment.Resolver("*"), perVPC)
+		runs      = r.wide("states", "execution:"+deployment.StateMachine+":*", perRun)
+		quotas    = r.wide("servicequotas", "vpc/*", "One quota is read, whose code AWS may change; quotas are no secret.")
+		schedules = r.wide("scheduler", "schedule/"+deployment.ScheduleGroup+"/*", "One schedule per exposure, in our own group.")
 
 		// The registry's key, through DynamoDB alone.
-		decrypt  = grant{actions: []string{"kms:Decrypt"}, resources: []string{*r.key.KeyArn()}, conditions: through(r, "dynamodb")}
-		registry = []grant{
-			{actions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}, resources: []string{table}},
-			decrypt,
+		decrypt  = allows("kms", key, "Decrypt").only("kms:ViaService", r.via("dynamodb"))
+		items    = slices.Concat(allows("dynamodb", at(table), "GetItem", "UpdateItem"), decrypt)
+		newItems = allows("dynamodb", at(table), "PutItem")
+		allItems = allows("dynamodb", at(table), "Scan")
+		itemsBy  = func(index registry.Index) grants { return allows("dynamodb", at(table+"/index/"+index.Name), "Query") }
+		topology = allows("rds", slices.Concat(databases, clusters, proxies),
+			"DescribeDBInstances", "DescribeDBClusters", "DescribeDBProxies")
+		resolve   = allows("lambda", resolvers, "InvokeFunction")
+		publishTo = func(topic string) grants {
+			return slices.Concat(allows("sns", at(topic), "Publish"),
+				allows("kms", key, "Decrypt", "GenerateDataKey").only("kms:ViaService", r.via("sns")))
 		}
-		registryItems = grant{actions: []string{"dynamodb:PutItem"}, resources: []string{table}}
-		index         = func(names ...string) grant {
-			g := grant{actions: []string{"dynamodb:Query"}}
-			for _, name := range names {
-				g.resources = append(g.resources, table+"/index/"+name)
-			}
-			return g
-		}
-		scan = grant{actions: []string{"dynamodb:Scan"}, resources: []string{table}}
 		// Reading a resolver comes before knowing whether it is ours; its tags come with it.
-		seeResolvers    = grant{actions: []string{"lambda:GetFunction", "lambda:ListTags"}, resources: []string{resolvers}}
-		changeResolvers = grant{actions: []string{"lambda:UpdateFunctionCode", "lambda:TagResource"}, resources: []string{resolvers}, conditions: changesOurs}
-		resolverCode    = grant{actions: []string{"s3:GetObject"}, resources: []string{*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())}}
-		resolve         = grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{resolvers}}
-		topology        = grant{actions: []string{"rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeDBProxies"},
-			resources: []string{r.arn("rds", "db:*"), r.arn("rds", "cluster:*"), r.arn("rds", "db-proxy:*")}}
-		// What the load balancer's API asks of its caller besides: docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
-		sync = []grant{
-			resolve,
-			topology,
-			{actions: []string{"ec2:DescribeNetworkInterfaces", "elasticloadbalancing:DescribeTargetHealth"}, resources: anywhere},
-			{actions: []string{"ec2:DescribeInstances", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
-			{actions: []string{"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}, resources: []string{targets}, conditions: changesOurs},
-		}
-		publish = func(topic string) grant {
-			return grant{actions: []string{"sns:Publish"}, resources: []string{topic}}
-		}
-		encrypt = grant{actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, resources: []string{*r.key.KeyArn()}, conditions: through(r, "sns")}
+		upgrade = slices.Concat(
+			allows("lambda", resolvers, "GetFunction", "ListTags"),
+			changes("lambda", resolvers, "UpdateFunctionCode", "TagResource"),
+			allows("s3", at(*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())), "GetObject"),
+		)
+		ownGroup = slices.Concat(
+			creates("ec2", groups, "CreateSecurityGroup"),
+			allows("ec2", vpcs, "CreateSecurityGroup"),
+			changes("ec2", groups, "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress"),
+			creates("ec2", rules, "AuthorizeSecurityGroupEgress"),
+			tagsWith("ec2", slices.Concat(groups, rules), "CreateSecurityGroup", "AuthorizeSecurityGroupEgress"),
+		)
+		// What the load balancer's API asks of its caller besides:
+		// docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
+		sync = slices.Concat(resolve, topology,
+			reads("ec2", "DescribeNetworkInterfaces"),
+			reads("elasticloadbalancing", "DescribeTargetHealth"),
+			reads("ec2", "DescribeInstances", "DescribeInternetGateways", "DescribeSubnets", "DescribeVpcs"),
+			changes("elasticloadbalancing", targets, "RegisterTargets", "DeregisterTargets"),
+		)
 	)
-	return map[string][]grant{
-		"gather-rds-details": with(registry,
-			registryItems,
-			topology,
-			grant{actions: []string{"rds:DescribeDBSubnetGroups"}, resources: []string{r.arn("rds", "subgrp:*")}},
-			grant{actions: []string{"rds:DescribeGlobalClusters"}, resources: []string{r.globalARN("rds", "global-cluster:*")}},
-			grant{actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:DescribeAvailabilityZones", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeLoadBalancers"}, resources: anywhere},
-			grant{actions: []string{"servicequotas:GetServiceQuota"}, resources: []string{r.arn("servicequotas", "vpc/*")}},
-			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+deployment.StateMachine+":*")}},
+	return map[string]grants{
+		"gather-rds-details": slices.Concat(items, newItems, topology,
+			allows("rds", r.wide("rds", "subgrp:*", atRunTime), "DescribeDBSubnetGroups"),
+			allows("rds", wide(r.globalARN("rds", "global-cluster:*"), atRunTime), "DescribeGlobalClusters"),
+			reads("ec2", "DescribeSubnets", "DescribeVpcs", "DescribeAvailabilityZones", "DescribeSecurityGroups",
+				"DescribeSecurityGroupRules"),
+			reads("elasticloadbalancing", "DescribeAccountLimits", "DescribeLoadBalancers"),
+			allows("servicequotas", quotas, "GetServiceQuota"),
+			allows("states", runs, "DescribeExecution"),
 		),
-		"resolve-private-ip": with(registry, registryItems, resolve,
-			grant{actions: []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
-			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{groups}, conditions: createsOurs},
-			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{vpcs}},
-			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"}, resources: []string{groups}, conditions: changesOurs},
-			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress"}, resources: []string{rules}, conditions: createsOurs},
-			grant{actions: []string{"ec2:CreateTags"}, resources: []string{groups, rules}, conditions: tagsAtBirth("ec2:CreateAction", "CreateSecurityGroup", "AuthorizeSecurityGroupEgress")},
-			seeResolvers, changeResolvers,
-			grant{actions: []string{"lambda:CreateFunction", "lambda:TagResource"}, resources: []string{resolvers}, conditions: createsOurs},
-			grant{actions: []string{"iam:PassRole"}, resources: []string{*r.resolverRole.RoleArn()}, conditions: passedTo("lambda.amazonaws.com")},
-			resolverCode,
+		"resolve-private-ip": slices.Concat(items, newItems, resolve, ownGroup, upgrade,
+			reads("ec2", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),
+			creates("lambda", resolvers, "CreateFunction", "TagResource"),
+			passes(r.resolverRole, "lambda.amazonaws.com"),
 		),
-		"create-target-group": with(registry, append(sync,
-			grant{actions: []string{"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTags"}, resources: anywhere},
-			grant{actions: []string{"elasticloadbalancing:CreateTargetGroup"}, resources: []string{targets}, conditions: createsOurs},
-			grant{actions: []string{"elasticloadbalancing:AddTags"}, resources: []string{targets}, conditions: tagsAtBirth("elasticloadbalancing:CreateAction", "CreateTargetGroup")},
-			grant{actions: []string{"elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:ModifyTargetGroupAttributes"}, resources: []string{targets}, conditions: changesOurs},
-		)...),
-		"create-load-balancer": with(registry,
-			grant{actions: []string{"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeLoadBalancerAttributes", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"}, resources: anywhere},
-			grant{actions: []string{"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeInternetGateways", "ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}, resources: anywhere},
-			// The page does not list it: github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921. ELB's refusals name no VPC.
-			grant{actions: []string{"ec2:GetSecurityGroupsForVpc"}, resources: anywhere},
-			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{groups}, conditions: createsOurs},
-			grant{actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{vpcs}},
-			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"}, resources: []string{groups}, conditions: changesOurs},
-			grant{actions: []string{"ec2:AuthorizeSecurityGroupEgress"}, resources: []string{rules}, conditions: createsOurs},
-			grant{actions: []string{"ec2:CreateTags"}, resources: []string{groups, rules}, conditions: tagsAtBirth("ec2:CreateAction", "CreateSecurityGroup", "AuthorizeSecurityGroupEgress")},
-			grant{actions: []string{"elasticloadbalancing:CreateLoadBalancer"}, resources: []string{balancers}, conditions: map[string]any{"StringEquals": map[string]any{"aws:RequestTag/rdslink:managed": "true", "elasticloadbalancing:Scheme": "internal"}}},
-			grant{actions: []string{"elasticloadbalancing:CreateListener"}, resources: []string{balancers}, conditions: map[string]any{"StringEquals": map[string]any{
-				"aws:ResourceTag/rdslink:managed": "true", "aws:RequestTag/rdslink:managed": "true",
-			}}},
-			grant{actions: []string{"elasticloadbalancing:AddTags"}, resources: []string{balancers, listeners}, conditions: tagsAtBirth("elasticloadbalancing:CreateAction", "CreateLoadBalancer", "CreateListener")},
-			grant{actions: []string{"elasticloadbalancing:ModifyLoadBalancerAttributes", "elasticloadbalancing:SetSecurityGroups", "elasticloadbalancing:SetSubnets"}, resources: []string{balancers}, conditions: changesOurs},
-			grant{actions: []string{"elasticloadbalancing:ModifyListener"}, resources: []string{listeners}, conditions: changesOurs},
-			grant{actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{r.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing")}, conditions: map[string]any{"StringEquals": map[string]any{"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}}},
+		"create-target-group": slices.Concat(items, sync,
+			reads("elasticloadbalancing", "DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTags"),
+			creates("elasticloadbalancing", targets, "CreateTargetGroup"),
+			tagsWith("elasticloadbalancing", targets, "CreateTargetGroup"),
+			changes("elasticloadbalancing", targets, "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
 		),
-		"create-endpoint-service": with(registry,
-			grant{actions: []string{"elasticloadbalancing:DescribeLoadBalancers", "ec2:DescribeVpcEndpointServiceConfigurations", "ec2:DescribeVpcEndpointConnectionNotifications"}, resources: anywhere},
-			grant{actions: []string{"ec2:CreateVpcEndpointServiceConfiguration"}, resources: []string{vpces}, conditions: createsOurs},
-			grant{actions: []string{"ec2:CreateTags"}, resources: []string{vpces}, conditions: tagsAtBirth("ec2:CreateAction", "CreateVpcEndpointServiceConfiguration")},
-			grant{actions: []string{"ec2:ModifyVpcEndpointServiceConfiguration", "ec2:CreateVpcEndpointConnectionNotification", "ec2:ModifyVpcEndpointConnectionNotification"}, resources: []string{vpces}, conditions: changesOurs},
-			grant{actions: []string{"vpce:AllowMultiRegion"}, resources: []string{vpces}},
+		"create-load-balancer": slices.Concat(items, ownGroup,
+			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeTags"),
+			reads("ec2", "DescribeAccountAttributes", "DescribeAddresses", "DescribeInternetGateways", "DescribeSecurityGroups",
+				"DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),
+			// The page above does not list it: github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921.
+			allows("ec2", wide("*", "ELB asks for it with its caller's permissions, and its refusals name no VPC. It only looks."),
+				"GetSecurityGroupsForVpc"),
+			creates("elasticloadbalancing", balancers, "CreateLoadBalancer").only("elasticloadbalancing:Scheme", "internal"),
+			creates("elasticloadbalancing", balancers, "CreateListener").only(tagOnResource, "true"),
+			tagsWith("elasticloadbalancing", slices.Concat(balancers, listeners), "CreateLoadBalancer", "CreateListener"),
+			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "SetSecurityGroups", "SetSubnets"),
+			changes("elasticloadbalancing", listeners, "ModifyListener"),
+			allows("iam", at(r.globalARN("iam", "role/aws-service-role/"+balancing+"/AWSServiceRoleForElasticLoadBalancing")),
+				"CreateServiceLinkedRole").only("iam:AWSServiceName", balancing),
 		),
-		"allow-principals": with(registry,
-			grant{actions: []string{"ec2:DescribeVpcEndpointServicePermissions", "ec2:ModifyVpcEndpointServicePermissions"}, resources: []string{vpces}, conditions: changesOurs},
+		"create-endpoint-service": slices.Concat(items,
+			reads("elasticloadbalancing", "DescribeLoadBalancers"),
+			reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnectionNotifications"),
+			creates("ec2", services, "CreateVpcEndpointServiceConfiguration"),
+			tagsWith("ec2", services, "CreateVpcEndpointServiceConfiguration"),
+			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration",
+				"CreateVpcEndpointConnectionNotification", "ModifyVpcEndpointConnectionNotification"),
+			allows("vpce", r.wide("ec2", "vpc-endpoint-service/*",
+				"It has no condition key for tags; the call that it goes with must carry ours, or act on what does."), "AllowMultiRegion"),
 		),
-		"update-the-rds-security-group": with(registry,
-			grant{actions: []string{"ec2:DescribeSecurityGroupRules", "ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"}, resources: anywhere},
-			grant{actions: []string{"ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"}, resources: []string{groups}, conditions: r.options.databaseGroups()},
-			grant{actions: []string{"ec2:AuthorizeSecurityGroupIngress"}, resources: []string{rules}, conditions: createsOurs},
-			grant{actions: []string{"ec2:CreateTags"}, resources: []string{rules}, conditions: tagsAtBirth("ec2:CreateAction", "AuthorizeSecurityGroupIngress")},
-			grant{actions: []string{"ec2:CreateTags", "ec2:DeleteTags"}, resources: []string{rules}, conditions: changesOurs},
+		"allow-principals": slices.Concat(items,
+			changes("ec2", services, "DescribeVpcEndpointServicePermissions", "ModifyVpcEndpointServicePermissions"),
 		),
-		"share-the-service-name": with(registry, publish(*r.handoff.TopicArn()), encrypt,
-			grant{actions: []string{"sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes"}, resources: []string{*r.handoff.TopicArn()}},
-			grant{actions: []string{"sns:Subscribe"}, resources: []string{*r.handoff.TopicArn()}, conditions: map[string]any{"StringEquals": map[string]any{"sns:Protocol": "email"}}},
+		"update-the-rds-security-group": slices.Concat(items,
+			reads("ec2", "DescribeSecurityGroupRules", "DescribeSubnets", "DescribeNetworkInterfaces"),
+			r.options.onDatabaseGroups(allows("ec2", r.wide("ec2", "security-group/*",
+				"The database's own groups are known only when an execution starts, and need not carry our tag."),
+				"AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")),
+			creates("ec2", rules, "AuthorizeSecurityGroupIngress"),
+			tagsWith("ec2", rules, "AuthorizeSecurityGroupIngress"),
+			changes("ec2", rules, "CreateTags", "DeleteTags"),
 		),
-		"accept-the-connection": with(registry,
-			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("observer")}},
+		"share-the-service-name": slices.Concat(items, publishTo(*r.handoff.TopicArn()),
+			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic", "GetSubscriptionAttributes", "SetSubscriptionAttributes"),
+			allows("sns", at(*r.handoff.TopicArn()), "Subscribe").only("sns:Protocol", "email"),
 		),
-		"install-ip-sync": with(registry, append(sync,
-			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
-			grant{actions: []string{"scheduler:GetSchedule", "scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, resources: []string{schedules}},
-			grant{actions: []string{"iam:PassRole"}, resources: []string{*r.scheduleRole.RoleArn()}, conditions: passedTo("scheduler.amazonaws.com")},
-		)...),
-		"ip-sync": with(registry, append(sync, index("database"))...),
-		"observer": with(registry, index("awaiting", "service"), scan, publish(*r.operators.TopicArn()), encrypt,
-			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
-			grant{actions: []string{"events:PutEvents"}, resources: []string{*r.bus.EventBusArn()}, conditions: map[string]any{"StringEquals": map[string]any{"events:detail-type": bus.Reports, "events:source": bus.Source}}},
-			grant{actions: []string{"lambda:InvokeFunction"}, resources: []string{r.functionARN("ip-sync")}},
-			grant{actions: []string{"states:DescribeExecution"}, resources: []string{r.arn("states", "execution:"+deployment.StateMachine+":*")}},
+		"accept-the-connection": slices.Concat(items,
+			allows("lambda", at(r.functionARN("observer")), "InvokeFunction"),
 		),
-		"decision": with(registry, index("service"), publish(*r.operators.TopicArn()), encrypt,
-			grant{actions: []string{"ec2:DescribeVpcEndpointConnections"}, resources: anywhere},
-			grant{actions: []string{"ec2:AcceptVpcEndpointConnections", "ec2:RejectVpcEndpointConnections"}, resources: []string{vpces}, conditions: changesOurs},
-			// The Service Authorization Reference lists no resource type for SendTask*.
-			grant{actions: []string{"states:SendTaskSuccess", "states:SendTaskFailure"}, resources: anywhere},
-			grant{actions: []string{"states:GetExecutionHistory"}, resources: []string{r.arn("states", "execution:"+deployment.StateMachine+":*")}},
+		"install-ip-sync": slices.Concat(items, sync,
+			reads("ec2", "DescribeVpcEndpointConnections"),
+			allows("scheduler", schedules, "GetSchedule", "CreateSchedule", "UpdateSchedule"),
+			passes(r.scheduleRole, "scheduler.amazonaws.com"),
 		),
-		"on-stack-change": {
-			scan, decrypt, seeResolvers, changeResolvers, resolverCode,
-		},
+		"ip-sync": slices.Concat(items, sync, itemsBy(registry.DatabaseIndex)),
+		"observer": slices.Concat(items, itemsBy(registry.AwaitingIndex), itemsBy(registry.ServiceIndex), allItems,
+			publishTo(*r.operators.TopicArn()),
+			reads("ec2", "DescribeVpcEndpointConnections"),
+			putsOn(r.bus, bus.Reports...),
+			allows("lambda", at(r.functionARN("ip-sync")), "InvokeFunction"),
+			allows("states", runs, "DescribeExecution"),
+		),
+		"decision": slices.Concat(items, itemsBy(registry.ServiceIndex), publishTo(*r.operators.TopicArn()),
+			reads("ec2", "DescribeVpcEndpointConnections"),
+			changes("ec2", services, "AcceptVpcEndpointConnections", "RejectVpcEndpointConnections"),
+			allows("states", wide("*", "IAM knows no resource for them: who has this permission and a token may answer."),
+				"SendTaskSuccess", "SendTaskFailure"),
+			allows("states", runs, "GetExecutionHistory"),
+		),
+		"on-stack-change": slices.Concat(allItems, decrypt, upgrade),
 	}
-}
-
-// with joins grants that several functions share with a function's own.
-func with(shared []grant, own ...grant) []grant {
-	return append(append([]grant(nil), shared...), own...)
-}
-
-// tagsAtBirth allows tagging only as a part of the creating actions, and only what is ours.
-func tagsAtBirth(key string, creating ...string) map[string]any {
-	return map[string]any{"StringEquals": map[string]any{key: creating, "aws:RequestTag/rdslink:managed": "true"}}
-}
-
-// through allows the use of a key by a service on the role's behalf, and by the role's own calls not.
-func through(r *resources, service string) map[string]any {
-	return map[string]any{"StringEquals": map[string]any{"kms:ViaService": service + "." + *r.stack.Region() + ".amazonaws.com"}}
-}
-
-// passedTo allows handing a role to one service only.
-func passedTo(service string) map[string]any {
-	return map[string]any{"StringEquals": map[string]any{"iam:PassedToService": service}}
 }

@@ -88,7 +88,8 @@ func (r *resources) required(t template, o options, to target) required {
 	needs := required{Roles: map[string]requiredRole{}, Policies: map[string]any{}}
 	for name, role := range r.roles {
 		id := r.logicalID(role)
-		needs.Roles[name] = requiredRole{Trust: p.value(t.Resources[id].Properties["AssumeRolePolicyDocument"]), Permissions: p.permissions(id)}
+		trust := p.value(t.Resources[id].Properties["AssumeRolePolicyDocument"])
+		needs.Roles[name] = requiredRole{Trust: trust, Permissions: p.permissions(id)}
 	}
 	for _, policy := range t.ofType("AWS::IAM::ManagedPolicy") {
 		needs.Policies[fmt.Sprint(p.value(policy.Properties["ManagedPolicyName"]))] = p.value(policy.Properties["PolicyDocument"])
@@ -203,7 +204,10 @@ func anyAsset(arn string) string {
 }
 
 func (p printer) substitute(text string) string {
-	return strings.NewReplacer("${AWS::AccountId}", p.ref("AWS::AccountId"), "${AWS::Region}", p.ref("AWS::Region"), "${AWS::Partition}", p.ref("AWS::Partition")).Replace(text)
+	for _, name := range []string{"AWS::AccountId", "AWS::Region", "AWS::Partition"} {
+		text = strings.ReplaceAll(text, "${"+name+"}", p.ref(name))
+	}
+	return text
 }
 
 func (p printer) ref(name string) string {

@@ -53,13 +53,13 @@ func newRole(r *resources, name, id string, props *awsiam.RoleProps) awsiam.IRol
 }
 
 // admitToKey lets a given role use the key that the stack makes. Nobody knows that key's ARN before, to allow it in the role.
-func admitToKey(r *resources, name string, grants []grant) {
+func admitToKey(r *resources, name string, may grants) {
 	arn, given := r.options.roles[name]
 	if !given || r.options.key != "" {
 		return
 	}
 	var uses []string
-	for _, g := range grants {
+	for _, g := range may {
 		for _, action := range g.actions {
 			if strings.HasPrefix(action, "kms:") && !slices.Contains(uses, action) {
 				uses = append(uses, action)
@@ -75,12 +75,12 @@ func admitToKey(r *resources, name string, grants []grant) {
 	}
 }
 
-// databaseGroups are the conditions under which step 7 may change a security group.
-func (o options) databaseGroups() map[string]any {
+// onDatabaseGroups narrows what step 7 may do with a security group to those that the deployer lets it change.
+func (o options) onDatabaseGroups(may grants) grants {
 	if !o.tagged {
-		return nil
+		return may
 	}
-	return map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/" + owned.IngressTag: owned.IngressAllowed}}
+	return may.only("aws:ResourceTag/"+owned.IngressTag, owned.IngressAllowed)
 }
 
 // makesRoles says whether the stack makes any role. A deployer who gives them all may not make policies either.

@@ -20,7 +20,7 @@ const securityDoc = "../docs/security.md"
 // reading are the beginnings of the names of actions that change nothing of AWS's.
 var reading = []string{"Describe", "Get", "List", "Query", "Scan", "Decrypt"}
 
-func changes(action string) bool {
+func isChange(action string) bool {
 	_, verb, _ := strings.Cut(action, ":")
 	if action == "logs:CreateLogStream" || action == "logs:PutLogEvents" {
 		return false // of its own log
@@ -41,7 +41,7 @@ func changesOf(permissions any) (lines []string) {
 		}
 		var changing []string
 		for _, action := range actions(s) {
-			if changes(action) {
+			if isChange(action) {
 				changing = append(changing, "`"+action+"`")
 			}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,61 +113,6 @@ func TestNoFindings(t *testing.T) {
 	for _, m := range *assertions.Annotations_FromStack(s.stack).FindError(jsii.String("*"), assertions.Match_StringLikeRegexp(jsii.String("AwsSolutions-.*"))) {
 		t.Errorf("%s: %v", *m.Id, m.Entry.Data) //nolint:staticcheck // FindError returns nothing else yet
 	}
-}
-
-func TestEverySuppressionHasItsReason(t *testing.T) {
-	for _, w := range wildcards {
-		if len(w.reason) < 20 {
-			t.Errorf("%s: %q is not a reason", w.finding, w.reason)
-		}
-	}
-}
-
-// withoutResourceLevel are the actions we use that the Service Authorization Reference lists without a resource type.
-var withoutResourceLevel = []string{
-	"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses", // Lambda's own: see newResolverRole
-	"ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances",
-	"ec2:DescribeInternetGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups",
-	"ec2:DescribeSubnets", "ec2:DescribeVpcEndpointConnectionNotifications", "ec2:DescribeVpcEndpointConnections",
-	"ec2:DescribeVpcEndpointServiceConfigurations", "ec2:DescribeVpcs",
-	"ec2:GetSecurityGroupsForVpc", // it has one, which ELB's refusals do not name
-	"elasticloadbalancing:DescribeAccountLimits", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancerAttributes",
-	"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroupAttributes",
-	"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
-	"states:ListStateMachines", "states:SendTaskFailure", "states:SendTaskSuccess",
-	"vpce:AllowMultiRegion",
-	"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
-	"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
-	"xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
-}
-
-func TestStarOnlyWhereIAMHasNothingNarrower(t *testing.T) {
-	policies := synthesized().json.ofType("AWS::IAM::Policy")
-	maps.Copy(policies, synthesized().json.ofType("AWS::IAM::ManagedPolicy"))
-	for id, policy := range policies {
-		for _, statement := range policy.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
-			s := statement.(map[string]any)
-			if s["Resource"] != "*" {
-				continue
-			}
-			for _, action := range actions(s) {
-				if !slices.Contains(withoutResourceLevel, action) {
-					t.Errorf("%s allows %s on *", id, action)
-				}
-			}
-		}
-	}
-}
-
-func actions(statement map[string]any) []string {
-	if one, ok := statement["Action"].(string); ok {
-		return []string{one}
-	}
-	var all []string
-	for _, a := range statement["Action"].([]any) {
-		all = append(all, a.(string))
-	}
-	return all
 }
 
 // Only one function may answer for a waiting step, and only that one may accept a connection.
