@@ -93,7 +93,9 @@ func checkGiven(ctx context.Context, assembly string) error {
 		return fmt.Errorf("get caller identity: %w", err)
 	}
 	if account := os.Getenv("CDK_DEFAULT_ACCOUNT"); account != "" && account != aws.ToString(who.Account) {
-		fmt.Fprintf(os.Stderr, "rdslink: not checked: cdk deploys to account %s, the environment's credentials are of %s (use AWS_PROFILE instead of --profile)\n", account, aws.ToString(who.Account))
+		fmt.Fprintf(os.Stderr,
+			"rdslink: not checked: cdk deploys to account %s, the environment's credentials are of %s (use AWS_PROFILE instead of --profile)\n",
+			account, aws.ToString(who.Account))
 		return nil
 	}
 	unseen, err := preflight.Checker{Roles: iam.NewFromConfig(settings), Keys: kms.NewFromConfig(settings)}.Check(ctx, given)

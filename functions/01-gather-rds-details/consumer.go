@@ -42,7 +42,8 @@ func consumerOf(r request, home database.Home) (consumer, error) {
 		return consumer{}, err
 	}
 	if r.acceptance.mode == expectedAccount && len(c.accounts) == 0 {
-		return consumer{}, outcome.BadInput("acceptance.mode expected-account needs an account to expect, and a service principal has none: use manual")
+		return consumer{}, outcome.BadInput("acceptance.mode expected-account needs an account to expect, " +
+			"and a service principal has none: use manual")
 	}
 	return c, nil
 }
@@ -58,7 +59,8 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 	preset, _ := vendor.Find(r.vendor)
 	switch {
 	case len(r.principals) > 0:
-		return vendor.Vendor{}, outcome.BadInput("vendor and principals are both given: a vendor brings its principals; for others use name and principals")
+		return vendor.Vendor{}, outcome.BadInput("vendor and principals are both given: a vendor brings its principals; " +
+			"for others use name and principals")
 	case r.name != "" && !consumerName.MatchString(r.name):
 		return vendor.Vendor{}, badName(r.name)
 	case len(preset.Regions) > 0 && !slices.Contains(preset.Regions, home.Region):
@@ -72,9 +74,11 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 func checkAsked(r request, preset vendor.Vendor) error {
 	switch {
 	case !preset.Asks() && r.vendorAccount != "":
-		return outcome.BadInput("vendorAccount is given, and %s has one account for all its customers, which rdslink knows: leave vendorAccount out", preset.Name)
+		return outcome.BadInput("vendorAccount is given, and %s has one account for all its customers, which rdslink knows: "+
+			"leave vendorAccount out", preset.Name)
 	case !preset.Asks() && len(r.vendorZones) > 0:
-		return outcome.BadInput("vendorAvailabilityZoneIds is given, and %s does not publish zones by customer: leave vendorAvailabilityZoneIds out", preset.Name)
+		return outcome.BadInput("vendorAvailabilityZoneIds is given, and %s does not publish zones by customer: "+
+			"leave vendorAvailabilityZoneIds out", preset.Name)
 	case !preset.Asks():
 		return nil
 	case r.vendorAccount == "":
@@ -82,7 +86,8 @@ func checkAsked(r request, preset vendor.Vendor) error {
 	case !accountID.MatchString(r.vendorAccount):
 		return outcome.BadInput("vendorAccount: %q is not a 12-digit account id; find it %s", r.vendorAccount, preset.Ask)
 	case len(r.vendorZones) == 0:
-		return outcome.BadInput("vendorAvailabilityZoneIds is missing: %s makes endpoints in some Availability Zones only; find them %s", preset.Name, preset.Ask)
+		return outcome.BadInput("vendorAvailabilityZoneIds is missing: %s makes endpoints in some Availability Zones only; find them %s",
+			preset.Name, preset.Ask)
 	}
 	return nil
 }
@@ -114,7 +119,8 @@ func unknownVendor(id string) error {
 	if near := nearest.To(id, vendor.IDs()); len(near) > 0 {
 		return outcome.BadInput("vendor %q is not known; did you mean %s?", id, strings.Join(near, " or "))
 	}
-	return outcome.BadInput("vendor %q is not known; the presets are %s. For others use name and principals", id, strings.Join(vendor.IDs(), ", "))
+	return outcome.BadInput("vendor %q is not known; the presets are %s. For others use name and principals", id,
+		strings.Join(vendor.IDs(), ", "))
 }
 
 // suits reports, as an error, a database that the consumer cannot use.
@@ -126,8 +132,8 @@ func (c consumer) suits(db database.Database) error {
 	return nil
 }
 
-// meet adds to the zones in which the database can be those in which the VPC and the vendor are, when they have none in common:
-// an endpoint can only be made in a zone of the load balancer, which then reaches the database across zones.
+// meet adds to the zones in which the database can be those in which the VPC and the vendor are, when they have none in
+// common: an endpoint can only be made in a zone of the load balancer, which then reaches the database across zones.
 func (c consumer) meet(reachable, ofVPC []string) ([]string, error) {
 	common := func(zone string) bool { return slices.Contains(c.zones, zone) }
 	if len(c.zones) == 0 || slices.ContainsFunc(reachable, common) {
@@ -195,8 +201,8 @@ func principal(text string, home database.Home) (normal, account string, err err
 	}
 	parsed, parseErr := arn.Parse(text)
 	if parseErr != nil || parsed.Service != "iam" || parsed.Region != "" || !accountID.MatchString(parsed.AccountID) {
-		return "", "", outcome.BadInput("principals: %q is none of: a 12-digit account id, the ARN of an account's root, of a role or of a user, "+
-			"a service principal such as firehose.amazonaws.com", text)
+		return "", "", outcome.BadInput("principals: %q is none of: a 12-digit account id, the ARN of an account's root, "+
+			"of a role or of a user, a service principal such as firehose.amazonaws.com", text)
 	}
 	if parsed.Partition != home.Partition {
 		return "", "", outcome.BadInput("principals: %s is of partition %s, and this database is in %s; PrivateLink does not cross partitions",
@@ -211,7 +217,8 @@ func resource(text, resource string) error {
 		return nil
 	}
 	if strings.Count(resource, "/") > 1 {
-		return outcome.BadInput("principals: %s has a path, which endpoint services do not support; use the account, or a role without a path", text)
+		return outcome.BadInput("principals: %s has a path, which endpoint services do not support; use the account, or a role without a path",
+			text)
 	}
 	return outcome.BadInput("principals: %s must end in root, role/NAME or user/NAME", text)
 }

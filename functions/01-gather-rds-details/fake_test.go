@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
-	sqtypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
+	servicequotastypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -186,7 +186,7 @@ func (f *fakeAWS) DescribeAccountLimits(context.Context, *elb.DescribeAccountLim
 }
 
 func (f *fakeAWS) GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error) {
-	return &servicequotas.GetServiceQuotaOutput{Quota: &sqtypes.ServiceQuota{Value: &f.ruleLimit}}, nil
+	return &servicequotas.GetServiceQuotaOutput{Quota: &servicequotastypes.ServiceQuota{Value: &f.ruleLimit}}, nil
 }
 
 func (f *fakeAWS) DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
@@ -216,8 +216,8 @@ func otherRules(n int) []ec2types.SecurityGroupRule {
 	return rules
 }
 
-// sharedRules are the rules that another exposure of the same database has, tagged for n exposures. Each carries one tag more,
-// which says that rdslink made it.
+// sharedRules are the rules that another exposure of the same database has, tagged for n exposures. Each carries one tag
+// more, which says that rdslink made it.
 func sharedRules(n int) []ec2types.SecurityGroupRule {
 	tags := map[string]string{owned.ManagedTag: "true"}
 	for i := range n {

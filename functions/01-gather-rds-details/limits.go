@@ -80,7 +80,8 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 		return fmt.Errorf("read ELB account limit %s: %w", balancersLimit, err)
 	}
 	if count >= limit {
-		return outcome.BadInput("this region has %d Network Load Balancers and its limit is %d: raise the quota (Service Quotas, Elastic Load Balancing), or delete one", count, limit)
+		return outcome.BadInput("this region has %d Network Load Balancers and its limit is %d: "+
+			"raise the quota (Service Quotas, Elastic Load Balancing), or delete one", count, limit)
 	}
 	return nil
 }
@@ -109,7 +110,8 @@ func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database
 		}
 	}
 	if !slices.ContainsFunc(own, fits) {
-		return nil, outcome.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d: merge rules, or raise the quota (Service Quotas, Amazon VPC)",
+		return nil, outcome.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d: "+
+			"merge rules, or raise the quota (Service Quotas, Amazon VPC)",
 			db.Identifier, strings.Join(own, ", "), counts[own[0]].missing, limit)
 	}
 	slices.SortStableFunc(own, func(a, b string) int { return first(fits(a), fits(b)) })
@@ -139,14 +141,17 @@ func (s gatherRDSDetails) ownGroups(ctx context.Context, db database.Database, h
 		}
 	}
 	if len(own) == 0 {
-		return nil, outcome.BadInput("the security groups of database %s (%s) belong to another account, so rdslink cannot add rules: attach one of account %s to it",
+		return nil, outcome.BadInput("the security groups of database %s (%s) belong to another account, so rdslink cannot add rules: "+
+			"attach one of account %s to it",
 			db.Identifier, strings.Join(db.SecurityGroupIDs, ", "), home.Account)
 	}
 	if !s.tagged {
 		return own, nil
 	}
 	if len(allowed) == 0 {
-		return nil, outcome.BadInput("no security group of database %s (%s) carries the tag %s=%s, and this deployment lets rdslink change no other: put the tag on the one that may be opened (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s)",
+		return nil, outcome.BadInput("no security group of database %s (%s) carries the tag %s=%s, "+
+			"and this deployment lets rdslink change no other: put the tag on the one that may be opened (aws ec2 create-tags --resources %s "+
+			"--tags Key=%s,Value=%s)",
 			db.Identifier, strings.Join(own, ", "), owned.IngressTag, owned.IngressAllowed, own[0], owned.IngressTag, owned.IngressAllowed)
 	}
 	return allowed, nil

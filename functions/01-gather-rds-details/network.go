@@ -67,7 +67,8 @@ func placement(ctx context.Context, api networkAPI, db database.Database, c cons
 	}
 	reachable := zonesOf(slices.DeleteFunc(slices.Clone(usable), func(s types.Subnet) bool { return !inGroup(db, s) }))
 	if len(reachable) == 0 {
-		return nil, outcome.BadInput("database %s has no usable subnet: those of its subnet group (%s) are gone, without IPv4, on Outposts, or in Local or Wavelength Zones, "+
+		return nil, outcome.BadInput("database %s has no usable subnet: those of its subnet group (%s) are gone, without IPv4, on Outposts, "+
+			"or in Local or Wavelength Zones, "+
 			"where no Network Load Balancer can serve an endpoint service", db.Identifier, strings.Join(db.SubnetIDs, ", "))
 	}
 	zones, err := c.meet(reachable, zonesOf(usable))
@@ -83,7 +84,8 @@ func bestSubnets(zones []string, usable []types.Subnet, db database.Database, ke
 		inZone := slices.DeleteFunc(slices.Clone(usable), func(s types.Subnet) bool { return aws.ToString(s.AvailabilityZoneId) != zone })
 		best := slices.MinFunc(inZone, func(a, b types.Subnet) int { return compareSubnets(a, b, db, kept) })
 		if aws.ToInt32(best.AvailableIpAddressCount) == 0 && !slices.Contains(kept, aws.ToString(best.SubnetId)) {
-			return nil, outcome.BadInput("no subnet of VPC %s in zone %s has a free address for the load balancer's node: free one, or add a subnet", db.VPCID, zone)
+			return nil, outcome.BadInput("no subnet of VPC %s in zone %s has a free address for the load balancer's node: free one, or add a subnet",
+				db.VPCID, zone)
 		}
 		chosen = append(chosen, best)
 	}
@@ -163,17 +165,20 @@ func inGroup(db database.Database, subnet types.Subnet) bool {
 	return slices.Contains(db.SubnetIDs, aws.ToString(subnet.SubnetId))
 }
 
-// resolverSubnets are where the resolver can live: two zones, so that it outlives one, with an address besides the one that the
-// load balancer's node takes. Where the exposure has its load balancer already it also has its resolver, however full it is.
+// resolverSubnets are where the resolver can live: two zones, so that it outlives one, with an address besides the
+// one that the load balancer's node takes. Where the exposure has its load balancer already it also has its
+// resolver, however full it is.
 func resolverSubnets(r request, db database.Database, chosen []types.Subnet, kept []string) ([]string, error) {
 	ids := []string{}
 	if r.resolver == resolverNone {
 		if db.Public {
-			return nil, outcome.BadInput("resolver none does not work for database %s: it is publicly accessible, so outside its VPC its name resolves to a public address; use resolver vpc",
+			return nil, outcome.BadInput("resolver none does not work for database %s: "+
+				"it is publicly accessible, so outside its VPC its name resolves to a public address; use resolver vpc",
 				db.Identifier)
 		}
 		if database.BlocksHosts(db.Kind, db.Engine) {
-			return nil, outcome.BadInput("resolver none does not work for database %s: %s blocks hosts that check its port, so only the resolver in the VPC can tell whether it serves; use resolver vpc",
+			return nil, outcome.BadInput("resolver none does not work for database %s: "+
+				"%s blocks hosts that check its port, so only the resolver in the VPC can tell whether it serves; use resolver vpc",
 				db.Identifier, db.Engine)
 		}
 		return ids, nil
@@ -193,7 +198,8 @@ func resolverSubnets(r request, db database.Database, chosen []types.Subnet, kep
 	case len(kept) > 0:
 		return subnetIDs(chosen[:min(2, len(chosen))]), nil
 	}
-	return nil, outcome.BadInput("no subnet of VPC %s has a free address for the resolver besides the load balancer's node: free one, or use resolver none", db.VPCID)
+	return nil, outcome.BadInput("no subnet of VPC %s has a free address for the resolver besides the load balancer's node: "+
+		"free one, or use resolver none", db.VPCID)
 }
 
 // checkCrossRegion reports, as an error, zones from which other regions cannot be served.
@@ -203,11 +209,13 @@ func checkCrossRegion(regions []string, chosen []types.Subnet) error {
 	}
 	for _, subnet := range chosen {
 		if zone := aws.ToString(subnet.AvailabilityZoneId); slices.Contains(noCrossRegion, zone) {
-			return outcome.BadInput("supportedRegions: the database's subnet group includes zone %s, from which PrivateLink serves no other region", zone)
+			return outcome.BadInput("supportedRegions: the database's subnet group includes zone %s, from which PrivateLink serves no other region",
+				zone)
 		}
 	}
 	if len(chosen) < 2 {
-		return outcome.BadInput("supportedRegions: PrivateLink serves other regions only from two zones or more, and the database's subnet group has %d", len(chosen))
+		return outcome.BadInput("supportedRegions: PrivateLink serves other regions only from two zones or more, "+
+			"and the database's subnet group has %d", len(chosen))
 	}
 	return nil
 }

@@ -34,8 +34,8 @@ import (
 //	  "notify": ["dba@example.com"]
 //	}
 //
-// Everything after the first blank line may be left out (the vendor's account and zones unless the vendor asks for them), down
-// to single fields of acceptance; its mode may also be "expected-account", and its time limit is in days.
+// Everything after the first blank line may be left out (the vendor's account and zones unless the vendor asks for them),
+// down to single fields of acceptance; its mode may also be "expected-account", and its time limit is in days.
 type request struct {
 	database         string
 	vendor           string
@@ -70,8 +70,8 @@ const (
 	secondsPerDay = 24 * 60 * 60
 )
 
-var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint", "listenerPort", "acceptance",
-	"supportedRegions", "ingress", "resolver", "notify"}
+var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint",
+	"listenerPort", "acceptance", "supportedRegions", "ingress", "resolver", "notify"}
 
 // parse reads the request and checks what can be checked without asking AWS.
 func parse(input json.RawMessage, home database.Home) (request, error) {
@@ -126,7 +126,8 @@ func (f *fields) acceptance() acceptance {
 
 func (r request) check() error {
 	if r.database == "" {
-		return outcome.BadInput(`database is missing: give the identifier or the ARN of a DB instance, a DB cluster or an RDS Proxy, such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
+		return outcome.BadInput(`database is missing: give the identifier or the ARN of a DB instance, a DB cluster or an RDS Proxy, ` +
+			`such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
 	}
 	for _, address := range r.notify {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
@@ -144,7 +145,8 @@ func otherRegions(given []string, home database.Home) ([]string, error) {
 			return nil, outcome.BadInput("supportedRegions: %q is not a region's name, such as eu-west-1", region)
 		}
 		if partitionOf(region) != home.Partition {
-			return nil, outcome.BadInput("supportedRegions: %s is in another partition than %s, and PrivateLink does not cross partitions", region, home.Region)
+			return nil, outcome.BadInput("supportedRegions: %s is in another partition than %s, and PrivateLink does not cross partitions", region,
+				home.Region)
 		}
 		if region != home.Region && !slices.Contains(regions, region) {
 			regions = append(regions, region)

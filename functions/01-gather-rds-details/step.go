@@ -44,7 +44,8 @@ type Output struct {
 }
 
 type claims interface {
-	Claim(ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error)) (registry.Exposure, error)
+	Claim(ctx context.Context, seed registry.Exposure, execution string,
+		running func(context.Context, string) (bool, error)) (registry.Exposure, error)
 }
 
 type gatherRDSDetails struct {
@@ -57,7 +58,8 @@ type gatherRDSDetails struct {
 	tagged     bool // only security groups that carry owned.IngressTag may be changed
 }
 
-// run plans the exposure. The claim comes last and is the only write: until everything is known to be right, nothing is made.
+// run plans the exposure. The claim comes last and is the only write: until everything is known to
+// be right, nothing is made.
 func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 	home, err := homeOf(in.Execution)
 	if err != nil {
@@ -115,7 +117,9 @@ func newPlan(r request, c consumer, db database.Database, home database.Home) Ou
 }
 
 // place adds to the plan where in the VPC things go, and that they fit.
-func (s gatherRDSDetails) place(ctx context.Context, plan *Output, r request, c consumer, db database.Database, home database.Home) (err error) {
+func (s gatherRDSDetails) place(
+	ctx context.Context, plan *Output, r request, c consumer, db database.Database, home database.Home,
+) (err error) {
 	if plan.VPCCIDRs, err = vpcCIDRs(ctx, s.network, db.VPCID); err != nil {
 		return err
 	}

@@ -72,7 +72,8 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 		asked = resolve.Lambda(s.functions, made.FunctionName)
 		out.ResolverFunction, out.ResolverSecurityGroupID = made.FunctionName, made.SecurityGroupID
 	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ResolverFunction = out.ResolverFunction }); err != nil {
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution,
+		func(m *registry.Made) { m.ResolverFunction = out.ResolverFunction }); err != nil {
 		return Output{}, err
 	}
 	return out, prove(ctx, asked, in)
@@ -106,8 +107,8 @@ func (s resolvePrivateIP) put(ctx context.Context, made registry.Resolver) error
 	return s.registry.PutResolver(ctx, made)
 }
 
-// prove wants the name to resolve to addresses of the VPC. It asks for DNS only: nothing is open between the resolver and the
-// database yet. Step 3 resolves again, and registers what it finds.
+// prove wants the name to resolve to addresses of the VPC. It asks for DNS only: nothing is open between the resolver and
+// the database yet. Step 3 resolves again, and registers what it finds.
 func prove(ctx context.Context, resolver resolve.Resolver, in Input) error {
 	answer, err := resolver.Resolve(ctx, resolve.Request{Host: in.Host, Port: int(in.Port), Lookups: lookups})
 	if err != nil {

@@ -142,7 +142,8 @@ func (s createTargetGroup) verify(ctx context.Context, in Input, group types.Tar
 		return lagging(err)
 	}
 	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {
-		return outcome.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: tear the exposure down first",
+		return outcome.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: "+
+			"tear the exposure down first",
 			arn, group.Protocol, group.TargetType, aws.ToString(group.VpcId), in.VPCID)
 	}
 	return nil
@@ -180,8 +181,8 @@ const (
 )
 
 // checkPort is the port of the health check. A TCP check is a connection that breaks off in its handshake. Where the server
-// blocks hosts for that, no check may reach it: the load balancer finds every target unhealthy, so it sends traffic to all of
-// them, and the resolver's probe tells whether one serves.
+// blocks hosts for that, no check may reach it: the load balancer finds every target unhealthy, so it sends traffic to all
+// of them, and the resolver's probe tells whether one serves.
 func (in Input) checkPort() string {
 	if database.BlocksHosts(in.DatabaseKind, in.Engine) {
 		return blindPort
@@ -196,7 +197,8 @@ func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, gro
 		return nil
 	}
 	arn := aws.ToString(group.TargetGroupArn)
-	slog.InfoContext(ctx, "modify target group", "targetGroupArn", arn, "healthCheckPort", in.checkPort(), "healthCheckIntervalSeconds", interval)
+	slog.InfoContext(ctx, "modify target group", "targetGroupArn", arn, "healthCheckPort", in.checkPort(),
+		"healthCheckIntervalSeconds", interval)
 	_, err := s.groups.ModifyTargetGroup(ctx, &elb.ModifyTargetGroupInput{
 		TargetGroupArn:             &arn,
 		HealthCheckProtocol:        types.ProtocolEnumTcp,
@@ -212,8 +214,8 @@ func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, gro
 }
 
 // attributes cut the connections to an address that the database has left: without the second, they stay on what may be a
-// read-only instance by now, and the first ends them at once. The third does the same for a target that is unhealthy, and must
-// not where that means nothing.
+// read-only instance by now, and the first ends them at once. The third does the same for a target that is unhealthy, and
+// must not where that means nothing.
 func (in Input) attributes() map[string]string {
 	return map[string]string{
 		"deregistration_delay.timeout_seconds":                         "0",

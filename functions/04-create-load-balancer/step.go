@@ -274,7 +274,8 @@ func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN 
 	if aws.ToInt32(listener.Port) == in.ListenerPort && listener.Protocol == types.ProtocolEnumTcp && forwards(listener, in.TargetGroupARN) {
 		return *listener.ListenerArn, nil
 	}
-	slog.InfoContext(ctx, "modify listener", "listenerArn", *listener.ListenerArn, "port", in.ListenerPort, "targetGroupArn", in.TargetGroupARN)
+	slog.InfoContext(ctx, "modify listener", "listenerArn", *listener.ListenerArn, "port", in.ListenerPort,
+		"targetGroupArn", in.TargetGroupARN)
 	_, err = s.listeners.ModifyListener(ctx, &elb.ModifyListenerInput{
 		ListenerArn:    listener.ListenerArn,
 		Protocol:       types.ProtocolEnumTcp,

@@ -76,6 +76,7 @@ func (s createEndpointService) createNotification(ctx context.Context, exposure 
 	if err != nil {
 		return fmt.Errorf("create connection notification of endpoint service %s: %w", serviceID, lagging(err))
 	}
-	slog.InfoContext(ctx, "created connection notification", "connectionNotificationId", aws.ToString(out.ConnectionNotification.ConnectionNotificationId))
+	slog.InfoContext(ctx, "created connection notification", "connectionNotificationId",
+		aws.ToString(out.ConnectionNotification.ConnectionNotificationId))
 	return nil
 }

@@ -141,7 +141,8 @@ func (s createEndpointService) service(ctx context.Context, in Input) (types.Ser
 		if _, err := s.raise(ctx, in, exposure); err != nil {
 			return types.ServiceConfiguration{}, 0, err
 		}
-		return types.ServiceConfiguration{}, 0, outcome.NotReady("endpoint service %s is gone: the next attempt makes another", aws.ToString(made.ServiceId))
+		return types.ServiceConfiguration{}, 0, outcome.NotReady("endpoint service %s is gone: the next attempt makes another",
+			aws.ToString(made.ServiceId))
 	}
 	return made, exposure.Generation, nil
 }
@@ -173,7 +174,9 @@ func (s createEndpointService) find(ctx context.Context, in Input, recorded stri
 	return nil, nil
 }
 
-func (s createEndpointService) describe(ctx context.Context, in *ec2.DescribeVpcEndpointServiceConfigurationsInput) ([]types.ServiceConfiguration, error) {
+func (s createEndpointService) describe(
+	ctx context.Context, in *ec2.DescribeVpcEndpointServiceConfigurationsInput,
+) ([]types.ServiceConfiguration, error) {
 	var services []types.ServiceConfiguration
 	pages := ec2.NewDescribeVpcEndpointServiceConfigurationsPaginator(s.services, in)
 	for pages.HasMorePages() {
@@ -189,7 +192,8 @@ func (s createEndpointService) describe(ctx context.Context, in *ec2.DescribeVpc
 func verify(in Input, service types.ServiceConfiguration) error {
 	id := aws.ToString(service.ServiceId)
 	if !owned.Has(owned.FromEC2(service.Tags), in.Exposure) {
-		return outcome.Conflict("endpoint service %s carries the tag of exposure %s but not %s: it is not ours", id, in.Exposure, owned.ManagedTag)
+		return outcome.Conflict("endpoint service %s carries the tag of exposure %s but not %s: it is not ours", id,
+			in.Exposure, owned.ManagedTag)
 	}
 	if !slices.Equal(service.NetworkLoadBalancerArns, []string{in.LoadBalancerARN}) {
 		return outcome.Conflict("endpoint service %s is in front of %s and should be of %s: tear the exposure down first",
@@ -212,7 +216,8 @@ func (s createEndpointService) create(ctx context.Context, in Input, generation 
 		NetworkLoadBalancerArns: []string{in.LoadBalancerARN},
 		AcceptanceRequired:      aws.Bool(true),
 		SupportedIpAddressTypes: []string{string(types.ServiceConnectivityTypeIpv4)},
-		TagSpecifications:       owned.EC2TagSpecifications(types.ResourceTypeVpcEndpointService, owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeVpcEndpointService,
+			owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
 	}
 	if len(in.SupportedRegions) > 0 { // an empty list is refused
 		request.SupportedRegions = in.SupportedRegions
@@ -228,8 +233,11 @@ func (s createEndpointService) create(ctx context.Context, in Input, generation 
 	return *out.ServiceConfiguration, nil
 }
 
-// correct changes what differs. It ends in NotReady after a change: the output tells AZs, and only the next describe knows them.
-func (s createEndpointService) correct(ctx context.Context, in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) error {
+// correct changes what differs. It ends in NotReady after a change: the output tells AZs, and only the
+// next describe knows them.
+func (s createEndpointService) correct(
+	ctx context.Context, in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer,
+) error {
 	home, err := arn.Parse(in.LoadBalancerARN)
 	if err != nil {
 		return outcome.Failed("read load balancer %q: %w", in.LoadBalancerARN, err)

@@ -20,8 +20,8 @@ type networkAPI interface {
 }
 
 // sources are the load balancer's nodes, by subnet or by address, and the resolver's group. The load balancer's own group is
-// no source: AWS does not promise that a rule which names it admits PrivateLink traffic while inbound rules are not enforced on
-// that (NLB guide, "Target security groups").
+// no source: AWS does not promise that a rule which names it admits PrivateLink traffic while inbound rules are not enforced
+// on that (NLB guide, "Target security groups").
 func (s updateTheRDSSecurityGroup) sources(ctx context.Context, in Input) ([]ingress.Source, error) {
 	blocks := s.subnetCIDRs
 	if in.Ingress == ingress.Addresses {
@@ -54,8 +54,8 @@ func (s updateTheRDSSecurityGroup) subnetCIDRs(ctx context.Context, in Input) ([
 	return cidrs, nil
 }
 
-// nodeAddresses are the addresses of the load balancer's nodes, one per zone. ELB's API does not tell them; the description of
-// their network interfaces does (Knowledge Center, "Find the IP addresses of a Network Load Balancer").
+// nodeAddresses are the addresses of the load balancer's nodes, one per zone. ELB's API does not tell them; the description
+// of their network interfaces does (Knowledge Center, "Find the IP addresses of a Network Load Balancer").
 func (s updateTheRDSSecurityGroup) nodeAddresses(ctx context.Context, in Input) ([]string, error) {
 	_, name, _ := strings.Cut(in.LoadBalancerARN, ":loadbalancer/")
 	pages := ec2.NewDescribeNetworkInterfacesPaginator(s.network, &ec2.DescribeNetworkInterfacesInput{

@@ -126,7 +126,8 @@ func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, grou
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	slog.InfoContext(ctx, "authorize security group ingress", "exposure", in.Exposure, "securityGroupId", groupID, "port", in.Port, "sources", missing)
+	slog.InfoContext(ctx, "authorize security group ingress", "exposure", in.Exposure, "securityGroupId", groupID, "port",
+		in.Port, "sources", missing)
 	out, err := s.rules.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId:       &groupID,
 		IpPermissions: []types.IpPermission{permission(missing, in.Port)},
@@ -183,7 +184,9 @@ func (s updateTheRDSSecurityGroup) untagged(groupID string, err error) error {
 	if !s.tagged || !hasCode(err, "UnauthorizedOperation") {
 		return err
 	}
-	return outcome.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: this deployment lets rdslink change only security groups that carry it; if it does, see service control policies and permissions boundaries: %v",
+	return outcome.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: "+
+		"this deployment lets rdslink change only security groups that carry it; "+
+		"if it does, see service control policies and permissions boundaries: %v",
 		owned.IngressTag, owned.IngressAllowed, groupID, owned.IngressTag, owned.IngressAllowed, err)
 }
 

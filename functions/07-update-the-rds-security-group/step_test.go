@@ -24,8 +24,8 @@ const (
 	balancer = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/" + exposure + "/5f0e"
 )
 
-// cloud is two security groups of a database with their rules, two subnets, the nodes of a load balancer, and the registry. It
-// lists rules and interfaces one a page.
+// cloud is two security groups of a database with their rules, two subnets, the nodes of a load balancer, and the registry.
+// It lists rules and interfaces one a page.
 type cloud struct {
 	steptest.Fake
 	rules   []types.SecurityGroupRule

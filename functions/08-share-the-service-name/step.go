@@ -72,8 +72,8 @@ type shareTheServiceName struct {
 	registry      exposures
 }
 
-// run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it. It publishes first: a hand-off
-// that arrives twice is better than one that is recorded and never sent.
+// run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it. It publishes first: a
+// hand-off that arrives twice is better than one that is recorded and never sent.
 func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) {
 	exposure, err := s.registry.Get(ctx, in.Exposure)
 	if err != nil {

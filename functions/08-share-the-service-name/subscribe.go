@@ -24,8 +24,8 @@ const (
 	filterPolicy = "FilterPolicy"
 )
 
-// filter is the filter policy of a subscription that hears of some exposures only. Its key is the attribute that the hand-off
-// is published with.
+// filter is the filter policy of a subscription that hears of some exposures only. Its key is the attribute that the
+// hand-off is published with.
 type filter struct {
 	Exposure []string `json:"exposure"`
 }

@@ -75,8 +75,8 @@ func (s installIPSync) updateSchedule(ctx context.Context, exposure, binding str
 	return nil
 }
 
-// schedule begins in the next minute, at the exposure's own second. It allows no retry: a tick that is late is worth less than
-// the next one.
+// schedule begins in the next minute, at the exposure's own second. It allows no retry: a tick that is late is
+// worth less than the next one.
 func (s installIPSync) schedule(exposure, binding string) *scheduler.CreateScheduleInput {
 	second := time.Duration(owned.Slot(exposure, 60)) * time.Second
 	return &scheduler.CreateScheduleInput{

@@ -93,7 +93,8 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	return handOff(in), nil
 }
 
-// proveTarget does the first sync, and wants what every later one wants: the database's address registered, alone, and healthy.
+// proveTarget does the first sync, and wants what every later one wants: the database's address
+// registered, alone, and healthy.
 func (s installIPSync) proveTarget(ctx context.Context, b registry.Binding) error {
 	report, err := s.sync(ctx, b)
 	switch {

@@ -135,7 +135,8 @@ func (d decision) checkStuck(ctx context.Context, exposure registry.Exposure) er
 	if !waits {
 		return d.registry.ClearToken(ctx, exposure.ID, exposure.Token.Value)
 	}
-	slog.ErrorContext(ctx, "the connection is available, and the execution waits for a token that nobody has: redrive it, or stop it and start again",
+	slog.ErrorContext(ctx,
+		"the connection is available, and the execution waits for a token that nobody has: redrive it, or stop it and start again",
 		"exposure", exposure.ID, "execution", exposure.Token.Execution, metric.Stuck.Value(1, d.now()))
 	return nil
 }

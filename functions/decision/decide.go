@@ -107,7 +107,8 @@ func judge(exposure registry.Exposure, found []connection.Connection, asked bus.
 	case request.State != connection.PendingAcceptance:
 		return request, fmt.Sprintf("endpoint %s is %s and not %s", request.VPCEndpointID, request.State, connection.PendingAcceptance)
 	case asked.Decision == bus.Accept && !connection.Expected(exposure, request.Owner):
-		return request, fmt.Sprintf("endpoint %s belongs to account %s, which exposure %s was not made for", request.VPCEndpointID, request.Owner, exposure.ID)
+		return request, fmt.Sprintf("endpoint %s belongs to account %s, which exposure %s was not made for", request.VPCEndpointID,
+			request.Owner, exposure.ID)
 	}
 	return request, ""
 }
@@ -142,7 +143,9 @@ func happened(decision string, c connection.Connection) bool {
 // acceptExpected accepts a request without a person, where the exposure says so: only of a named account, and only up to the
 // number of connections that were asked for, because a vendor's account serves all its tenants and does not prove that the
 // request is for us.
-func (d decision) acceptExpected(ctx context.Context, eventID string, exposure registry.Exposure, found []connection.Connection, endpoint string) error {
+func (d decision) acceptExpected(
+	ctx context.Context, eventID string, exposure registry.Exposure, found []connection.Connection, endpoint string,
+) error {
 	if exposure.Acceptance.Mode != connection.ExpectedAccount {
 		return nil
 	}
@@ -174,8 +177,8 @@ func admitted(exposure registry.Exposure, found []connection.Connection) []conne
 	return candidates[:min(len(candidates), exposure.Acceptance.MaxConnections)]
 }
 
-// act records the decision before it takes effect: nothing may be accepted without a trace. Of two decisions at once the first
-// one recorded counts, and who made the other is told: a rejection would undo an acceptance.
+// act records the decision before it takes effect: nothing may be accepted without a trace. Of two decisions at once the
+// first one recorded counts, and who made the other is told: a rejection would undo an acceptance.
 func (d decision) act(ctx context.Context, exposure registry.Exposure, request connection.Connection, decision registry.Decision) error {
 	decision.EndpointID, decision.Time = request.VPCEndpointID, d.now()
 	contrary, err := d.registry.AddDecision(ctx, exposure.ID, decision)
@@ -203,7 +206,8 @@ func (d decision) act(ctx context.Context, exposure registry.Exposure, request c
 	})
 	if len(unsuccessful) > 0 && !after {
 		problem := unsuccessful[0].Error
-		return fmt.Errorf("%s connection %s: %s: %s", decision.Action, request.VPCEndpointID, aws.ToString(problem.Code), aws.ToString(problem.Message))
+		return fmt.Errorf("%s connection %s: %s: %s", decision.Action, request.VPCEndpointID, aws.ToString(problem.Code),
+			aws.ToString(problem.Message))
 	}
 	return d.complete(ctx, exposure, found, request.VPCEndpointID)
 }
@@ -221,13 +225,15 @@ func (d decision) yield(ctx context.Context, exposure registry.Exposure, decisio
 func (d decision) answer(ctx context.Context, request connection.Connection, action string) ([]types.UnsuccessfulItem, error) {
 	ids := []string{request.VPCEndpointID}
 	if action == bus.Reject {
-		out, err := d.connections.RejectVpcEndpointConnections(ctx, &ec2.RejectVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})
+		out, err := d.connections.RejectVpcEndpointConnections(ctx,
+			&ec2.RejectVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})
 		if err != nil {
 			return nil, err
 		}
 		return out.Unsuccessful, nil
 	}
-	out, err := d.connections.AcceptVpcEndpointConnections(ctx, &ec2.AcceptVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})
+	out, err := d.connections.AcceptVpcEndpointConnections(ctx,
+		&ec2.AcceptVpcEndpointConnectionsInput{ServiceId: &request.ServiceID, VpcEndpointIds: ids})
 	if err != nil {
 		return nil, err
 	}

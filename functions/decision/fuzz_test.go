@@ -15,7 +15,8 @@ import (
 	"github.com/rdslink/rdslink/internal/outcome"
 )
 
-// Whatever comes on the bus, nobody is let in but on the word accept, about this exposure, for an account that it was made for.
+// Whatever comes on the bus, nobody is let in but on the word accept, about this exposure, for an
+// account that it was made for.
 func FuzzEvent(f *testing.F) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	for _, detail := range []string{

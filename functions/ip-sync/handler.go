@@ -13,8 +13,8 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-// input is one of three: a binding (a schedule's tick), an exposure's id alone (the observer's tick, while the exposure has no
-// schedule yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
+// input is one of three: a binding (a schedule's tick), an exposure's id alone (the observer's tick, while the exposure has
+// no schedule yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
 type input struct {
 	registry.Binding
 	Source string `json:"source"`
@@ -51,8 +51,8 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	return outcome.BadInput("neither a binding nor an exposure nor an RDS event")
 }
 
-// event follows every exposure of the database that RDS speaks of, and of the cluster it is a member of: the member may be younger
-// than the exposure. Most databases of an account have none.
+// event follows every exposure of the database that RDS speaks of, and of the cluster it is a member of: the member may be
+// younger than the exposure. Most databases of an account have none.
 func (s ipSync) event(ctx context.Context, in input) error {
 	if in.Detail.SourceARN == "" {
 		return outcome.BadInput("RDS event %q names no source", in.Detail.EventID)
@@ -101,8 +101,8 @@ func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.E
 	return s.run(ctx, f, *exposure.Binding)
 }
 
-// run is silent about a steady tick, but for its metric: there are 43,000 of them a month. A throttled tick is skipped: the next
-// one comes in a minute, and what alarms is the age of the last good sync.
+// run is silent about a steady tick, but for its metric: there are 43,000 of them a month. A throttled tick is skipped: the
+// next one comes in a minute, and what alarms is the age of the last good sync.
 func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
 	report, err := f(ctx, b)
 	s.measure(ctx, b.Exposure, report)
@@ -114,7 +114,8 @@ func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
 		slog.ErrorContext(ctx, "sync failed", "exposure", b.Exposure, "error", err.Error())
 		return err
 	case report.State != targets.Settled:
-		slog.InfoContext(ctx, "sync not settled", "exposure", b.Exposure, "state", report.State, "address", report.Address, "detail", report.Detail)
+		slog.InfoContext(ctx, "sync not settled", "exposure", b.Exposure, "state", report.State, "address", report.Address,
+			"detail", report.Detail)
 	}
 	return nil
 }

@@ -82,12 +82,14 @@ func TestHandle(t *testing.T) {
 		"of a database not exposed":  {in: strings.ReplaceAll(failover, "db:orders", "db:payroll")},
 		"an RDS event about nothing": {in: `{"source":"aws.rds","detail":{"EventID":"RDS-EVENT-0049"}}`, class: "BadInput"},
 		"something else":             {in: `{"hello":"world"}`, class: "BadInput"},
-		"failing for two minutes":    {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"), want: []string{"sync a"}, age: "120", class: "Failed"},
+		"failing for two minutes": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"),
+			want: []string{"sync a"}, age: "120", class: "Failed"},
 		"failing without a registry": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
-		"throttled skips the tick":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-time.Minute)}, err: outcome.Throttled("describe"), want: []string{"sync a"}, age: "60"},
-		"someone else is at it":      {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy}, want: []string{"sync a"}},
-		"stopped is no failure":      {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Stopped}, want: []string{"sync a"}, age: "0"},
-		"settling has an age":        {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, FailingSince: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
+		"throttled skips the tick": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-time.Minute)}, err: outcome.Throttled("describe"),
+			want: []string{"sync a"}, age: "60"},
+		"someone else is at it": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy}, want: []string{"sync a"}},
+		"stopped is no failure": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Stopped}, want: []string{"sync a"}, age: "0"},
+		"settling has an age":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, FailingSince: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := captured(t)

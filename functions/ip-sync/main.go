@@ -1,5 +1,5 @@
-// Command ip-sync keeps the target groups on the addresses that the databases have: every minute for each exposure, and at once
-// when RDS says that a database moves.
+// Command ip-sync keeps the target groups on the addresses that the databases have: every minute for each exposure, and at
+// once when RDS says that a database moves.
 package main
 
 import (

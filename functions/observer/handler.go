@@ -167,8 +167,8 @@ func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure, aga
 	return errors.Join(errs...)
 }
 
-// look announces before it records: what is said twice does no harm, what is recorded and never said is lost. Requests come in
-// bursts, each with a notification: what another observer has recorded meanwhile is not said again.
+// look announces before it records: what is said twice does no harm, what is recorded and never said is lost. Requests come
+// in bursts, each with a notification: what another observer has recorded meanwhile is not said again.
 func (o observer) look(ctx context.Context, exposure registry.Exposure, found []connection.Connection, again bool) error {
 	if tell, seen := o.compare(exposure, found, again); len(tell) == 0 && len(seen) == 0 {
 		return nil
@@ -190,7 +190,9 @@ func (o observer) look(ctx context.Context, exposure registry.Exposure, found []
 	return o.registry.RecordConnections(ctx, exposure.ID, seen)
 }
 
-func (o observer) compare(exposure registry.Exposure, found []connection.Connection, again bool) (tell []news, seen map[string]registry.Connection) {
+func (o observer) compare(
+	exposure registry.Exposure, found []connection.Connection, again bool,
+) (tell []news, seen map[string]registry.Connection) {
 	tell, seen = compare(exposure, found, o.now())
 	if !again {
 		tell = slices.DeleteFunc(tell, func(n news) bool { return n.repeated })

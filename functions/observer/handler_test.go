@@ -223,8 +223,8 @@ func TestInputs(t *testing.T) {
 	}
 }
 
-// A notification comes with every request and every decision: if each repeated what all executions wait for, many exposures at
-// once would drown in events.
+// A notification comes with every request and every decision: if each repeated what all executions wait for, many exposures
+// at once would drown in events.
 func TestWhatAnExecutionWaitsForIsSaidAgainEveryMinuteAndNotWithEveryNotification(t *testing.T) {
 	const repeated = "ConnectionPending vpce-1 expected repeated"
 	for in, want := range map[string][]string{

@@ -28,8 +28,8 @@ func due(waited time.Duration) int {
 	}
 }
 
-// remind tells the operators now and then that somebody is still awaited. It records what it has sent, so that a reminder that
-// could not be sent comes a minute later, and none comes twice.
+// remind tells the operators now and then that somebody is still awaited. It records what it has sent, so that a reminder
+// that could not be sent comes a minute later, and none comes twice.
 func (o observer) remind(ctx context.Context, exposure registry.Exposure) error {
 	waited := o.now().Sub(exposure.Token.Since)
 	reminder := due(waited)

@@ -67,8 +67,8 @@ func (s onStackChange) upgrade(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// upgradeOne leaves it to step 2 to make one that is gone, with this version's code. One that is busy keeps its code until step 2
-// meets it again: this version and the last understand each other.
+// upgradeOne leaves it to step 2 to make one that is gone, with this version's code. One that is busy keeps its code until
+// step 2 meets it again: this version and the last understand each other.
 func (s onStackChange) upgradeOne(ctx context.Context, vpcID string) error {
 	found, err := resolver.Find(ctx, s.functions, vpcID)
 	if err != nil || found == nil {

@@ -1,5 +1,5 @@
-// On-stack-change is asked by CloudFormation whenever the stack is created, updated or deleted: it upgrades the resolvers, which
-// are none of the stack's resources, and refuses the deletion of a stack that exposures still need.
+// On-stack-change is asked by CloudFormation whenever the stack is created, updated or deleted: it upgrades the resolvers,
+// which are none of the stack's resources, and refuses the deletion of a stack that exposures still need.
 package main
 
 import (

@@ -32,8 +32,8 @@ type Event struct {
 	Repeated      bool   `json:"repeated"` // said before, and again because an execution waits for it: nothing to tell people
 }
 
-// Decision is the detail of a ConnectionDecision. Either of Exposure and ServiceID says what it is about. VPCEndpointID may be
-// left out when exactly one request waits. By is what the event claims: an event carries no proven principal.
+// Decision is the detail of a ConnectionDecision. Either of Exposure and ServiceID says what it is about. VPCEndpointID may
+// be left out when exactly one request waits. By is what the event claims: an event carries no proven principal.
 type Decision struct {
 	Exposure      string `json:"exposure,omitempty"`
 	ServiceID     string `json:"serviceId,omitempty"`

@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// loadBalancerHourUSD is a Network Load Balancer's hour in us-east-1, without traffic (aws.amazon.com/elasticloadbalancing/pricing).
+	// loadBalancerHourUSD is a Network Load Balancer's hour in us-east-1, without traffic
+	// (aws.amazon.com/elasticloadbalancing/pricing).
 	loadBalancerHourUSD = 0.0225
 	// syncMonthUSD is the most that a schedule of one minute and its invocations come to, outside the free tiers.
 	syncMonthUSD  = 0.15

@@ -99,8 +99,8 @@ func exposableCluster(cluster types.DBCluster, id string) error {
 		return outcome.BadInput("database %s is a cluster without an instance: add one, then start again", id)
 	}
 	if !slices.ContainsFunc(cluster.DBClusterMembers, func(m types.DBClusterMember) bool { return aws.ToBool(m.IsClusterWriter) }) {
-		return outcome.BadInput("database %s is a cluster in which no instance takes writes: it is failing over, then start again; or it is the secondary of "+
-			"a global database, then expose the primary, in its region", id)
+		return outcome.BadInput("database %s is a cluster in which no instance takes writes: it is failing over, then start again; "+
+			"or it is the secondary of a global database, then expose the primary, in its region", id)
 	}
 	if cluster.Endpoint == nil {
 		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
@@ -124,8 +124,9 @@ func unsupportedCluster(cluster types.DBCluster) string {
 	}
 }
 
-// checkPrimary refuses a secondary cluster of an Aurora global database, whose writer is in another region, and says which it
-// is. A global identifier that RDS does not know any more is not in the way: what no instance writes to is refused all the same.
+// checkPrimary refuses a secondary cluster of an Aurora global database, whose writer is in another region, and
+// says which it is. A global identifier that RDS does not know any more is not in the way: what no instance writes
+// to is refused all the same.
 func checkPrimary(ctx context.Context, api API, cluster types.DBCluster, id string) error {
 	name := aws.ToString(cluster.GlobalClusterIdentifier)
 	if name == "" {
@@ -202,6 +203,7 @@ func observeCluster(ctx context.Context, api TopologyAPI, identifier string) (To
 
 func writes(cluster types.DBCluster, instance types.DBInstance) bool {
 	return slices.ContainsFunc(cluster.DBClusterMembers, func(m types.DBClusterMember) bool {
-		return aws.ToBool(m.IsClusterWriter) && strings.EqualFold(aws.ToString(m.DBInstanceIdentifier), aws.ToString(instance.DBInstanceIdentifier))
+		return aws.ToBool(m.IsClusterWriter) &&
+			strings.EqualFold(aws.ToString(m.DBInstanceIdentifier), aws.ToString(instance.DBInstanceIdentifier))
 	})
 }

@@ -109,10 +109,12 @@ func refer(name string, home Home) (reference, error) {
 		return reference{}, outcome.BadInput("database %s is in region %s, and rdslink runs in %s: start the execution of the rdslink in %s",
 			name, parsed.Region, home.Region, parsed.Region)
 	case parsed.Partition != home.Partition:
-		return reference{}, outcome.BadInput("database %s is in partition %s, and rdslink runs in %s: start the execution in the partition of the database",
+		return reference{}, outcome.BadInput("database %s is in partition %s, and rdslink runs in %s: "+
+			"start the execution in the partition of the database",
 			name, parsed.Partition, home.Partition)
 	case parsed.AccountID != home.Account:
-		return reference{}, outcome.BadInput("database %s belongs to account %s, and rdslink runs in %s: start the execution in the account of the database",
+		return reference{}, outcome.BadInput("database %s belongs to account %s, and rdslink runs in %s: "+
+			"start the execution in the account of the database",
 			name, parsed.AccountID, home.Account)
 	}
 	return reference{resource, strings.ToLower(identifier)}, nil

@@ -48,7 +48,8 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, bo
 	}, true, nil
 }
 
-// identifierRule is RDS's own (API_CreateDBInstance). RDS answers what breaks it with a parameter error instead of not found.
+// identifierRule is RDS's own (API_CreateDBInstance). RDS answers what breaks it with a parameter
+// error instead of not found.
 var identifierRule = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
 func describeInstance(ctx context.Context, api TopologyAPI, identifier string) (types.DBInstance, bool, error) {

@@ -13,8 +13,8 @@ import (
 	"github.com/rdslink/rdslink/internal/outcome"
 )
 
-// families are what a proxy can stand in front of. DescribeDBProxies tells no port: a proxy listens on the default one of its
-// engine family, whatever the port of the database behind it (RDS guide, "Connecting to a database through RDS Proxy").
+// families are what a proxy can stand in front of. DescribeDBProxies tells no port: a proxy listens on the default one of
+// its engine family, whatever the port of the database behind it (RDS guide, "Connecting to a database through RDS Proxy").
 var families = map[string]struct {
 	engine string
 	port   int
@@ -58,7 +58,8 @@ func describeProxy(ctx context.Context, api TopologyAPI, identifier string) (typ
 		return types.DBProxy{}, false, err
 	}
 	i := slices.IndexFunc(proxies, func(p types.DBProxy) bool {
-		return strings.EqualFold(aws.ToString(p.DBProxyName), identifier) || strings.HasSuffix(aws.ToString(p.DBProxyArn), ":db-proxy:"+identifier)
+		return strings.EqualFold(aws.ToString(p.DBProxyName), identifier) ||
+			strings.HasSuffix(aws.ToString(p.DBProxyArn), ":db-proxy:"+identifier)
 	})
 	if i < 0 {
 		return types.DBProxy{}, false, nil

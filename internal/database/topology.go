@@ -57,7 +57,8 @@ func Observe(ctx context.Context, api TopologyAPI, databaseARN, kind, endpoint s
 	return observe(ctx, api, strings.ToLower(identifier))
 }
 
-// ClusterOf is the ARN of the cluster that an instance is a member of; empty for any other database, and for one that is gone.
+// ClusterOf is the ARN of the cluster that an instance is a member of; empty for any other database,
+// and for one that is gone.
 func ClusterOf(ctx context.Context, api TopologyAPI, databaseARN string) (string, error) {
 	parsed, err := arn.Parse(databaseARN)
 	if err != nil {

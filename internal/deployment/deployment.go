@@ -1,5 +1,5 @@
-// Package deployment is the names by which the parts of a deployed rdslink find each other: the CDK app makes things under them,
-// and functions, tools and people look for them there.
+// Package deployment is the names by which the parts of a deployed rdslink find each other: the CDK app makes things under
+// them, and functions, tools and people look for them there.
 package deployment
 
 // Names that outlive a deployment: schedules, resolvers and scripts refer to them.

@@ -50,7 +50,8 @@ func NewDocument(exposure, consumer string, facts Facts, accepted Connection, ma
 		MonthlyCostEstimate: Cost{
 			AmountUSD: cost.MonthUSD(),
 			Region:    cost.Region,
-			Basis:     "one Network Load Balancer for 730 hours and a sync every minute; traffic (capacity units) comes on top, and the consumer pays for the endpoint",
+			Basis: "one Network Load Balancer for 730 hours and a sync every minute; " +
+				"traffic (capacity units) comes on top, and the consumer pays for the endpoint",
 		},
 	}
 }

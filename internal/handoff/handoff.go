@@ -1,5 +1,5 @@
-// Package handoff is what rdslink hands over: a letter to the consumer, before the connection, and the execution's output, after
-// it. Both state the same facts.
+// Package handoff is what rdslink hands over: a letter to the consumer, before the connection, and the execution's output,
+// after it. Both state the same facts.
 package handoff
 
 // Facts are what whoever connects must know.

@@ -40,8 +40,8 @@ type Need struct {
 	Sources  []Source
 }
 
-// Match finds the group's rule for each source, and the sources without one. No rule serves two sources: EC2 keeps one rule per
-// (group, protocol, port, source), whoever asks.
+// Match finds the group's rule for each source, and the sources without one. No rule serves two sources: EC2 keeps one rule
+// per (group, protocol, port, source), whoever asks.
 func (n Need) Match(groupID string, rules []types.SecurityGroupRule) (present []types.SecurityGroupRule, missing []Source) {
 	rest := slices.Clone(rules)
 	for _, s := range n.Sources {

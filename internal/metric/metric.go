@@ -10,8 +10,8 @@ import (
 // Namespace holds our metrics.
 const Namespace = "rdslink"
 
-// A Metric is one that alarms watch. It has no dimensions: an exposure as one would make a metric, and a price, for each; what a
-// value is about stands elsewhere in its line.
+// A Metric is one that alarms watch. It has no dimensions: an exposure as one would make a metric, and a price, for each;
+// what a value is about stands elsewhere in its line.
 type Metric struct{ Name, unit string }
 
 // The metrics.

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	states "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/bus"
@@ -40,8 +40,9 @@ func (o *Operator) Start(ctx context.Context, input string) (string, error) {
 		return "", err
 	}
 	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
-	if _, missing := errors.AsType[*states.StateMachineDoesNotExist](err); missing {
-		return "", fmt.Errorf("start execution: no rdslink in %s: deploy it first, or point AWS_REGION and the credentials at its account: %w", o.config.Region, err)
+	if _, missing := errors.AsType[*sfntypes.StateMachineDoesNotExist](err); missing {
+		return "", fmt.Errorf("start execution: no rdslink in %s: deploy it first, or point AWS_REGION and the credentials at its account: %w",
+			o.config.Region, err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("start execution of %s: %w", machine, err)
@@ -59,7 +60,8 @@ func (o *Operator) machineARN(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("parse caller's ARN %s: %w", aws.ToString(who.Arn), err)
 	}
-	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID, Resource: "stateMachine:" + deployment.StateMachine}.String(), nil
+	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID,
+		Resource: "stateMachine:" + deployment.StateMachine}.String(), nil
 }
 
 // Decide puts d on rdslink's event bus.
@@ -68,12 +70,13 @@ func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []events.PutEventsRequestEntry{{
-		EventBusName: aws.String(deployment.Bus),
-		Source:       aws.String(bus.Source),
-		DetailType:   aws.String(bus.ConnectionDecision),
-		Detail:       aws.String(string(detail)),
-	}}})
+	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx,
+		&eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
+			EventBusName: aws.String(deployment.Bus),
+			Source:       aws.String(bus.Source),
+			DetailType:   aws.String(bus.ConnectionDecision),
+			Detail:       aws.String(string(detail)),
+		}}})
 	if err != nil {
 		return fmt.Errorf("put ConnectionDecision: %w", err)
 	}

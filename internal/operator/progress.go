@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	states "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
 // Step is one state of an execution as far as it has come.
@@ -23,14 +23,14 @@ type Step struct {
 // Progress is an execution as far as it has come.
 type Progress struct {
 	ExecutionARN string
-	Status       states.ExecutionStatus
+	Status       sfntypes.ExecutionStatus
 	Steps        []Step // in the order of their first entry; a redriven step counts from its first
 	Error, Cause string
 	Output       string // JSON, when succeeded
 }
 
 // Done says whether the execution has ended.
-func (p Progress) Done() bool { return p.Status != states.ExecutionStatusRunning }
+func (p Progress) Done() bool { return p.Status != sfntypes.ExecutionStatusRunning }
 
 // Waiting is the step that waits for people; nil if none does.
 func (p Progress) Waiting() *Step {
@@ -48,9 +48,11 @@ func (o *Operator) Progress(ctx context.Context, executionARN string) (Progress,
 	if err != nil {
 		return Progress{}, fmt.Errorf("describe execution %s: %w", executionARN, err)
 	}
-	p := Progress{ExecutionARN: executionARN, Status: out.Status, Error: aws.ToString(out.Error), Cause: aws.ToString(out.Cause), Output: aws.ToString(out.Output)}
+	p := Progress{ExecutionARN: executionARN, Status: out.Status, Error: aws.ToString(out.Error), Cause: aws.ToString(out.Cause),
+		Output: aws.ToString(out.Output)}
 	// Inputs and outputs stay where they are: one of them is the task token.
-	history := sfn.NewGetExecutionHistoryPaginator(o.executions, &sfn.GetExecutionHistoryInput{ExecutionArn: &executionARN, IncludeExecutionData: aws.Bool(false)})
+	history := sfn.NewGetExecutionHistoryPaginator(o.executions,
+		&sfn.GetExecutionHistoryInput{ExecutionArn: &executionARN, IncludeExecutionData: aws.Bool(false)})
 	for history.HasMorePages() {
 		page, err := history.NextPage(ctx)
 		if err != nil {
@@ -64,13 +66,13 @@ func (o *Operator) Progress(ctx context.Context, executionARN string) (Progress,
 }
 
 // add takes one event of the history into account. The states follow one another: an event without a name is the last one's.
-func (p *Progress) add(event states.HistoryEvent) {
+func (p *Progress) add(event sfntypes.HistoryEvent) {
 	at := aws.ToTime(event.Timestamp)
 	switch event.Type {
-	case states.HistoryEventTypeTaskStateEntered:
+	case sfntypes.HistoryEventTypeTaskStateEntered:
 		p.enter(aws.ToString(event.StateEnteredEventDetails.Name), at)
 		return
-	case states.HistoryEventTypeTaskStateExited:
+	case sfntypes.HistoryEventTypeTaskStateExited:
 		if s := p.last(); s != nil {
 			s.Ended, s.Waiting = at, false
 		}
@@ -81,16 +83,16 @@ func (p *Progress) add(event states.HistoryEvent) {
 		return
 	}
 	switch event.Type {
-	case states.HistoryEventTypeTaskScheduled:
+	case sfntypes.HistoryEventTypeTaskScheduled:
 		s.Failed = false
-	case states.HistoryEventTypeTaskSubmitted:
+	case sfntypes.HistoryEventTypeTaskSubmitted:
 		s.Waiting = true
-	case states.HistoryEventTypeTaskFailed, states.HistoryEventTypeTaskTimedOut:
+	case sfntypes.HistoryEventTypeTaskFailed, sfntypes.HistoryEventTypeTaskTimedOut:
 		s.Waiting = false
 		s.Retries++
-	case states.HistoryEventTypeExecutionFailed, states.HistoryEventTypeExecutionTimedOut, states.HistoryEventTypeExecutionAborted:
+	case sfntypes.HistoryEventTypeExecutionFailed, sfntypes.HistoryEventTypeExecutionTimedOut, sfntypes.HistoryEventTypeExecutionAborted:
 		s.Failed, s.Waiting, s.Ended = true, false, at
-	case states.HistoryEventTypeExecutionRedriven:
+	case sfntypes.HistoryEventTypeExecutionRedriven:
 		s.Failed, s.Ended = false, time.Time{}
 	}
 }
@@ -114,7 +116,9 @@ func (p *Progress) last() *Step {
 
 // Follow reads the progress of an execution every interval and gives it to each, until each says stop, the execution has
 // ended or ctx is done. It returns the last progress.
-func (o *Operator) Follow(ctx context.Context, executionARN string, interval time.Duration, each func(Progress) (stop bool)) (Progress, error) {
+func (o *Operator) Follow(
+	ctx context.Context, executionARN string, interval time.Duration, each func(Progress) (stop bool),
+) (Progress, error) {
 	for {
 		p, err := o.Progress(ctx, executionARN)
 		if err != nil {

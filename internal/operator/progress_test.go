@@ -6,18 +6,18 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	states "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
 func at(second int) time.Time { return time.Unix(int64(second), 0) }
 
 // history makes events one second apart.
-func history(types ...states.HistoryEventType) []states.HistoryEvent {
-	var events []states.HistoryEvent
+func history(types ...sfntypes.HistoryEventType) []sfntypes.HistoryEvent {
+	var events []sfntypes.HistoryEvent
 	for i, t := range types {
-		event := states.HistoryEvent{Type: t, Timestamp: aws.Time(at(i))}
-		if t == states.HistoryEventTypeTaskStateEntered {
-			event.StateEnteredEventDetails = &states.StateEnteredEventDetails{Name: aws.String("1. Step")}
+		event := sfntypes.HistoryEvent{Type: t, Timestamp: aws.Time(at(i))}
+		if t == sfntypes.HistoryEventTypeTaskStateEntered {
+			event.StateEnteredEventDetails = &sfntypes.StateEnteredEventDetails{Name: aws.String("1. Step")}
 		}
 		events = append(events, event)
 	}
@@ -25,16 +25,16 @@ func history(types ...states.HistoryEventType) []states.HistoryEvent {
 }
 
 const (
-	entered   = states.HistoryEventTypeTaskStateEntered
-	scheduled = states.HistoryEventTypeTaskScheduled
-	submitted = states.HistoryEventTypeTaskSubmitted
-	failed    = states.HistoryEventTypeTaskFailed
-	exited    = states.HistoryEventTypeTaskStateExited
+	entered   = sfntypes.HistoryEventTypeTaskStateEntered
+	scheduled = sfntypes.HistoryEventTypeTaskScheduled
+	submitted = sfntypes.HistoryEventTypeTaskSubmitted
+	failed    = sfntypes.HistoryEventTypeTaskFailed
+	exited    = sfntypes.HistoryEventTypeTaskStateExited
 )
 
 func TestProgress(t *testing.T) {
 	for name, row := range map[string]struct {
-		events []states.HistoryEvent
+		events []sfntypes.HistoryEvent
 		want   Step
 		line   string
 	}{
@@ -42,8 +42,9 @@ func TestProgress(t *testing.T) {
 		"a step that was asked again":      {history(entered, scheduled, failed, scheduled, exited), Step{Ended: at(4), Retries: 1}, "(asked again 1 times)"},
 		"a step that waits for people":     {history(entered, scheduled, submitted), Step{Waiting: true}, "waiting for people"},
 		"a wait that is over":              {history(entered, scheduled, submitted, exited), Step{Ended: at(3)}, "✓"},
-		"a step that failed the execution": {history(entered, scheduled, failed, states.HistoryEventTypeExecutionFailed), Step{Ended: at(3), Retries: 1, Failed: true}, "✗"},
-		"a step that was redriven":         {history(entered, scheduled, failed, states.HistoryEventTypeExecutionFailed, states.HistoryEventTypeExecutionRedriven, entered, scheduled, exited), Step{Ended: at(7), Retries: 1}, "✓"},
+		"a step that failed the execution": {history(entered, scheduled, failed, sfntypes.HistoryEventTypeExecutionFailed), Step{Ended: at(3), Retries: 1, Failed: true}, "✗"},
+		"a step that was redriven": {history(entered, scheduled, failed, sfntypes.HistoryEventTypeExecutionFailed, sfntypes.HistoryEventTypeExecutionRedriven, entered, scheduled, exited),
+			Step{Ended: at(7), Retries: 1}, "✓"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var p Progress

@@ -81,7 +81,8 @@ func code(err error) string {
 	return ""
 }
 
-// Message is what a person reads of err. A refusal names the action that was refused, because EC2 hides it in an encoded blob.
+// Message is what a person reads of err. A refusal names the action that was refused, because EC2
+// hides it in an encoded blob.
 func Message(err error) string {
 	if !refused(code(err)) {
 		return err.Error()

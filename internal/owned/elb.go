@@ -14,7 +14,8 @@ type ELBTagAPI interface {
 	DescribeTags(context.Context, *elb.DescribeTagsInput, ...func(*elb.Options)) (*elb.DescribeTagsOutput, error)
 }
 
-// VerifyELB reports, as an error, a load balancer or a target group (its kind) that does not carry the tags of the exposure id.
+// VerifyELB reports, as an error, a load balancer or a target group (its kind) that does not carry
+// the tags of the exposure id.
 func VerifyELB(ctx context.Context, api ELBTagAPI, kind, arn, id string) error {
 	out, err := api.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{arn}})
 	if err != nil {

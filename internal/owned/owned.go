@@ -17,9 +17,9 @@ const (
 	consumerLength = 11 // half of the slug, so that neither a long database name nor a long consumer hides the other
 )
 
-// ID names the exposure of a database's endpoint to a consumer. The load balancer, the target group and the schedule carry it
-// as their name, so it obeys the strictest of their rules: it is at most 32 characters long, starts and ends with a letter or
-// digit, and does not start with "internal-".
+// ID names the exposure of a database's endpoint to a consumer. The load balancer, the target group and the schedule carry
+// it as their name, so it obeys the strictest of their rules: it is at most 32 characters long, starts and ends with a
+// letter or digit, and does not start with "internal-".
 func ID(databaseARN, endpoint, databaseIdentifier, consumer string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{databaseARN, endpoint, consumer}, "\x00")))
 	return slug(databaseIdentifier, consumer) + "-" + hex.EncodeToString(sum[:])[:hashLength]

@@ -21,8 +21,8 @@ const (
 	VPCTag      = "rdslink:vpc"      // on what belongs to a VPC's resolver
 )
 
-// IngressTag is the one tag that is not ours: with it, and with the value IngressAllowed, people say that rdslink may change the
-// ingress of a security group of theirs. It counts where the deployment asks for it (databaseGroups=tagged).
+// IngressTag is the one tag that is not ours: with it, and with the value IngressAllowed, people say that rdslink may change
+// the ingress of a security group of theirs. It counts where the deployment asks for it (databaseGroups=tagged).
 const (
 	IngressTag     = "rdslink:ingress"
 	IngressAllowed = "allowed"

@@ -1,5 +1,5 @@
-// Package preflight looks, before a deployment, at what the deployer brought: roles, a key, a permissions boundary. The app is
-// synthesized without a call to AWS, and CloudFormation would stumble over them one by one.
+// Package preflight looks, before a deployment, at what the deployer brought: roles, a key, a permissions boundary. The app
+// is synthesized without a call to AWS, and CloudFormation would stumble over them one by one.
 package preflight
 
 import (

@@ -34,15 +34,15 @@ type Checker struct {
 // publishers are the services that publish to the encrypted topics, and so use the key themselves.
 var publishers = []string{"vpce.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"}
 
-// Check returns what is wrong with what was given, all of it at once. unseen is what the deployer may not look at: that is no
-// reason to stop.
+// Check returns what is wrong with what was given, all of it at once. unseen is what the deployer may not look at:
+// that is no reason to stop.
 func (c Checker) Check(ctx context.Context, g Given) (unseen []string, err error) {
 	var wrong []error
 	note := func(err error) {
-		var refused smithy.APIError
+		refused, ok := errors.AsType[smithy.APIError](err)
 		switch {
 		case err == nil:
-		case errors.As(err, &refused) && strings.HasPrefix(refused.ErrorCode(), "AccessDenied"):
+		case ok && strings.HasPrefix(refused.ErrorCode(), "AccessDenied"):
 			unseen = append(unseen, err.Error())
 		default:
 			wrong = append(wrong, err)
@@ -83,7 +83,8 @@ func (c Checker) role(ctx context.Context, role Role) error {
 		return fmt.Errorf("read trust of role %s: %w", name, err)
 	}
 	if !trusts {
-		return fmt.Errorf("context roles: %s: role %s does not trust %s: let it do sts:AssumeRole in the role's trust policy", role.Name, role.ARN, role.Service)
+		return fmt.Errorf("context roles: %s: role %s does not trust %s: let it do sts:AssumeRole in the role's trust policy",
+			role.Name, role.ARN, role.Service)
 	}
 	return nil
 }
@@ -108,7 +109,8 @@ func (c Checker) key(ctx context.Context, arn string) error {
 		return fmt.Errorf("describe key %s: %w", arn, err)
 	}
 	k := out.KeyMetadata
-	if k.KeyState != kmstypes.KeyStateEnabled || k.KeyUsage != kmstypes.KeyUsageTypeEncryptDecrypt || k.KeySpec != kmstypes.KeySpecSymmetricDefault || k.KeyManager != kmstypes.KeyManagerTypeCustomer {
+	if k.KeyState != kmstypes.KeyStateEnabled || k.KeyUsage != kmstypes.KeyUsageTypeEncryptDecrypt ||
+		k.KeySpec != kmstypes.KeySpecSymmetricDefault || k.KeyManager != kmstypes.KeyManagerTypeCustomer {
 		return fmt.Errorf("context key: %s is %s, %s, %s, managed by %s: DynamoDB and SNS need one that is %s, %s, %s, managed by %s", arn,
 			k.KeyState, k.KeyUsage, k.KeySpec, k.KeyManager,
 			kmstypes.KeyStateEnabled, kmstypes.KeyUsageTypeEncryptDecrypt, kmstypes.KeySpecSymmetricDefault, kmstypes.KeyManagerTypeCustomer)
@@ -132,7 +134,9 @@ func (c Checker) keyPolicy(ctx context.Context, arn string) error {
 				return fmt.Errorf("read policy of key %s: %w", arn, err)
 			}
 			if !may {
-				wrong = append(wrong, fmt.Errorf("context key: the policy of %s does not let %s do %s, so its messages would be lost: add the statements that `make roles` prints", arn, service, action))
+				wrong = append(wrong,
+					fmt.Errorf("context key: the policy of %s does not let %s do %s, so its messages would be lost: "+
+						"add the statements that `make roles` prints", arn, service, action))
 			}
 		}
 	}

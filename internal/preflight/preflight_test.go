@@ -91,21 +91,26 @@ func TestCheck(t *testing.T) {
 		change func(*fakeAccount)
 		want   []string // each a part of the error; none: nothing is wrong
 	}{
-		"everything is there":                        {func(*fakeAccount) {}, nil},
-		"a role that does not exist":                 {func(f *fakeAccount) { f.role = "arn:aws:iam::111122223333:role/team/other" }, []string{"context roles: ip-sync: role " + roleARN + " does not exist: make it"}},
-		"a role on another path":                     {func(f *fakeAccount) { f.role = "arn:aws:iam::111122223333:role/ip-sync" }, []string{"does not exist; there is arn:aws:iam::111122223333:role/ip-sync"}},
+		"everything is there": {func(*fakeAccount) {}, nil},
+		"a role that does not exist": {func(f *fakeAccount) { f.role = "arn:aws:iam::111122223333:role/team/other" },
+			[]string{"context roles: ip-sync: role " + roleARN + " does not exist: make it"}},
+		"a role on another path": {func(f *fakeAccount) { f.role = "arn:aws:iam::111122223333:role/ip-sync" },
+			[]string{"does not exist; there is arn:aws:iam::111122223333:role/ip-sync"}},
 		"a role that trusts another service":         {func(f *fakeAccount) { f.trust = strings.Replace(f.trust, "lambda", "ec2", 1) }, []string{"does not trust lambda.amazonaws.com"}},
 		"a role that lets the service do other work": {func(f *fakeAccount) { f.trust = strings.Replace(f.trust, "AssumeRole", "TagSession", 1) }, []string{"does not trust lambda.amazonaws.com"}},
 		"a role that denies the service":             {func(f *fakeAccount) { f.trust = strings.Replace(f.trust, "Allow", "Deny", 1) }, []string{"does not trust lambda.amazonaws.com"}},
-		"a role that trusts people":                  {func(f *fakeAccount) { f.trust = `{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}` }, []string{"does not trust lambda.amazonaws.com"}},
-		"a boundary that does not exist":             {func(f *fakeAccount) { f.boundary = "" }, []string{"context permissionsBoundary: policy " + boundaryARN + " does not exist"}},
-		"a key that does not exist":                  {func(f *fakeAccount) { f.key = nil }, []string{"context key: " + keyARN + " does not exist"}},
-		"a key that is to be deleted":                {func(f *fakeAccount) { f.key.KeyState = kmstypes.KeyStatePendingDeletion }, []string{"is PendingDeletion"}},
-		"a key for signatures":                       {func(f *fakeAccount) { f.key.KeyUsage = kmstypes.KeyUsageTypeSignVerify }, []string{"SIGN_VERIFY"}},
+		"a role that trusts people": {func(f *fakeAccount) { f.trust = `{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}` },
+			[]string{"does not trust lambda.amazonaws.com"}},
+		"a boundary that does not exist": {func(f *fakeAccount) { f.boundary = "" }, []string{"context permissionsBoundary: policy " + boundaryARN + " does not exist"}},
+		"a key that does not exist":      {func(f *fakeAccount) { f.key = nil }, []string{"context key: " + keyARN + " does not exist"}},
+		"a key that is to be deleted":    {func(f *fakeAccount) { f.key.KeyState = kmstypes.KeyStatePendingDeletion }, []string{"is PendingDeletion"}},
+		"a key for signatures":           {func(f *fakeAccount) { f.key.KeyUsage = kmstypes.KeyUsageTypeSignVerify }, []string{"SIGN_VERIFY"}},
 		"a key whose policy forgets services": {func(f *fakeAccount) { f.keyPolicy = `{"Statement": []}` }, []string{
 			"does not let vpce.amazonaws.com do kms:Decrypt", "does not let events.amazonaws.com do kms:GenerateDataKey", "does not let cloudwatch.amazonaws.com do kms:Decrypt"}},
-		"a key's policy that lets services decrypt only": {func(f *fakeAccount) { f.keyPolicy = strings.ReplaceAll(f.keyPolicy, "GenerateDataKey*", "Encrypt") }, []string{"does not let vpce.amazonaws.com do kms:GenerateDataKey"}},
-		"several things at once":                         {func(f *fakeAccount) { f.role, f.boundary = "arn:aws:iam::111122223333:role/x", "" }, []string{"context roles: ip-sync", "context permissionsBoundary"}},
+		"a key's policy that lets services decrypt only": {func(f *fakeAccount) { f.keyPolicy = strings.ReplaceAll(f.keyPolicy, "GenerateDataKey*", "Encrypt") },
+			[]string{"does not let vpce.amazonaws.com do kms:GenerateDataKey"}},
+		"several things at once": {func(f *fakeAccount) { f.role, f.boundary = "arn:aws:iam::111122223333:role/x", "" },
+			[]string{"context roles: ip-sync", "context permissionsBoundary"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			account := newAccount()

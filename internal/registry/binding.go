@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Binding is what a tick of the sync needs to know. Step 3 makes it, and a schedule carries it as its input, so that a broken
-// registry does not stop steady ticks.
+// Binding is what a tick of the sync needs to know. Step 3 makes it, and a schedule carries it as its input, so that a
+// broken registry does not stop steady ticks.
 type Binding struct {
 	Exposure         string   `json:"exposure"`
 	DatabaseARN      string   `json:"databaseArn"`

@@ -18,7 +18,9 @@ import (
 
 // Claim makes the execution the one that may work on the exposure, and records what its input says. A holder whose execution
 // no longer runs holds nothing; running asks that of Step Functions.
-func (t *Table) Claim(ctx context.Context, seed Exposure, execution string, running func(ctx context.Context, executionARN string) (bool, error)) (Exposure, error) {
+func (t *Table) Claim(
+	ctx context.Context, seed Exposure, execution string, running func(ctx context.Context, executionARN string) (bool, error),
+) (Exposure, error) {
 	current, err := t.Get(ctx, seed.ID)
 	if errors.Is(err, ErrNotFound) {
 		return t.found(ctx, seed, execution)
@@ -141,8 +143,8 @@ func (t *Table) held(ctx context.Context, id, execution string) (Exposure, error
 	return current, nil
 }
 
-// Record is the one write of a step: it records what the step made as long as the execution still holds the claim, and writes
-// nothing when nothing changes.
+// Record is the one write of a step: it records what the step made as long as the execution still holds the claim, and
+// writes nothing when nothing changes.
 func (t *Table) Record(ctx context.Context, id, execution string, made func(*Made)) error {
 	current, err := t.held(ctx, id, execution)
 	if err != nil {

@@ -38,8 +38,8 @@ type Exposure struct {
 	Sync        json.RawMessage       `dynamodbav:"sync,omitempty"`
 }
 
-// Made is what the steps made, each its own part of it, and record. The rest of an exposure has methods of its own, with their
-// own conditions.
+// Made is what the steps made, each its own part of it, and record. The rest of an exposure has methods of its own,
+// with their own conditions.
 type Made struct {
 	Generation                  int      `dynamodbav:"generation"` // raised when a recorded resource is gone
 	ResolverFunction            string   `dynamodbav:"resolverFunction,omitempty"`
@@ -233,7 +233,9 @@ func (t *Table) item(ctx context.Context, id string) (item, error) {
 
 // update changes the item id if condition holds, and reports whether it held. It never makes an item: an update that names
 // an exposure nobody claimed must not leave half a one behind.
-func (t *Table) update(ctx context.Context, id string, change expression.UpdateBuilder, condition expression.ConditionBuilder) (item, bool, error) {
+func (t *Table) update(
+	ctx context.Context, id string, change expression.UpdateBuilder, condition expression.ConditionBuilder,
+) (item, bool, error) {
 	expr, err := expression.NewBuilder().WithUpdate(change).
 		WithCondition(expression.Name("id").AttributeExists().And(condition)).Build()
 	if err != nil {

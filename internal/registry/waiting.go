@@ -91,9 +91,9 @@ const settled = time.Minute
 // Self is who decides where no person does.
 const Self = "rdslink"
 
-// AddDecision appends to the exposure's decisions. One that is there already, because its event is delivered twice or several
-// events lead us to it, is not added again. A decision to the contrary that was made just now comes first: it is returned, and
-// nothing is added.
+// AddDecision appends to the exposure's decisions. One that is there already, because its event is delivered twice or
+// several events lead us to it, is not added again. A decision to the contrary that was made just now comes first: it is
+// returned, and nothing is added.
 func (t *Table) AddDecision(ctx context.Context, id string, decision Decision) (contrary *Decision, err error) {
 	for {
 		current, err := t.Get(ctx, id)

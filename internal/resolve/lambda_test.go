@@ -29,11 +29,12 @@ func TestLambda(t *testing.T) {
 		class string
 		want  string
 	}{
-		"an answer":                   {reply: invoker{out: &lambda.InvokeOutput{Payload: []byte(`{"lookups":[["10.0.1.5"]],"added":"later"}`)}}},
-		"idle for 14 days":            {reply: invoker{err: &types.ResourceNotReadyException{}}, class: "NotReady", want: "resolver-1"},
-		"still pending":               {reply: invoker{err: &types.ResourceConflictException{}}, class: "NotReady", want: "resolver-1"},
-		"throttled":                   {reply: invoker{err: &types.TooManyRequestsException{}}, class: "Throttled", want: "resolver-1"},
-		"the function failed":         {reply: invoker{out: &lambda.InvokeOutput{FunctionError: aws.String("Unhandled"), Payload: []byte(`{"errorMessage":"out of memory"}`)}}, class: "Failed", want: "out of memory"},
+		"an answer":        {reply: invoker{out: &lambda.InvokeOutput{Payload: []byte(`{"lookups":[["10.0.1.5"]],"added":"later"}`)}}},
+		"idle for 14 days": {reply: invoker{err: &types.ResourceNotReadyException{}}, class: "NotReady", want: "resolver-1"},
+		"still pending":    {reply: invoker{err: &types.ResourceConflictException{}}, class: "NotReady", want: "resolver-1"},
+		"throttled":        {reply: invoker{err: &types.TooManyRequestsException{}}, class: "Throttled", want: "resolver-1"},
+		"the function failed": {reply: invoker{out: &lambda.InvokeOutput{FunctionError: aws.String("Unhandled"), Payload: []byte(`{"errorMessage":"out of memory"}`)}},
+			class: "Failed", want: "out of memory"},
 		"something that is no answer": {reply: invoker{out: &lambda.InvokeOutput{Payload: []byte(`<`)}}, class: "Failed", want: "decode"},
 		"no permission":               {reply: invoker{err: errors.New("AccessDenied")}, class: "Failed", want: "AccessDenied"},
 	} {

@@ -16,8 +16,8 @@ import (
 // A login that is refused is not counted (host_cache's COUNT_HANDSHAKE_ERRORS against COUNT_AUTHENTICATION_ERRORS). So the
 // probe goes all the way: greeting, TLS, a login that must fail, and its refusal. It shows in the server's log as such.
 //
-// It is written by hand because it speaks to whoever has the address: go-sql-driver/mysql v1.9.3 panics (slice out of range in
-// readHandshakePacket) on a greeting that is cut short.
+// It is written by hand because it speaks to whoever has the address: go-sql-driver/mysql v1.9.3 panics (slice out of range
+// in readHandshakePacket) on a greeting that is cut short.
 const mysqlUser = "rdslink-probe"
 
 // Capabilities of the protocol (dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__capabilities__flags.html).

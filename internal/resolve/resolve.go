@@ -118,9 +118,9 @@ func (f function) Resolve(ctx context.Context, r Request) (Answer, error) {
 // first invocation fails and starts it again
 // (docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
 func invokeError(name string, err error) error {
-	var inactive *types.ResourceNotReadyException
-	var pending *types.ResourceConflictException
-	if errors.As(err, &inactive) || errors.As(err, &pending) {
+	_, inactive := errors.AsType[*types.ResourceNotReadyException](err)
+	_, pending := errors.AsType[*types.ResourceConflictException](err)
+	if inactive || pending {
 		return outcome.NotReady("invoke function %s: %w", name, err)
 	}
 	return fmt.Errorf("invoke function %s: %w", name, err)

@@ -121,8 +121,8 @@ func (v vantage) addresses(ctx context.Context, host string) ([]string, error) {
 }
 
 func notFound(err error) bool {
-	var dns *net.DNSError
-	return errors.As(err, &dns) && dns.IsNotFound
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
 }
 
 func (v vantage) probe(ctx context.Context, address string, r Request) Probe {

@@ -1,5 +1,5 @@
-// Package resolver keeps the functions that resolve names inside VPCs: one for each VPC, shared by its exposures. What such a
-// function does is internal/resolve.
+// Package resolver keeps the functions that resolve names inside VPCs: one for each VPC, shared by its exposures. What such
+// a function does is internal/resolve.
 package resolver
 
 import (
@@ -81,12 +81,14 @@ func Find(ctx context.Context, api API, vpcID string) (*lambda.GetFunctionOutput
 	}
 	ours := found.Tags[owned.ManagedTag] == "true" && found.Tags[owned.VPCTag] == vpcID
 	if !ours || found.Configuration.VpcConfig == nil {
-		return nil, outcome.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it", aws.ToString(found.Configuration.FunctionArn))
+		return nil, outcome.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
+			aws.ToString(found.Configuration.FunctionArn))
 	}
 	return found, nil
 }
 
-// Ensure finds or creates the resolver, with a security group. It is an error until the function runs the code of this version.
+// Ensure finds or creates the resolver, with a security group. It is an error until the function runs
+// the code of this version.
 func Ensure(ctx context.Context, api CreateAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
 	found, err := Find(ctx, api, want.VPCID)
 	if err != nil {

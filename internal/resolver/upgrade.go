@@ -20,9 +20,9 @@ type Code struct {
 	Architecture types.Architecture
 }
 
-// Upgrade brings a resolver up to the code that this version came with, unless its tag says that it has it, and tells whether the
-// function can be used at once. The steps make resolvers, so no stack update reaches them by itself. The tag follows the code:
-// when the second call is lost, the first is made again, and changes nothing.
+// Upgrade brings a resolver up to the code that this version came with, unless its tag says that it has it, and tells
+// whether the function can be used at once. The steps make resolvers, so no stack update reaches them by itself. The tag
+// follows the code: when the second call is lost, the first is made again, and changes nothing.
 func Upgrade(ctx context.Context, api API, code Code, found *lambda.GetFunctionOutput) (ready bool, err error) {
 	function := found.Configuration
 	if found.Tags[CodeTag] == code.Key || function.State == types.StatePending {

@@ -1,5 +1,6 @@
-// Package step runs one step of the state machine under Lambda: it decodes the step's input strictly, asks whether its execution
-// still holds the exposure, logs the boundary, and reports errors by the names that the state machine's Retry rules know.
+// Package step runs one step of the state machine under Lambda: it decodes the step's input strictly, asks whether
+// its execution still holds the exposure, logs the boundary, and reports errors by the names that the state
+// machine's Retry rules know.
 package step
 
 import (

@@ -1,5 +1,5 @@
-// Package steptest plays the table of a step against its fake cloud. It adds the row that every step has: a second run makes no
-// mutating call.
+// Package steptest plays the table of a step against its fake cloud. It adds the row that every step has: a second
+// run makes no mutating call.
 package steptest
 
 import (

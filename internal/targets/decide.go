@@ -118,7 +118,8 @@ func (p *plan) conclude(b registry.Binding, o observation, wanted, registered []
 	}
 	switch {
 	case len(after) == 0 && len(registered) > 0:
-		p.report.State, p.err = Failing, fmt.Errorf("sync %s: the last target is not the database any more: %s", b.Exposure, p.deregister[0].reason)
+		p.report.State, p.err = Failing, fmt.Errorf("sync %s: the last target is not the database any more: %s",
+			b.Exposure, p.deregister[0].reason)
 	case o.stopped() && p.empty():
 		p.report.State, p.report.Detail = Stopped, "the database is "+o.topology.Status
 	case errors.Is(err, errMoving):
@@ -213,7 +214,8 @@ func addressesOf(targets []target) string {
 func (o observation) registered(m memory) []target {
 	found := []target{}
 	for t, h := range o.health {
-		if h.state != elbtypes.TargetHealthStateEnumDraining && h.state != elbtypes.TargetHealthStateEnumUnhealthyDraining && !m.doubts(t, o.begun) {
+		if h.state != elbtypes.TargetHealthStateEnumDraining &&
+			h.state != elbtypes.TargetHealthStateEnumUnhealthyDraining && !m.doubts(t, o.begun) {
 			found = append(found, t)
 		}
 	}
@@ -312,7 +314,8 @@ func (o observation) refusal(b registry.Binding, address string) error {
 	case !o.topology.Exists:
 		return fmt.Errorf("describe database %s: not found, though %s resolves to %s", b.DatabaseARN, b.Host, address)
 	case !strings.EqualFold(o.topology.Host, b.Host) || o.topology.Port != b.Port:
-		return fmt.Errorf("describe database %s: its endpoint is %s:%d, not %s:%d", b.DatabaseARN, o.topology.Host, o.topology.Port, b.Host, b.Port)
+		return fmt.Errorf("describe database %s: its endpoint is %s:%d, not %s:%d", b.DatabaseARN, o.topology.Host,
+			o.topology.Port, b.Host, b.Port)
 	case o.probe(address).TLS == resolve.Mismatch:
 		return fmt.Errorf("probe %s: TLS names another server: %s", address, o.probe(address).Detail)
 	case !found:

@@ -131,7 +131,8 @@ func TestDecide(t *testing.T) {
 			deregister: []target{{blue, 5433}}, state: Settled},
 		"blind check, probe open": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unhealthy}), blind(at(green)), probed(green, resolve.Open, "")),
 			deregister: []target{at(blue)}, state: Settled},
-		"blind check, probe blocked proves nothing":     {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unhealthy}), blind(at(green)), probed(green, resolve.Blocked, "")), state: Settling},
+		"blind check, probe blocked proves nothing": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unhealthy}), blind(at(green)), probed(green, resolve.Blocked, "")),
+			state: Settling},
 		"probe open does not replace a check that sees": {observed: seen(resolvesTo(green), targets(states{at(blue): unhealthy, at(green): unhealthy}), probed(green, resolve.Open, "")), state: Settling},
 
 		"lookups disagree":           {observed: seen(dns([]string{blue}, []string{green})), state: Moving},

@@ -1,5 +1,5 @@
-// Package vendor holds what consumers publish about themselves: whom to allow, from where they can connect, and how they want
-// to be told.
+// Package vendor holds what consumers publish about themselves: whom to allow, from where they can connect, and
+// how they want to be told.
 package vendor
 
 import (

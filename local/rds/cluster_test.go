@@ -31,10 +31,10 @@ func memberInput(id string) rds.CreateDBInstanceInput {
 func newAurora(t *testing.T) *bed {
 	b := newBed(t)
 	must(b, b.createDBCluster, clusterInput())
-	b.awaitCluster(available)
+	b.awaitCluster()
 	for _, id := range []string{"one", "two"} {
 		must(b, b.createDBInstance, memberInput(id))
-		b.awaitMember(id, available)
+		b.awaitMember(id)
 	}
 	return b
 }
@@ -48,15 +48,15 @@ func newMultiAZ(t *testing.T) *bed {
 	in := clusterInput()
 	in.Engine, in.DBClusterInstanceClass, in.DBSubnetGroupName = aws.String("postgres"), aws.String("db.m6gd.large"), aws.String("wide")
 	must(b, b.createDBCluster, in)
-	b.awaitCluster(available)
+	b.awaitCluster()
 	return b
 }
 
-func (b *bed) awaitCluster(status string) (d types.DBCluster) {
+func (b *bed) awaitCluster() (d types.DBCluster) {
 	b.t.Helper()
-	b.await("orders "+status, func() bool {
+	b.await("orders "+available, func() bool {
 		out, err := call(b, b.describeDBClusters, rds.DescribeDBClustersInput{DBClusterIdentifier: aws.String("orders")})
-		if err != nil || *out.DBClusters[0].Status != status {
+		if err != nil || *out.DBClusters[0].Status != available {
 			return false
 		}
 		d = out.DBClusters[0]
@@ -65,11 +65,11 @@ func (b *bed) awaitCluster(status string) (d types.DBCluster) {
 	return d
 }
 
-func (b *bed) awaitMember(id, status string) (d types.DBInstance) {
+func (b *bed) awaitMember(id string) (d types.DBInstance) {
 	b.t.Helper()
-	b.await(id+" "+status, func() bool {
+	b.await(id+" "+available, func() bool {
 		out, err := call(b, b.describeDBInstances, rds.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
-		if err != nil || *out.DBInstances[0].DBInstanceStatus != status {
+		if err != nil || *out.DBInstances[0].DBInstanceStatus != available {
 			return false
 		}
 		d = out.DBInstances[0]
@@ -103,7 +103,7 @@ func (b *bed) told() []string {
 }
 
 func TestClusterSaysOnlyTheNameOfItsSubnetGroup(t *testing.T) { // API_DBCluster, DBSubnetGroup: a string
-	d := newAurora(t).awaitCluster(available)
+	d := newAurora(t).awaitCluster()
 	if *d.DBSubnetGroup != "private" || *d.Port != 5432 || *d.VpcSecurityGroups[0].VpcSecurityGroupId != "sg-1" || !*d.MultiAZ {
 		t.Errorf("cluster %+v", d)
 	}
@@ -116,14 +116,14 @@ func TestClusterSaysOnlyTheNameOfItsSubnetGroup(t *testing.T) { // API_DBCluster
 
 func TestMembersHaveWhatTheirClusterHas(t *testing.T) {
 	b := newAurora(t)
-	one, two := b.awaitMember("one", available), b.awaitMember("two", available)
+	one, two := b.awaitMember("one"), b.awaitMember("two")
 	if *one.DBClusterIdentifier != "orders" || *one.Endpoint.Port != 5432 || *one.VpcSecurityGroups[0].VpcSecurityGroupId != "sg-1" || *one.MultiAZ {
 		t.Errorf("member %+v", one)
 	}
 	if *one.AvailabilityZone == *two.AvailabilityZone {
 		t.Errorf("both members are in %s", *one.AvailabilityZone)
 	}
-	if got := roles(b.awaitCluster(available)); got != "one:writer two:reader" {
+	if got := roles(b.awaitCluster()); got != "one:writer two:reader" {
 		t.Errorf("members %s", got)
 	}
 	found := must(b, b.describeDBInstances, rds.DescribeDBInstancesInput{Filters: filter("db-cluster-id", "orders")}).DBInstances
@@ -134,7 +134,7 @@ func TestMembersHaveWhatTheirClusterHas(t *testing.T) {
 
 func TestEveryServerOfAClusterHasACertificateForAllItsNames(t *testing.T) {
 	b := newAurora(t)
-	d, one := b.awaitCluster(available), b.awaitMember("one", available)
+	d, one := b.awaitCluster(), b.awaitMember("one")
 	want := "server 1 is " + strings.Join([]string{*one.Endpoint.Address, *d.Endpoint, *d.ReaderEndpoint}, ", ")
 	if !slices.Contains(b.actions, want) {
 		t.Errorf("servers: %v, want %s", b.actions, want)
@@ -143,7 +143,7 @@ func TestEveryServerOfAClusterHasACertificateForAllItsNames(t *testing.T) {
 
 func TestReaderEndpointLeadsToOneReaderAtATime(t *testing.T) {
 	b := newMultiAZ(t)
-	d := b.awaitCluster(available)
+	d := b.awaitCluster()
 	if got := b.records[*d.ReaderEndpoint]; len(got.outside) != 2 || got.most != 1 || got.ttl != 1 { // Aurora's best practices of fast failover: a TTL of 1 second
 		t.Errorf("reads at %v", got)
 	}
@@ -155,10 +155,10 @@ func TestReaderEndpointLeadsToOneReaderAtATime(t *testing.T) {
 func TestReaderEndpointOfAClusterWithoutReadersLeadsToTheWriter(t *testing.T) { // AuroraUserGuide, Aurora.Endpoints.Reader
 	b := newBed(t)
 	must(b, b.createDBCluster, clusterInput())
-	b.awaitCluster(available)
+	b.awaitCluster()
 	must(b, b.createDBInstance, memberInput("one"))
-	b.awaitMember("one", available)
-	d := b.awaitCluster(available)
+	b.awaitMember("one")
+	d := b.awaitCluster()
 	if got := b.records[*d.ReaderEndpoint]; !slices.Equal(got.outside, b.records[*d.Endpoint].outside) {
 		t.Errorf("reads at %v", got)
 	}
@@ -166,12 +166,12 @@ func TestReaderEndpointOfAClusterWithoutReadersLeadsToTheWriter(t *testing.T) { 
 
 func TestMultiAZClusterIsBornWithAWriterAndTwoReaders(t *testing.T) { // multi-az-db-clusters-concepts
 	b := newMultiAZ(t)
-	if got := roles(b.awaitCluster(available)); got != "orders-instance-1:writer orders-instance-2:reader orders-instance-3:reader" {
+	if got := roles(b.awaitCluster()); got != "orders-instance-1:writer orders-instance-2:reader orders-instance-3:reader" {
 		t.Errorf("members %s", got)
 	}
 	zones := map[string]bool{}
 	for n := range 3 {
-		zones[*b.awaitMember(fmt.Sprintf("orders-instance-%d", n+1), available).AvailabilityZone] = true
+		zones[*b.awaitMember(fmt.Sprintf("orders-instance-%d", n+1)).AvailabilityZone] = true
 	}
 	if len(zones) != 3 {
 		t.Errorf("members in %v", zones)
@@ -180,10 +180,10 @@ func TestMultiAZClusterIsBornWithAWriterAndTwoReaders(t *testing.T) { // multi-a
 
 func TestClusterFailoverLetsAReaderWrite(t *testing.T) {
 	b := newAurora(t)
-	before := b.awaitCluster(available)
+	before := b.awaitCluster()
 	addresses := map[string]answer{}
 	for _, id := range []string{"one", "two"} {
-		name := *b.awaitMember(id, available).Endpoint.Address
+		name := *b.awaitMember(id).Endpoint.Address
 		addresses[name] = b.records[name]
 	}
 	b.actions, b.events = nil, nil
@@ -191,7 +191,7 @@ func TestClusterFailoverLetsAReaderWrite(t *testing.T) {
 	if *during.Status != failingOver {
 		t.Errorf("status %s", *during.Status)
 	}
-	d := b.awaitCluster(available)
+	d := b.awaitCluster()
 	if got := roles(d); got != "one:reader two:writer" {
 		t.Errorf("members %s", got)
 	}
@@ -229,9 +229,9 @@ func TestFailoverTakesTheLowestTierOrTheOneAskedFor(t *testing.T) { // API_Failo
 			three := memberInput("three")
 			three.PromotionTier = aws.Int32(0)
 			must(b, b.createDBInstance, three)
-			b.awaitMember("three", available)
+			b.awaitMember("three")
 			must(b, b.failoverDBCluster, rds.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders"), TargetDBInstanceIdentifier: row.asked})
-			if got := roles(b.awaitCluster(available)); !strings.Contains(got, row.want+":writer") {
+			if got := roles(b.awaitCluster()); !strings.Contains(got, row.want+":writer") {
 				t.Errorf("members %s", got)
 			}
 		})
@@ -240,7 +240,7 @@ func TestFailoverTakesTheLowestTierOrTheOneAskedFor(t *testing.T) { // API_Failo
 
 func TestOldWriterServesBeforeTheNameMoves(t *testing.T) { // brianmario/mysql2#772
 	b := newAurora(t)
-	d := b.awaitCluster(available)
+	d := b.awaitCluster()
 	before := b.records[*d.Endpoint].outside
 	b.world.Delays.ClusterFailover = 0
 	b.world.Speed = 5 // the name is late by a second
@@ -255,7 +255,7 @@ func TestOldWriterServesBeforeTheNameMoves(t *testing.T) { // brianmario/mysql2#
 	if !slices.Equal(late, before) {
 		t.Errorf("the name leads to %s already", late)
 	}
-	b.awaitCluster(available)
+	b.awaitCluster()
 }
 
 func TestClusterRefusals(t *testing.T) {

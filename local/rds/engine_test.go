@@ -63,7 +63,7 @@ func TestAuroraHasTheParametersOfItsVersion(t *testing.T) {
 	in := clusterInput()
 	in.EngineVersion = aws.String("15.13")
 	must(b, b.createDBCluster, in)
-	b.awaitCluster(available)
+	b.awaitCluster()
 	if d := must(b, b.createDBInstance, memberInput("one")).DBInstance; *d.DBParameterGroups[0].DBParameterGroupName != "default.aurora-postgresql15" {
 		t.Errorf("a member has %s", *d.DBParameterGroups[0].DBParameterGroupName)
 	}

@@ -83,7 +83,7 @@ func TestProxyLeadsToWhatTakesWrites(t *testing.T) {
 			t.Errorf("leads to %s, want %s", at, want)
 		}
 		must(b, b.failoverDBCluster, rds.FailoverDBClusterInput{DBClusterIdentifier: aws.String("orders")})
-		b.awaitCluster(available)
+		b.awaitCluster()
 	}
 }
 

@@ -36,8 +36,10 @@ func (e *EC2) DescribeSecurityGroups(_ context.Context, in *ec2.DescribeSecurity
 func (e *EC2) CreateSecurityGroup(_ context.Context, in *ec2.CreateSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error) {
 	e.OnChange("CreateSecurityGroup " + *in.GroupName)
 	id := fmt.Sprintf("sg-%d", len(e.Groups)+1)
-	e.Groups = append(e.Groups, types.SecurityGroup{GroupId: &id, GroupName: in.GroupName, VpcId: in.VpcId, Tags: in.TagSpecifications[0].Tags})
-	e.add(id, types.SecurityGroupRule{IpProtocol: aws.String("-1"), FromPort: aws.Int32(-1), ToPort: aws.Int32(-1), CidrIpv4: aws.String("0.0.0.0/0")})
+	e.Groups = append(e.Groups,
+		types.SecurityGroup{GroupId: &id, GroupName: in.GroupName, VpcId: in.VpcId, Tags: in.TagSpecifications[0].Tags})
+	e.add(id, types.SecurityGroupRule{IpProtocol: aws.String("-1"), FromPort: aws.Int32(-1), ToPort: aws.Int32(-1),
+		CidrIpv4: aws.String("0.0.0.0/0")})
 	return &ec2.CreateSecurityGroupOutput{GroupId: &id}, nil
 }
 
@@ -55,7 +57,8 @@ func (e *EC2) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecu
 // AuthorizeSecurityGroupEgress adds one rule per permission, which names one CIDR.
 func (e *EC2) AuthorizeSecurityGroupEgress(_ context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
 	for _, p := range in.IpPermissions {
-		e.OnChange(fmt.Sprintf("AuthorizeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *p.IpProtocol, *p.FromPort, *p.ToPort, *p.IpRanges[0].CidrIp))
+		e.OnChange(fmt.Sprintf("AuthorizeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *p.IpProtocol, *p.FromPort,
+			*p.ToPort, *p.IpRanges[0].CidrIp))
 		e.add(*in.GroupId, types.SecurityGroupRule{IpProtocol: p.IpProtocol, FromPort: p.FromPort, ToPort: p.ToPort,
 			CidrIpv4: p.IpRanges[0].CidrIp, Tags: in.TagSpecifications[0].Tags})
 	}
@@ -70,7 +73,8 @@ func (e *EC2) RevokeSecurityGroupEgress(_ context.Context, in *ec2.RevokeSecurit
 			return nil, &smithy.GenericAPIError{Code: "InvalidSecurityGroupRuleId.NotFound"}
 		}
 		rule := e.Rules[at]
-		e.OnChange(fmt.Sprintf("RevokeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *rule.IpProtocol, *rule.FromPort, *rule.ToPort, *rule.CidrIpv4))
+		e.OnChange(fmt.Sprintf("RevokeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *rule.IpProtocol, *rule.FromPort,
+			*rule.ToPort, *rule.CidrIpv4))
 		e.Rules = slices.Delete(e.Rules, at, at+1)
 	}
 	return &ec2.RevokeSecurityGroupEgressOutput{}, nil
