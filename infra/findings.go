@@ -17,7 +17,8 @@ func allGrants(r *resources) grants {
 	return slices.Concat(all, interfaces, logs, operatorGrants(r), approverGrants(r))
 }
 
-// suppressFindings answers what the AWS Solutions rules of cdk-nag find about patterns in our policies with the grants' reasons.
+// suppressFindings answers what the AWS Solutions rules of cdk-nag find about patterns in our policies
+// with the grants' reasons.
 func suppressFindings(r *resources) {
 	patterns := map[string][]string{} // by reason
 	for _, g := range allGrants(r) {

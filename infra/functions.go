@@ -151,9 +151,9 @@ func environment(r *resources) *map[string]*string {
 	return &variables
 }
 
-// newResolverRole makes the role of the resolvers, which step 2 creates in the databases' VPCs. It stays when the stack goes:
-// Lambda needs it to remove the network interfaces, up to 45 minutes after the function.
-// Lambda acts on the interfaces with it, the resolver's code may not:
+// newResolverRole makes the role of the resolvers, which step 2 creates in the databases' VPCs. It stays when the stack
+// goes: Lambda needs it to remove the network interfaces, up to 45 minutes after the function. Lambda acts on the interfaces
+// with it, the resolver's code may not:
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice
 func newResolverRole(r *resources) awsiam.IRole {
 	interfaces, logs := resolverGrants(r)
@@ -180,11 +180,12 @@ func newResolverRole(r *resources) awsiam.IRole {
 	return role
 }
 
-// resolverGrants are, as AWS documents the role of a function in a VPC, what Lambda may do with the resolvers' network interfaces,
-// and their logs.
+// resolverGrants are, as AWS documents the role of a function in a VPC, what Lambda may do with the resolvers' network
+// interfaces, and their logs.
 func resolverGrants(r *resources) (interfaces, logs grants) {
 	const documented = "As AWS documents the role of a function in a VPC, for all interfaces and regions. " +
-		"The Deny keeps the function's own code from it: docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice"
+		"The Deny keeps the function's own code from it: " +
+		"docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice"
 	interfaces = allows("ec2", wide("*", documented), "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets",
 		"DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
 	logs = allows("logs", r.wide("logs", "log-group:/aws/lambda/"+deployment.Resolver("*"), perVPC),

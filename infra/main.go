@@ -1,5 +1,5 @@
-// Command infra is the CDK app: one stack that deploys rdslink into one account and region. With the argument roles it writes,
-// beside the template, which policies and trust the roles need that a deployer makes by other means.
+// Command infra is the CDK app: one stack that deploys rdslink into one account and region. With the argument roles it
+// writes, beside the template, which policies and trust the roles need that a deployer makes by other means.
 package main
 
 import (

@@ -5,9 +5,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// onStackChange has CloudFormation ask the function of that name about every update that brings new resolver code, and about the
-// deletion of the stack. What asks depends on everything else: it is made last, and deleted first. When the function refuses,
-// nothing is deleted, because CloudFormation deletes a resource only after those that depend on it.
+// onStackChange has CloudFormation ask the function of that name about every update that brings new resolver code, and about
+// the deletion of the stack. What asks depends on everything else: it is made last, and deleted first. When the function
+// refuses, nothing is deleted, because CloudFormation deletes a resource only after those that depend on it.
 func onStackChange(r *resources) {
 	others := *r.stack.Node().Children()
 	// Under another id CloudFormation would delete this one, and ask whether it may.

@@ -20,11 +20,13 @@ import (
 
 // options are what a deployer may say, as CDK context (cdk deploy -c name=value, or cdk.json).
 type options struct {
-	// approvers are the ARNs of the roles that may put ConnectionDecision events. Empty: whoever IAM lets put events on the bus.
+	// approvers are the ARNs of the roles that may put ConnectionDecision events. Empty: whoever IAM
+	// lets put events on the bus.
 	approvers []string
 	// tags are added to everything, also to what the steps create: service control policies may demand them.
 	tags map[string]string
-	// operators is an e-mail address that hears of pending connections, failures and alarms. Empty: subscribe to the topic yourself.
+	// operators is an e-mail address that hears of pending connections, failures and alarms. Empty:
+	// subscribe to the topic yourself.
 	operators string
 	// permissionsBoundary is the ARN of a managed policy that every role of the stack gets.
 	permissionsBoundary string
@@ -47,8 +49,8 @@ var (
 	keyARN    = regexp.MustCompile(`^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):key/[A-Za-z0-9-]+$`)
 )
 
-// target is where the stack will be deployed, as far as cdk knows it: it asks AWS before it runs the app, and says nothing when
-// there are no credentials.
+// target is where the stack will be deployed, as far as cdk knows it: it asks AWS before it runs the app, and says nothing
+// when there are no credentials.
 type target struct{ account, region string }
 
 func destination() target {
@@ -136,8 +138,9 @@ func (o options) checkRoles(to target) error {
 			errs = append(errs, fmt.Errorf("context roles: %s: %q is not the ARN of a role, such as arn:aws:iam::111122223333:role/%s",
 				name, arn, name))
 		case other != "":
-			errs = append(errs, fmt.Errorf("context roles: %s and %s have the same role %s: each needs its own, or one could do what only the other may",
-				other, name, arn))
+			errs = append(errs,
+				fmt.Errorf("context roles: %s and %s have the same role %s: each needs its own, or one could do what only the other may",
+					other, name, arn))
 		default:
 			errs = append(errs, to.check("roles: "+name, arn, parts[1], parts[2]))
 		}

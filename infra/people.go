@@ -9,9 +9,9 @@ import (
 	"github.com/rdslink/rdslink/internal/deployment"
 )
 
-// newPeoplesPolicies makes the managed policies for those who start executions and for those who decide about connections. No
-// policy holds both: whoever asks for a connection shall not be the one who lets it in. Names are the account's, a stack is a
-// region's.
+// newPeoplesPolicies makes the managed policies for those who start executions and for those who decide about
+// connections. No policy holds both: whoever asks for a connection shall not be the one who lets it in. Names are the
+// account's, a stack is a region's.
 func newPeoplesPolicies(r *resources) {
 	if !r.options.makesRoles() {
 		return
@@ -33,7 +33,8 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 	})
 }
 
-// operatorGrants are what `make start` calls, redriving and stopping, and what the console needs to show executions and logs.
+// operatorGrants are what `make start` calls, redriving and stopping, and what the console needs to
+// show executions and logs.
 func operatorGrants(r *resources) grants {
 	machine := at(r.arn("states", "stateMachine:"+deployment.StateMachine))
 	runs := r.wide("states", "execution:"+deployment.StateMachine+":*", perRun)

@@ -27,8 +27,8 @@ var ofCDK = []string{
 	"xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
 }
 
-// What changes something is allowed on a star only where the grant itself says why. That IAM has nothing narrower for what only
-// reads is proven where policies are judged: what it could be narrowed to would count as wide.
+// What changes something is allowed on a star only where the grant itself says why. That IAM has nothing narrower for what
+// only reads is proven where policies are judged: what it could be narrowed to would count as wide.
 func TestStarOnlyWhereIAMHasNothingNarrower(t *testing.T) {
 	everywhere := slices.Clone(ofCDK)
 	for _, g := range allGrants(synthesized().resources) {
@@ -75,7 +75,8 @@ func actions(statement map[string]any) []string {
 // reason is one of the proof that the end-to-end tests end with: why somebody may do more than what was needed.
 type reason struct{ Role, Action, About, Why string }
 
-// excuses says whether the reason speaks of other resources of the place's pattern, for this role and action. On a star all do.
+// excuses says whether the reason speaks of other resources of the place's pattern, for this role and
+// action. On a star all do.
 func (r reason) excuses(role, action string, p place) bool {
 	if p.arn == "*" {
 		return r.About != unused && like(r.Role, role) && like(r.Action, action)
@@ -112,8 +113,8 @@ func like(pattern, text string) bool {
 	return regexp.MustCompile("^" + expression + "$").MatchString(text)
 }
 
-// The end-to-end tests prove that nothing is wider than what was needed, but for reasons. Those about other resources of a pattern
-// are the grants' own, and each grant of a pattern has its reason there.
+// The end-to-end tests prove that nothing is wider than what was needed, but for reasons. Those about other resources of a
+// pattern are the grants' own, and each grant of a pattern has its reason there.
 func TestTheProofsReasonsAreTheGrants(t *testing.T) {
 	text, err := os.ReadFile("../test/e2e/permissions.json")
 	if err != nil {

@@ -33,8 +33,8 @@ type requiredRole struct {
 	Permissions any `json:"permissions"`
 }
 
-// writeRoles synthesizes the stack as if nothing was given, and writes what it would have made. So the documents are never other
-// than those of a deployment that makes its own.
+// writeRoles synthesizes the stack as if nothing was given, and writes what it would have made. So the documents are never
+// other than those of a deployment that makes its own.
 func writeRoles(app awscdk.App, o options, to target) error {
 	own := o
 	own.roles, own.key = nil, ""
@@ -104,8 +104,8 @@ func (r *resources) logicalID(role awsiam.IRole) string {
 	return *r.stack.GetLogicalId(role.Node().DefaultChild().(awscdk.CfnElement))
 }
 
-// printer writes values of a template out for people. What CloudFormation names is a pattern: the name it will give begins with
-// the stack's and the resource's.
+// printer writes values of a template out for people. What CloudFormation names is a pattern: the name it will give begins
+// with the stack's and the resource's.
 type printer struct {
 	template template
 	to       target

@@ -52,7 +52,8 @@ func newRole(r *resources, name, id string, props *awsiam.RoleProps) awsiam.IRol
 	return role
 }
 
-// admitToKey lets a given role use the key that the stack makes. Nobody knows that key's ARN before, to allow it in the role.
+// admitToKey lets a given role use the key that the stack makes. Nobody knows that key's ARN
+// before, to allow it in the role.
 func admitToKey(r *resources, name string, may grants) {
 	arn, given := r.options.roles[name]
 	if !given || r.options.key != "" {

@@ -91,7 +91,8 @@ func conditionsOf(s map[string]any) string {
 func securityTable() string {
 	s := onlyTagged()
 	needs := s.required(s.json, options{}, target{"111122223333", "eu-central-1"})
-	purposes := map[string]string{machineName: "The state machine", schedulesName: "The schedules of ip-sync and observer", resolverName: "The resolvers in the databases' VPCs: Lambda may, their code may not"}
+	purposes := map[string]string{machineName: "The state machine", schedulesName: "The schedules of ip-sync and observer",
+		resolverName: "The resolvers in the databases' VPCs: Lambda may, their code may not"}
 	for _, f := range functions {
 		purposes[f.name()] = f.description
 	}

@@ -103,9 +103,9 @@ func output(stack awscdk.Stack, id, value, description string) {
 	awscdk.NewCfnOutput(stack, &id, &awscdk.CfnOutputProps{Value: &value, Description: &description})
 }
 
-// newKey makes the customer-managed key of registry and topics, unless there is one already. It stays when the stack goes, or
-// the registry's data would be lost with it. The policy of a key that was there is its owner's: nothing that is added to it here
-// has an effect.
+// newKey makes the customer-managed key of registry and topics, unless there is one already. It stays when the stack goes,
+// or the registry's data would be lost with it. The policy of a key that was there is its owner's: nothing that is added
+// to it here has an effect.
 func newKey(stack awscdk.Stack, existing string) awskms.IKey {
 	if existing != "" {
 		return awskms.Key_FromKeyArn(stack, ptr("Key"), &existing)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const (
@@ -141,8 +142,8 @@ func TestRequirementsAreFew(t *testing.T) {
 	}
 }
 
-// Functions run under Lambda, and one package meets it for them. The command-line tool and all that the steps share do not link
-// its runtime.
+// Functions run under Lambda, and one package meets it for them. The command-line tool and all that the steps
+// share do not link its runtime.
 func TestOnlyFunctionsLinkTheLambdaRuntime(t *testing.T) {
 	boundary := []string{product + "/internal/step", product + "/internal/steptest"}
 	linking := strings.Fields(goCommand(t, ".", "list", "-f", `{{range .Deps}}{{if eq . "github.com/aws/aws-lambda-go/lambda"}}{{$.ImportPath}}{{end}}{{end}}`,
@@ -166,15 +167,46 @@ func owner(modules []string, path string) string {
 // Whoever wants the local cloud for something else finds nothing of this product in it but the path of its module.
 func TestTheLocalCloudDoesNotKnowTheProduct(t *testing.T) {
 	allowed := regexp.MustCompile(`^(module |import |\t|\t\w+ )"?` + cloud + `[/\w]*"?$`)
+	seen := map[string]bool{}
+	eachLine(t, "local", func(path, line string, number int) {
+		seen[path] = true
+		if strings.Contains(strings.ToLower(line), "rdslink") &&
+			(!slices.Contains([]string{".go", ".mod"}, filepath.Ext(path)) || !allowed.MatchString(line)) {
+			t.Errorf("%s:%d: %s", path, number, line)
+		}
+	})
+	if len(seen) < 100 {
+		t.Errorf("only %d files seen", len(seen))
+	}
+}
+
+// Comments wrap sooner than code, which lll holds. An address does not wrap.
+func TestCommentsWrapAt125Columns(t *testing.T) {
 	seen := 0
-	err := filepath.WalkDir(filepath.Join(root, "local"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			if entry != nil && path == filepath.Join(root, "local", "build") {
-				return filepath.SkipDir
-			}
-			return err
+	eachLine(t, ".", func(path, line string, number int) {
+		if filepath.Ext(path) != ".go" || !strings.HasPrefix(strings.TrimLeft(line, "\t"), "// ") {
+			return
 		}
 		seen++
+		if width := utf8.RuneCountInString(line); width > 125 && !strings.Contains(line, "://") {
+			t.Errorf("%s:%d has %d columns", path, number, width)
+		}
+	})
+	if seen < 1000 {
+		t.Errorf("only %d lines of comments seen", seen)
+	}
+}
+
+// eachLine visits the lines of a folder's files, without what was built or is Git's.
+func eachLine(t *testing.T, folder string, visit func(path, line string, number int)) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && slices.Contains([]string{"build", "cdk.out", ".git"}, entry.Name()) {
+			return filepath.SkipDir
+		}
+		if err != nil || entry.IsDir() {
+			return err
+		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -182,15 +214,11 @@ func TestTheLocalCloudDoesNotKnowTheProduct(t *testing.T) {
 		number := 0
 		for line := range strings.Lines(string(text)) {
 			number++
-			line = strings.TrimRight(line, "\n")
-			if strings.Contains(strings.ToLower(line), "rdslink") &&
-				(!slices.Contains([]string{".go", ".mod"}, filepath.Ext(path)) || !allowed.MatchString(line)) {
-				t.Errorf("%s:%d: %s", path, number, line)
-			}
+			visit(path, strings.TrimRight(line, "\n"), number)
 		}
 		return nil
 	})
-	if err != nil || seen < 100 {
-		t.Errorf("%d files read, error %v", seen, err)
+	if err != nil {
+		t.Error(err)
 	}
 }
