@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -93,14 +94,14 @@ func (d decision) look(ctx context.Context, id string) (registry.Exposure, []con
 //go:embed messages
 var texts embed.FS
 
-var messages = message.Parse(texts)
+var messages = message.Read(texts)
 
 // refuse tells people about a decision that cannot be followed: whoever sent the event gets no answer from the bus.
 func (d decision) refuse(ctx context.Context, asked bus.Decision, why string) error {
-	subject, text := messages.Write("refusal", struct {
-		bus.Decision
-		Why string
-	}{asked, why})
+	subject, text := messages.Write("refusal", message.Facts{
+		"Decision": strconv.Quote(asked.Decision), "By": strconv.Quote(asked.By), "Exposure": strconv.Quote(asked.Exposure),
+		"Service": strconv.Quote(asked.ServiceID), "VPCEndpoint": strconv.Quote(asked.VPCEndpointID), "Why": why,
+	})
 	slog.WarnContext(ctx, "decision refused", "exposure", asked.Exposure, "message", text)
 	if _, err := d.topic.Publish(ctx, &sns.PublishInput{TopicArn: &d.operators, Subject: &subject, Message: &text}); err != nil {
 		return fmt.Errorf("publish refusal on %s: %w", d.operators, err)

@@ -69,7 +69,11 @@ func (o observer) event(exposure registry.Exposure, n news) (event bus.Event, su
 		State:         n.State,
 		Repeated:      n.repeated,
 	}
-	subject, event.Message = messages.Write(report(n.Connection), o.facts(event, exposure))
+	text := report(n.Connection)
+	if text == bus.ConnectionPending && !event.Expected {
+		text = unexpected
+	}
+	subject, event.Message = messages.Write(text, o.facts(event, exposure))
 	return event, subject
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/cost"
 	"github.com/rdslink/rdslink/internal/execution"
+	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -53,26 +55,25 @@ func (o observer) remind(ctx context.Context, exposure registry.Exposure) error 
 }
 
 func (o observer) reminder(exposure registry.Exposure, waited time.Duration) (subject, text string) {
-	return messages.Write("reminder", struct {
-		Exposure, Consumer, ServiceName, Execution, Region, Deadline, CostRegion string
-		CostUSD                                                                  float64
-		Days                                                                     int
-		Request                                                                  *facts
-	}{
-		Exposure: exposure.ID, Consumer: exposure.Consumer, ServiceName: exposure.ServiceName,
-		Execution: exposure.Token.Execution, Region: o.operators.Region, Deadline: deadline(exposure),
-		CostRegion: cost.Region, CostUSD: cost.LoadBalancerUSD(waited), Days: int(waited / day), Request: o.awaitedRequest(exposure),
+	days := "1 day"
+	if n := int(waited / day); n != 1 {
+		days = fmt.Sprintf("%d days", n)
+	}
+	return messages.Write("reminder", message.Facts{
+		"Exposure": exposure.ID, "Execution": exposure.Token.Execution, "Region": o.operators.Region, "Waited": days,
+		"deadline": deadline(exposure), "CostRegion": cost.Region, "CostUSD": fmt.Sprintf("%.2f", cost.LoadBalancerUSD(waited)),
+		"next": o.next(exposure),
 	})
 }
 
-// awaitedRequest is the request that a person may accept, if there is one.
-func (o observer) awaitedRequest(exposure registry.Exposure) *facts {
+// next says what to do: to decide about the request that a person may accept, if there is one.
+func (o observer) next(exposure registry.Exposure) string {
 	for _, id := range slices.Sorted(maps.Keys(exposure.Connections)) {
 		c := exposure.Connections[id]
 		if c.State == connection.PendingAcceptance && connection.Expected(exposure, c.Owner) {
 			event := bus.Event{Exposure: exposure.ID, ServiceID: exposure.ServiceID, VPCEndpointID: id, Owner: c.Owner, Expected: true}
-			return new(o.facts(event, exposure))
+			return messages.Text("next-decide", o.facts(event, exposure))
 		}
 	}
-	return nil
+	return messages.Text("next-remind", message.Facts{"Consumer": exposure.Consumer, "ServiceName": exposure.ServiceName})
 }

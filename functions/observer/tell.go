@@ -21,9 +21,12 @@ type topicAPI interface {
 //go:embed messages
 var texts embed.FS
 
-// messages are one for each report, by its detail type, and the reminder. SNS takes 100 ASCII characters as a subject
-// (API_Publish), and an exposure's id has 32.
-var messages = message.Parse(texts)
+// messages are one for each report, by its detail type, the reminder, and what several of them say. SNS takes 100 ASCII characters
+// as a subject (API_Publish), and an exposure's id has 32.
+var messages = message.Read(texts)
+
+// unexpected is the message about a request of an account that the exposure was not made for.
+const unexpected = bus.ConnectionPending + "-unexpected"
 
 // tellOperators publishes each change once. A rule of the bus could not: its text templates do not carry line breaks and
 // quotation marks, and the command to accept has both.
@@ -49,28 +52,29 @@ func (o observer) publish(ctx context.Context, subject, text string) error {
 	return nil
 }
 
-// facts are what the messages about a connection say, with what whoever decides about it needs: a command, and a page.
-type facts struct {
-	bus.Event
-	Deadline string // of the execution that waits, if one does
-	Decision string
-	Command  string
-	Console  string
-}
+// goals are the Makefile's for what can be decided.
+var goals = map[string]string{bus.Accept: "approve", bus.Reject: "reject"}
 
-func (o observer) facts(e bus.Event, exposure registry.Exposure) facts {
+// facts are what the messages about a connection say, with what whoever decides about it needs: a command, and a page.
+func (o observer) facts(e bus.Event, exposure registry.Exposure) message.Facts {
 	decision := bus.Accept
 	if !e.Expected {
 		decision = bus.Reject
 	}
-	return facts{Event: e, Deadline: deadline(exposure), Decision: decision, Command: o.command(e, decision), Console: o.console(e.ServiceID)}
+	facts := message.Facts{
+		"Exposure": e.Exposure, "Owner": e.Owner, "VPCEndpointID": e.VPCEndpointID, "State": e.State, "deadline": deadline(exposure),
+		"Decision": decision, "Goal": goals[decision], "Command": o.command(e, decision), "Console": o.console(e.ServiceID),
+	}
+	facts["ways"] = messages.Text("ways", facts)
+	return facts
 }
 
+// deadline says until when an execution waits, if one does.
 func deadline(exposure registry.Exposure) string {
 	if exposure.Token == nil {
 		return ""
 	}
-	return exposure.Token.Deadline.UTC().Format(time.RFC1123)
+	return messages.Text("deadline", message.Facts{"Deadline": exposure.Token.Deadline.UTC().Format(time.RFC1123)})
 }
 
 // command is the shell command that decides about a request.

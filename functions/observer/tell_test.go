@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +63,9 @@ func TestAReminderSaysHowLongAtWhatCostAndWhatToDo(t *testing.T) {
 }
 
 func TestSubjectsFitSNS(t *testing.T) {
-	event := facts{Event: bus.Event{Exposure: strings.Repeat("x", 32)}}
-	for _, name := range bus.Reports {
-		if subject, _ := messages.Write(name, event); len(subject) > 100 || strings.Contains(subject, "\n") {
+	facts := newWorld().observer().facts(bus.Event{Exposure: strings.Repeat("x", 32)}, awaited())
+	for _, name := range append(slices.Clone(bus.Reports), unexpected) {
+		if subject, _ := messages.Write(name, facts); len(subject) > 100 || strings.Contains(subject, "\n") {
 			t.Errorf("%s: subject %q of %d characters", name, subject, len(subject))
 		}
 	}

@@ -6,21 +6,26 @@ import (
 )
 
 func TestWrite(t *testing.T) {
-	set := Parse(fstest.MapFS{
-		"messages/hello.txt":  {Data: []byte("hello: {{.}}\n\nDear {{.}},\n\n{{template \"close\"}}\n")},
-		"messages/shared.txt": {Data: []byte(`{{define "close"}}Yours{{end}}`)},
+	set := Read(fstest.MapFS{
+		"messages/hello.txt": {Data: []byte("hello: {{Name}}\n\nDear {{Name}},\n\n{{close}}\n")},
+		"messages/close.txt": {Data: []byte("Yours, ${{Sum}}\n")},
 	})
-	subject, body := set.Write("hello", "ann")
-	if subject != "hello: ann" || body != "Dear ann,\n\nYours" {
+	subject, body := set.Write("hello", Facts{"Name": "{{ann}}", "close": set.Text("close", Facts{"Sum": "1.20"})})
+	if subject != "hello: {{ann}}" || body != "Dear {{ann}},\n\nYours, $1.20" {
 		t.Errorf("subject %q, body %q", subject, body)
 	}
 }
 
 func TestAMessageThatAsksForWhatIsNotThereIsNotSent(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("it was written")
-		}
-	}()
-	Parse(fstest.MapFS{"messages/hello.txt": {Data: []byte("{{.Name}}")}}).Write("hello", struct{}{})
+	set := Read(fstest.MapFS{"messages/hello.txt": {Data: []byte("{{Name}}")}})
+	for name, facts := range map[string]Facts{"hello": {"name": "ann"}, "goodbye": {}} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("it was written")
+				}
+			}()
+			set.Write(name, facts)
+		})
+	}
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"compress/flate"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -33,6 +36,46 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A function grows by what its code lets the linker drop no more, which no other test sees.
+func TestTheZipsAreWithinTheLimit(t *testing.T) {
+	binaries, err := filepath.Glob("../../build/functions/*/bootstrap")
+	if err != nil || len(binaries) == 0 {
+		t.Fatalf("no function is built: %v; make functions", err)
+	}
+	for _, binary := range binaries {
+		t.Run(filepath.Base(filepath.Dir(binary)), func(t *testing.T) {
+			t.Parallel()
+			file, err := os.Open(binary)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			var zipped counter
+			compressor, err := flate.NewWriter(&zipped, flate.DefaultCompression)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(compressor, file); err != nil {
+				t.Fatal(err)
+			}
+			if err := compressor.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if megabytes := float64(zipped) / 1e6; megabytes > zipLimit {
+				t.Errorf("%.2f MB, at most %g", megabytes, zipLimit)
+			}
+		})
+	}
+}
+
+// counter counts what is written to it.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 func TestTheLimitsAreDocumented(t *testing.T) {
