@@ -21,8 +21,8 @@ type topicAPI interface {
 //go:embed messages
 var texts embed.FS
 
-// messages are one for each report, by its detail type, the reminder, and what several of them say. SNS takes 100 ASCII characters
-// as a subject (API_Publish), and an exposure's id has 32.
+// messages are one for each report, by its detail type, the reminder, and what several of them say. SNS takes 100 ASCII
+// characters as a subject (API_Publish), and an exposure's id has 32.
 var messages = message.Read(texts)
 
 // unexpected is the message about a request of an account that the exposure was not made for.

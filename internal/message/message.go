@@ -1,6 +1,6 @@
-// Package message writes what people are told from text files, in which {{Name}} stands for a fact. A message is a subject, an empty
-// line and a body. It is not text/template's: that calls methods by their names, so that the linker has to keep every method of
-// every client in the program (the observer then has 12 MB instead of 5).
+// Package message writes what people are told from text files, in which {{Name}} stands for a fact. A message is a subject, an
+// empty line and a body. It does without text/template, which calls methods by their names: the linker then keeps every method
+// of every client in the program, and the observer has 12 MB instead of 5.
 package message
 
 import (
@@ -17,7 +17,7 @@ type Facts map[string]string
 // Set is the texts of a function, each by the name of its file without the extension.
 type Set map[string]string
 
-// Read reads the texts in a folder of files; only the initialization of a package calls it, and it panics when there is none.
+// Read reads the texts in a folder of files; only the initialization of a package calls it. It panics when there is none.
 func Read(files fs.FS) Set {
 	names, err := fs.Glob(files, "*/*.txt")
 	if err != nil || len(names) == 0 {
@@ -36,8 +36,8 @@ func Read(files fs.FS) Set {
 
 var fact = regexp.MustCompile(`\{\{\w*\}\}`)
 
-// Text is a text with the facts in their places. It panics when there is no such text, or when it asks for what the facts do not
-// hold, which no value can change: a test that writes each text once has shown that it never does.
+// Text is a text with the facts in their places. It panics when there is no such text, or when it asks for what the facts do
+// not hold, which no value can change: a test that writes each text once has shown that it never does.
 func (s Set) Text(name string, facts Facts) string {
 	text, found := s[name]
 	if !found {
