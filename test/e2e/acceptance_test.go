@@ -93,7 +93,7 @@ func TestAnExpectedAccountIsLetInWithoutAPersonButNotTwice(t *testing.T) {
 	another := s.connects(s.vpc(stage.PushMetrics), handoff)
 	s.asked(another)
 	left := regexp.MustCompile(`"left to a person".*` + another.ID)
-	s.await("the decision function to leave it", func() bool { return left.MatchString(s.logs()) })
+	s.await("the decision function to leave it", func() bool { return left.MatchString(s.logs("rdslink-")) })
 	if state := s.state(another); state != connection.PendingAcceptance {
 		s.Errorf("the second request is %s", state)
 	}

@@ -34,7 +34,7 @@ func TestTheTaskTokenIsNowhereButInTheRegistry(t *testing.T) {
 		"a message for operators":  strings.Join(news.all(), "\n"),
 		"an event":                 strings.Join(heard.all(), "\n"),
 		"the execution's output":   output.text,
-		"a function's log":         s.logs(),
+		"a function's log":         s.logs("rdslink-"),
 	} {
 		if strings.Contains(text, token) {
 			s.Errorf("the task token is in %s", where)
@@ -45,11 +45,11 @@ func TestTheTaskTokenIsNowhereButInTheRegistry(t *testing.T) {
 	}
 }
 
-// logs is what all functions have logged.
-func (s story) logs() string {
+// logs is what all functions have logged whose names begin so.
+func (s story) logs(functions string) string {
 	s.Helper()
 	client := cloudwatchlogs.NewFromConfig(cloud.Config(stage.Customer))
-	groups, err := client.DescribeLogGroups(s.ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: new("/aws/lambda/rdslink-")})
+	groups, err := client.DescribeLogGroups(s.ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: new("/aws/lambda/" + functions)})
 	s.check(err)
 	var lines []string
 	for _, group := range groups.LogGroups {

@@ -114,8 +114,10 @@ func (c *Cloud) newStrictParameters(ctx context.Context, d Database) error {
 
 // createInstance makes an instance with what is special about it, and what all have.
 func (c *Cloud) createInstance(ctx context.Context, d Database, in *rds.CreateDBInstanceInput) error {
-	in.DBInstanceIdentifier, in.DBSubnetGroupName = &d.Identifier, &d.Identifier
-	in.VpcSecurityGroupIds = append([]string{d.SecurityGroup}, d.Further...)
+	in.DBInstanceIdentifier, in.VpcSecurityGroupIds = &d.Identifier, append([]string{d.SecurityGroup}, d.Further...)
+	if !d.VPC.Default { // RDS finds that one itself
+		in.DBSubnetGroupName = &d.Identifier
+	}
 	in.DBInstanceClass, in.AllocatedStorage = aws.String("db.t4g.micro"), aws.Int32(20)
 	in.MasterUsername, in.MasterUserPassword = aws.String(masterUser), aws.String(masterPassword)
 	in.PubliclyAccessible = aws.Bool(false)
@@ -127,18 +129,22 @@ func (c *Cloud) createInstance(ctx context.Context, d Database, in *rds.CreateDB
 
 const postgreSQLPort = 5432
 
-// surround makes what a database lies in: a security group and a subnet group of its own.
+// surround makes what a database lies in: a security group and, but for the default VPC, a subnet group of its own.
 func (c *Cloud) surround(ctx context.Context, vpc VPC, identifier string, port int32) (Database, error) {
 	group, err := c.newDatabaseGroup(ctx, vpc, identifier, port)
 	if err != nil {
 		return Database{}, err
+	}
+	d := Database{Identifier: identifier, SecurityGroup: group, VPC: vpc}
+	if vpc.Default {
+		return d, nil
 	}
 	if _, err := rds.NewFromConfig(c.Config(vpc.Account)).CreateDBSubnetGroup(ctx, &rds.CreateDBSubnetGroupInput{
 		DBSubnetGroupName: &identifier, DBSubnetGroupDescription: aws.String("private"), SubnetIds: vpc.SubnetIDs(),
 	}); err != nil {
 		return Database{}, fmt.Errorf("create DB subnet group %s: %w", identifier, err)
 	}
-	return Database{Identifier: identifier, SecurityGroup: group, VPC: vpc}, nil
+	return d, nil
 }
 
 // newDatabaseGroup makes a security group that admits its own members only, to one port: the customer's applications.

@@ -16,6 +16,7 @@ type VPC struct {
 	Account string
 	ID      string
 	Subnets []types.Subnet
+	Default bool // the one that the account was born with
 }
 
 // SubnetIDs are the ids of the subnets.
@@ -52,6 +53,21 @@ func (c *Cloud) NewVPC(ctx context.Context, account string) (VPC, error) {
 		vpc.Subnets = append(vpc.Subnets, *subnet.Subnet)
 	}
 	return vpc, nil
+}
+
+// DefaultVPC is the VPC that an account was born with.
+func (c *Cloud) DefaultVPC(ctx context.Context, account string) (VPC, error) {
+	client := ec2.NewFromConfig(c.Config(account))
+	subnets, err := client.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{
+		Filters: []types.Filter{{Name: aws.String("default-for-az"), Values: []string{"true"}}},
+	})
+	if err != nil {
+		return VPC{}, fmt.Errorf("describe default subnets of %s: %w", account, err)
+	}
+	if len(subnets.Subnets) == 0 {
+		return VPC{}, fmt.Errorf("describe default subnets of %s: it has none", account)
+	}
+	return VPC{Account: account, ID: aws.ToString(subnets.Subnets[0].VpcId), Subnets: subnets.Subnets, Default: true}, nil
 }
 
 // resolver is where a VPC's DNS server listens: at the base of its addresses plus two.
