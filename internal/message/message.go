@@ -1,6 +1,6 @@
-// Package message writes what people are told from text files, in which {{Name}} stands for a fact. A message is a subject, an
-// empty line and a body. It does without text/template, which calls methods by their names: the linker then keeps every method
-// of every client in the program, and the observer has 12 MB instead of 5.
+// Package message writes what people are told from text files, in which {{Name}} stands for a fact. A message is a subject,
+// an empty line and a body. It does without text/template, which calls methods by their names: the linker then keeps every
+// method of every client in the program, and the observer has 12 MB instead of 5.
 package message
 
 import (

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Definitions, or states of one, that a machine cannot be made of. The codes and the words are AWS's where "source" names one;
-// else the refusal is documented and the wording ours.
+// Definitions, or states of one, that a machine cannot be made of. The codes and the words are AWS's where "source" names
+// one; else the refusal is documented and the wording ours.
 //
 //go:embed testdata/refused.json
 var refusedDefinitions []byte
