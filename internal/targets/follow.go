@@ -24,12 +24,13 @@ const (
 // available, DNS points to it, and its target has been healthy for a while. It
 // is what an RDS event starts, and the one place that waits inside a function.
 func (d Deps) Follow(ctx context.Context, b registry.Binding) (Report, error) {
-	end := d.now().Add(followAtMost)
+	begun := d.now()
+	end := begun.Add(followAtMost)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-followMargin).Before(end) {
 		end = deadline.Add(-followMargin)
 	}
 	for {
-		report, err := d.underLease(ctx, b, func(h *hold) (Report, error) { return h.follow(ctx, end) })
+		report, err := d.underLease(ctx, b, func(h *hold) (Report, error) { return h.follow(ctx, begun, end) })
 		// A minute's tick holds the lease for seconds, and a loop that an earlier
 		// event started may end before this event's change shows: wait for both.
 		if err != nil || report.State != Busy || !pause(ctx, d, end) {
@@ -38,8 +39,10 @@ func (d Deps) Follow(ctx context.Context, b registry.Binding) (Report, error) {
 	}
 }
 
-func (h *hold) follow(ctx context.Context, end time.Time) (Report, error) {
-	var calmSince time.Time
+// follow looks until all has been calm since the event for long enough. One failover has several events: a loop that had to
+// wait for another's lease finds that what its own event announced has had its time to show, and is over after a look.
+func (h *hold) follow(ctx context.Context, event, end time.Time) (Report, error) {
+	calmSince := event
 	for {
 		report, err := h.pass(ctx)
 		if err != nil {

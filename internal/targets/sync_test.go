@@ -160,6 +160,22 @@ func TestFollow(t *testing.T) {
 			}
 		})
 	})
+	t.Run("with one look, when another's loop has followed for long enough since the event", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := steadyWorld(func(w *world) { w.holder, w.until = "someone", time.Now().Add(calmFor+time.Second) })
+			begin := time.Now()
+			c, report, err := follow(w, t.Context())
+			looks := 0
+			for _, call := range c.calls {
+				if call == "DescribeTargetHealth" {
+					looks++
+				}
+			}
+			if took := time.Since(begin); err != nil || !report.calm() || looks != 1 || took < calmFor {
+				t.Errorf("%d looks in %v: %+v, %v", looks, took, report, err)
+			}
+		})
+	})
 	t.Run("a stopped database ends it", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()

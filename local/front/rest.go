@@ -63,8 +63,8 @@ func (r *Rest) begin(c Call) (end func()) {
 	return r.Begin(c.Service + ":" + c.Action + " by " + c.Caller.ARN)
 }
 
-// patience is far more than anything takes that comes to an end.
-const patience = 2 * time.Minute
+// patience is the longest that a function may take (Lambda's quotas).
+const patience = 15 * time.Minute
 
 // After serves a call of the local cloud's own that stops what begins by itself, and answers when
 // nothing is under way any more.
