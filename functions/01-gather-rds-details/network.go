@@ -23,7 +23,8 @@ type networkAPI interface {
 	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
 }
 
-// roomy is how many free addresses a subnet of a load balancer should have: a node takes one, and more when traffic grows.
+// roomy is how many free addresses ELB asks for in each subnet that a load balancer enters, if it chooses its address there
+// (NLB guide, "Update the Availability Zones for your Network Load Balancer"). Of those, the node takes one.
 const roomy = 8
 
 // noCrossRegion are the zones in which a service cannot serve other regions (PrivateLink guide, "Share your services").
@@ -83,9 +84,10 @@ func bestSubnets(zones []string, usable []types.Subnet, db database.Database, ke
 	for _, zone := range zones {
 		inZone := slices.DeleteFunc(slices.Clone(usable), func(s types.Subnet) bool { return aws.ToString(s.AvailabilityZoneId) != zone })
 		best := slices.MinFunc(inZone, func(a, b types.Subnet) int { return compareSubnets(a, b, db, kept) })
-		if aws.ToInt32(best.AvailableIpAddressCount) == 0 && !slices.Contains(kept, aws.ToString(best.SubnetId)) {
-			return nil, outcome.BadInput("no subnet of VPC %s in zone %s has a free address for the load balancer's node: free one, or add a subnet",
-				db.VPCID, zone)
+		if free(best) < roomy && !slices.Contains(kept, aws.ToString(best.SubnetId)) {
+			return nil, outcome.BadInput("no subnet of VPC %s in zone %s has the %d free addresses that a load balancer needs where it enters: "+
+				"%s has %d; free %d there, or add a subnet in the zone",
+				db.VPCID, zone, roomy, aws.ToString(best.SubnetId), free(best), roomy-free(best))
 		}
 		chosen = append(chosen, best)
 	}
@@ -140,7 +142,6 @@ func zonesOf(subnets []types.Subnet) []string {
 
 // compareSubnets orders the subnets of a zone, the best first.
 func compareSubnets(a, b types.Subnet, db database.Database, kept []string) int {
-	free := func(s types.Subnet) int { return int(aws.ToInt32(s.AvailableIpAddressCount)) }
 	return cmp.Or(
 		first(slices.Contains(kept, aws.ToString(a.SubnetId)), slices.Contains(kept, aws.ToString(b.SubnetId))),
 		first(free(a) >= roomy, free(b) >= roomy),
@@ -149,6 +150,8 @@ func compareSubnets(a, b types.Subnet, db database.Database, kept []string) int 
 		cmp.Compare(aws.ToString(a.SubnetId), aws.ToString(b.SubnetId)),
 	)
 }
+
+func free(s types.Subnet) int { return int(aws.ToInt32(s.AvailableIpAddressCount)) }
 
 func first(a, b bool) int {
 	switch {
@@ -165,41 +168,32 @@ func inGroup(db database.Database, subnet types.Subnet) bool {
 	return slices.Contains(db.SubnetIDs, aws.ToString(subnet.SubnetId))
 }
 
-// resolverSubnets are where the resolver can live: two zones, so that it outlives one, with an address besides the
-// one that the load balancer's node takes. Where the exposure has its load balancer already it also has its
-// resolver, however full it is.
-func resolverSubnets(r request, db database.Database, chosen []types.Subnet, kept []string) ([]string, error) {
-	ids := []string{}
+// resolverSubnets are where the resolver can live: two zones, so that it outlives one. Where the load balancer enters there
+// is room for it besides; where the exposure has its load balancer already it also has its resolver, however full it is.
+func resolverSubnets(r request, db database.Database, chosen []types.Subnet) ([]string, error) {
 	if r.resolver == resolverNone {
-		if db.Public {
-			return nil, outcome.BadInput("resolver none does not work for database %s: "+
-				"it is publicly accessible, so outside its VPC its name resolves to a public address; use resolver vpc",
-				db.Identifier)
-		}
-		if database.BlocksHosts(db.Kind, db.Engine) {
-			return nil, outcome.BadInput("resolver none does not work for database %s: "+
-				"%s blocks hosts that check its port, so only the resolver in the VPC can tell whether it serves; use resolver vpc",
-				db.Identifier, db.Engine)
-		}
-		return ids, nil
+		return []string{}, checkOutside(db)
 	}
-	for _, subnet := range chosen {
-		id, needed := aws.ToString(subnet.SubnetId), int32(2)
-		if slices.Contains(kept, id) {
-			needed = 1
-		}
-		if aws.ToInt32(subnet.AvailableIpAddressCount) >= needed && len(ids) < 2 {
-			ids = append(ids, id)
-		}
+	open := slices.DeleteFunc(slices.Clone(chosen), func(s types.Subnet) bool { return free(s) == 0 })
+	if len(open) == 0 {
+		open = chosen
 	}
-	switch {
-	case len(ids) > 0:
-		return ids, nil
-	case len(kept) > 0:
-		return subnetIDs(chosen[:min(2, len(chosen))]), nil
+	return subnetIDs(open[:min(2, len(open))]), nil
+}
+
+// checkOutside reports, as an error, a database that only a resolver in its VPC can follow.
+func checkOutside(db database.Database) error {
+	if db.Public {
+		return outcome.BadInput("resolver none does not work for database %s: "+
+			"it is publicly accessible, so outside its VPC its name resolves to a public address; use resolver vpc",
+			db.Identifier)
 	}
-	return nil, outcome.BadInput("no subnet of VPC %s has a free address for the resolver besides the load balancer's node: "+
-		"free one, or use resolver none", db.VPCID)
+	if database.BlocksHosts(db.Kind, db.Engine) {
+		return outcome.BadInput("resolver none does not work for database %s: "+
+			"%s blocks hosts that check its port, so only the resolver in the VPC can tell whether it serves; use resolver vpc",
+			db.Identifier, db.Engine)
+	}
+	return nil
 }
 
 // checkCrossRegion reports, as an error, zones from which other regions cannot be served.

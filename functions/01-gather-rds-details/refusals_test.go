@@ -244,12 +244,14 @@ var refusals = []refusal{
 		message: "has no usable subnet", remedy: "on Outposts"},
 	{field: "(network)", condition: "the subnets are in a Local Zone", change: everySubnet(func(s *ec2types.Subnet) { s.AvailabilityZoneId = aws.String("euc1-ham1-az1") }),
 		message: "has no usable subnet", remedy: "in Local or Wavelength Zones"},
-	{field: "(network)", condition: "no free address in a zone", change: func(f *fakeAWS) { f.subnets[1].AvailableIpAddressCount = aws.Int32(0) }, message: "in zone euc1-az2 has a free address",
-		remedy: "free one, or add a subnet"},
-	{field: "(network)", condition: "no free address anywhere", change: everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(0) }), message: "in zone euc1-az1 has a free address",
-		remedy: "free one, or add a subnet"},
-	{field: "(network)", condition: "no free address but the node's", change: everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(1) }),
-		message: "for the resolver besides the load balancer's node", remedy: "free one, or use resolver none"},
+	{field: "(network)", condition: "fewer than 8 free addresses in a zone", change: func(f *fakeAWS) { f.subnets[1].AvailableIpAddressCount = aws.Int32(7) },
+		message: "in zone euc1-az2 has the 8 free addresses that a load balancer needs where it enters: subnet-b has 7", remedy: "free 1 there, or add a subnet in the zone"},
+	{field: "(network)", condition: "no free address anywhere", change: everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(0) }),
+		message: "subnet-a has 0", remedy: "free 8 there, or add a subnet in the zone"},
+	{field: "(network)", condition: "a zone that the load balancer would enter, beside one where it is", change: func(f *fakeAWS) {
+		everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(3) })(f)
+		f.balancers = []elbtypes.LoadBalancer{ours(f, "subnet-a")}
+	}, message: "subnet-b has 3", remedy: "free 5 there, or add a subnet in the zone"},
 	{field: "(network)", condition: "a security group of another account", change: func(f *fakeAWS) { f.groups[0].OwnerId = aws.String("999999999999") }, message: "belong to another account",
 		remedy: "attach one of account 111122223333"},
 	{field: "(network)", condition: "no security group that may be changed, where the deployment asks for the tag", change: func(f *fakeAWS) { f.tagged = true },

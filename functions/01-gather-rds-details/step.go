@@ -135,7 +135,7 @@ func (s gatherRDSDetails) place(
 	if err := checkCrossRegion(plan.SupportedRegions, subnets); err != nil {
 		return err
 	}
-	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets, kept); err != nil {
+	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets); err != nil {
 		return err
 	}
 	plan.SecurityGroupIDs, err = s.usableGroups(ctx, db, home, need(r, plan.Exposure, db.Port, subnets))

@@ -205,11 +205,6 @@ func TestPrincipals(t *testing.T) {
 }
 
 func TestWhatStillWorks(t *testing.T) {
-	ours := func(f *fakeAWS) elbtypes.LoadBalancer {
-		id := ourID(f)
-		return elbtypes.LoadBalancer{LoadBalancerName: &id, Type: elbtypes.LoadBalancerTypeEnumNetwork,
-			AvailabilityZones: []elbtypes.AvailabilityZone{{SubnetId: aws.String("subnet-x")}}}
-	}
 	for name, row := range map[string]struct {
 		change  func(*fakeAWS)
 		subnets []string
@@ -260,7 +255,7 @@ func TestWhatStillWorks(t *testing.T) {
 		}},
 		"application load balancers do not count": {change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumApplication, 50) }},
 		"our own load balancer does not count": {change: func(f *fakeAWS) {
-			f.balancers = append(balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50), ours(f))
+			f.balancers = append(balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50), ours(f, "subnet-x"))
 		}},
 		"the roomiest of a zone's subnets": {change: func(f *fakeAWS) {
 			f.subnets = append(f.subnets, subnet("subnet-c", "euc1-az1", 200))
@@ -275,13 +270,11 @@ func TestWhatStillWorks(t *testing.T) {
 		}, subnets: []string{"subnet-c", "subnet-b"}},
 		"a zone keeps its load balancer's subnet": {change: func(f *fakeAWS) {
 			f.subnets = append(f.subnets, subnet("subnet-x", "euc1-az1", 0))
-			f.balancers = []elbtypes.LoadBalancer{ours(f)}
+			f.balancers = []elbtypes.LoadBalancer{ours(f, "subnet-x")}
 		}, subnets: []string{"subnet-x", "subnet-b"}},
 		"a load balancer that has taken the last addresses": {change: func(f *fakeAWS) {
 			everySubnet(func(s *ec2types.Subnet) { s.AvailableIpAddressCount = aws.Int32(0) })(f)
-			mine := ours(f)
-			mine.AvailabilityZones = []elbtypes.AvailabilityZone{{SubnetId: aws.String("subnet-a")}, {SubnetId: aws.String("subnet-b")}}
-			f.balancers = []elbtypes.LoadBalancer{mine}
+			f.balancers = []elbtypes.LoadBalancer{ours(f, "subnet-a", "subnet-b")}
 		}},
 		"dual-stack subnets, by their IPv4 blocks": {change: everySubnet(func(s *ec2types.Subnet) {
 			s.Ipv6CidrBlockAssociationSet = []ec2types.SubnetIpv6CidrBlockAssociation{{Ipv6CidrBlock: aws.String("2001:db8::/64")}}
@@ -318,6 +311,15 @@ func TestWhatStillWorks(t *testing.T) {
 
 func ourID(f *fakeAWS) string {
 	return owned.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics")
+}
+
+// ours is the exposure's load balancer, in the given subnets.
+func ours(f *fakeAWS, subnets ...string) elbtypes.LoadBalancer {
+	balancer := elbtypes.LoadBalancer{LoadBalancerName: aws.String(ourID(f)), Type: elbtypes.LoadBalancerTypeEnumNetwork}
+	for _, id := range subnets {
+		balancer.AvailabilityZones = append(balancer.AvailabilityZones, elbtypes.AvailabilityZone{SubnetId: &id})
+	}
+	return balancer
 }
 
 // addGroup attaches a further security group to the database.

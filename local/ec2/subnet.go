@@ -155,12 +155,16 @@ func (s *Service) describeSubnets(ctx context.Context, in *ec2.DescribeSubnetsIn
 	return out, nil
 }
 
+// Free is how many addresses of a subnet nobody has.
+func (s *Service) Free(n *Subnet) int {
+	return n.usable() - len(s.interfaces.where(func(i *Interface) bool { return i.Subnet == n.ID }))
+}
+
 func (s *Service) describedSubnet(n *Subnet) types.Subnet {
-	taken := len(s.interfaces.where(func(i *Interface) bool { return i.Subnet == n.ID }))
 	return types.Subnet{
 		SubnetId: &n.ID, SubnetArn: aws.String(s.arn(n.Account, "subnet/"+n.ID)), OwnerId: &n.Account, VpcId: &n.VPC,
 		AvailabilityZone: &n.Zone, AvailabilityZoneId: &n.ZoneID, CidrBlock: aws.String(n.CIDR.String()),
-		AvailableIpAddressCount: aws.Int32(int32(n.usable() - taken)), State: types.SubnetStateAvailable,
+		AvailableIpAddressCount: aws.Int32(int32(s.Free(n))), State: types.SubnetStateAvailable,
 		DefaultForAz: &n.forZone, MapPublicIpOnLaunch: &n.forZone, AssignIpv6AddressOnCreation: aws.Bool(false), Tags: n.tags,
 	}
 }

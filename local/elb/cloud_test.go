@@ -32,6 +32,7 @@ type cloud struct {
 	subnets   map[string]*ec2.Subnet
 	groups    map[string]*ec2.SecurityGroup
 	attached  map[string]*ec2.Interface
+	taken     map[string]int // addresses of a subnet that others have
 	records   map[string][]netip.Addr
 	inUse     map[string]bool // load balancers that endpoint services use
 	changed   []string        // load balancers whose ports changed
@@ -42,13 +43,15 @@ type cloud struct {
 
 func newCloud() *cloud {
 	c := &cloud{
-		subnets: map[string]*ec2.Subnet{}, groups: map[string]*ec2.SecurityGroup{}, attached: map[string]*ec2.Interface{},
+		subnets: map[string]*ec2.Subnet{}, groups: map[string]*ec2.SecurityGroup{}, attached: map[string]*ec2.Interface{}, taken: map[string]int{},
 		records: map[string][]netip.Addr{}, inUse: map[string]bool{}, listeners: map[netip.AddrPort]net.Listener{}, blind: map[netip.Addr]bool{},
 	}
 	for i, zone := range []string{"a", "b", "c"} {
 		c.addSubnet("subnet-"+zone, vpc, zone, fmt.Sprintf("10.0.%d.0/24", i+1))
 	}
 	c.addSubnet("subnet-a2", vpc, "a", "10.0.11.0/24")
+	c.addSubnet("subnet-full", vpc, "c", "10.0.12.0/28")
+	c.taken["subnet-full"] = 4 // of 11
 	c.addSubnet("subnet-other", "vpc-2", "b", "10.9.0.0/24")
 	c.groups["sg-1"] = &ec2.SecurityGroup{VPC: vpc}
 	c.groups["sg-other"] = &ec2.SecurityGroup{VPC: "vpc-2"}
@@ -70,6 +73,16 @@ func (c *cloud) Attach(_, subnet string, groups []string, description string, ad
 	i := &ec2.Interface{ID: model.ID("eni"), Subnet: subnet, VPC: in.VPC, Zone: in.Zone, Address: address, Groups: groups, Description: description}
 	c.attached[i.ID] = i
 	return i, nil
+}
+
+func (c *cloud) Free(subnet *ec2.Subnet) int {
+	free := 1<<(32-subnet.CIDR.Bits()) - 5 - c.taken[subnet.ID]
+	for _, i := range c.attached {
+		if i.Subnet == subnet.ID {
+			free--
+		}
+	}
+	return free
 }
 
 func (c *cloud) Detach(id string) { delete(c.attached, id) }

@@ -183,3 +183,19 @@ func TestAttributesHaveDefaultsUntilTheyAreSet(t *testing.T) {
 		}
 	}
 }
+
+// "For internal load balancers, this is only required if you let AWS select a private IPv4 address from the subnet"
+// (elasticloadbalancing/latest/network/availability-zones.html).
+func TestASubnetNeeds8FreeAddressesUnlessOneIsNamed(t *testing.T) {
+	b := newBed(t)
+	b.taken["subnet-full"] = 3 // of 11
+	in := loadBalancerInput()
+	in.Subnets = []string{"subnet-full"}
+	lb := must(b, b.createLoadBalancer, in).LoadBalancers[0].LoadBalancerArn
+	in.Name = aws.String("second")
+	refused(b, "InvalidSubnet", b.createLoadBalancer, in)
+	in.Subnets, in.SubnetMappings = nil, []types.SubnetMapping{{SubnetId: aws.String("subnet-full"), PrivateIPv4Address: aws.String("10.0.12.14")}}
+	must(b, b.createLoadBalancer, in)
+	// Where a load balancer is, nothing is asked for again.
+	must(b, b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: lb, Subnets: []string{"subnet-a", "subnet-full"}})
+}

@@ -20,8 +20,19 @@ type node struct {
 	pinned      bool // SubnetMappings chose the address
 }
 
+// roomy is how many free addresses a subnet must have for an internal load balancer to choose its address there
+// (elasticloadbalancing/latest/network/availability-zones.html, "Requirements"). ELB's words are those of
+// aws/aws-rfdk#621.
+const roomy = 8
+
 // addNodes attaches a node in each of the subnets, or none.
 func (s *Service) addNodes(lb *loadBalancer, subnets []*ec2.Subnet, pinned map[string]string) error {
+	for _, subnet := range subnets {
+		if pinned[subnet.ID] == "" && s.vpcs.Free(subnet) < roomy {
+			return wire.Errorf("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.",
+				subnet.ID, roomy)
+		}
+	}
 	var added []*node
 	for _, subnet := range subnets {
 		n, err := s.attach(lb, subnet, pinned[subnet.ID])

@@ -63,6 +63,9 @@ func TestCreateLoadBalancerIsRefused(t *testing.T) {
 		"both subnets and subnet mappings": {"API_CreateLoadBalancer, Subnets: You must specify either subnets or subnet mappings, but not both", "ValidationError", func(in *elb.CreateLoadBalancerInput) {
 			in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String("subnet-c")}}
 		}},
+		"a subnet with fewer than 8 free addresses": {"elasticloadbalancing/latest/network/availability-zones.html; wording from aws/aws-rfdk#621", "InvalidSubnet", func(in *elb.CreateLoadBalancerInput) {
+			in.Subnets = []string{"subnet-a", "subnet-full"}
+		}},
 		"a security group that does not exist": {"API_CreateLoadBalancer, InvalidSecurityGroup", "InvalidSecurityGroup", func(in *elb.CreateLoadBalancerInput) {
 			in.SecurityGroups = []string{"sg-0"}
 		}},
@@ -182,6 +185,9 @@ func TestRefusals(t *testing.T) {
 		}},
 		"taking a zone away": {"only adding is modelled; ubicloud/ubicloud private_link_service_nexus.rb: subnets can be added but never removed", func(b *bed, lb, _ string) {
 			refused(b, "InvalidConfigurationRequest", b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a"}})
+		}},
+		"a zone whose subnet has fewer than 8 free addresses": {"elasticloadbalancing/latest/network/availability-zones.html", func(b *bed, lb, _ string) {
+			refused(b, "InvalidSubnet", b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a", "subnet-b", "subnet-full"}})
 		}},
 		"an attribute that does not exist": {"API_LoadBalancerAttribute", func(b *bed, lb, _ string) {
 			refused(b, "InvalidConfigurationRequest", b.modifyLoadBalancerAttributes,

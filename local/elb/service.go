@@ -28,6 +28,7 @@ type interfaces interface {
 type vpcs interface {
 	Subnet(account, id string) (*ec2.Subnet, error)
 	SubnetAt(vpc string, address netip.Addr) (*ec2.Subnet, bool)
+	Free(subnet *ec2.Subnet) int
 	SecurityGroup(account, id string) (*ec2.SecurityGroup, error)
 	CIDRs(vpc string) []netip.Prefix
 	Admits(groups []string, from netip.Addr, port uint16) bool
