@@ -60,6 +60,8 @@ func TestContextIsCheckedAtSynthesis(t *testing.T) {
 		"a boundary of AWS's own":              {map[string]any{"permissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess"}, here, ""},
 		"a multi-region key":                   {map[string]any{"key": "arn:aws:kms:eu-central-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"}, here, ""},
 		"another partition, at home there":     {map[string]any{"permissionsBoundary": "arn:aws-us-gov:iam::111122223333:policy/boundary"}, target{"111122223333", "us-gov-west-1"}, ""},
+		"a region that is not known yet":       {map[string]any{"permissionsBoundary": boundaryARN}, target{"111122223333", "eu-west-9"}, ""},
+		"an approver of another account":       {map[string]any{"approvers": `["arn:aws:iam::999988887777:role/approver"]`}, here, ""},
 
 		"a boundary that is a role": {map[string]any{"permissionsBoundary": broughtRole("x")}, here, `context permissionsBoundary: "` + broughtRole("x") + `" is not the ARN of a managed policy`},
 		"a boundary of another account": {map[string]any{"permissionsBoundary": "arn:aws:iam::999988887777:policy/boundary"}, here,
@@ -81,11 +83,12 @@ func TestContextIsCheckedAtSynthesis(t *testing.T) {
 		"a role of another partition": {map[string]any{"roles": `{"ip-sync":"arn:aws-us-gov:iam::111122223333:role/ip-sync"}`}, here, "is of partition aws-us-gov"},
 		"one role for two": {map[string]any{"roles": `{"ip-sync":"` + broughtRole("x") + `","observer":"` + broughtRole("x") + `"}`}, here,
 			"context roles: ip-sync and observer have the same role"},
-		"roles that are no object":   {map[string]any{"roles": `["` + broughtRole("x") + `"]`}, here, "context roles: "},
-		"roles that are no JSON":     {map[string]any{"roles": `ip-sync=x`}, here, "context roles: "},
-		"groups of another kind":     {map[string]any{"databaseGroups": "some"}, here, `context databaseGroups: "some" is neither any nor tagged`},
-		"an approver who is no role": {map[string]any{"approvers": `["alice"]`}, here, `context approvers: "alice" is not the ARN of a role`},
-		"all that is wrong at once":  {map[string]any{"permissionsBoundary": "x", "key": "y"}, here, "context key: "},
+		"roles that are no object":         {map[string]any{"roles": `["` + broughtRole("x") + `"]`}, here, "context roles: "},
+		"roles that are no JSON":           {map[string]any{"roles": `ip-sync=x`}, here, "context roles: "},
+		"groups of another kind":           {map[string]any{"databaseGroups": "some"}, here, `context databaseGroups: "some" is neither any nor tagged`},
+		"an approver who is no role":       {map[string]any{"approvers": `["alice"]`}, here, `context approvers: "alice" is not the ARN of a role`},
+		"an approver of another partition": {map[string]any{"approvers": `["arn:aws-us-gov:iam::111122223333:role/approver"]`}, here, "is of partition aws-us-gov, and eu-central-1 is in aws"},
+		"all that is wrong at once":        {map[string]any{"permissionsBoundary": "x", "key": "y"}, here, "context key: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Context: &row.context})
@@ -97,6 +100,22 @@ func TestContextIsCheckedAtSynthesis(t *testing.T) {
 				t.Errorf("error = %v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+func TestOtherPartitionsAreRefused(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-central-1": "", "us-gov-west-1": "", "us-gov-east-1": "", "": "",
+		"cn-north-1": "aws-cn", "cn-northwest-1": "aws-cn", "us-iso-east-1": "aws-iso", "us-isob-east-1": "aws-iso-b", "eusc-de-east-1": "aws-eusc",
+	} {
+		app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+		_, err := contextOptions(app.Node(), target{"111122223333", region})
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", region, err)
+		case want != "" && (err == nil || !strings.HasPrefix(err.Error(), "region "+region+" is in the partition "+want+", and rdslink runs in")):
+			t.Errorf("%s: error = %v, want the partition %s named", region, err, want)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func newSetup(r *resources) awsstepfunctions.StateMachine {
 		}),
 		Description: ptr("The setup state machine"),
 	})
-	substitutions := map[string]*string{}
+	substitutions := map[string]*string{"Partition": r.stack.Partition()}
 	for _, f := range functions {
 		if f.watcher == nil {
 			substitutions[substitution(f)] = ptr(r.functionARN(f.name()))

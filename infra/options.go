@@ -85,11 +85,18 @@ func checkGroups(groups string) error {
 
 // check finds what AWS would refuse, or quietly misunderstand, long after synthesis.
 func (o options) check(to target) error {
+	if err := to.supported(); err != nil {
+		return err
+	}
 	errs := []error{o.checkBoundary(to), o.checkKey(to), o.checkRoles(to)}
 	for _, role := range o.approvers {
-		if !roleARN.MatchString(role) {
+		parts := roleARN.FindStringSubmatch(role)
+		if parts == nil {
 			errs = append(errs, fmt.Errorf("context approvers: %q is not the ARN of a role", role))
+			continue
 		}
+		// Accounts of one's own may approve, too, of the same partition: another one's are not known here.
+		errs = append(errs, to.check("approvers", role, parts[1], ""))
 	}
 	return errors.Join(errs...)
 }
@@ -157,10 +164,28 @@ func (to target) check(option, arn, partition, account string) error {
 	if to.region == "" {
 		return nil
 	}
-	if home := *regioninfo.RegionInfo_Get(&to.region).Partition(); home != partition {
+	if home := to.partition(); home != partition {
 		return fmt.Errorf("context %s: %s is of partition %s, and %s is in %s", option, arn, partition, to.region, home)
 	}
 	return nil
+}
+
+// partition is the one of the target's region. A region that is younger than this version of the CDK is in aws.
+func (to target) partition() string {
+	if known := regioninfo.RegionInfo_Get(&to.region).Partition(); known != nil {
+		return *known
+	}
+	return "aws"
+}
+
+// supported is an error for the partitions that rdslink does not know: consoles, certificates, names of services and of
+// endpoint services are others there. cdk.json names the same two.
+func (to target) supported() error {
+	if to.region == "" || slices.Contains([]string{"aws", "aws-us-gov"}, to.partition()) {
+		return nil
+	}
+	return fmt.Errorf("region %s is in the partition %s, and rdslink runs in aws and aws-us-gov only: "+
+		"deploy to a region of one of these (AWS_REGION)", to.region, to.partition())
 }
 
 func didYouMean(name string, names []string) string {

@@ -3,7 +3,8 @@ package statemachine
 
 import _ "embed"
 
-// Setup puts a database behind a private link. Each ${Name} in it stands for the ARN of the function of that step.
+// Setup puts a database behind a private link. Each ${Name} in it stands for the ARN of the function of that step, and
+// ${Partition} for the partition: Step Functions runs no integration that is named in another one than its own.
 //
 //go:embed setup.asl.json
 var Setup string

@@ -186,7 +186,7 @@ func principals(given []string, home database.Home) (normal, accounts []string, 
 
 var (
 	accountID        = regexp.MustCompile(`^[0-9]{12}$`)
-	servicePrincipal = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?$`)
+	servicePrincipal = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$`)
 	iamResource      = regexp.MustCompile(`^(root|(role|user)/[\w+=,.@-]+)$`)
 )
 

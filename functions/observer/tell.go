@@ -89,7 +89,6 @@ func (o observer) command(e bus.Event, decision string) string {
 // consoles are where a partition's console is.
 var consoles = map[string]string{
 	"aws":        "console.aws.amazon.com",
-	"aws-cn":     "console.amazonaws.cn",
 	"aws-us-gov": "console.amazonaws-us-gov.com",
 }
 

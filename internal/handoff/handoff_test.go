@@ -52,6 +52,18 @@ func TestTLSAdviceSuitsTheEngine(t *testing.T) {
 	}
 }
 
+func TestTheRootCertificatesAreThoseOfThePartition(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-central-1":  " https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem\n",
+		"us-gov-west-1": " https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem\n",
+		"us-gov-east-1": " https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem\n",
+	} {
+		if text := textOf(t, letter(func(l *Letter) { l.Region = region })); !strings.Contains(text, want) {
+			t.Errorf("%s: %q is missing in:\n%s", region, want, text)
+		}
+	}
+}
+
 func TestALetterToOthers(t *testing.T) {
 	text := textOf(t, letter(func(l *Letter) {
 		l.Consumer, l.Vendor, l.SupportedRegions = "acme", "", []string{"eu-west-1", "us-east-1"}

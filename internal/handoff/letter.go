@@ -34,8 +34,9 @@ func (l Letter) Text() (string, error) {
 		To               string
 		Preset           vendor.Vendor
 		Family           string
+		Bundle           string
 		KeepaliveSeconds int
-	}{l, l.recipient(), preset, family(l.Engine), keepaliveSeconds})
+	}{l, l.recipient(), preset, family(l.Engine), bundle(l.Region), keepaliveSeconds})
 	return text.String(), err
 }
 
@@ -46,6 +47,15 @@ func family(engine string) string {
 		return "mysql"
 	}
 	return name
+}
+
+// bundle is where the root certificates of every region of a region's partition are (RDS guide, "Using SSL/TLS to encrypt a
+// connection to a DB instance or cluster").
+func bundle(region string) string {
+	if strings.HasPrefix(region, "us-gov-") {
+		return "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"
+	}
+	return "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 }
 
 func (l Letter) recipient() string {

@@ -204,6 +204,20 @@ func TestLambdaErrorsByName(t *testing.T) {
 	}
 }
 
+// The definition is taken, the execution fails when it comes to the state, and no retrier or catcher sees that.
+func TestATaskOfAnotherPartitionFailsWhenItRuns(t *testing.T) {
+	for _, integration := range []string{"lambda:invoke", "lambda:invoke.waitForTaskToken"} {
+		c := newCloud(t, one(`{"Type":"Task","Resource":"arn:aws-us-gov:states:::`+integration+`","Parameters":{"FunctionName":"f"},`+
+			`"Retry":[{"ErrorEquals":["States.ALL"]}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"H"}],"End":true},"H":`+pass), outcome{answer: "{}"})
+		end := c.ended(c.start("{}"))
+		const want = "An error occurred while executing the state 'S' (entered at the event id #2). " +
+			"The resource belongs to a different partition from the running execution. Expected 'aws', was 'aws-us-gov'."
+		if aws.ToString(end.Error) != "States.Runtime" || aws.ToString(end.Cause) != want || len(c.lambda.payloads) != 0 {
+			t.Errorf("%s: %s: %s, after %d invocations", integration, aws.ToString(end.Error), aws.ToString(end.Cause), len(c.lambda.payloads))
+		}
+	}
+}
+
 func TestRetriersCountForThemselves(t *testing.T) {
 	a, b := outcome{functionError: `{"errorType":"A"}`}, outcome{functionError: `{"errorType":"B"}`}
 	c := newCloud(t, one(`{`+invoke+`,"Retry":[{"ErrorEquals":["A"],"MaxAttempts":2},{"ErrorEquals":["B"],"MaxAttempts":1}],"End":true}`), a, b, a, b)

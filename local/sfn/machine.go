@@ -27,7 +27,8 @@ type State struct {
 	ResultSelector        expression
 
 	// Task
-	Token              bool // .waitForTaskToken
+	Partition          string // of the resource
+	Token              bool   // .waitForTaskToken
 	Timeout, Heartbeat duration
 	Retry              []Retrier
 	Catch              []Catcher

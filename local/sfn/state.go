@@ -2,8 +2,9 @@ package sfn
 
 import (
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
 // Limits of the language: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and .../state-wait.html.
@@ -84,19 +85,7 @@ func (r *reader) wait(s *State) {
 // task reads a task on the optimized integration of Lambda, the only one here.
 func (r *reader) task(s *State) {
 	r.require("Resource")
-	switch resource := r.text("Resource"); resource {
-	case "arn:aws:states:::lambda:invoke":
-	case "arn:aws:states:::lambda:invoke.waitForTaskToken":
-		s.Token = true
-	default:
-		if strings.HasPrefix(resource, "arn:aws:states:::") || strings.HasPrefix(resource, "arn:aws:lambda:") {
-			r.unmodelled("Resource", "the resource "+resource)
-			break
-		}
-		r.problem("Resource",
-			"The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.",
-			resource)
-	}
+	r.resource(s)
 	r.invocation()
 	s.Parameters = r.template("Parameters")
 	s.ResultSelector = r.template("ResultSelector")
@@ -115,6 +104,25 @@ func (r *reader) task(s *State) {
 	}
 	r.allLast("Retry", len(s.Retry), func(i int) []string { return s.Retry[i].ErrorEquals })
 	r.allLast("Catch", len(s.Catch), func(i int) []string { return s.Catch[i].ErrorEquals })
+}
+
+// resource reads what a task is done by. A definition may name any partition; an execution takes its own only.
+func (r *reader) resource(s *State) {
+	text := r.text("Resource")
+	resource, err := arn.Parse(text)
+	integration := err == nil && resource.Service == "states" && resource.Region == "" && resource.AccountID == ""
+	switch {
+	case integration && resource.Resource == "lambda:invoke":
+		s.Partition = resource.Partition
+	case integration && resource.Resource == "lambda:invoke.waitForTaskToken":
+		s.Partition, s.Token = resource.Partition, true
+	case integration, err == nil && resource.Service == "lambda":
+		r.unmodelled("Resource", "the resource "+text)
+	default:
+		r.problem("Resource",
+			"The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.",
+			text)
+	}
 }
 
 // invocation looks at what lambda:invoke is to be called with: FunctionName and Payload.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -154,6 +155,9 @@ type call struct {
 }
 
 func (r *run) prepare(s *State, at position, context any) (call, *failure) {
+	if err := r.atHome(s); err != nil {
+		return call{}, runtime(at, err)
+	}
 	input, err := choose(s.InputPath, scope{at.input, context})
 	if err != nil {
 		return call{}, runtime(at, err)
@@ -185,6 +189,19 @@ func (r *run) prepare(s *State, at position, context any) (call, *failure) {
 	}
 	return c, nil
 }
+
+// atHome compares the partition of a task's resource with the execution's. Step Functions looks when the state runs, and not
+// when the machine is made (aws/aws-cdk#4597); worded as in
+// aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws#478.
+func (r *run) atHome(s *State) error {
+	if home := partition(r.arn); s.Partition != home {
+		return causef("The resource belongs to a different partition from the running execution. Expected '%s', was '%s'.", home, s.Partition)
+	}
+	return nil
+}
+
+// partition is the second part of an ARN of ours.
+func partition(ours string) string { return strings.Split(ours, ":")[1] }
 
 // perform invokes the function and, for a token, waits for the answer: whichever comes first of result, timeout and the end
 // of the run. The function runs on after a timeout, as Lambda's do.
