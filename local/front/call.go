@@ -3,6 +3,7 @@ package front
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -25,6 +26,8 @@ type Call struct {
 	Parameters map[string]any
 	Method     string
 	Path       string
+	// Trace is the id of the invocation that the call is made by or, for Invoke, that it makes.
+	Trace string
 }
 
 // Session is the name of the caller's role session.
@@ -76,6 +79,18 @@ type asked struct {
 	request *wire.Request // nil when the service has no model here
 
 	decision Decision
+}
+
+// traced has an invocation named in the header in which Lambda hands a trace on: to the function, whose SDK sends it with
+// every call (Lambda guide, "Visualize Lambda function invocations using AWS X-Ray"). A call outside of functions has none.
+func traced(r *http.Request, action string) string {
+	const header = "X-Amzn-Trace-Id"
+	if action == "Invoke" && r.Header.Get(header) == "" {
+		digits := strings.ReplaceAll(model.UUID()+model.UUID(), "-", "")
+		r.Header.Set(header, fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", time.Now().Unix(), digits[:24], digits[24:40]))
+	}
+	root, _, _ := strings.Cut(r.Header.Get(header), ";")
+	return strings.TrimPrefix(root, "Root=")
 }
 
 // read finds out what r asks of the service; body is r's body.

@@ -123,7 +123,7 @@ func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a, readErr := d.read(r, service, body)
-	a.Caller = caller
+	a.Caller, a.Trace = caller, traced(r, a.Action)
 	if err == nil {
 		err = readErr
 	}

@@ -16,6 +16,7 @@ type Entry struct {
 	Caller    string    `json:"caller"`
 	Role      string    `json:"role,omitempty"`
 	Session   string    `json:"session,omitempty"`
+	Trace     string    `json:"trace,omitempty"` // the same for an Invoke and for all that the invocation calls
 	Service   string    `json:"service"`
 	Action    string    `json:"action"`
 	Resources []string  `json:"resources,omitempty"`
@@ -46,7 +47,7 @@ type Log struct {
 
 func (l *Log) add(c asked, answer *captured, took time.Duration) {
 	l.Add(Entry{
-		Time: c.Time, Account: c.Caller.Account, Caller: c.Caller.ARN, Role: c.Caller.Role, Session: c.Session(),
+		Time: c.Time, Account: c.Caller.Account, Caller: c.Caller.ARN, Role: c.Caller.Role, Session: c.Session(), Trace: c.Trace,
 		Service: c.Service, Action: c.Action, Resources: c.Resources(),
 		Status: answer.status, Error: answer.code(), Millis: float64(took.Microseconds()) / 1000, Permissions: c.decision.Permissions,
 	})

@@ -127,6 +127,19 @@ def undelayed_handler_class(worker, *args):
 
 lambda_runtime.ProvidedWorker._build_handler_class = undelayed_handler_class
 
+# A function is told of the trace that its caller named.
+trace = contextvars.ContextVar("trace", default=None)
+invoke = lambda_svc._invoke
+
+
+async def invoke_in_trace(name, event, headers, *args, **kwargs):
+    trace.set(headers.get("x-amzn-trace-id"))
+    return await invoke(name, event, headers, *args, **kwargs)
+
+
+lambda_svc._invoke = invoke_in_trace
+lambda_svc._xray_trace_id_for_invocation = lambda config: trace.get()
+
 # A function without a qualifier is $LATEST, where CloudFormation has to put its asynchronous configuration.
 event_invoke_config = lambda_svc._event_invoke_config
 lambda_svc._event_invoke_config = lambda function, qualifier: (

@@ -12,6 +12,7 @@ import (
 type call struct {
 	N         int
 	Session   string // a function's name, or the name of an execution that invokes one
+	Trace     string // of the invocation that an Invoke makes, and of all that is called in it
 	Service   string
 	Action    string
 	Resources []string

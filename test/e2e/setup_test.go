@@ -40,6 +40,62 @@ func TestAVendorReadsRowsThroughThePrivateLinkAndHasNoOtherWayIn(t *testing.T) {
 		s.Errorf("the output speaks of %+v and %s", output.Connection, output.ServiceName)
 	}
 	s.hasEveryField(output.text)
+	s.callsLittle(execution)
+}
+
+// What a set-up asks of AWS where nothing is asked again, and what asking a step again costs. An account's rate of calls is
+// shared by everything that runs in it.
+const (
+	callsOfASetUp      = 105
+	callsOfAskingAgain = 5
+)
+
+// callsLittle counts the calls of each attempt of each step. An attempt that changes nothing and is not the last of its step
+// has asked again. What an attempt repeats of an earlier one is not counted twice: had AWS been ready, it would have been done once.
+func (s story) callsLittle(e execution) {
+	s.Helper()
+	type attempt struct {
+		function string
+		calls    []call
+	}
+	attempts := map[string]*attempt{} // by trace
+	last := map[string]string{}       // traces by function
+	name := e.arn[strings.LastIndex(e.arn, ":")+1:]
+	for _, c := range s.calls(0, func(c call) bool { return c.Session == name && c.Action == "Invoke" }) {
+		function := c.Resources[0][strings.LastIndex(c.Resources[0], ":")+1:]
+		attempts[c.Trace], last[function] = &attempt{function: function}, c.Trace
+	}
+	s.calls(0, func(c call) bool {
+		if of := attempts[c.Trace]; of != nil && of.function == c.Session {
+			of.calls = append(of.calls, c)
+		}
+		return false
+	})
+	work := map[string]map[string]int{} // by function, by action: how often in the attempt that does it most
+	for trace, a := range attempts {
+		again := last[a.function] != trace && !slices.ContainsFunc(a.calls, call.changes)
+		if again && len(a.calls) > callsOfAskingAgain {
+			s.Errorf("asking %s again cost %d calls, want %d at most: %v", a.function, len(a.calls), callsOfAskingAgain, a.calls)
+		}
+		if work[a.function] == nil {
+			work[a.function] = map[string]int{}
+		}
+		times := map[string]int{}
+		for _, c := range a.calls {
+			times[c.Action]++
+			work[a.function][c.Action] = max(work[a.function][c.Action], times[c.Action])
+		}
+	}
+	total := 0
+	for _, actions := range work {
+		for _, times := range actions {
+			total += times
+		}
+	}
+	s.Logf("%d calls for the ten steps", total)
+	if len(last) != 10 || total > callsOfASetUp || total < callsOfASetUp/2 {
+		s.Errorf("%d functions made %d calls, want %d at most, of 10: %v", len(last), total, callsOfASetUp, work)
+	}
 }
 
 // address is the database's private address.
