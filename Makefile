@@ -12,12 +12,16 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_DEPRECATED := quiet
 export CDK_DISABLE_CLI_TELEMETRY := true
 
+# Which of several stacks: their option `name`.
+STACK ?= $(RDSLINK_NAME)
+named := $(if $(STACK),-c name=$(STACK))
+operator := RDSLINK_NAME='$(STACK)' go run ./cmd/rdslink
+
 # Where the local cloud listens.
 LOCAL_PORT ?= 4566
 
 phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
-operator := go run ./cmd/rdslink
 
 .DEFAULT_GOAL := help
 .PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-check clean
@@ -26,7 +30,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve or reject.'
-	@echo '  INPUT: the whole input as JSON instead (make start).  APPROVE=ask: the demo asks you.'
+	@echo '  INPUT: the whole input as JSON instead (make start).  STACK: which of several stacks.  APPROVE=ask: the demo asks you.'
 	@echo '  The demo has DATABASE=instance|aurora|cluster|proxy|mysql and VENDOR=pushmetrics|fivetran|tidb-cloud|principals; tidb-cloud reads mysql.'
 
 demo: cloud build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
@@ -72,16 +76,16 @@ local-env: ## print the local cloud's environment, for eval (ACCOUNT=… for ano
 	@build/bin/demo env --port $(LOCAL_PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
 
 synth: build/.npm ## synthesize the template into cdk.out
-	$(cdk) synth --quiet && ls cdk.out/*.template.json
+	$(cdk) synth --quiet $(named) $(ARGS) && ls cdk.out/*.template.json
 
 roles: build/.npm functions build/bin/infra ## print the policies and trust of every role, for roles that you make yourself (ARGS for cdk)
-	@$(cdk) synth --quiet --app "build/bin/infra roles" --output build/roles $(ARGS) && cat build/roles/rdslink.roles.json
+	@$(cdk) synth --quiet --app "build/bin/infra roles" --output build/roles $(named) $(ARGS) && cat build/roles/rdslink.roles.json
 
 bootstrap: build/.npm ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
 	$(cdk) bootstrap $(ARGS)
 
 deploy: build/.npm sbom ## deploy to AWS, with your credentials and region (ARGS for cdk)
-	PREFLIGHT=1 $(cdk) deploy $(ARGS)
+	PREFLIGHT=1 $(cdk) deploy $(named) $(ARGS)
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
 	@$(operator) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')

@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/metric"
 )
 
@@ -18,13 +17,13 @@ func newAlarms(r *resources) {
 	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: ptr("Sum")}
 	newAlarm(r, "ExecutionsFailed", "An execution failed: read its error, mend what it names, redrive it", r.setup.MetricFailed(sum), 1, 1)
 	newAlarm(r, "ExecutionsTimedOut", "An execution ran for a year: start it again", r.setup.MetricTimedOut(sum), 1, 1)
-	newAlarm(r, metric.SyncAge.Name, "An exposure had no good sync for five minutes: see the log of "+deployment.Function("ip-sync"),
-		ours(metric.SyncAge, minute), 300, 3)
-	newAlarm(r, metric.Stuck.Name, "A connection is available and its execution still waits: redrive it", ours(metric.Stuck, minute), 1, 1)
+	newAlarm(r, metric.SyncAge.Name, "An exposure had no good sync for five minutes: see the log of "+r.options.name.Function("ip-sync"),
+		r.ours(metric.SyncAge, minute), 300, 3)
+	newAlarm(r, metric.Stuck.Name, "A connection is available and its execution still waits: redrive it", r.ours(metric.Stuck, minute), 1, 1)
 	for _, f := range functions {
 		if f.watcher != nil && f.watcher.deadLetter {
 			most := &awscloudwatch.MetricOptions{Period: minute, Statistic: ptr("Maximum")}
-			newAlarm(r, f.name()+"-dead-letters-alarm", "Events were given up on: see the queue and the log of "+deployment.Function(f.name()),
+			newAlarm(r, f.name()+"-dead-letters-alarm", "Events were given up on: see the queue and the log of "+r.options.name.Function(f.name()),
 				r.functions[f.name()].DeadLetterQueue().MetricApproximateNumberOfMessagesVisible(most), 1, 1)
 		}
 	}
@@ -34,9 +33,9 @@ func newAlarms(r *resources) {
 }
 
 // ours is a metric that a function writes into its log in the embedded metric format.
-func ours(m metric.Metric, period awscdk.Duration) awscloudwatch.Metric {
+func (r *resources) ours(m metric.Metric, period awscdk.Duration) awscloudwatch.Metric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-		Namespace: ptr(metric.Namespace), MetricName: &m.Name, Period: period, Statistic: ptr("Maximum"),
+		Namespace: ptr(r.options.name.Metrics()), MetricName: &m.Name, Period: period, Statistic: ptr("Maximum"),
 	})
 }
 

@@ -293,7 +293,7 @@ func TestRequiredRolesAreThoseThatTheStackMakes(t *testing.T) {
 				t.Error("the key is not where it belongs")
 			}
 			pass, _ := json.Marshal(needs.Roles["resolve-private-ip"].Permissions)
-			if want := `"arn:aws:iam::111122223333:role/`; o.key == "" && !strings.Contains(string(pass), want+deployment.Stack+"-ResolverRole") ||
+			if want := `"arn:aws:iam::111122223333:role/`; o.key == "" && !strings.Contains(string(pass), want+deployment.Unnamed.Stack()+"-ResolverRole") ||
 				o.key != "" && !strings.Contains(string(pass), `"`+broughtRole("resolver")+`"`) {
 				t.Errorf("step 2 may pass %s", pass)
 			}

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 
 	"github.com/rdslink/rdslink/internal/bus"
-	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // The RDS events that announce a new address, or that one may be about to come.
@@ -49,7 +48,7 @@ func connectEvents(r *resources) {
 		Source:     list("aws.states"),
 		DetailType: list("Step Functions Execution Status Change"),
 		Detail: &map[string]any{
-			"stateMachineArn": list(r.arn("states", "stateMachine:"+deployment.StateMachine)),
+			"stateMachineArn": list(r.arn("states", "stateMachine:"+r.options.name.StateMachine())),
 			"status":          list("FAILED", "TIMED_OUT", "ABORTED"),
 		},
 	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
@@ -146,7 +145,7 @@ func restrictBus(r *resources) {
 	deny := func(id string, detailTypes []string, speakers ...string) {
 		awsevents.NewCfnEventBusPolicy(r.stack, &id, &awsevents.CfnEventBusPolicyProps{
 			EventBusName: r.bus.EventBusName(),
-			StatementId:  &id,
+			StatementId:  ptr(r.options.name.Statement(id)),
 			Statement: map[string]any{
 				"Sid":       id,
 				"Effect":    "Deny",

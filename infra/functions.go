@@ -71,7 +71,7 @@ func newFunctions(r *resources) map[string]awslambda.Function {
 }
 
 func newFunction(r *resources, f function, may grants) awslambda.Function {
-	name := deployment.Function(f.name())
+	name := r.options.name.Function(f.name())
 	logs := awslogs.NewLogGroup(r.stack, ptr(f.name()+"-log"), &awslogs.LogGroupProps{
 		LogGroupName:  ptr("/aws/lambda/" + name),
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
@@ -141,6 +141,9 @@ func environment(r *resources) *map[string]*string {
 		deployment.ScheduleRoleARN:      r.scheduleRole.RoleArn(),
 		deployment.IPSyncFunctionARN:    ptr(r.functionARN("ip-sync")),
 	}
+	if r.options.name != deployment.Unnamed {
+		variables[deployment.Named] = ptr(string(r.options.name))
+	}
 	if r.options.tagged {
 		variables[deployment.DatabaseGroups] = ptr(deployment.OnlyTagged)
 	}
@@ -162,7 +165,7 @@ func newResolverRole(r *resources) awsiam.IRole {
 		Actions:   list(interfaces[0].actions...),
 		Resources: list("*"),
 		Conditions: &map[string]any{"ArnLike": map[string]any{
-			"lambda:SourceFunctionArn": r.arn("lambda", "function:"+deployment.Resolver("*")),
+			"lambda:SourceFunctionArn": r.arn("lambda", "function:"+r.options.name.Resolver("*")),
 		}},
 	}))
 	statements = append(statements, logs.statements()...)
@@ -188,7 +191,7 @@ func resolverGrants(r *resources) (interfaces, logs grants) {
 		"docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice"
 	interfaces = allows("ec2", wide("*", documented), "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets",
 		"DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
-	logs = allows("logs", r.wide("logs", "log-group:/aws/lambda/"+deployment.Resolver("*"), perVPC),
+	logs = allows("logs", r.wide("logs", "log-group:/aws/lambda/"+r.options.name.Resolver("*"), perVPC),
 		"CreateLogGroup", "CreateLogStream", "PutLogEvents")
 	return interfaces, logs
 }

@@ -58,18 +58,18 @@ func reads(service string, actions ...string) grants {
 	return allows(service, wide("*", noResourceLevel), actions...)
 }
 
-func creates(service string, where places, actions ...string) grants {
-	return allows(service, where, actions...).only(tagInRequest, "true")
+func (r *resources) creates(service string, where places, actions ...string) grants {
+	return allows(service, where, actions...).only(tagInRequest, r.options.name.Managed())
 }
 
-func changes(service string, where places, actions ...string) grants {
-	return allows(service, where, actions...).only(tagOnResource, "true")
+func (r *resources) changes(service string, where places, actions ...string) grants {
+	return allows(service, where, actions...).only(tagOnResource, r.options.name.Managed())
 }
 
 // tagsWith allows tagging only as a part of the creating actions, and only what is ours.
-func tagsWith(service string, where places, creating ...string) grants {
+func (r *resources) tagsWith(service string, where places, creating ...string) grants {
 	tag := map[string]string{"ec2": "CreateTags", "elasticloadbalancing": "AddTags"}[service]
-	return creates(service, where, tag).only(service+":CreateAction", creating...)
+	return r.creates(service, where, tag).only(service+":CreateAction", creating...)
 }
 
 // passes allows handing a role to one service only.

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/statemachine"
 )
 
@@ -30,7 +29,7 @@ func newSetup(r *resources) awsstepfunctions.StateMachine {
 		}
 	}
 	machine := awsstepfunctions.NewStateMachine(r.stack, ptr("Setup"), &awsstepfunctions.StateMachineProps{
-		StateMachineName:        ptr(deployment.StateMachine),
+		StateMachineName:        ptr(r.options.name.StateMachine()),
 		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(ptr(statemachine.Setup)),
 		DefinitionSubstitutions: &substitutions,
 		Role:                    role,
@@ -38,7 +37,7 @@ func newSetup(r *resources) awsstepfunctions.StateMachine {
 		Logs: &awsstepfunctions.LogOptions{
 			// The prefix keeps the log out of the resource policy, whose size is limited. Execution data would show task tokens.
 			Destination: awslogs.NewLogGroup(r.stack, ptr("setup-log"), &awslogs.LogGroupProps{
-				LogGroupName:  ptr("/aws/vendedlogs/states/" + deployment.StateMachine),
+				LogGroupName:  ptr("/aws/vendedlogs/states/" + r.options.name.StateMachine()),
 				Retention:     awslogs.RetentionDays_THREE_MONTHS,
 				RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 			}),

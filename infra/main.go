@@ -11,7 +11,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/preflight"
 )
 
@@ -34,7 +33,7 @@ func synthesize(roles bool) error {
 	if roles {
 		return writeRoles(app, o, to)
 	}
-	newStack(app, deployment.Stack, o)
+	newStack(app, o)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	return o.given().Write(filepath.Join(*app.Synth(nil).Directory(), preflight.File))
 }

@@ -15,11 +15,14 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
 	"github.com/aws/constructs-go/constructs/v10"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/nearest"
 )
 
 // options are what a deployer may say, as CDK context (cdk deploy -c name=value, or cdk.json).
 type options struct {
+	// name tells the stack from others of its account and region.
+	name deployment.Name
 	// approvers are the ARNs of the roles that may put ConnectionDecision events. Empty: whoever IAM
 	// lets put events on the bus.
 	approvers []string
@@ -60,8 +63,9 @@ func destination() target {
 // contextOptions reads the options from node's context, for a stack at to.
 func contextOptions(node constructs.Node, to target) (options, error) {
 	o := options{architecture: architecture(), functions: "build/functions"}
-	var groups string
+	var groups, name string
 	if err := errors.Join(
+		readText(node, "name", &name),
 		read(node, "approvers", &o.approvers),
 		read(node, "tags", &o.tags),
 		read(node, "roles", &o.roles),
@@ -73,7 +77,14 @@ func contextOptions(node constructs.Node, to target) (options, error) {
 		return options{}, err
 	}
 	o.tagged = groups == "tagged"
-	return o, errors.Join(checkGroups(groups), o.check(to))
+	return o, errors.Join(o.call(name), checkGroups(groups), o.check(to))
+}
+
+func (o *options) call(text string) (err error) {
+	if o.name, err = deployment.Parse(text); err != nil {
+		return fmt.Errorf("context name: %w", err)
+	}
+	return nil
 }
 
 func checkGroups(groups string) error {

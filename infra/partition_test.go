@@ -135,7 +135,7 @@ func TestTheTemplateIsOfThePartitionItIsDeployedTo(t *testing.T) {
 	for _, want := range []string{
 		"arn:aws-us-gov:states:::lambda:invoke", // the integration, not only the functions
 		"dynamodb.us-gov-west-1.amazonaws.com",  // kms:ViaService has the same ending in both (KMS guide, "kms:ViaService")
-		"arn:aws-us-gov:lambda:us-gov-west-1:<AWS::AccountId>:function:" + deployment.Function("ip-sync"),
+		"arn:aws-us-gov:lambda:us-gov-west-1:<AWS::AccountId>:function:" + deployment.Unnamed.Function("ip-sync"),
 	} {
 		if !strings.Contains(definition, want) {
 			t.Errorf("%s is not in the template", want)

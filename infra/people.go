@@ -6,7 +6,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 
 	"github.com/rdslink/rdslink/internal/bus"
-	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // newPeoplesPolicies makes the managed policies for those who start executions and for those who decide about
@@ -16,9 +15,9 @@ func newPeoplesPolicies(r *resources) {
 	if !r.options.makesRoles() {
 		return
 	}
-	operator := newPeoplesPolicy(r, "Operator", "rdslink-operator",
+	operator := newPeoplesPolicy(r, "Operator", "operator",
 		"Start, follow, redrive and stop executions of rdslink; not decide about connections", operatorGrants(r))
-	approver := newPeoplesPolicy(r, "Approver", "rdslink-approver",
+	approver := newPeoplesPolicy(r, "Approver", "approver",
 		"Accept or reject connections to databases; not start executions", approverGrants(r))
 	output(r.stack, "OperatorPolicyArn", *operator.ManagedPolicyArn(), "Attach this to whoever starts executions")
 	output(r.stack, "ApproverPolicyArn", *approver.ManagedPolicyArn(), "Attach this to whoever accepts connections")
@@ -27,7 +26,7 @@ func newPeoplesPolicies(r *resources) {
 func newPeoplesPolicy(r *resources, id, name, description string, may grants) awsiam.ManagedPolicy {
 	statements := may.statements()
 	return awsiam.NewManagedPolicy(r.stack, ptr(id), &awsiam.ManagedPolicyProps{
-		ManagedPolicyName: ptr(name + "-" + *r.stack.Region()),
+		ManagedPolicyName: ptr(r.options.name.Of(name + "-" + *r.stack.Region())),
 		Description:       &description,
 		Statements:        &statements,
 	})
@@ -36,12 +35,12 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 // operatorGrants are what `make start` calls, redriving and stopping, and what the console needs to
 // show executions and logs.
 func operatorGrants(r *resources) grants {
-	machine := at(r.arn("states", "stateMachine:"+deployment.StateMachine))
-	runs := r.wide("states", "execution:"+deployment.StateMachine+":*", perRun)
+	machine := at(r.arn("states", "stateMachine:"+r.options.name.StateMachine()))
+	runs := r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
 	logs := slices.Concat(
-		r.wide("logs", "log-group:/aws/lambda/"+deployment.Function("*"),
+		r.wide("logs", "log-group:/aws/lambda/"+r.options.name.Function("*"),
 			"The logs of rdslink's functions and state machine, and no others."),
-		r.wide("logs", "log-group:/aws/vendedlogs/states/"+deployment.StateMachine+":*",
+		r.wide("logs", "log-group:/aws/vendedlogs/states/"+r.options.name.StateMachine()+":*",
 			"Step Functions names the streams of the state machine's log."),
 	)
 	stacks := r.wide("cloudformation", "stack/"+*r.stack.StackName()+"/*", "CloudFormation chooses the last part of a stack's ARN.")

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/rdslink/rdslink/internal/bus"
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -22,6 +21,8 @@ const balancing = "elasticloadbalancing.amazonaws.com"
 // permissions are the whole of what each function may do, beside writing its own log.
 func permissions(r *resources) map[string]grants {
 	var (
+		creates, changes, tagsWith = r.creates, r.changes, r.tagsWith
+
 		table     = r.arn("dynamodb", "table/"+*r.table.TableName())
 		key       = at(*r.key.KeyArn())
 		databases = r.wide("rds", "db:*", atRunTime)
@@ -34,10 +35,10 @@ func permissions(r *resources) map[string]grants {
 		targets   = r.wide("elasticloadbalancing", "targetgroup/*/*", named)
 		balancers = r.wide("elasticloadbalancing", "loadbalancer/net/*/*", named)
 		listeners = r.wide("elasticloadbalancing", "listener/net/*/*/*", named)
-		resolvers = r.wide("lambda", "function:"+deployment.Resolver("*"), perVPC)
-		runs      = r.wide("states", "execution:"+deployment.StateMachine+":*", perRun)
+		resolvers = r.wide("lambda", "function:"+r.options.name.Resolver("*"), perVPC)
+		runs      = r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
 		quotas    = r.wide("servicequotas", "vpc/*", "One quota is read, whose code AWS may change; quotas are no secret.")
-		schedules = r.wide("scheduler", "schedule/"+deployment.ScheduleGroup+"/*", "One schedule per exposure, in our own group.")
+		schedules = r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*", "One schedule per exposure, in our own group.")
 
 		// The registry's key, through DynamoDB alone.
 		decrypt  = allows("kms", key, "Decrypt").only("kms:ViaService", r.via("dynamodb"))
@@ -103,7 +104,7 @@ func permissions(r *resources) map[string]grants {
 			allows("ec2", wide("*", "ELB asks for it with its caller's permissions, and its refusals name no VPC. It only looks."),
 				"GetSecurityGroupsForVpc"),
 			creates("elasticloadbalancing", balancers, "CreateLoadBalancer").only("elasticloadbalancing:Scheme", "internal"),
-			creates("elasticloadbalancing", balancers, "CreateListener").only(tagOnResource, "true"),
+			creates("elasticloadbalancing", balancers, "CreateListener").only(tagOnResource, r.options.name.Managed()),
 			tagsWith("elasticloadbalancing", slices.Concat(balancers, listeners), "CreateLoadBalancer", "CreateListener"),
 			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "SetSecurityGroups", "SetSubnets"),
 			changes("elasticloadbalancing", listeners, "ModifyListener"),

@@ -13,8 +13,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
-
-	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // rolesFile is what `make roles` prints.
@@ -38,9 +36,9 @@ type requiredRole struct {
 func writeRoles(app awscdk.App, o options, to target) error {
 	own := o
 	own.roles, own.key = nil, ""
-	r := newStack(app, deployment.Stack, own)
+	r := newStack(app, own)
 	out := *app.Synth(nil).Directory()
-	text, err := os.ReadFile(filepath.Join(out, deployment.Stack+".template.json"))
+	text, err := os.ReadFile(filepath.Join(out, *r.stack.StackName()+".template.json"))
 	if err != nil {
 		return err
 	}
@@ -79,7 +77,7 @@ func (t template) ofType(name string) map[string]resource {
 
 // required reads from the template of a stack that makes everything what a stack with the options o takes as it is.
 func (r *resources) required(t template, o options, to target) required {
-	p := printer{template: t, to: to, key: o.key, roles: map[string]string{}}
+	p := printer{stack: *r.stack.StackName(), template: t, to: to, key: o.key, roles: map[string]string{}}
 	for name, role := range r.roles {
 		if arn := o.roles[name]; arn != "" {
 			p.roles[r.logicalID(role)] = arn
@@ -107,6 +105,7 @@ func (r *resources) logicalID(role awsiam.IRole) string {
 // printer writes values of a template out for people. What CloudFormation names is a pattern: the name it will give begins
 // with the stack's and the resource's.
 type printer struct {
+	stack    string
 	template template
 	to       target
 	key      string            // the ARN of the key that was given
@@ -235,7 +234,7 @@ func (p printer) name(id string) string {
 			return fmt.Sprint(p.value(name))
 		}
 	}
-	return deployment.Stack + "-" + id + "-*"
+	return p.stack + "-" + id + "-*"
 }
 
 // arns are the ARNs of what the policies speak of, without partition; the last part is the name.

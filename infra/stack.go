@@ -17,7 +17,6 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -53,13 +52,13 @@ func (r *resources) globalARN(service, resource string) string {
 
 // functionARN is known before the function is made: names are fixed, because schedules and resolvers outlive deployments.
 func (r *resources) functionARN(name string) string {
-	return r.arn("lambda", "function:"+deployment.Function(name))
+	return r.arn("lambda", "function:"+r.options.name.Function(name))
 }
 
 // newStack builds the whole app: the registry, the topics, the bus, a function per step and per watcher, the state machine,
 // the rules and schedules between them, and the alarms.
-func newStack(scope constructs.Construct, id string, o options) *resources {
-	stack := awscdk.NewStack(scope, &id, &awscdk.StackProps{
+func newStack(scope constructs.Construct, o options) *resources {
+	stack := awscdk.NewStack(scope, ptr(o.name.Stack()), &awscdk.StackProps{
 		Description: ptr("rdslink: private access to RDS databases over AWS PrivateLink"),
 	})
 	for _, name := range slices.Sorted(maps.Keys(o.tags)) {
@@ -70,17 +69,17 @@ func newStack(scope constructs.Construct, id string, o options) *resources {
 		boundary := awsiam.ManagedPolicy_FromManagedPolicyArn(stack, ptr("Boundary"), &o.permissionsBoundary)
 		awsiam.PermissionsBoundary_Of(stack).Apply(boundary)
 	}
-	r.key = newKey(stack, o.key)
+	r.key = newKey(stack, o)
 	r.table = newTable(stack, r.key)
 	r.connections = newTopic(stack, "Connections", "VPC endpoint connection notifications", r.key)
-	r.handoff = newTopic(stack, "HandOff", "rdslink: messages for the vendor", r.key)
-	r.operators = newTopic(stack, "Operators", "rdslink: messages for the operators", r.key)
-	r.bus = awsevents.NewEventBus(stack, ptr("Bus"), &awsevents.EventBusProps{EventBusName: ptr(deployment.Bus)})
+	r.handoff = newTopic(stack, "HandOff", o.name.Stack()+": messages for the vendor", r.key)
+	r.operators = newTopic(stack, "Operators", o.name.Stack()+": messages for the operators", r.key)
+	r.bus = awsevents.NewEventBus(stack, ptr("Bus"), &awsevents.EventBusProps{EventBusName: ptr(r.options.name.Bus())})
 	r.resolverCode = awss3assets.NewAsset(stack, ptr("ResolverCode"), &awss3assets.AssetProps{Path: ptr(o.functions + "/resolver")})
 	r.resolverRole = newResolverRole(r)
 	r.scheduleRole = newScheduleRole(r)
 	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{
-		Name: ptr(deployment.ScheduleGroup),
+		Name: ptr(r.options.name.ScheduleGroup()),
 	})
 
 	r.functions = newFunctions(r)
@@ -106,12 +105,12 @@ func output(stack awscdk.Stack, id, value, description string) {
 // newKey makes the customer-managed key of registry and topics, unless there is one already. It stays when the stack goes,
 // or the registry's data would be lost with it. The policy of a key that was there is its owner's: nothing that is added
 // to it here has an effect.
-func newKey(stack awscdk.Stack, existing string) awskms.IKey {
-	if existing != "" {
-		return awskms.Key_FromKeyArn(stack, ptr("Key"), &existing)
+func newKey(stack awscdk.Stack, o options) awskms.IKey {
+	if o.key != "" {
+		return awskms.Key_FromKeyArn(stack, ptr("Key"), &o.key)
 	}
 	return awskms.NewKey(stack, ptr("Key"), &awskms.KeyProps{
-		Description:       ptr("rdslink: registry and topics"),
+		Description:       ptr(o.name.Stack() + ": registry and topics"),
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})

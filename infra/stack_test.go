@@ -13,8 +13,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
-
-	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 func TestMain(m *testing.M) {
@@ -58,7 +56,7 @@ func synthesisOf(o options) (s synthesis) {
 	}
 	o.architecture, o.functions = "arm64", dir
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-	s.resources = newStack(app, deployment.Stack, o)
+	s.resources = newStack(app, o)
 	s.stack = s.resources.stack
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	s.template = assertions.Template_FromStack(s.stack, nil)

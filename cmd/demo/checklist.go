@@ -93,7 +93,7 @@ func (d *demo) look(ctx context.Context) (f found, err error) {
 		return found{}, err
 	}
 	schedule, err := scheduler.NewFromConfig(config).GetSchedule(ctx,
-		&scheduler.GetScheduleInput{Name: &d.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
+		&scheduler.GetScheduleInput{Name: &d.exposure, GroupName: aws.String(deployment.Unnamed.ScheduleGroup())})
 	if err != nil {
 		return found{}, fmt.Errorf("get schedule %s: %w", d.exposure, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -67,7 +68,7 @@ func (d *demo) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := operator.New(d.cloud.Config(stage.Customer))
+	o := operator.New(d.cloud.Config(stage.Customer), deployment.Unnamed)
 	execution, err := o.Start(ctx, input)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/internal/preflight"
 )
@@ -31,7 +32,8 @@ const usage = `usage:
   rdslink follow EXECUTION-ARN                   follow an execution
   rdslink approve --exposure ID [--endpoint ID] [--reason TEXT]
   rdslink reject  --exposure ID [--endpoint ID] [--reason TEXT]
-  rdslink preflight ASSEMBLY                     before a deployment: are the roles, the key and the boundary there that its context names?`
+  rdslink preflight ASSEMBLY                     before a deployment: are the roles, the key and the boundary there that its context names?
+A deployment with a name is meant by --name NAME before the command, or by RDSLINK_NAME.`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -41,6 +43,10 @@ func main() {
 }
 
 func run(args []string) error {
+	name, args, err := which(args)
+	if err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		return errors.New(usage)
 	}
@@ -59,7 +65,7 @@ func run(args []string) error {
 	if settings.Region == "" {
 		return errors.New("no region: set AWS_REGION to the database's region")
 	}
-	o := operator.New(settings)
+	o := operator.New(settings, name)
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	switch args[0] {
 	case "start":
@@ -75,6 +81,17 @@ func run(args []string) error {
 		return decide(ctx, o, flags, args[1:], bus.Reject)
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
+}
+
+// which reads whose deployment is meant, and leaves the command.
+func which(args []string) (deployment.Name, []string, error) {
+	flags := flag.NewFlagSet("rdslink", flag.ContinueOnError)
+	text := flags.String("name", os.Getenv(deployment.Named), "the deployment's name")
+	if err := flags.Parse(args); err != nil {
+		return "", nil, err
+	}
+	name, err := deployment.Parse(*text)
+	return name, flags.Args(), err
 }
 
 // checkGiven looks for what an assembly's context says is there. cdk tells where it will deploy to: --profile gives it

@@ -158,8 +158,8 @@ func (s gatherRDSDetails) ownGroups(ctx context.Context, db database.Database, h
 }
 
 // need is what step 7 will want of a group of the database.
-func need(r request, id string, port int, subnets []ec2types.Subnet) ingress.Need {
-	want := ingress.Need{Exposure: id, Port: int32(port)}
+func (s gatherRDSDetails) need(r request, id string, port int, subnets []ec2types.Subnet) ingress.Need {
+	want := ingress.Need{Owner: s.owner, Exposure: id, Port: int32(port)}
 	for _, subnet := range subnets {
 		source := ingress.Source{CIDR: aws.ToString(subnet.CidrBlock)}
 		if r.ingress == ingress.Addresses {
@@ -204,7 +204,7 @@ func count(want ingress.Need, groupID string, rules []ec2types.SecurityGroupRule
 		}
 	}
 	for _, rule := range serving {
-		if ingress.Ours(rule) && !ingress.Serves(rule, want.Exposure) && len(rule.Tags) >= tagsPerRule {
+		if want.Ours(rule) && !want.Serves(rule) && len(rule.Tags) >= tagsPerRule {
 			count.tagged = aws.ToString(rule.SecurityGroupRuleId)
 		}
 	}

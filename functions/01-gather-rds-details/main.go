@@ -24,6 +24,7 @@ func main() {
 			quotas:     servicequotas.NewFromConfig(config),
 			executions: sfn.NewFromConfig(config),
 			claims:     table,
+			owner:      owned.FromEnv(),
 			tagged:     owned.OnlyTaggedGroups(),
 		}.run
 	})

@@ -55,6 +55,7 @@ type gatherRDSDetails struct {
 	quotas     quotasAPI
 	executions execution.API
 	claims     claims
+	owner      owned.Owner
 	tagged     bool // only security groups that carry owned.IngressTag may be changed
 }
 
@@ -80,7 +81,7 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 	if err := c.suits(db); err != nil {
 		return Output{}, err
 	}
-	plan := newPlan(r, c, db, home)
+	plan := s.newPlan(r, c, db, home)
 	if err := s.place(ctx, &plan, r, c, db, home); err != nil {
 		return Output{}, err
 	}
@@ -88,9 +89,9 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 }
 
 // newPlan holds what follows from the request, the consumer and the database alone.
-func newPlan(r request, c consumer, db database.Database, home database.Home) Output {
+func (s gatherRDSDetails) newPlan(r request, c consumer, db database.Database, home database.Home) Output {
 	plan := Output{
-		Exposure:                 owned.ID(db.ARN, db.Endpoint, db.Identifier, c.name),
+		Exposure:                 s.owner.ID(db.ARN, db.Endpoint, db.Identifier, c.name),
 		Consumer:                 c.name,
 		Vendor:                   c.vendor.ID,
 		DatabaseARN:              db.ARN,
@@ -138,7 +139,7 @@ func (s gatherRDSDetails) place(
 	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets); err != nil {
 		return err
 	}
-	plan.SecurityGroupIDs, err = s.usableGroups(ctx, db, home, need(r, plan.Exposure, db.Port, subnets))
+	plan.SecurityGroupIDs, err = s.usableGroups(ctx, db, home, s.need(r, plan.Exposure, db.Port, subnets))
 	return err
 }
 

@@ -46,7 +46,7 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("plan\n%+v, want\n%+v", plan, want)
 	}
-	if plan.Exposure != owned.ID(plan.DatabaseARN, "writer", "orders-prod", "pushmetrics") {
+	if plan.Exposure != (owned.Owner{}).ID(plan.DatabaseARN, "writer", "orders-prod", "pushmetrics") {
 		t.Errorf("exposure = %s", plan.Exposure)
 	}
 	claim := registry.Exposure{
@@ -215,7 +215,7 @@ func TestWhatStillWorks(t *testing.T) {
 		"a full group with rules of ours": {change: func(f *fakeAWS) {
 			f.rules = append(sharedRules(0), otherRules(57)...)
 			for i := range 3 {
-				f.rules[i].Tags = owned.EC2Tags(owned.RuleTags(ourID(f), nil))
+				f.rules[i].Tags = owned.EC2Tags(owned.Owner{}.RuleTags(ourID(f)))
 			}
 		}},
 		"a full group with the rules of another exposure": {change: func(f *fakeAWS) { f.rules = append(sharedRules(1), otherRules(57)...) }},
@@ -310,7 +310,7 @@ func TestWhatStillWorks(t *testing.T) {
 }
 
 func ourID(f *fakeAWS) string {
-	return owned.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics")
+	return owned.Owner{}.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics")
 }
 
 // ours is the exposure's load balancer, in the given subnets.

@@ -27,8 +27,8 @@ func main() {
 				Key:          step.Env(deployment.ResolverCodeKey),
 				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
 			},
-			role: step.Env(deployment.ResolverRoleARN),
-			tags: owned.DeployerTags(),
+			role:  step.Env(deployment.ResolverRoleARN),
+			owner: owned.FromEnv(),
 		}.run
 	})
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/resolver"
@@ -59,7 +59,7 @@ type resolvePrivateIP struct {
 	outside   resolve.Resolver
 	code      resolver.Code
 	role      string // of the resolvers
-	tags      map[string]string
+	owner     owned.Owner
 }
 
 func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
@@ -81,7 +81,7 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 
 // ensure finds or creates the VPC's resolver: its security group, its function, its record.
 func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolver, error) {
-	want := resolver.Resolver{VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Role: s.role, Code: s.code, Tags: s.tags}
+	want := resolver.Resolver{VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Role: s.role, Code: s.code, Owner: s.owner}
 	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.Port))
 	if err != nil {
 		return registry.Resolver{}, err
@@ -91,7 +91,7 @@ func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolv
 		return registry.Resolver{}, err
 	}
 	made := registry.Resolver{
-		VPCID: in.VPCID, FunctionName: deployment.Resolver(in.VPCID), SecurityGroupID: group, SubnetIDs: function.VpcConfig.SubnetIds,
+		VPCID: in.VPCID, FunctionName: s.owner.Name.Resolver(in.VPCID), SecurityGroupID: group, SubnetIDs: function.VpcConfig.SubnetIds,
 	}
 	if err := s.put(ctx, made); err != nil {
 		return registry.Resolver{}, err

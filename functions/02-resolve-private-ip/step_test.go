@@ -247,7 +247,7 @@ func (outside) Resolve(context.Context, resolve.Request) (resolve.Answer, error)
 func TestEverythingOfAResolverCarriesTheVPCsTags(t *testing.T) {
 	c := newCloud()
 	s := c.step()
-	s.tags = map[string]string{"cost-center": "42"}
+	s.owner.Tags = map[string]string{"cost-center": "42"}
 	in := Input{Resolver: "vpc", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, ResolverSubnetIDs: []string{"subnet-a"}, Port: 5432}
 	if _, err := s.run(t.Context(), in); outcome.Name(err) != "NotReady" {
 		t.Fatal(err)

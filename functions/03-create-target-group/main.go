@@ -19,7 +19,7 @@ func main() {
 			attributes: client,
 			registry:   table,
 			sync:       targets.New(config, table).Sync,
-			tags:       owned.DeployerTags(),
+			owner:      owned.FromEnv(),
 		}.run
 	})
 }

@@ -61,7 +61,7 @@ type createTargetGroup struct {
 	attributes attributeAPI
 	registry   recorder
 	sync       func(context.Context, registry.Binding) (targets.Report, error)
-	tags       map[string]string
+	owner      owned.Owner
 }
 
 func (s createTargetGroup) run(ctx context.Context, in Input) (Output, error) {
@@ -125,7 +125,7 @@ func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGr
 		HealthCheckIntervalSeconds: aws.Int32(interval),
 		HealthyThresholdCount:      aws.Int32(threshold),
 		UnhealthyThresholdCount:    aws.Int32(threshold),
-		Tags:                       owned.ELBTags(owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+		Tags:                       owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
 	})
 	if err != nil {
 		return types.TargetGroup{}, fmt.Errorf("create target group %s: %w", in.Exposure, err)
@@ -138,7 +138,7 @@ func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGr
 // registered with the database's.
 func (s createTargetGroup) verify(ctx context.Context, in Input, group types.TargetGroup) error {
 	arn := aws.ToString(group.TargetGroupArn)
-	if err := owned.VerifyELB(ctx, s.groups, "target group", arn, in.Exposure); err != nil {
+	if err := s.owner.VerifyELB(ctx, s.groups, "target group", arn, in.Exposure); err != nil {
 		return lagging(err)
 	}
 	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {

@@ -71,7 +71,7 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.tags = nil }, Err: "Conflict",
 		},
 		"a group of another exposure is a conflict": {
-			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", databaseARN, nil)) }, Err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Owner{}.ExposureTags("another", databaseARN)) }, Err: "Conflict",
 		},
 		"a group in the VPC that the database left is a conflict": {
 			Again: true, Drift: func(c *cloud) { c.group.VpcId = aws.String("vpc-2") }, Err: "Conflict",
@@ -117,11 +117,11 @@ func TestRun(t *testing.T) {
 func TestTheDeployersTagsAreOnTheGroup(t *testing.T) {
 	c := newCloud()
 	s := c.step()
-	s.tags = map[string]string{"cost-center": "42"}
+	s.owner.Tags = map[string]string{"cost-center": "42"}
 	if _, err := s.run(t.Context(), input()); err != nil {
 		t.Fatal(err)
 	}
-	if found := owned.FromELB(c.tags); found["cost-center"] != "42" || !owned.Has(found, exposure) {
+	if found := owned.FromELB(c.tags); found["cost-center"] != "42" || !(owned.Owner{}).Has(found, exposure) {
 		t.Errorf("the group carries %v", found)
 	}
 }

@@ -21,7 +21,7 @@ func main() {
 			attributes: client,
 			listeners:  client,
 			registry:   table,
-			tags:       owned.DeployerTags(),
+			owner:      owned.FromEnv(),
 		}.run
 	})
 }

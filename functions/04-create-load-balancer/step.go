@@ -74,7 +74,7 @@ type createLoadBalancer struct {
 	attributes attributeAPI
 	listeners  listenerAPI
 	registry   recorder
-	tags       map[string]string
+	owner      owned.Owner
 }
 
 func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
@@ -105,10 +105,10 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 // reaches the load balancer.
 func (s createLoadBalancer) group(in Input) securitygroup.Group {
 	return securitygroup.Group{
-		Name:        "rdslink-" + in.Exposure,
+		Name:        s.owner.Name.Of(in.Exposure),
 		Description: "rdslink: load balancer of " + in.Exposure,
 		VPCID:       in.VPCID,
-		Tags:        owned.Tags(in.Exposure, in.DatabaseARN, s.tags),
+		Tags:        s.owner.ExposureTags(in.Exposure, in.DatabaseARN),
 		Egress:      securitygroup.EgressTo("tcp", in.Port, in.VPCCIDRs),
 	}
 }
@@ -147,7 +147,7 @@ func (s createLoadBalancer) create(ctx context.Context, in Input, group string) 
 		IpAddressType:  types.IpAddressTypeIpv4,
 		Subnets:        in.SubnetIDs,
 		SecurityGroups: []string{group},
-		Tags:           owned.ELBTags(owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+		Tags:           owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
 	})
 	if err != nil {
 		return types.LoadBalancer{}, fmt.Errorf("create load balancer %s: %w", in.Exposure, err)
@@ -159,7 +159,7 @@ func (s createLoadBalancer) create(ctx context.Context, in Input, group string) 
 // verify decides whether what carries our name may be adopted.
 func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types.LoadBalancer) error {
 	arn := *balancer.LoadBalancerArn
-	if err := owned.VerifyELB(ctx, s.balancers, "load balancer", arn, in.Exposure); err != nil {
+	if err := s.owner.VerifyELB(ctx, s.balancers, "load balancer", arn, in.Exposure); err != nil {
 		return lagging(err)
 	}
 	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
@@ -297,7 +297,7 @@ func (s createLoadBalancer) createListener(ctx context.Context, in Input, balanc
 		Protocol:        types.ProtocolEnumTcp,
 		Port:            &in.ListenerPort,
 		DefaultActions:  forwardTo(in.TargetGroupARN),
-		Tags:            owned.ELBTags(owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+		Tags:            owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
 	})
 	if err != nil {
 		return "", fmt.Errorf("create listener on load balancer %s: %w", balancerARN, lagging(err))

@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.tags = nil }, Err: "Conflict",
 		},
 		"a load balancer of another exposure is a conflict": {
-			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Tags("another", database, nil)) }, Err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Owner{}.ExposureTags("another", database)) }, Err: "Conflict",
 		},
 		"a load balancer that faces the internet is a conflict": {
 			Again: true, Drift: func(c *cloud) { c.balancer.Scheme = types.LoadBalancerSchemeEnumInternetFacing }, Err: "Conflict",
@@ -107,12 +107,12 @@ func TestRun(t *testing.T) {
 func TestTheDeployersTagsAreOnEverything(t *testing.T) {
 	c := newCloud()
 	s := c.step()
-	s.tags = map[string]string{"cost-center": "42"}
+	s.owner.Tags = map[string]string{"cost-center": "42"}
 	if _, err := s.run(t.Context(), input()); err != nil {
 		t.Fatal(err)
 	}
 	for what, tags := range map[string][]types.Tag{"load balancer": c.tags, "listener": c.listenerTags} {
-		if found := owned.FromELB(tags); found["cost-center"] != "42" || !owned.Has(found, exposure) {
+		if found := owned.FromELB(tags); found["cost-center"] != "42" || !(owned.Owner{}).Has(found, exposure) {
 			t.Errorf("%s carries %v", what, found)
 		}
 	}

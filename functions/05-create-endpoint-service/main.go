@@ -21,7 +21,7 @@ func main() {
 			notifications: network,
 			registry:      table,
 			topic:         step.Env(deployment.ConnectionsTopicARN),
-			tags:          owned.DeployerTags(),
+			owner:         owned.FromEnv(),
 		}.run
 	})
 }

@@ -59,7 +59,7 @@ type createEndpointService struct {
 	notifications notificationAPI
 	registry      registryAPI
 	topic         string
-	tags          map[string]string
+	owner         owned.Owner
 }
 
 func (s createEndpointService) run(ctx context.Context, in Input) (Output, error) {
@@ -125,7 +125,7 @@ func (s createEndpointService) service(ctx context.Context, in Input) (types.Ser
 		return types.ServiceConfiguration{}, 0, err
 	}
 	if found != nil {
-		return *found, exposure.Generation, verify(in, *found)
+		return *found, exposure.Generation, s.verify(in, *found)
 	}
 	if exposure.ServiceID != "" {
 		if exposure.Generation, err = s.raise(ctx, in, exposure); err != nil {
@@ -189,9 +189,9 @@ func (s createEndpointService) describe(
 	return services, nil
 }
 
-func verify(in Input, service types.ServiceConfiguration) error {
+func (s createEndpointService) verify(in Input, service types.ServiceConfiguration) error {
 	id := aws.ToString(service.ServiceId)
-	if !owned.Has(owned.FromEC2(service.Tags), in.Exposure) {
+	if !s.owner.Has(owned.FromEC2(service.Tags), in.Exposure) {
 		return outcome.Conflict("endpoint service %s carries the tag of exposure %s but not %s: it is not ours", id,
 			in.Exposure, owned.ManagedTag)
 	}
@@ -217,7 +217,7 @@ func (s createEndpointService) create(ctx context.Context, in Input, generation 
 		AcceptanceRequired:      aws.Bool(true),
 		SupportedIpAddressTypes: []string{string(types.ServiceConnectivityTypeIpv4)},
 		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeVpcEndpointService,
-			owned.Tags(in.Exposure, in.DatabaseARN, s.tags)),
+			s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
 	}
 	if len(in.SupportedRegions) > 0 { // an empty list is refused
 		request.SupportedRegions = in.SupportedRegions

@@ -17,7 +17,7 @@ func main() {
 			rules:    client,
 			network:  client,
 			registry: table,
-			tags:     owned.DeployerTags(),
+			owner:    owned.FromEnv(),
 			tagged:   owned.OnlyTaggedGroups(),
 		}.run
 	})

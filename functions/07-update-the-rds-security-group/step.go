@@ -54,7 +54,7 @@ type updateTheRDSSecurityGroup struct {
 	rules    rulesAPI
 	network  networkAPI
 	registry recorder
-	tags     map[string]string
+	owner    owned.Owner
 	tagged   bool // only groups that carry owned.IngressTag may be changed
 }
 
@@ -68,17 +68,17 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	if err != nil {
 		return Output{}, err
 	}
-	groupID := chooseGroup(in, all)
-	need := ingress.Need{Exposure: in.Exposure, Port: in.Port, Sources: want}
+	need := ingress.Need{Owner: s.owner, Exposure: in.Exposure, Port: in.Port, Sources: want}
+	groupID := chooseGroup(in, need, all)
 	present, missing := need.Match(groupID, all)
-	if err := s.share(ctx, in, present); err != nil {
+	if err := s.share(ctx, need, present); err != nil {
 		return Output{}, err
 	}
 	made, err := s.authorize(ctx, in, groupID, missing)
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.leave(ctx, in, all, present); err != nil {
+	if err := s.leave(ctx, need, all, present); err != nil {
 		return Output{}, err
 	}
 	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...)}
@@ -89,9 +89,9 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 }
 
 // chooseGroup stays with the group that already holds rules of the exposure: the order of a database's groups may change.
-func chooseGroup(in Input, rules []types.SecurityGroupRule) string {
+func chooseGroup(in Input, need ingress.Need, rules []types.SecurityGroupRule) string {
 	for _, rule := range rules {
-		if ingress.Serves(rule, in.Exposure) {
+		if need.Serves(rule) {
 			return aws.ToString(rule.GroupId)
 		}
 	}
@@ -100,20 +100,20 @@ func chooseGroup(in Input, rules []types.SecurityGroupRule) string {
 
 // share puts the exposure's tag on rules that we made for another exposure. A rule of somebody else's serves as it is and is
 // never touched.
-func (s updateTheRDSSecurityGroup) share(ctx context.Context, in Input, present []types.SecurityGroupRule) error {
+func (s updateTheRDSSecurityGroup) share(ctx context.Context, need ingress.Need, present []types.SecurityGroupRule) error {
 	var shared []string
 	for _, rule := range present {
-		if ingress.Ours(rule) && !ingress.Serves(rule, in.Exposure) {
+		if need.Ours(rule) && !need.Serves(rule) {
 			shared = append(shared, aws.ToString(rule.SecurityGroupRuleId))
 		}
 	}
 	if len(shared) == 0 {
 		return nil
 	}
-	slog.InfoContext(ctx, "tag security group rules", "exposure", in.Exposure, "securityGroupRuleIds", shared)
+	slog.InfoContext(ctx, "tag security group rules", "exposure", need.Exposure, "securityGroupRuleIds", shared)
 	_, err := s.rules.CreateTags(ctx, &ec2.CreateTagsInput{
 		Resources: shared,
-		Tags:      owned.EC2Tags(map[string]string{owned.RuleTag(in.Exposure): "true"}),
+		Tags:      owned.EC2Tags(map[string]string{owned.RuleTag(need.Exposure): "true"}),
 	})
 	if err != nil {
 		return fmt.Errorf("tag security group rules %s: %w", strings.Join(shared, ", "), err)
@@ -132,7 +132,7 @@ func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, grou
 		GroupId:       &groupID,
 		IpPermissions: []types.IpPermission{permission(missing, in.Port)},
 		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule,
-			owned.RuleTags(in.Exposure, s.tags)),
+			s.owner.RuleTags(in.Exposure)),
 	})
 	if hasCode(err, "InvalidPermission.Duplicate") {
 		return nil, outcome.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", groupID)
@@ -144,14 +144,14 @@ func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, grou
 }
 
 // leave gives up the rules of ours that the exposure no longer needs: its tag goes, and with the last tag the rule.
-func (s updateTheRDSSecurityGroup) leave(ctx context.Context, in Input, all, needed []types.SecurityGroupRule) error {
+func (s updateTheRDSSecurityGroup) leave(ctx context.Context, need ingress.Need, all, needed []types.SecurityGroupRule) error {
 	keep := ruleIDs(needed)
 	for _, rule := range all {
 		id := aws.ToString(rule.SecurityGroupRuleId)
-		if !ingress.Serves(rule, in.Exposure) || slices.Contains(keep, id) {
+		if !need.Serves(rule) || slices.Contains(keep, id) {
 			continue
 		}
-		if err := s.leaveRule(ctx, in.Exposure, rule); err != nil {
+		if err := s.leaveRule(ctx, need.Exposure, rule); err != nil {
 			return fmt.Errorf("leave security group rule %s: %w", id, err)
 		}
 	}

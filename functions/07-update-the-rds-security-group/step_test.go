@@ -149,8 +149,8 @@ var (
 	subnet1, subnet2 = ingress.Source{CIDR: "10.0.1.0/24"}, ingress.Source{CIDR: "10.0.2.0/24"}
 	resolver         = ingress.Source{GroupID: "sg-resolver"}
 	stale            = ingress.Source{CIDR: "10.0.9.0/24"}
-	forUs            = owned.RuleTags(exposure, nil)
-	forOther         = owned.RuleTags("other", nil)
+	forUs            = owned.Owner{}.RuleTags(exposure)
+	forOther         = owned.Owner{}.RuleTags("other")
 	forBoth          = map[string]string{owned.ManagedTag: "true", owned.RuleTag(exposure): "true", owned.RuleTag("other"): "true"}
 )
 
@@ -251,7 +251,7 @@ func (c *cloud) step() updateTheRDSSecurityGroup {
 func TestNewRulesCarryOurTagsAndTheDeployers(t *testing.T) {
 	c := &cloud{}
 	s := c.step()
-	s.tags = map[string]string{"team": "data"}
+	s.owner.Tags = map[string]string{"team": "data"}
 	if _, err := s.run(t.Context(), input()); err != nil {
 		t.Fatal(err)
 	}

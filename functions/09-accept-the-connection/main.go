@@ -17,7 +17,7 @@ func main() {
 		return acceptTheConnection{
 			registry:  table,
 			functions: lambda.NewFromConfig(config),
-			observer:  deployment.Function("observer"),
+			observer:  deployment.Own().Function("observer"),
 			now:       time.Now,
 		}.run
 	})

@@ -21,7 +21,7 @@ func main() {
 			connections: ec2.NewFromConfig(config),
 			registry:    table,
 			sync:        targets.New(config, table).Sync,
-			group:       deployment.ScheduleGroup,
+			group:       deployment.Own().ScheduleGroup(),
 			role:        step.Env(deployment.ScheduleRoleARN),
 			function:    step.Env(deployment.IPSyncFunctionARN),
 			now:         time.Now,

@@ -137,7 +137,7 @@ func (d decision) checkStuck(ctx context.Context, exposure registry.Exposure) er
 	}
 	slog.ErrorContext(ctx,
 		"the connection is available, and the execution waits for a token that nobody has: redrive it, or stop it and start again",
-		"exposure", exposure.ID, "execution", exposure.Token.Execution, metric.Stuck.Value(1, d.now()))
+		"exposure", exposure.ID, "execution", exposure.Token.Execution, metric.Stuck.Value(d.name, 1, d.now()))
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -45,6 +46,7 @@ type topicAPI interface {
 }
 
 type decision struct {
+	name        deployment.Name
 	registry    registryAPI
 	connections connectionAPI
 	tasks       taskAPI

@@ -17,6 +17,7 @@ import (
 func main() {
 	step.Serve(func(config aws.Config, table *registry.Table) any {
 		return decision{
+			name:        deployment.Own(),
 			registry:    table,
 			connections: ec2.NewFromConfig(config),
 			tasks:       sfn.NewFromConfig(config),

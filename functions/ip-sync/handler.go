@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/metric"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -32,6 +33,7 @@ type exposures interface {
 type syncFunc func(context.Context, registry.Binding) (targets.Report, error)
 
 type ipSync struct {
+	name     deployment.Name
 	registry exposures
 	cluster  func(ctx context.Context, sourceARN string) (clusterARN string, err error) // empty for what is in none
 	sync     syncFunc                                                                   // one tick
@@ -130,5 +132,5 @@ func (s ipSync) measure(ctx context.Context, exposure string, report targets.Rep
 	if !good {
 		age = s.now().Sub(report.FailingSince).Seconds()
 	}
-	slog.InfoContext(ctx, "synced", "exposure", exposure, metric.SyncAge.Value(age, s.now()))
+	slog.InfoContext(ctx, "synced", "exposure", exposure, metric.SyncAge.Value(s.name, age, s.now()))
 }

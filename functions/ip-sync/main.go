@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -18,6 +19,7 @@ func main() {
 	step.Serve(func(config aws.Config, table *registry.Table) any {
 		deps := targets.New(config, table)
 		return ipSync{
+			name:     deployment.Own(),
 			registry: table,
 			cluster: func(ctx context.Context, sourceARN string) (string, error) {
 				return database.ClusterOf(ctx, deps.RDS, sourceARN)

@@ -33,7 +33,7 @@ func main() {
 			executions:  sfn.NewFromConfig(config),
 			topic:       sns.NewFromConfig(config),
 			operators:   operators,
-			bus:         deployment.Bus,
+			bus:         deployment.Own().Bus(),
 			sync:        step.Env(deployment.IPSyncFunctionARN),
 			now:         time.Now,
 		}.handle

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolver"
 )
@@ -21,6 +22,7 @@ type onStackChange struct {
 	registry  registryAPI
 	functions resolver.API
 	code      resolver.Code
+	owner     owned.Owner
 }
 
 // physicalID never changes: CloudFormation deletes what an update gives another id.
@@ -70,7 +72,7 @@ func (s onStackChange) upgrade(ctx context.Context) error {
 // upgradeOne leaves it to step 2 to make one that is gone, with this version's code. One that is busy keeps its code until
 // step 2 meets it again: this version and the last understand each other.
 func (s onStackChange) upgradeOne(ctx context.Context, vpcID string) error {
-	found, err := resolver.Find(ctx, s.functions, vpcID)
+	found, err := resolver.Find(ctx, s.functions, s.owner, vpcID)
 	if err != nil || found == nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/internal/step"
@@ -24,6 +25,7 @@ func main() {
 				Key:          step.Env(deployment.ResolverCodeKey),
 				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
 			},
+			owner: owned.FromEnv(),
 		}.handle)
 	})
 }

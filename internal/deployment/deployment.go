@@ -2,19 +2,91 @@
 // them, and functions, tools and people look for them there.
 package deployment
 
-// Names that outlive a deployment: schedules, resolvers and scripts refer to them.
-const (
-	Stack         = "rdslink"
-	StateMachine  = "rdslink-setup"
-	Bus           = "rdslink"
-	ScheduleGroup = "rdslink"
+import (
+	"fmt"
+	"os"
+	"regexp"
 )
 
+// A Name tells a deployment from the others of its account and region. Everything that it calls something by, and every tag
+// that says "ours", derives from it, so that no deployment finds, or may touch, what is another's.
+type Name string
+
+// Unnamed is the deployment that has no name: most are alone.
+const Unnamed Name = ""
+
+// nameLength leaves room for the longest name of a function (Lambda: 64 characters, IAM roles: 64).
+const nameLength = 16
+
+var name = regexp.MustCompile(fmt.Sprintf(`^[a-z][a-z0-9-]{0,%d}$`, nameLength-1))
+
+// Parse reads a name; nothing is Unnamed. What tags call the unnamed deployment can be no other's name.
+func Parse(text string) (Name, error) {
+	switch {
+	case text == "":
+		return Unnamed, nil
+	case text == Unnamed.Managed():
+		return "", fmt.Errorf("name %q is what tags say of the deployment without a name: choose another", text)
+	case !name.MatchString(text):
+		return "", fmt.Errorf("name %q: it has at most %d lower-case letters, digits and hyphens, and starts with a letter", text, nameLength)
+	}
+	return Name(text), nil
+}
+
+// Own is the name of the deployment that a function is part of.
+func Own() Name { return Name(os.Getenv(Named)) }
+
+// Stack is the name of the CloudFormation stack, which takes no underscores.
+func (n Name) Stack() string {
+	if n == Unnamed {
+		return "rdslink"
+	}
+	return "rdslink-" + string(n)
+}
+
+// Bus is the name of the event bus.
+func (n Name) Bus() string { return n.Stack() }
+
+// ScheduleGroup is the name of the schedules' group.
+func (n Name) ScheduleGroup() string { return n.Stack() }
+
+// Metrics is the namespace of the metrics.
+func (n Name) Metrics() string { return n.Stack() }
+
+// Of is the name of what a deployment has several of. Names have no underscore: so one deployment's pattern, such as the
+// resolvers', fits nothing of another's, and install-ip-sync is not the ip-sync of one that is called install.
+func (n Name) Of(what string) string {
+	if n == Unnamed {
+		return "rdslink-" + what
+	}
+	return "rdslink_" + string(n) + "_" + what
+}
+
+// StateMachine is the name of the state machine of the ten steps.
+func (n Name) StateMachine() string { return n.Of("setup") }
+
 // Function is the name on AWS of the function in functions/NN-name.
-func Function(name string) string { return "rdslink-" + name }
+func (n Name) Function(name string) string { return n.Of(name) }
 
 // Resolver is the name of a VPC's resolver.
-func Resolver(vpcID string) string { return "rdslink-resolver-" + vpcID }
+func (n Name) Resolver(vpcID string) string { return n.Of("resolver-" + vpcID) }
+
+// Statement is the id of a statement of the bus's policy: CloudFormation knows it by that alone in an account and region
+// (github.com/aws/aws-cdk/issues/29627).
+func (n Name) Statement(id string) string {
+	if n == Unnamed {
+		return id
+	}
+	return id + "-" + string(n)
+}
+
+// Managed is the value of the tag that says that something is the deployment's.
+func (n Name) Managed() string {
+	if n == Unnamed {
+		return "true"
+	}
+	return string(n)
+}
 
 // The environment variables of the functions, for what CloudFormation or the deployer names.
 const (
@@ -30,6 +102,7 @@ const (
 	IPSyncFunctionARN    = "IP_SYNC_FUNCTION_ARN"
 	DatabaseGroups       = "DATABASE_GROUPS" // OnlyTagged, or nothing
 	Tags                 = "RDSLINK_TAGS"    // a JSON object of strings, or nothing
+	Named                = "RDSLINK_NAME"    // the deployment's Name, or nothing; of cmd/rdslink, too
 )
 
 // OnlyTagged in DatabaseGroups has step 7 change only security groups that carry a tag for it.

@@ -35,6 +35,7 @@ var (
 
 // Need is what an exposure needs of a group: that the sources reach the port.
 type Need struct {
+	Owner    owned.Owner
 	Exposure string
 	Port     int32
 	Sources  []Source
@@ -62,24 +63,24 @@ func (n Need) admits(rule types.SecurityGroupRule, s Source) bool {
 	}
 	switch {
 	case s == FutureResolver: // a VPC has one resolver, so a rule of ours that names a group names the resolver's
-		return rule.ReferencedGroupInfo != nil && Ours(rule)
+		return rule.ReferencedGroupInfo != nil && n.Ours(rule)
 	case s == FutureNode:
-		return strings.HasSuffix(aws.ToString(rule.CidrIpv4), "/32") && Serves(rule, n.Exposure)
+		return strings.HasSuffix(aws.ToString(rule.CidrIpv4), "/32") && n.Serves(rule)
 	case s.GroupID != "":
 		return rule.ReferencedGroupInfo != nil && aws.ToString(rule.ReferencedGroupInfo.GroupId) == s.GroupID
 	}
 	return aws.ToString(rule.CidrIpv4) == s.CIDR
 }
 
-// Ours tells a rule that we made.
-func Ours(rule types.SecurityGroupRule) bool {
-	return owned.FromEC2(rule.Tags)[owned.ManagedTag] == "true"
+// Ours tells a rule that the owner made.
+func (n Need) Ours(rule types.SecurityGroupRule) bool {
+	return n.Owner.Manages(owned.FromEC2(rule.Tags))
 }
 
 // Serves tells a rule of ours that the exposure needs.
-func Serves(rule types.SecurityGroupRule, exposure string) bool {
-	_, tagged := owned.FromEC2(rule.Tags)[owned.RuleTag(exposure)]
-	return tagged && Ours(rule)
+func (n Need) Serves(rule types.SecurityGroupRule) bool {
+	_, tagged := owned.FromEC2(rule.Tags)[owned.RuleTag(n.Exposure)]
+	return tagged && n.Ours(rule)
 }
 
 // API is what EC2 has to answer.

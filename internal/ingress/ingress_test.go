@@ -13,7 +13,7 @@ import (
 const exposure = "orders-acme-0a1b2c3d"
 
 func TestMatch(t *testing.T) {
-	ours, others := owned.RuleTags(exposure, nil), owned.RuleTags("another", nil)
+	ours, others := owned.Owner{}.RuleTags(exposure), owned.Owner{}.RuleTags("another")
 	block, node := Source{CIDR: "10.0.1.0/24"}, Source{CIDR: "10.0.1.7/32"}
 	resolver := Source{GroupID: "sg-resolver"}
 	for name, row := range map[string]struct {
@@ -39,7 +39,7 @@ func TestMatch(t *testing.T) {
 		"a node to come, by the rule for a group": {FutureNode, ruleOf(resolver, 5432, ours), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			present, missing := Need{exposure, 5432, []Source{row.source}}.Match("sg-db", []types.SecurityGroupRule{row.rule})
+			present, missing := Need{owned.Owner{}, exposure, 5432, []Source{row.source}}.Match("sg-db", []types.SecurityGroupRule{row.rule})
 			if (len(present) == 1) != row.want || (len(missing) == 0) != row.want {
 				t.Errorf("present %d, missing %d", len(present), len(missing))
 			}
@@ -48,9 +48,9 @@ func TestMatch(t *testing.T) {
 }
 
 func TestNoRuleServesTwoSources(t *testing.T) {
-	rules := []types.SecurityGroupRule{ruleOf(Source{CIDR: "10.0.1.7/32"}, 5432, owned.RuleTags(exposure, nil))}
+	rules := []types.SecurityGroupRule{ruleOf(Source{CIDR: "10.0.1.7/32"}, 5432, owned.Owner{}.RuleTags(exposure))}
 	before := slices.Clone(rules)
-	present, missing := Need{exposure, 5432, []Source{FutureNode, FutureNode}}.Match("sg-db", rules)
+	present, missing := Need{owned.Owner{}, exposure, 5432, []Source{FutureNode, FutureNode}}.Match("sg-db", rules)
 	if len(present) != 1 || len(missing) != 1 {
 		t.Errorf("present %d, missing %d", len(present), len(missing))
 	}

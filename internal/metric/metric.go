@@ -5,10 +5,9 @@ package metric
 import (
 	"log/slog"
 	"time"
-)
 
-// Namespace holds our metrics.
-const Namespace = "rdslink"
+	"github.com/rdslink/rdslink/internal/deployment"
+)
 
 // A Metric is one that alarms watch. It has no dimensions: an exposure as one would make a metric, and a price, for each;
 // what a value is about stands elsewhere in its line.
@@ -20,12 +19,12 @@ var (
 	Stuck   = Metric{"Stuck", "Count"}     // executions that wait for a token that nobody has
 )
 
-// Value is what makes the log line that it is in a value of m.
-func (m Metric) Value(value float64, at time.Time) slog.Attr {
+// Value is what makes the log line that it is in a value of m, of the deployment of that name.
+func (m Metric) Value(name deployment.Name, value float64, at time.Time) slog.Attr {
 	return slog.Group("", slog.Float64(m.Name, value), slog.Any("_aws", map[string]any{
 		"Timestamp": at.UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  Namespace,
+			"Namespace":  name.Metrics(),
 			"Dimensions": [][]string{{}},
 			"Metrics":    []any{map[string]string{"Name": m.Name, "Unit": m.unit}},
 		}},

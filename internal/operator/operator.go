@@ -21,13 +21,14 @@ import (
 
 // Operator acts with somebody's credentials in one account and region.
 type Operator struct {
+	name       deployment.Name
 	config     aws.Config
 	executions *sfn.Client
 }
 
-// New makes an Operator of an AWS configuration.
-func New(config aws.Config) *Operator {
-	return &Operator{config: config, executions: sfn.NewFromConfig(config)}
+// New makes an Operator of the deployment of that name, of an AWS configuration.
+func New(config aws.Config, name deployment.Name) *Operator {
+	return &Operator{name: name, config: config, executions: sfn.NewFromConfig(config)}
 }
 
 // Start starts an execution with input, a JSON object as the README describes it, and returns the execution's ARN.
@@ -41,8 +42,8 @@ func (o *Operator) Start(ctx context.Context, input string) (string, error) {
 	}
 	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
 	if _, missing := errors.AsType[*sfntypes.StateMachineDoesNotExist](err); missing {
-		return "", fmt.Errorf("start execution: no rdslink in %s: deploy it first, or point AWS_REGION and the credentials at its account: %w",
-			o.config.Region, err)
+		return "", fmt.Errorf("start execution: no stack %s in %s: deploy it first, say which one you mean (STACK=…), or point AWS_REGION and the credentials at its account: %w",
+			o.name.Stack(), o.config.Region, err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("start execution of %s: %w", machine, err)
@@ -61,10 +62,10 @@ func (o *Operator) machineARN(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("parse caller's ARN %s: %w", aws.ToString(who.Arn), err)
 	}
 	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID,
-		Resource: "stateMachine:" + deployment.StateMachine}.String(), nil
+		Resource: "stateMachine:" + o.name.StateMachine()}.String(), nil
 }
 
-// Decide puts d on rdslink's event bus.
+// Decide puts d on the deployment's event bus.
 func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 	detail, err := json.Marshal(d)
 	if err != nil {
@@ -72,7 +73,7 @@ func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 	}
 	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx,
 		&eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
-			EventBusName: aws.String(deployment.Bus),
+			EventBusName: aws.String(o.name.Bus()),
 			Source:       aws.String(bus.Source),
 			DetailType:   aws.String(bus.ConnectionDecision),
 			Detail:       aws.String(string(detail)),

@@ -16,12 +16,12 @@ type ELBTagAPI interface {
 
 // VerifyELB reports, as an error, a load balancer or a target group (its kind) that does not carry
 // the tags of the exposure id.
-func VerifyELB(ctx context.Context, api ELBTagAPI, kind, arn, id string) error {
+func (o Owner) VerifyELB(ctx context.Context, api ELBTagAPI, kind, arn, id string) error {
 	out, err := api.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{arn}})
 	if err != nil {
 		return fmt.Errorf("describe tags of %s %s: %w", kind, arn, err)
 	}
-	if len(out.TagDescriptions) == 0 || !Has(FromELB(out.TagDescriptions[0].Tags), id) {
+	if len(out.TagDescriptions) == 0 || !o.Has(FromELB(out.TagDescriptions[0].Tags), id) {
 		return outcome.Conflict("%s %s does not carry the tags of exposure %s: rename or delete it", kind, arn, id)
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 const (
@@ -19,9 +21,13 @@ const (
 
 // ID names the exposure of a database's endpoint to a consumer. The load balancer, the target group and the schedule carry
 // it as their name, so it obeys the strictest of their rules: it is at most 32 characters long, starts and ends with a
-// letter or digit, and does not start with "internal-".
-func ID(databaseARN, endpoint, databaseIdentifier, consumer string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{databaseARN, endpoint, consumer}, "\x00")))
+// letter or digit, and does not start with "internal-". Two owners have different ids for the same exposure.
+func (o Owner) ID(databaseARN, endpoint, databaseIdentifier, consumer string) string {
+	parts := []string{databaseARN, endpoint, consumer}
+	if o.Name != deployment.Unnamed {
+		parts = append(parts, string(o.Name))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return slug(databaseIdentifier, consumer) + "-" + hex.EncodeToString(sum[:])[:hashLength]
 }
 

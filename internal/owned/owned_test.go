@@ -2,6 +2,7 @@ package owned
 
 import (
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ var elbName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
 
 func TestIDIsAlwaysAValidName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		id := ID(rapid.String().Draw(t, "arn"), rapid.String().Draw(t, "endpoint"),
+		id := Owner{}.ID(rapid.String().Draw(t, "arn"), rapid.String().Draw(t, "endpoint"),
 			rapid.OneOf(rapid.String(), rapid.StringMatching(`(internal)?-?[a-zA-Z0-9-]{0,63}`)).Draw(t, "identifier"),
 			rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9-]{0,63}`)).Draw(t, "consumer"))
 		if !elbName.MatchString(id) || strings.HasPrefix(id, "internal-") {
@@ -27,7 +28,7 @@ func TestIDTellsExposuresApart(t *testing.T) {
 	parts := rapid.SliceOfN(rapid.StringMatching(`[a-z0-9:-]{0,40}`), 3, 3)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := parts.Draw(t, "a"), parts.Draw(t, "b")
-		same := ID(a[0], a[1], "db", a[2]) == ID(b[0], b[1], "db", b[2])
+		same := Owner{}.ID(a[0], a[1], "db", a[2]) == Owner{}.ID(b[0], b[1], "db", b[2])
 		if same != slices.Equal(a, b) {
 			t.Fatalf("%q and %q: same id is %v", a, b, same)
 		}
@@ -44,7 +45,7 @@ func TestIDIsReadable(t *testing.T) {
 		"nothing that can be spelled": {"***", "", "db-"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ID("arn", "writer", row.identifier, row.consumer)
+			got := Owner{}.ID("arn", "writer", row.identifier, row.consumer)
 			if prefix := got[:len(got)-hashLength]; prefix != row.want {
 				t.Errorf("ID = %q, want %q and a hash", got, row.want)
 			}
@@ -72,7 +73,8 @@ func TestTokenFor(t *testing.T) {
 }
 
 func TestOurTagsWin(t *testing.T) {
-	tags := Tags("x", "arn", map[string]string{ManagedTag: "no", "team": "data"})
+	owner := Owner{Tags: map[string]string{ManagedTag: "no", ExposureTag: "no", "team": "data"}}
+	tags := owner.ExposureTags("x", "arn")
 	want := map[string]string{ManagedTag: "true", ExposureTag: "x", DatabaseTag: "arn", "team": "data"}
 	if !maps.Equal(tags, want) {
 		t.Errorf("Tags = %v, want %v", tags, want)
@@ -80,7 +82,7 @@ func TestOurTagsWin(t *testing.T) {
 }
 
 func TestTagsSurviveTheWayToAWSAndBack(t *testing.T) {
-	tags := RuleTags("x", map[string]string{"team": "data"})
+	tags := Owner{Tags: map[string]string{"team": "data"}}.RuleTags("x")
 	if got := FromEC2(EC2Tags(tags)); !maps.Equal(got, tags) {
 		t.Errorf("EC2: %v, want %v", got, tags)
 	}
@@ -94,24 +96,65 @@ func TestHas(t *testing.T) {
 		tags map[string]string
 		want bool
 	}{
-		"ours":               {Tags("x", "arn", nil), true},
-		"another exposure's": {Tags("y", "arn", nil), false},
+		"ours":               {Owner{}.ExposureTags("x", "arn"), true},
+		"another exposure's": {Owner{}.ExposureTags("y", "arn"), false},
 		"not managed":        {map[string]string{ExposureTag: "x"}, false},
 		"no tags":            {nil, false},
 	} {
-		if got := Has(row.tags, "x"); got != row.want {
+		if got := (Owner{}).Has(row.tags, "x"); got != row.want {
 			t.Errorf("%s: Has = %v", name, got)
 		}
 	}
 }
 
-func TestDeployerTags(t *testing.T) {
+func TestFromEnv(t *testing.T) {
+	t.Setenv("RDSLINK_NAME", "finance")
 	t.Setenv("RDSLINK_TAGS", `{"team":"data"}`)
-	if got := DeployerTags(); !maps.Equal(got, map[string]string{"team": "data"}) {
-		t.Errorf("DeployerTags = %v", got)
+	if got, want := FromEnv(), (Owner{"finance", map[string]string{"team": "data"}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("FromEnv = %v, want %v", got, want)
 	}
+	t.Setenv("RDSLINK_NAME", "")
 	t.Setenv("RDSLINK_TAGS", "")
-	if got := DeployerTags(); len(got) != 0 {
-		t.Errorf("DeployerTags of nothing = %v", got)
+	if got := FromEnv(); !reflect.DeepEqual(got, Owner{}) {
+		t.Errorf("FromEnv of nothing = %v", got)
+	}
+}
+
+// What was made before there were names, or is made without one, is found again: these values never change.
+func TestWithoutANameEverythingStaysAsItWas(t *testing.T) {
+	const database = "arn:aws:rds:eu-central-1:111122223333:db:orders-prod"
+	if got, want := (Owner{}).ID(database, "writer", "orders-prod", "pushmetrics"), "orders-prod-pushmetrics-a0f13d5b"; got != want {
+		t.Errorf("ID = %s, want %s", got, want)
+	}
+	for name, row := range map[string]struct{ got, want map[string]string }{
+		"an exposure's":      {Owner{}.ExposureTags("x", database), map[string]string{"rdslink:managed": "true", "rdslink:exposure": "x", "rdslink:database": database}},
+		"a rule's":           {Owner{}.RuleTags("x"), map[string]string{"rdslink:managed": "true", "rdslink:exposure:x": "true"}},
+		"a VPC's resolver's": {Owner{}.VPCTags("vpc-1"), map[string]string{"rdslink:managed": "true", "rdslink:vpc": "vpc-1"}},
+	} {
+		if !maps.Equal(row.got, row.want) {
+			t.Errorf("%s tags are %v, want %v", name, row.got, row.want)
+		}
+	}
+}
+
+// Two deployments expose one database to one consumer: nothing of one passes for the other's.
+func TestOwnersAreToldApart(t *testing.T) {
+	owners := []Owner{{}, {Name: "finance"}, {Name: "finance-2"}}
+	ids := map[string]Owner{}
+	for _, owner := range owners {
+		id := owner.ID("arn", "writer", "orders-prod", "acme")
+		if other, taken := ids[id]; taken {
+			t.Errorf("%v and %v both call their exposure %s", owner, other, id)
+		}
+		ids[id] = owner
+		for _, other := range owners {
+			same := owner.Name == other.Name
+			if got := other.Has(owner.ExposureTags("x", "arn"), "x"); got != same {
+				t.Errorf("%v has what %v made: %v", other, owner, got)
+			}
+			if got := other.Manages(owner.RuleTags("x")); got != same {
+				t.Errorf("%v manages what %v made: %v", other, owner, got)
+			}
+		}
 	}
 }

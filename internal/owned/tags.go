@@ -15,7 +15,7 @@ import (
 
 // The keys of our tags. Every resource carries ManagedTag, and one that belongs to a single exposure the next two.
 const (
-	ManagedTag  = "rdslink:managed"  // always "true"
+	ManagedTag  = "rdslink:managed"  // whose it is: deployment.Name.Managed
 	ExposureTag = "rdslink:exposure" // the exposure's id
 	DatabaseTag = "rdslink:database" // the database's ARN
 	VPCTag      = "rdslink:vpc"      // on what belongs to a VPC's resolver
@@ -32,31 +32,41 @@ const (
 // source), whoever asks, so a rule may serve several exposures and carries the tag of each.
 func RuleTag(id string) string { return ExposureTag + ":" + id }
 
-// Tags are the tags of a resource of the exposure. extra are the deployer's; they cannot displace ours.
-func Tags(id, databaseARN string, extra map[string]string) map[string]string {
-	return merge(extra, map[string]string{ManagedTag: "true", ExposureTag: id, DatabaseTag: databaseARN})
+// An Owner is a deployment, as the owner of what its steps make.
+type Owner struct {
+	Name deployment.Name
+	Tags map[string]string // the deployer's, for everything; they cannot displace ours
+}
+
+// ExposureTags are the tags of a resource of the exposure id.
+func (o Owner) ExposureTags(id, databaseARN string) map[string]string {
+	return o.tags(map[string]string{ExposureTag: id, DatabaseTag: databaseARN})
 }
 
 // RuleTags are the tags of a security-group rule that the exposure id creates.
-func RuleTags(id string, extra map[string]string) map[string]string {
-	return merge(extra, map[string]string{ManagedTag: "true", RuleTag(id): "true"})
+func (o Owner) RuleTags(id string) map[string]string {
+	return o.tags(map[string]string{RuleTag(id): "true"})
 }
 
 // VPCTags are the tags of a VPC's resolver and its security group.
-func VPCTags(vpcID string, extra map[string]string) map[string]string {
-	return merge(extra, map[string]string{ManagedTag: "true", VPCTag: vpcID})
+func (o Owner) VPCTags(vpcID string) map[string]string {
+	return o.tags(map[string]string{VPCTag: vpcID})
 }
 
-func merge(extra, ours map[string]string) map[string]string {
+func (o Owner) tags(more map[string]string) map[string]string {
 	tags := map[string]string{}
-	maps.Copy(tags, extra)
-	maps.Copy(tags, ours)
+	maps.Copy(tags, o.Tags)
+	maps.Copy(tags, more)
+	tags[ManagedTag] = o.Name.Managed()
 	return tags
 }
 
-// Has reports whether tags say that a resource is ours and belongs to the exposure id.
-func Has(tags map[string]string, id string) bool {
-	return tags[ManagedTag] == "true" && tags[ExposureTag] == id
+// Manages reports whether tags say that something is the owner's.
+func (o Owner) Manages(tags map[string]string) bool { return tags[ManagedTag] == o.Name.Managed() }
+
+// Has reports whether tags say that a resource is the owner's and belongs to the exposure id.
+func (o Owner) Has(tags map[string]string, id string) bool {
+	return o.Manages(tags) && tags[ExposureTag] == id
 }
 
 // EC2Tags lists tags for EC2, in the order of their keys.
@@ -106,16 +116,15 @@ func FromELB(list []elbtypes.Tag) map[string]string {
 // OnlyTaggedGroups says whether the deployment asks for IngressTag, from DATABASE_GROUPS.
 func OnlyTaggedGroups() bool { return os.Getenv(deployment.DatabaseGroups) == deployment.OnlyTagged }
 
-// DeployerTags are the tags that the deployer wants on everything (service control policies may demand some), from the JSON
-// object in RDSLINK_TAGS. It panics when that is not an object of strings; only main functions call it.
-func DeployerTags() map[string]string {
-	text := os.Getenv(deployment.Tags)
-	if text == "" {
-		return nil
+// FromEnv is the owner that a function works for, from RDSLINK_NAME and from the JSON object in RDSLINK_TAGS: what the
+// deployer wants on everything (service control policies may demand some). It panics when that is not an object of strings;
+// only main functions call it.
+func FromEnv() Owner {
+	o := Owner{Name: deployment.Own()}
+	if text := os.Getenv(deployment.Tags); text != "" {
+		if err := json.Unmarshal([]byte(text), &o.Tags); err != nil {
+			panic(deployment.Tags + ": " + err.Error())
+		}
 	}
-	var tags map[string]string
-	if err := json.Unmarshal([]byte(text), &tags); err != nil {
-		panic(deployment.Tags + ": " + err.Error())
-	}
-	return tags
+	return o
 }

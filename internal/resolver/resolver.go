@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup"
@@ -38,8 +37,10 @@ type Resolver struct {
 	SubnetIDs []string // that it may lie in, the best first
 	Role      string
 	Code      Code
-	Tags      map[string]string // the deployer's
+	Owner     owned.Owner
 }
+
+func (r Resolver) name() string { return r.Owner.Name.Resolver(r.VPCID) }
 
 // databasePorts are what a resolver may come to probe, for this database and those exposed later.
 var databasePorts = []int32{1433, 1521, 3306, 5432}
@@ -57,17 +58,17 @@ func (r Resolver) Group(cidrs []string, port int32) securitygroup.Group {
 		egress = append(egress, securitygroup.EgressTo("tcp", port, cidrs)...)
 	}
 	return securitygroup.Group{
-		Name:        deployment.Resolver(r.VPCID),
+		Name:        r.name(),
 		Description: "rdslink: resolver in " + r.VPCID,
 		VPCID:       r.VPCID,
-		Tags:        owned.VPCTags(r.VPCID, r.Tags),
+		Tags:        r.Owner.VPCTags(r.VPCID),
 		Egress:      egress,
 	}
 }
 
-// Find is the resolver of a VPC; nil, where there is none.
-func Find(ctx context.Context, api API, vpcID string) (*lambda.GetFunctionOutput, error) {
-	name := deployment.Resolver(vpcID)
+// Find is an owner's resolver of a VPC; nil, where there is none.
+func Find(ctx context.Context, api API, owner owned.Owner, vpcID string) (*lambda.GetFunctionOutput, error) {
+	name := owner.Name.Resolver(vpcID)
 	found, err := api.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return nil, nil
@@ -79,7 +80,7 @@ func Find(ctx context.Context, api API, vpcID string) (*lambda.GetFunctionOutput
 		return nil, outcome.Failed("get tags of function %s: %s: %s",
 			name, aws.ToString(found.TagsError.ErrorCode), aws.ToString(found.TagsError.Message))
 	}
-	ours := found.Tags[owned.ManagedTag] == "true" && found.Tags[owned.VPCTag] == vpcID
+	ours := owner.Manages(found.Tags) && found.Tags[owned.VPCTag] == vpcID
 	if !ours || found.Configuration.VpcConfig == nil {
 		return nil, outcome.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
 			aws.ToString(found.Configuration.FunctionArn))
@@ -90,7 +91,7 @@ func Find(ctx context.Context, api API, vpcID string) (*lambda.GetFunctionOutput
 // Ensure finds or creates the resolver, with a security group. It is an error until the function runs
 // the code of this version.
 func Ensure(ctx context.Context, api CreateAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
-	found, err := Find(ctx, api, want.VPCID)
+	found, err := Find(ctx, api, want.Owner, want.VPCID)
 	if err != nil {
 		return types.FunctionConfiguration{}, err
 	}
@@ -107,7 +108,7 @@ func Ensure(ctx context.Context, api CreateAPI, want Resolver, group string) (ty
 // create puts the function into the first subnets that Lambda takes: it has no network interfaces in some AZs, and says so
 // with the code of every other invalid parameter.
 func create(ctx context.Context, api CreateAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
-	name := deployment.Resolver(want.VPCID)
+	name := want.name()
 	refused := outcome.Failed("create function %s: there is no subnet for it", name)
 	for _, subnets := range choices(want.SubnetIDs) {
 		slog.InfoContext(ctx, "create function", "functionName", name, "subnetIds", subnets)
@@ -131,10 +132,10 @@ func create(ctx context.Context, api CreateAPI, want Resolver, group string) (ty
 }
 
 func (r Resolver) request(group string, subnets []string) *lambda.CreateFunctionInput {
-	tags := owned.VPCTags(r.VPCID, r.Tags)
+	tags := r.Owner.VPCTags(r.VPCID)
 	tags[CodeTag] = r.Code.Key
 	return &lambda.CreateFunctionInput{
-		FunctionName:  aws.String(deployment.Resolver(r.VPCID)),
+		FunctionName:  aws.String(r.name()),
 		Description:   aws.String("rdslink: resolves and probes databases in " + r.VPCID),
 		Runtime:       types.RuntimeProvidedal2023,
 		Handler:       aws.String("bootstrap"),

@@ -16,9 +16,9 @@ import (
 const database = "arn:aws:rds:eu-central-1:111122223333:db:orders"
 
 func TestEnsure(t *testing.T) {
-	own := owned.Tags("orders-acme-00000000", database, nil)
-	another := owned.Tags("orders-other-11111111", database, nil)
-	resolver := owned.VPCTags("vpc-1", nil)
+	own := owned.Owner{}.ExposureTags("orders-acme-00000000", database)
+	another := owned.Owner{}.ExposureTags("orders-other-11111111", database)
+	resolver := owned.Owner{}.VPCTags("vpc-1")
 	open := []string{"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16"}
 	close := []string{"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0"}
 
@@ -82,13 +82,13 @@ func TestEnsure(t *testing.T) {
 
 func TestAGroupIsTaggedAtBirth(t *testing.T) {
 	cloud := &securitygrouptest.EC2{OnChange: func(string) {}}
-	tags := owned.Tags("orders-acme-00000000", database, map[string]string{"cost-center": "42"})
+	tags := owned.Owner{Tags: map[string]string{"cost-center": "42"}}.ExposureTags("orders-acme-00000000", database)
 	group := securitygroup.Group{Name: "rdslink-orders", VPCID: "vpc-1", Tags: tags, Egress: securitygroup.EgressTo("tcp", 5432, []string{"10.0.0.0/16"})}
 	if _, err := securitygroup.Ensure(t.Context(), cloud, group); err != nil {
 		t.Fatal(err)
 	}
 	for what, got := range map[string][]types.Tag{"group": cloud.Groups[0].Tags, "rule": cloud.Rules[0].Tags} {
-		if found := owned.FromEC2(got); found["cost-center"] != "42" || !owned.Has(found, "orders-acme-00000000") {
+		if found := owned.FromEC2(got); found["cost-center"] != "42" || !(owned.Owner{}).Has(found, "orders-acme-00000000") {
 			t.Errorf("%s carries %v", what, found)
 		}
 	}

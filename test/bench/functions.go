@@ -39,7 +39,7 @@ func (b *bench) sync() *function {
 }
 
 // resolver is what the resolver of the database's VPC is called.
-func (b *bench) resolver() string { return deployment.Resolver(b.database.VPC.ID) }
+func (b *bench) resolver() string { return deployment.Unnamed.Resolver(b.database.VPC.ID) }
 
 // find finds the functions that are built, and how Lambda would run each of them.
 func (b *bench) find(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -50,7 +51,7 @@ func run() error {
 		return err
 	}
 	defer cloud.Stop()
-	b := &bench{cloud: cloud, operator: operator.New(cloud.Config(stage.Customer))}
+	b := &bench{cloud: cloud, operator: operator.New(cloud.Config(stage.Customer), deployment.Unnamed)}
 	for _, part := range []struct {
 		title string
 		work  func(context.Context) error

@@ -56,7 +56,7 @@ func (b *bench) tick(ctx context.Context) error {
 // binding is what the exposure's schedule sends with every tick.
 func (b *bench) binding(ctx context.Context) (string, error) {
 	schedule, err := scheduler.NewFromConfig(b.cloud.Config(stage.Customer)).GetSchedule(ctx,
-		&scheduler.GetScheduleInput{Name: &b.exposure, GroupName: aws.String(deployment.ScheduleGroup)})
+		&scheduler.GetScheduleInput{Name: &b.exposure, GroupName: aws.String(deployment.Unnamed.ScheduleGroup())})
 	if err != nil {
 		return "", fmt.Errorf("get schedule %s: %w", b.exposure, err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/internal/preflight"
 	"github.com/rdslink/rdslink/test/stage"
@@ -216,7 +217,7 @@ func (a *account) exposesADatabase() {
 	a.check(a.cloud.Fill(a.ctx, database))
 	const input = `{"database": "orders-prod", "vendor": "pushmetrics", "acceptance": {"mode": "expected-account"}}`
 
-	people := operator.New(a.cloud.Config(stage.Customer))
+	people := operator.New(a.cloud.Config(stage.Customer), deployment.Unnamed)
 	refused, err := people.Start(a.ctx, input)
 	a.check(err)
 	if p := a.ends(people, refused); p.Error != "BadInput" || !strings.Contains(p.Cause, "rdslink:ingress=allowed") {
@@ -288,7 +289,7 @@ func (a *account) letsOnlyApproversDecide() {
 		if who.role != "" {
 			config = a.as(who.role)
 		}
-		err := operator.New(config).Decide(a.ctx, bus.Decision{Exposure: "nobody-acme-00000000", VPCEndpointID: "vpce-0123456789abcdef0", Decision: bus.Accept})
+		err := operator.New(config, deployment.Unnamed).Decide(a.ctx, bus.Decision{Exposure: "nobody-acme-00000000", VPCEndpointID: "vpce-0123456789abcdef0", Decision: bus.Accept})
 		if (err == nil) != (who.refusal == "") || err != nil && !strings.Contains(err.Error(), who.refusal) {
 			a.Errorf("%q decides: %v", who.role, err)
 		}

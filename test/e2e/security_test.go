@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -257,7 +258,7 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	database := s.database("orders-duties", singleAZ)
 	starter, approver := s.person("rdslink-operator", "rdslink-starter"), s.person("rdslink-approver", "rdslink-approver")
 
-	s.operator = operator.New(s.as(starter, "olga"))
+	s.operator = operator.New(s.as(starter, "olga"), deployment.Unnamed)
 	execution := s.exposes(database)
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
@@ -266,13 +267,13 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	s.looks(s.as(starter, "olga"), execution)
 
 	decision := bus.Decision{Exposure: exposure, VPCEndpointID: endpoint.ID, Decision: bus.Accept, By: "olga"}
-	s.denied("the operator decides", operator.New(s.as(starter, intruder)).Decide(s.ctx, decision))
+	s.denied("the operator decides", operator.New(s.as(starter, intruder), deployment.Unnamed).Decide(s.ctx, decision))
 	_, err := sfn.NewFromConfig(s.as(starter, intruder)).SendTaskSuccess(s.ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String("found"), Output: aws.String("{}")})
 	s.denied("the operator answers for the step", err)
 	_, err = ec2.NewFromConfig(s.as(starter, intruder)).AcceptVpcEndpointConnections(s.ctx,
 		&ec2.AcceptVpcEndpointConnectionsInput{ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID}})
 	s.denied("the operator accepts", err)
-	_, err = operator.New(s.as(approver, intruder)).Start(s.ctx, `{"database":"orders-duties","vendor":"pushmetrics"}`)
+	_, err = operator.New(s.as(approver, intruder), deployment.Unnamed).Start(s.ctx, `{"database":"orders-duties","vendor":"pushmetrics"}`)
 	s.denied("the approver starts", err)
 	s.denied("the approver reports in the observer's place", s.puts(s.as(approver, intruder), "ConnectionAvailable"))
 
@@ -280,7 +281,7 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	s.check(err)
 	// He need not know how rdslink calls the exposure: the console shows him the service.
 	decision.By, decision.Exposure, decision.ServiceID = "anton", "", serviceID(handoff)
-	s.check(operator.New(s.as(approver, "anton")).Decide(s.ctx, decision))
+	s.check(operator.New(s.as(approver, "anton"), deployment.Unnamed).Decide(s.ctx, decision))
 	execution.succeeds()
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -48,7 +49,7 @@ func begin(t *testing.T) story {
 func alone(t *testing.T) story {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	return story{t, ctx, operator.New(cloud.Config(stage.Customer))}
+	return story{t, ctx, operator.New(cloud.Config(stage.Customer), deployment.Unnamed)}
 }
 
 func (s story) check(err error) {
