@@ -86,7 +86,7 @@ type cloud struct {
 }
 
 func build(ctx context.Context, o options, run string) (*cloud, error) {
-	w := &model.World{Region: o.Region, Speed: o.Speed, Delays: model.Documented}
+	w := &model.World{Region: o.Region, Speed: o.Speed, Delays: model.Documented, Without: strings.Split(o.Without, ",")}
 	if !o.Documented {
 		w.Delays.Visibility = 0
 	}

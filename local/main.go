@@ -65,6 +65,7 @@ type options struct {
 	Speed        float64
 	TimeoutSpeed float64
 	Documented   bool
+	Without      string
 }
 
 func readOptions(args []string) options {
@@ -78,6 +79,7 @@ func readOptions(args []string) options {
 	flags.Float64Var(&o.Speed, "speed", 60, "AWS's durations, retries and schedules are this many times shorter")
 	flags.Float64Var(&o.TimeoutSpeed, "timeout-speed", 1, "timeouts and heartbeats of state machines are this many times shorter")
 	flags.BoolVar(&o.Documented, "documented", false, "a describe may miss what was just made, as AWS's documents warn")
+	flags.StringVar(&o.Without, "without", "", "zones that a service lacks: lambda:euc1-az1,elasticloadbalancing:euc1-az2")
 	_ = flags.Parse(args) // exits on an error
 	return o
 }
@@ -153,5 +155,6 @@ func (o options) args() []string {
 	return []string{
 		"serve", "--port", strconv.Itoa(o.Port), "--dir", o.Dir, "--tools", o.Tools, "--region", o.Region, "--account", o.Account,
 		"--speed", fmt.Sprint(o.Speed), "--timeout-speed", fmt.Sprint(o.TimeoutSpeed), "--documented=" + strconv.FormatBool(o.Documented),
+		"--without", o.Without,
 	}
 }

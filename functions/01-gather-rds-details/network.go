@@ -168,8 +168,9 @@ func inGroup(db database.Database, subnet types.Subnet) bool {
 	return slices.Contains(db.SubnetIDs, aws.ToString(subnet.SubnetId))
 }
 
-// resolverSubnets are where the resolver can live: two zones, so that it outlives one. Where the load balancer enters there
-// is room for it besides; where the exposure has its load balancer already it also has its resolver, however full it is.
+// resolverSubnets are where the resolver can live. Step 2 takes two of them, so that it outlives a zone, and the next where
+// Lambda has no zone. Where the load balancer enters there is room for it besides; where the exposure has its load balancer
+// already it also has its resolver, however full it is.
 func resolverSubnets(r request, db database.Database, chosen []types.Subnet) ([]string, error) {
 	if r.resolver == resolverNone {
 		return []string{}, checkOutside(db)
@@ -178,7 +179,7 @@ func resolverSubnets(r request, db database.Database, chosen []types.Subnet) ([]
 	if len(open) == 0 {
 		open = chosen
 	}
-	return subnetIDs(open[:min(2, len(open))]), nil
+	return subnetIDs(open), nil
 }
 
 // checkOutside reports, as an error, a database that only a resolver in its VPC can follow.

@@ -309,6 +309,17 @@ func TestWhatStillWorks(t *testing.T) {
 	}
 }
 
+// Lambda may lack zones, and only says so when the resolver is made.
+func TestTheResolverMayLieWhereverTheLoadBalancerDoes(t *testing.T) {
+	fake := newFake()
+	fake.subnets = append(fake.subnets, subnet("subnet-c", "euc1-az3", 200))
+	fake.instances[0].DBSubnetGroup.Subnets = append(fake.instances[0].DBSubnetGroup.Subnets, rdstypes.Subnet{SubnetIdentifier: aws.String("subnet-c")})
+	plan, err := run(t, fake, usual)
+	if want := []string{"subnet-a", "subnet-b", "subnet-c"}; err != nil || !slices.Equal(plan.ResolverSubnetIDs, want) {
+		t.Errorf("resolver in %v, error %v", plan.ResolverSubnetIDs, err)
+	}
+}
+
 func ourID(f *fakeAWS) string {
 	return owned.Owner{}.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics")
 }

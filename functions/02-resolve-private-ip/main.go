@@ -17,8 +17,10 @@ import (
 
 func main() {
 	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		network := ec2.NewFromConfig(config)
 		return resolvePrivateIP{
-			groups:    ec2.NewFromConfig(config),
+			groups:    network,
+			subnets:   network,
 			functions: lambda.NewFromConfig(config),
 			registry:  table,
 			outside:   resolve.Outside(),

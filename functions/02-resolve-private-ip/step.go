@@ -54,6 +54,7 @@ type registryAPI interface {
 
 type resolvePrivateIP struct {
 	groups    securitygroup.API
+	subnets   resolver.SubnetsAPI
 	functions functionAPI
 	registry  registryAPI
 	outside   resolve.Resolver
@@ -86,7 +87,7 @@ func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolv
 	if err != nil {
 		return registry.Resolver{}, err
 	}
-	function, err := resolver.Ensure(ctx, s.functions, want, group)
+	function, err := resolver.Ensure(ctx, s.functions, s.subnets, want, group)
 	if err != nil {
 		return registry.Resolver{}, err
 	}
@@ -96,7 +97,7 @@ func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolv
 	if err := s.put(ctx, made); err != nil {
 		return registry.Resolver{}, err
 	}
-	return made, resolver.Usable(function)
+	return made, resolver.Usable(ctx, function)
 }
 
 func (s resolvePrivateIP) put(ctx context.Context, made registry.Resolver) error {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -73,6 +75,9 @@ func TestRun(t *testing.T) {
 		"a function that failed is told": {
 			Again: true, Drift: func(c *cloud) { c.function.State = types.StateFailed }, Err: "Failed",
 		},
+		"a function in a state that nobody knows is not asked": {
+			Again: true, Drift: func(c *cloud) { c.function.State = "Meditating" }, Err: "NotReady",
+		},
 		"a function that fell asleep is woken by asking": {
 			Again: true, Drift: func(c *cloud) { c.function.State = types.StateInactive }, Err: "NotReady",
 		},
@@ -86,20 +91,24 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.tagsError = &types.TagsError{} }, Err: "Failed",
 		},
 		"an AZ that Lambda refuses is left out": {
-			Drift: func(c *cloud) { c.refused = "subnet-a" },
+			Drift: func(c *cloud) { c.without = "subnet-a" },
 			In:    func(in *Input) { in.ResolverSubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
 			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a subnet-c", create + "subnet-b subnet-c", put}),
 			Err:   "NotReady",
 		},
 		"one AZ is better than none": {
-			Drift: func(c *cloud) { c.refused = "subnet-a" },
+			Drift: func(c *cloud) { c.without = "subnet-a" },
 			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a", create + "subnet-b", put}),
 			Err:   "NotReady",
 		},
-		"a role that is not known everywhere yet is waited for": {
-			Drift: func(c *cloud) { c.refused = "subnet" },
+		"where Lambda takes no AZ, the person hears which": {
+			Drift: func(c *cloud) { c.without = "subnet" },
 			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b", create + "subnet-a", create + "subnet-b"}),
-			Err:   "NotReady",
+			Err:   "BadInput",
+		},
+		"a role that is not known everywhere yet is waited for, and no other AZ tried": {
+			Drift: func(c *cloud) { c.refuses("The role defined for the function cannot be assumed by Lambda.") },
+			Want:  slices.Concat(group, []string{create + "subnet-a subnet-b"}), Err: "NotReady",
 		},
 		"another exposure's run that makes it, too, is waited for": {
 			Drift: func(c *cloud) { c.createError = &types.ResourceConflictException{} },
@@ -114,7 +123,28 @@ func TestRun(t *testing.T) {
 		},
 		"new code is taken over": {
 			Again: true, Drift: func(c *cloud) { c.key = "code-2.zip" },
-			Want: []string{"UpdateFunctionCode code-2.zip", "TagResource code-2.zip"}, Err: "NotReady",
+			Want: []string{"TagResource code-2.zip@1", "UpdateFunctionCode code-2.zip"}, Err: "NotReady",
+		},
+		"new code that was announced and did not come is sent again": {
+			Again: true, Drift: func(c *cloud) { c.key, c.functionTags[resolver.CodeTag] = "code-2.zip", "code-2.zip@1" },
+			Want: []string{"UpdateFunctionCode code-2.zip"}, Err: "NotReady",
+		},
+		"new code that came is not sent again": {
+			Again: true, Drift: func(c *cloud) { c.key, c.functionTags[resolver.CodeTag] = "code-2.zip", "code-2.zip@0" },
+		},
+		"an update of somebody else's goes first": {
+			Again: true, Err: "NotReady",
+			Drift: func(c *cloud) {
+				c.key, c.function.LastUpdateStatus = "code-2.zip", types.LastUpdateStatusInProgress
+			},
+		},
+		"a function that becomes busy before its tag is waited for": {
+			Again: true, Drift: func(c *cloud) { c.key, c.busyFor = "code-2.zip", 1 },
+			Want: []string{"TagResource code-2.zip@1"}, Err: "NotReady",
+		},
+		"a function that becomes busy after its tag is waited for": {
+			Again: true, Drift: func(c *cloud) { c.key, c.busyFor = "code-2.zip", 2 },
+			Want: []string{"TagResource code-2.zip@1", "UpdateFunctionCode code-2.zip"}, Err: "NotReady",
 		},
 		"an update in progress is waited for": {
 			Again: true, Drift: func(c *cloud) { c.function.LastUpdateStatus = types.LastUpdateStatusInProgress }, Err: "NotReady",
@@ -164,7 +194,8 @@ type cloud struct {
 	function     *types.FunctionConfiguration
 	functionTags map[string]string
 	tagsError    *types.TagsError
-	refused      string // Lambda takes no subnet whose id begins so
+	without      string // Lambda has no zone in which a subnet lies whose id begins so
+	busyFor      int    // the call of an update that finds the function busy
 	createError  error
 	answer       resolve.Answer
 	resolver     registry.Resolver
@@ -178,13 +209,35 @@ func newCloud() *cloud {
 
 func (c *cloud) step() resolvePrivateIP {
 	return resolvePrivateIP{
-		groups: c, functions: c, registry: c, outside: outside{},
+		groups: c, subnets: c, functions: c, registry: c, outside: outside{},
 		role: "role", code: resolver.Code{Bucket: "bucket", Key: c.key, Architecture: types.ArchitectureArm64},
 	}
 }
 
 // connect is what Lambda does in a while: it connects the function to its VPC.
-func (c *cloud) connect() { c.function.State = types.StateActive }
+func (c *cloud) connect() {
+	c.function.State, c.function.LastUpdateStatus = types.StateActive, types.LastUpdateStatusSuccessful
+}
+
+func (c *cloud) refuses(text string) {
+	c.createError = &types.InvalidParameterValueException{Message: &text}
+}
+
+// conflict is what the n-th call of an update meets that finds the function busy.
+func (c *cloud) conflict() error {
+	if c.busyFor--; c.busyFor == 0 {
+		return &types.ResourceConflictException{}
+	}
+	return nil
+}
+
+func (c *cloud) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+	var out ec2.DescribeSubnetsOutput
+	for _, id := range in.SubnetIds {
+		out.Subnets = append(out.Subnets, ec2types.Subnet{SubnetId: &id, AvailabilityZone: aws.String("zone of " + id), AvailabilityZoneId: aws.String("id of " + id)})
+	}
+	return &out, nil
+}
 
 func (c *cloud) GetFunction(context.Context, *lambda.GetFunctionInput, ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error) {
 	if c.function == nil {
@@ -198,24 +251,33 @@ func (c *cloud) CreateFunction(_ context.Context, in *lambda.CreateFunctionInput
 	if c.createError != nil {
 		return nil, c.createError
 	}
-	if c.refused != "" && slices.ContainsFunc(in.VpcConfig.SubnetIds, func(id string) bool { return strings.HasPrefix(id, c.refused) }) {
-		return nil, &types.InvalidParameterValueException{}
+	if c.without != "" && slices.ContainsFunc(in.VpcConfig.SubnetIds, func(id string) bool { return strings.HasPrefix(id, c.without) }) {
+		return nil, &types.InvalidParameterValueException{Message: aws.String(
+			"The provided subnets contain availability zone Lambda doesn't support. Please use a different set of subnets.")}
 	}
 	c.functionTags = in.Tags
 	c.function = &types.FunctionConfiguration{
 		FunctionName: in.FunctionName, FunctionArn: aws.String("arn:aws:lambda:eu-central-1:111122223333:function:" + *in.FunctionName),
-		State: types.StatePending, VpcConfig: &types.VpcConfigResponse{SubnetIds: in.VpcConfig.SubnetIds, SecurityGroupIds: in.VpcConfig.SecurityGroupIds},
+		LastModified: aws.String("1"), State: types.StatePending, VpcConfig: &types.VpcConfigResponse{SubnetIds: in.VpcConfig.SubnetIds, SecurityGroupIds: in.VpcConfig.SecurityGroupIds},
 	}
 	return &lambda.CreateFunctionOutput{FunctionArn: c.function.FunctionArn, State: c.function.State, VpcConfig: c.function.VpcConfig}, nil
 }
 
 func (c *cloud) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionCodeInput, _ ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error) {
 	c.Mutate("UpdateFunctionCode %s", *in.S3Key)
+	if err := c.conflict(); err != nil {
+		return nil, err
+	}
+	c.function.LastModified = aws.String("2")
 	return &lambda.UpdateFunctionCodeOutput{}, nil
 }
 
 func (c *cloud) TagResource(_ context.Context, in *lambda.TagResourceInput, _ ...func(*lambda.Options)) (*lambda.TagResourceOutput, error) {
 	c.Mutate("TagResource %s", in.Tags[resolver.CodeTag])
+	if err := c.conflict(); err != nil {
+		return nil, err
+	}
+	c.functionTags[resolver.CodeTag] = in.Tags[resolver.CodeTag]
 	return &lambda.TagResourceOutput{}, nil
 }
 

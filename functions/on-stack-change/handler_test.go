@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ type fake struct {
 	exposures   []registry.Exposure
 	vpcs        []string
 	codes       map[string]string // function → the code that its tag names
+	updates     map[string]int    // VPC → how often its function got code
 	stranger    string            // a function that carries nobody's tags
 	busy        string
 	updateError error
@@ -49,8 +51,9 @@ func (f *fake) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ...
 		tags = nil
 	}
 	return &lambda.GetFunctionOutput{
-		Configuration: &types.FunctionConfiguration{FunctionName: in.FunctionName, FunctionArn: aws.String("arn:function:" + *in.FunctionName), VpcConfig: &types.VpcConfigResponse{}},
-		Tags:          tags,
+		Configuration: &types.FunctionConfiguration{FunctionName: in.FunctionName, FunctionArn: aws.String("arn:function:" + *in.FunctionName), VpcConfig: &types.VpcConfigResponse{},
+			LastModified: aws.String(strconv.Itoa(f.updates[vpc]))},
+		Tags: tags,
 	}, nil
 }
 
@@ -58,6 +61,10 @@ func (f *fake) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionCo
 	if strings.HasSuffix(*in.FunctionName, "-"+f.busy) {
 		return nil, &types.ResourceConflictException{}
 	}
+	if f.updates == nil {
+		f.updates = map[string]int{}
+	}
+	f.updates[strings.TrimPrefix(*in.FunctionName, "rdslink-resolver-")]++
 	f.mutations = append(f.mutations, fmt.Sprintf("update %s to %s/%s", *in.FunctionName, *in.S3Bucket, *in.S3Key))
 	return &lambda.UpdateFunctionCodeOutput{}, f.updateError
 }
@@ -78,7 +85,7 @@ func (f *fake) handle(t *testing.T, request cfn.RequestType) (string, error) {
 
 // Every row runs twice: the second run makes no mutating call.
 func TestTheResolversAreUpgraded(t *testing.T) {
-	upgraded := []string{"update rdslink-resolver-a to bucket/new.zip", "tag a"}
+	upgraded := []string{"tag a", "update rdslink-resolver-a to bucket/new.zip"}
 	for name, row := range map[string]struct {
 		fake fake
 		want []string
@@ -88,7 +95,7 @@ func TestTheResolversAreUpgraded(t *testing.T) {
 		"an old one gets the code":                   {fake: fake{vpcs: []string{"a"}}, want: upgraded},
 		"a new one has it":                           {fake: fake{vpcs: []string{"a"}, codes: map[string]string{"a": "new.zip"}}},
 		"one that is gone is left to step 2":         {fake: fake{vpcs: []string{"absent", "a"}}, want: upgraded},
-		"one that is busy does not hold up the rest": {fake: fake{vpcs: []string{"b", "a"}, busy: "b"}, want: upgraded},
+		"one that is busy does not hold up the rest": {fake: fake{vpcs: []string{"b", "a"}, busy: "b"}, want: slices.Concat([]string{"tag b"}, upgraded)},
 		"one of someone else is told, after the rest": {
 			fake: fake{vpcs: []string{"b", "a"}, stranger: "b"}, want: upgraded, err: "rdslink-resolver-b does not carry our tags",
 		},

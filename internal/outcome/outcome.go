@@ -3,8 +3,10 @@
 package outcome
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -49,6 +51,13 @@ func Throttled(format string, args ...any) error { return newNamed(NameThrottled
 
 // Failed says that trying again as it is will not help.
 func Failed(format string, args ...any) error { return newNamed(NameFailed, format, args) }
+
+// Unknown says that AWS answered with a value that this version does not know. Nobody can tell what it means, so it is never
+// a success; it may pass, so it is asked again; and it is logged as an error, so that nobody waits in silence.
+func Unknown(ctx context.Context, what, of, value string) error {
+	slog.ErrorContext(ctx, "AWS answers with a value that this version does not know", "what", what, "of", of, "value", value)
+	return NotReady("%s of %s: %q is a value that this version of rdslink does not know: update rdslink, or report it", what, of, value)
+}
 
 // Name names err as the state machine knows it; nil has no name. What the SDK itself would have retried, and gave up on,
 // is Throttled: the state machine waits longer than the SDK may.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -90,13 +91,13 @@ func Find(ctx context.Context, api API, owner owned.Owner, vpcID string) (*lambd
 
 // Ensure finds or creates the resolver, with a security group. It is an error until the function runs
 // the code of this version.
-func Ensure(ctx context.Context, api CreateAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
+func Ensure(ctx context.Context, api CreateAPI, subnets SubnetsAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
 	found, err := Find(ctx, api, want.Owner, want.VPCID)
 	if err != nil {
 		return types.FunctionConfiguration{}, err
 	}
 	if found == nil {
-		return create(ctx, api, want, group)
+		return create(ctx, api, subnets, want, group)
 	}
 	ready, err := Upgrade(ctx, api, want.Code, found)
 	if err == nil && !ready {
@@ -105,30 +106,29 @@ func Ensure(ctx context.Context, api CreateAPI, want Resolver, group string) (ty
 	return *found.Configuration, err
 }
 
-// create puts the function into the first subnets that Lambda takes: it has no network interfaces in some AZs, and says so
-// with the code of every other invalid parameter.
-func create(ctx context.Context, api CreateAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
+// create puts the function into the first subnets whose zones Lambda takes: it has no network interfaces in some.
+func create(ctx context.Context, api CreateAPI, subnets SubnetsAPI, want Resolver, group string) (types.FunctionConfiguration, error) {
 	name := want.name()
-	refused := outcome.Failed("create function %s: there is no subnet for it", name)
-	for _, subnets := range choices(want.SubnetIDs) {
-		slog.InfoContext(ctx, "create function", "functionName", name, "subnetIds", subnets)
-		made, err := api.CreateFunction(ctx, want.request(group, subnets))
-		if err == nil {
+	var refused error
+	for _, subnetIDs := range choices(want.SubnetIDs) {
+		slog.InfoContext(ctx, "create function", "functionName", name, "subnetIds", subnetIDs)
+		made, err := api.CreateFunction(ctx, want.request(group, subnetIDs))
+		switch {
+		case err == nil:
 			slog.InfoContext(ctx, "created function", "functionArn", aws.ToString(made.FunctionArn))
 			return types.FunctionConfiguration{
 				FunctionArn: made.FunctionArn, State: made.State, StateReason: made.StateReason, VpcConfig: made.VpcConfig,
 			}, nil
+		case !strings.Contains(refusal(err), zoneRefused):
+			return types.FunctionConfiguration{}, judged(name, err)
 		}
-		if _, exists := errors.AsType[*types.ResourceConflictException](err); exists {
-			return types.FunctionConfiguration{}, outcome.NotReady("create function %s: another exposure of the VPC is making it: %w", name, err)
-		}
-		if _, invalid := errors.AsType[*types.InvalidParameterValueException](err); !invalid {
-			return types.FunctionConfiguration{}, fmt.Errorf("create function %s: %w", name, err)
-		}
-		// A role that IAM has not made known everywhere yet is an invalid parameter, too.
-		refused = outcome.NotReady("create function %s in subnets %v: %w", name, subnets, err)
+		slog.WarnContext(ctx, "Lambda refuses a zone", "subnetIds", subnetIDs, "reason", err.Error())
+		refused = err
 	}
-	return types.FunctionConfiguration{}, refused
+	if refused == nil {
+		return types.FunctionConfiguration{}, outcome.Failed("create function %s: there is no subnet for it", name)
+	}
+	return types.FunctionConfiguration{}, noZone(ctx, subnets, name, want.SubnetIDs, refused)
 }
 
 func (r Resolver) request(group string, subnets []string) *lambda.CreateFunctionInput {
@@ -163,18 +163,33 @@ func choices(subnets []string) [][]string {
 	return all
 }
 
-// Usable tells whether the function can be asked. An inactive one can: asking wakes it.
-func Usable(function types.FunctionConfiguration) error {
+// Usable tells whether the function can be asked. An inactive one can: asking wakes it. Every state of the Lambda guide's
+// "Lambda function states" has its word here, and so have those of functions on managed instances, which a resolver is not.
+func Usable(ctx context.Context, function types.FunctionConfiguration) error {
 	arn := aws.ToString(function.FunctionArn)
-	switch {
-	case function.State == types.StateFailed:
-		return outcome.Failed("function %s failed: %s; delete it and start again", arn, aws.ToString(function.StateReason))
-	case function.State == types.StatePending:
+	switch function.State {
+	case types.StateActive, types.StateInactive:
+		return updated(ctx, arn, function)
+	case types.StatePending:
 		return outcome.NotReady("function %s is being connected to its VPC", arn)
-	case function.LastUpdateStatus == types.LastUpdateStatusFailed:
-		return outcome.Failed("update of function %s failed: %s; delete it and start again", arn, aws.ToString(function.LastUpdateStatusReason))
-	case function.LastUpdateStatus == types.LastUpdateStatusInProgress:
-		return outcome.NotReady("function %s is being updated", arn)
+	case types.StateFailed:
+		return outcome.Failed("function %s failed: %s; delete it and start again", arn, aws.ToString(function.StateReason))
+	case types.StateDeleting:
+		return outcome.NotReady("function %s is being deleted", arn)
+	case types.StateDeactivating, types.StateDeactivated, types.StateActiveNonInvocable:
+		return outcome.Failed("function %s is %s: %s; delete it and start again", arn, function.State, aws.ToString(function.StateReason))
 	}
-	return nil
+	return outcome.Unknown(ctx, "state", "function "+arn, string(function.State))
+}
+
+func updated(ctx context.Context, arn string, function types.FunctionConfiguration) error {
+	switch function.LastUpdateStatus {
+	case types.LastUpdateStatusSuccessful:
+		return nil
+	case types.LastUpdateStatusInProgress:
+		return outcome.NotReady("function %s is being updated", arn)
+	case types.LastUpdateStatusFailed:
+		return outcome.Failed("update of function %s failed: %s; delete it and start again", arn, aws.ToString(function.LastUpdateStatusReason))
+	}
+	return outcome.Unknown(ctx, "last update status", "function "+arn, string(function.LastUpdateStatus))
 }

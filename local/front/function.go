@@ -60,7 +60,10 @@ type functionState struct {
 	reason, code  string
 }
 
-var active = functionState{state: "Active", update: "Successful"}
+var (
+	active   = functionState{state: "Active", update: "Successful"}
+	updating = functionState{state: "Active", update: "InProgress", reason: "The function is being updated.", code: "Creating"}
+)
 
 // NewFunctions makes Functions without any.
 func NewFunctions(w *model.World, vpcs interfaces, network sources) *Functions {
@@ -76,10 +79,9 @@ func (f *Functions) Serve(w http.ResponseWriter, r *http.Request, c Call, forwar
 	case "UpdateFunctionConfiguration":
 		f.update(w, r, c, forward)
 	case "UpdateFunctionCode":
-		if f.refusePending(w, c, arn) {
-			return
-		}
-		f.overlaid(w, r, arn, forward)
+		f.updateCode(w, r, c, arn, forward)
+	case "TagResource", "UntagResource":
+		f.tag(w, r, c, forward)
 	case "GetFunction", "GetFunctionConfiguration":
 		f.overlaid(w, r, arn, forward)
 	case "Invoke":
@@ -145,6 +147,44 @@ func (f *Functions) create(w http.ResponseWriter, r *http.Request, c Call, forwa
 	answer.send(w)
 }
 
+// updateCode makes a function in a VPC busy for a while.
+func (f *Functions) updateCode(w http.ResponseWriter, r *http.Request, c Call, arn string, forward http.HandlerFunc) {
+	if f.refusePending(w, c, arn) {
+		return
+	}
+	answer := capture(forward, r)
+	if answer.ok() {
+		f.busy(arn)
+	}
+	f.overlay(answer, arn)
+	answer.send(w)
+}
+
+// busy has the function take its new code over (docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+func (f *Functions) busy(arn string) {
+	f.world.Lock()
+	defer f.world.Unlock()
+	p := f.placed[arn]
+	if p == nil || p.state != active {
+		return
+	}
+	p.state = updating
+	f.world.After(f.world.Delays.FunctionUpdate, func() {
+		if p.state == updating {
+			p.state = active
+		}
+	})
+}
+
+// tag is refused while the function is being made or updated
+// (API_TagResource, API_UntagResource, ResourceConflictException).
+func (f *Functions) tag(w http.ResponseWriter, r *http.Request, c Call, forward http.HandlerFunc) {
+	resource, _ := c.Parameters["Resource"].(string)
+	if !f.refusePending(w, c, resource) {
+		forward(w, r)
+	}
+}
+
 func (f *Functions) update(w http.ResponseWriter, r *http.Request, c Call, forward http.HandlerFunc) {
 	arn := f.arn(c)
 	if f.refusePending(w, c, arn) {
@@ -159,8 +199,7 @@ func (f *Functions) update(w http.ResponseWriter, r *http.Request, c Call, forwa
 	if answer.ok() && moves && !f.stays(arn, subnets, groups) {
 		f.withdraw(arn)
 		if len(subnets) > 0 {
-			f.place(arn, c.Caller.Account, subnets, groups,
-				functionState{state: "Active", update: "InProgress", reason: "The function is being updated.", code: "Creating"})
+			f.place(arn, c.Caller.Account, subnets, groups, updating)
 		}
 	}
 	f.overlay(answer, arn)
@@ -179,6 +218,10 @@ func (f *Functions) check(account string, subnets, groups []string) error {
 		}
 		if vpc != "" && vpc != s.VPC {
 			return wire.Errorf("InvalidParameterValueException", "Subnets in VpcConfig must be in the same VPC")
+		}
+		if f.world.Lacks("lambda", s.ZoneID) { // the wording is keboola/developer-portal#81's
+			return wire.Errorf("InvalidParameterValueException",
+				"The provided subnets contain availability zone Lambda doesn't support. Please use a different set of subnets.")
 		}
 		vpc = s.VPC
 	}

@@ -265,6 +265,60 @@ func TestAVPCConfigurationThatEC2RefusesIsNoFunction(t *testing.T) {
 	}
 }
 
+func TestAZoneThatLambdaDoesNotHaveIsRefused(t *testing.T) {
+	c := newVPCCloud(t, 1)
+	out, err := c.ec2.DescribeSubnets(context.Background(), &awsec2.DescribeSubnetsInput{SubnetIds: []string{c.subnet}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.world.Without = []string{"lambda:" + *out.Subnets[0].AvailabilityZoneId}
+	if _, err := c.create(c.subnet, c.group); code(err) != "InvalidParameterValueException" || !strings.Contains(err.Error(),
+		"The provided subnets contain availability zone Lambda doesn't support. Please use a different set of subnets.") {
+		t.Error(err)
+	}
+	if len(c.functions) != 0 {
+		t.Error("it was made")
+	}
+}
+
+// docs.aws.amazon.com/lambda/latest/dg/functions-states.html;
+// API_UpdateFunctionCode and API_TagResource, ResourceConflictException
+func TestAFunctionThatTakesItsCodeOverIsBusy(t *testing.T) {
+	ctx, c := context.Background(), newVPCCloud(t, 10000)
+	if _, err := c.create(c.subnet, c.group); err != nil {
+		t.Fatal(err)
+	}
+	function, arn := aws.String("resolver"), aws.String("arn:aws:lambda:eu-central-1:111122223333:function:resolver")
+	state := func() lambdatypes.LastUpdateStatus {
+		got, err := c.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: function})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.LastUpdateStatus
+	}
+	c.eventually("made", func() bool { return state() == lambdatypes.LastUpdateStatusSuccessful })
+	c.world.Lock()
+	c.world.Speed, c.world.Delays.FunctionUpdate = 1, time.Second
+	c.world.Unlock()
+	code1, code2 := &lambda.UpdateFunctionCodeInput{FunctionName: function, ZipFile: []byte("y")}, &lambda.UpdateFunctionCodeInput{FunctionName: function, ZipFile: []byte("z")}
+	made, err := c.lambda.UpdateFunctionCode(ctx, code1)
+	if err != nil || made.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress {
+		t.Fatal(made, err)
+	}
+	tag := &lambda.TagResourceInput{Resource: arn, Tags: map[string]string{"version": "y"}}
+	_, tagged := c.lambda.TagResource(ctx, tag)
+	_, updated := c.lambda.UpdateFunctionCode(ctx, code2)
+	for _, err := range []error{tagged, updated} {
+		if code(err) != "ResourceConflictException" || !strings.Contains(err.Error(), "An update is in progress for resource: "+*arn) {
+			t.Error(err)
+		}
+	}
+	c.eventually("updated", func() bool { return state() == lambdatypes.LastUpdateStatusSuccessful })
+	if _, err := c.lambda.TagResource(ctx, tag); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnAsynchronousInvocationIsHandedOver(t *testing.T) {
 	c := newVPCCloud(t, 1)
 	out, err := c.lambda.Invoke(context.Background(), &lambda.InvokeInput{

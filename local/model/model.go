@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,9 @@ type World struct {
 	// Speed divides AWS's real durations: 100 turns the two minutes of a load balancer's provisioning into 1.2 s.
 	Speed  float64
 	Delays Delays
+	// Without are the zones that a service does not have, by the service's signing name and the zone's id:
+	// lambda:euc1-az1.
+	Without []string
 
 	// Publish sends an event to the default event bus of an account; nil drops it. It is called with the
 	// lock held and must not block.
@@ -64,6 +68,7 @@ type Delays struct {
 	DatabaseFailover         time.Duration // RebootDBInstance until the new primary serves
 	ClusterFailover          time.Duration // FailoverDBCluster until the new writer serves
 	FunctionInVPC            time.Duration // a VPC function's Pending
+	FunctionUpdate           time.Duration // UpdateFunctionCode until the code is taken over
 	Visibility               time.Duration // a describe may miss what is younger
 }
 
@@ -78,6 +83,7 @@ var Documented = Delays{
 	DatabaseFailover:         90 * time.Second,
 	ClusterFailover:          30 * time.Second,
 	FunctionInVPC:            time.Minute,
+	FunctionUpdate:           10 * time.Second,
 	Visibility:               2 * time.Second,
 }
 
@@ -156,6 +162,11 @@ func (w *World) Zones(account string) []Zone {
 		zones[i] = Zone{w.Region + string(rune('a'+i)), ids[(i+turn)%len(ids)]}
 	}
 	return zones
+}
+
+// Lacks says whether a service does not have a zone.
+func (w *World) Lacks(service, zoneID string) bool {
+	return slices.Contains(w.Without, service+":"+zoneID)
 }
 
 // Locked makes every operation of ops run under the world's lock.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -67,13 +69,19 @@ func (s story) meddle(o output) {
 	s.check(err)
 }
 
-// outdate makes a resolver look like one of another version.
+// outdate makes a resolver look like one of another version, once it is not being updated.
 func (s story) outdate(function string) {
 	s.Helper()
-	_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).TagResource(s.ctx, &lambda.TagResourceInput{
-		Resource: aws.String(s.functionARN(function)), Tags: map[string]string{resolver.CodeTag: "of another version"},
+	s.await(function+" can be tagged", func() bool {
+		_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).TagResource(s.ctx, &lambda.TagResourceInput{
+			Resource: aws.String(s.functionARN(function)), Tags: map[string]string{resolver.CodeTag: "of another version"},
+		})
+		if _, busy := errors.AsType[*lambdatypes.ResourceConflictException](err); busy {
+			return false
+		}
+		s.check(err)
+		return true
 	})
-	s.check(err)
 }
 
 // deploys does what CloudFormation does with the stack's guard in an update that brings new code, and
