@@ -160,6 +160,6 @@ func permissions(r *resources) map[string]grants {
 				"SendTaskSuccess", "SendTaskFailure"),
 			allows("states", runs, "GetExecutionHistory"),
 		),
-		"on-stack-change": slices.Concat(allItems, decrypt, upgrade),
+		"on-stack-change": slices.Concat(allItems, decrypt, upgrade, publishTo(*r.operators.TopicArn())),
 	}
 }

@@ -60,6 +60,8 @@ func (r *resources) functionARN(name string) string {
 func newStack(scope constructs.Construct, o options) *resources {
 	stack := awscdk.NewStack(scope, ptr(o.name.Stack()), &awscdk.StackProps{
 		Description: ptr("rdslink: private access to RDS databases over AWS PrivateLink"),
+		// A deletion that on-stack-change refuses would leave a stack in DELETE_FAILED, which takes no update any more.
+		TerminationProtection: jsii.Bool(true),
 	})
 	for _, name := range slices.Sorted(maps.Keys(o.tags)) {
 		awscdk.Tags_Of(stack).Add(ptr(name), ptr(o.tags[name]), nil)

@@ -221,3 +221,10 @@ func TestWhatAsksOnStackChangeDependsOnEverything(t *testing.T) {
 	}
 	t.Error("nothing asks on-stack-change")
 }
+
+// A deletion that is refused only then leaves a stack that can still be updated.
+func TestTheStackIsProtectedAgainstDeletion(t *testing.T) {
+	if protected := synthesized().stack.TerminationProtection(); protected == nil || !*protected {
+		t.Error("anybody may delete the stack")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -25,7 +26,9 @@ func main() {
 				Key:          step.Env(deployment.ResolverCodeKey),
 				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
 			},
-			owner: owned.FromEnv(),
+			owner:     owned.FromEnv(),
+			topic:     sns.NewFromConfig(config),
+			operators: step.Env(deployment.OperatorsTopicARN),
 		}.handle)
 	})
 }

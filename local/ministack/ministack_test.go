@@ -22,12 +22,14 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/local/front/identity"
 	"github.com/rdslink/rdslink/local/ministack"
@@ -339,7 +341,18 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 func TestAStackWhoseStateMachineIsInvalidFails(t *testing.T) {
 	_, _, config := start(t)
 	template := `{"Resources":{"Machine":{"Type":"AWS::StepFunctions::StateMachine","Properties":{"RoleArn":"arn:aws:iam::111122223333:role/r","DefinitionString":"{}"}}}}`
-	if status := deploy(t, cloudformation.NewFromConfig(config), "bad", template); status != "ROLLBACK_COMPLETE" {
+	stacks := cloudformation.NewFromConfig(config)
+	if status := deploy(t, stacks, "bad", template); status != "ROLLBACK_COMPLETE" {
+		t.Error(status)
+	}
+	// What failed at its creation can only be deleted.
+	ctx := context.Background()
+	_, created := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String("bad"), TemplateBody: &template})
+	refusedInWords(t, created, "AlreadyExistsException", "Stack [bad] already exists")
+	for _, kind := range []types.ChangeSetType{types.ChangeSetTypeCreate, types.ChangeSetTypeUpdate} {
+		refusedInWords(t, changeSet(stacks, "bad", kind, template), "ValidationError", "is in ROLLBACK_COMPLETE state and can not be updated.")
+	}
+	if status := destroy(t, stacks, "bad"); status != "DELETE_COMPLETE" {
 		t.Error(status)
 	}
 }
@@ -363,12 +376,92 @@ func TestWhatAFailedDeletionDependsOnStays(t *testing.T) {
 	if _, err := topics.GetTopicAttributes(ctx, topic); err != nil {
 		t.Error(err)
 	}
+	_, updated := stacks.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: aws.String("app"), TemplateBody: aws.String(`{"Resources":{}}`)})
+	refusedInWords(t, updated, "ValidationError", "is in DELETE_FAILED state and can not be updated.")
+	refusedInWords(t, changeSet(stacks, "app", types.ChangeSetTypeUpdate, template), "ValidationError", "is in DELETE_FAILED state and can not be updated.")
 	f.refuse("")
 	if status := destroy(t, stacks, "app"); status != "DELETE_COMPLETE" {
 		t.Error(status)
 	}
 	if _, err := topics.GetTopicAttributes(ctx, topic); err == nil {
 		t.Error("the topic is still there")
+	}
+}
+
+func TestAProtectedStackIsNotDeleted(t *testing.T) {
+	ctx := context.Background()
+	_, _, config := start(t)
+	stacks := cloudformation.NewFromConfig(config)
+	template := `{"Resources":{"Topic":{"Type":"AWS::SNS::Topic"}}}`
+	// As cdk does: a change set makes the stack, which is protected before the change set is executed, and once more after that
+	// has been made anew.
+	if err := changeSet(stacks, "app", types.ChangeSetTypeCreate, template); err != nil {
+		t.Fatal(err)
+	}
+	protect := func(on bool) {
+		t.Helper()
+		if _, err := stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: aws.String("app"), EnableTerminationProtection: &on}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	protect(true)
+	if _, err := stacks.DeleteChangeSet(ctx, &cloudformation.DeleteChangeSetInput{StackName: aws.String("app"), ChangeSetName: aws.String("change")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := changeSet(stacks, "app", types.ChangeSetTypeCreate, template); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stacks.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{StackName: aws.String("app"), ChangeSetName: aws.String("change")}); err != nil {
+		t.Fatal(err)
+	}
+	if status := settled(t, stacks, "app"); status != "CREATE_COMPLETE" {
+		t.Fatal(status)
+	}
+	_, refused := stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String("app")})
+	refusedInWords(t, refused, "ValidationError", "cannot be deleted while TerminationProtection is enabled")
+	out, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("app")})
+	if err != nil || out.Stacks[0].StackStatus != types.StackStatusCreateComplete || !aws.ToBool(out.Stacks[0].EnableTerminationProtection) {
+		t.Error(out, err)
+	}
+	protect(false)
+	if status := destroy(t, stacks, "app"); status != "DELETE_COMPLETE" {
+		t.Error(status)
+	}
+}
+
+func TestAFailedUpdateRollsBack(t *testing.T) {
+	ctx := context.Background()
+	_, _, config := start(t)
+	stacks := cloudformation.NewFromConfig(config)
+	if status := deploy(t, stacks, "app", `{"Resources":{"Topic":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"operators"}}}}`); status != "CREATE_COMPLETE" {
+		t.Fatal(status)
+	}
+	broken := `{"Resources":{"Topic":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"operators"}},"More":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"more"}},
+		"Machine":{"Type":"AWS::StepFunctions::StateMachine","DependsOn":"More","Properties":{"RoleArn":"arn:aws:iam::111122223333:role/r","DefinitionString":"{}"}}}}`
+	if _, err := stacks.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: aws.String("app"), TemplateBody: &broken}); err != nil {
+		t.Fatal(err)
+	}
+	if status := settled(t, stacks, "app"); status != "UPDATE_ROLLBACK_COMPLETE" {
+		t.Error(status)
+	}
+	topics, err := sns.NewFromConfig(config).ListTopics(ctx, &sns.ListTopicsInput{})
+	if err != nil || len(topics.Topics) != 1 {
+		t.Errorf("topics are %v, %v", topics, err)
+	}
+}
+
+func changeSet(stacks *cloudformation.Client, name string, kind types.ChangeSetType, template string) error {
+	_, err := stacks.CreateChangeSet(context.Background(), &cloudformation.CreateChangeSetInput{
+		StackName: &name, ChangeSetName: aws.String("change"), ChangeSetType: kind, TemplateBody: &template,
+	})
+	return err
+}
+
+func refusedInWords(t *testing.T, err error, code, words string) {
+	t.Helper()
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok || api.ErrorCode() != code || !strings.Contains(api.ErrorMessage(), words) {
+		t.Errorf("%v is not %s: %s", err, code, words)
 	}
 }
 

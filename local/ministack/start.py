@@ -20,7 +20,7 @@ if version("ministack") != "1.5.33":
 from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import cloudformation, dynamodb, eventbridge, iam, lambda_svc, scheduler, sns, stepfunctions
-from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation import handlers, provisioners, stacks
 
 FRONT = os.environ["AWS_ENDPOINT_URL"]
 SUBNETS = os.environ.pop("LOCAL_SUBNETS")
@@ -369,6 +369,54 @@ def delete_after_dependents(kind, physical_id, properties, stack, logical_id):
 
 
 stacks._delete_resource = delete_after_dependents
+
+# A stack that failed for good is only there to be deleted, and one whose rollback failed to be rolled back. CloudFormation
+# refuses to change it in these words, whatever the call: https://github.com/juspay/hyperswitch-cdk/issues/114 (DELETE_FAILED),
+# https://github.com/serverless/serverless/issues/5630, https://github.com/aws/aws-cli/issues/6216 (ROLLBACK_COMPLETE),
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-continueupdaterollback.html
+# MiniStack makes change sets for any of them, and takes a create for one that was rolled back.
+FINAL = {"DELETE_FAILED", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED"}
+
+
+def refusal(parameters):
+    name = parameters.get("StackName", [""])[0]
+    stack = handlers._resolve_stack(name) or {}
+    status = stack.get("StackStatus", "")
+    under_way = status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+    if status in FINAL or under_way:
+        return handlers._error("ValidationError", f"Stack:{stack['StackId']} is in {status} state and can not be updated.")
+    return None
+
+
+def change_unless_final(change):
+    return lambda parameters: refusal(parameters) or change(parameters)
+
+
+def create_unless_there(create):
+    def create_new(parameters):
+        stack = handlers._resolve_stack(parameters.get("StackName", [""])[0])
+        if stack and stack["StackStatus"] == "ROLLBACK_COMPLETE":
+            return handlers._error("AlreadyExistsException", f"Stack [{stack['StackName']}] already exists")
+        return create(parameters)
+    return create_new
+
+
+def keep_protection(create):
+    """A change set for a stack in review replaces the stack; what was set on it stays."""
+    def create_kept(parameters):
+        before = handlers._resolve_stack(parameters.get("StackName", [""])[0]) or {}
+        answer = create(parameters)
+        after = handlers._resolve_stack(parameters.get("StackName", [""])[0])
+        if after and before.get("StackStatus") == "REVIEW_IN_PROGRESS":
+            after["EnableTerminationProtection"] = before.get("EnableTerminationProtection", False)
+        return answer
+    return create_kept
+
+
+actions = cloudformation._ACTION_HANDLERS
+actions["CreateChangeSet"] = change_unless_final(keep_protection(actions["CreateChangeSet"]))
+actions["UpdateStack"] = change_unless_final(actions["UpdateStack"])
+actions["CreateStack"] = create_unless_there(actions["CreateStack"])
 
 from ministack.app import main  # noqa: E402, imports the services with what is changed above
 

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -106,6 +107,13 @@ func (s story) deploys(function string) {
 	if tags.Tags[resolver.CodeTag] == "of another version" {
 		s.Errorf("a deployment leaves %s at its old version", function)
 	}
+	// One that it may not touch does not fail it, and is told.
+	_, err = client.UntagResource(s.ctx, &lambda.UntagResourceInput{Resource: aws.String(s.functionARN(function)), TagKeys: []string{owned.ManagedTag}})
+	s.check(err)
+	ask("Update")
+	s.hears(news, "could not be given its code", function, "does not carry our tags")
+	_, err = client.TagResource(s.ctx, &lambda.TagResourceInput{Resource: aws.String(s.functionARN(function)), Tags: map[string]string{owned.ManagedTag: "true"}})
+	s.check(err)
 	ask("Delete")
 }
 
