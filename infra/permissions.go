@@ -134,7 +134,7 @@ func permissions(r *resources) map[string]grants {
 			changes("ec2", rules, "CreateTags", "DeleteTags"),
 		),
 		"share-the-service-name": slices.Concat(items, publishTo(*r.handoff.TopicArn()),
-			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic", "GetSubscriptionAttributes", "SetSubscriptionAttributes"),
+			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic"),
 			allows("sns", at(*r.handoff.TopicArn()), "Subscribe").only("sns:Protocol", "email"),
 		),
 		"accept-the-connection": slices.Concat(items,
