@@ -69,6 +69,11 @@ func (s *Statement) checkCondition(c Condition) error {
 	if strings.Contains(c.Key, "${") || !s.knowsKey(c.Key) {
 		return fmt.Errorf("condition key %s is neither global nor one of its actions'", c.Key)
 	}
+	// "For multivalued context keys, you must use" a set operator; what a plain one does with them is not defined:
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+	if o.set == "" && o.compare != nil && s.hasMany(c.Key) {
+		return fmt.Errorf("condition key %s has many values, and %s compares one: write ForAllValues: or ForAnyValue:", c.Key, c.Operator)
+	}
 	for _, value := range c.Values {
 		if err := s.checkValue(o, value); err != nil {
 			return fmt.Errorf("condition key %s: %w", c.Key, err)
@@ -102,6 +107,10 @@ func (s *Statement) knowsKey(key string) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.actions(), func(name string) bool { return reference()[name].hasKey(key) })
+}
+
+func (s *Statement) hasMany(key string) bool {
+	return slices.ContainsFunc(s.actions(), func(name string) bool { return hasKey(reference()[name].Many, key) })
 }
 
 // hasKey says that the reference knows the key for the action or for a type of its resources.

@@ -57,7 +57,7 @@ func (r Request) question() (question, error) {
 		q.keys = slices.Concat(q.keys, t.Keys)
 	case r.Resource != "*":
 		return question{}, errors.New("the resource is of none of the action's types")
-	case len(action.Resources) > 0:
+	case len(action.Resources) > 0 && !r.Everywhere:
 		return question{}, errors.New("the action is asked for a resource of a type")
 	}
 	if err := r.Principal.check(); err != nil {

@@ -73,7 +73,9 @@ type Request struct {
 	Principal Principal
 	Action    string // ec2:CreateTags
 	Resource  string // an ARN, or "*" for an action without resource types
-	Context   Context
+	// Everywhere says that "*" is meant although the action has resource types: a service may name no resource all the same.
+	Everywhere bool
+	Context    Context
 }
 
 // Policies are all that decide about a request.

@@ -26,9 +26,11 @@ type Action struct {
 	Name      string // as AWS spells it
 	Resources []ResourceType
 	Keys      []string // condition keys of the action, whatever its resource
+	Many      []string // condition keys of its service that have many values
 }
 
 type service struct {
+	Many    []string
 	Actions map[string]struct{ Types, Keys []string }
 	Types   map[string]ResourceType
 }
@@ -46,7 +48,7 @@ var reference = sync.OnceValue(func() map[string]Action {
 	actions := map[string]Action{}
 	for prefix, s := range services {
 		for name, a := range s.Actions {
-			action := Action{Name: prefix + ":" + name, Keys: a.Keys}
+			action := Action{Name: prefix + ":" + name, Keys: a.Keys, Many: s.Many}
 			for _, name := range a.Types {
 				t := s.Types[name]
 				t.Name = name

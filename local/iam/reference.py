@@ -1,4 +1,5 @@
-"""Writes reference.json.gz: the actions of AWS's Service Authorization Reference, their resource types and condition keys, for
+"""Writes reference.json.gz: the actions of AWS's Service Authorization Reference, their resource types and condition keys, and
+which keys have many values, for
 the services whose policies the local cloud may be asked about. Run it by hand for a new release of the package or a new
 service below:
 
@@ -71,8 +72,8 @@ def form(arn, others):
 
 
 def keep(service):
-    actions, types = (json.load(archive.extractfile(f"package/data/{kind}/{service}.json"))
-                      for kind in ("actions", "resourceTypes"))
+    actions, types, keys = (json.load(archive.extractfile(f"package/data/{kind}/{service}.json"))
+                            for kind in ("actions", "resourceTypes", "conditionKeys"))
     arns = [t["arn"] for t in types.values()]
     return {
         "actions": {a["name"]: {
@@ -81,6 +82,7 @@ def keep(service):
             "keys": condition_keys(a["conditionKeys"] + KEYS.get(service, [])),
         } for name, a in actions.items()},
         "types": {name: {"arn": form(t["arn"], arns), "keys": t.get("conditionKeys", [])} for name, t in types.items()},
+        "many": sorted(k["key"] for k in keys.values() if k["type"].startswith("ArrayOf")),
     }
 
 

@@ -38,8 +38,8 @@ var unjudged = []struct {
 		identity: `{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:username}/*"}`}, "aws:username is not modelled"},
 	{row{says: "a variable of several values", action: "s3:GetObject", on: report, context: Context{"aws:username": {"a", "b"}},
 		identity: `{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:username}/*"}`}, "has several values"},
-	{row{says: "several values for an operator of one", action: "iam:TagRole", on: target, context: Context{"aws:TagKeys": {"a", "b"}},
-		identity: `{"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": {"StringEquals": {"aws:TagKeys": "a"}}}`}, "has several values"},
+	{row{says: "several values for an operator of one", action: "iam:TagRole", on: target, context: Context{"aws:username": {"a", "b"}},
+		identity: `{"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": {"StringEquals": {"aws:username": "a"}}}`}, "has several values"},
 	{row{says: "a value that is not of the operator's type", action: "iam:CreateAccessKey", on: userBob, context: Context{"aws:CurrentTime": {"noon"}},
 		identity: accessKeys(`{"DateLessThan": {"aws:CurrentTime": "2020-01-01"}}`)}, `"noon" is not a date`},
 }
