@@ -39,8 +39,8 @@ type Access struct {
 	documents *documents
 
 	mu sync.Mutex
-	// done is what is needed once and has been done: by account, the service-linked role that a first load balancer makes; by
-	// ARN, the log that a function's or a state machine's first run begins.
+	// done is what is needed once and has been done: by maker, the service-linked role that a first load balancer or target
+	// group makes; by ARN, the log that a function's or a state machine's first run begins.
 	done map[string]bool
 }
 
@@ -112,7 +112,8 @@ func (a *Access) judge(ctx context.Context, c wire.Caller, n need) (front.Permis
 		principal = iam.Principal{Account: model.AccountOf(n.role), ARN: session(n.role), Role: n.role}
 	}
 	p := front.Permission{Role: principal.Role, Action: n.action, Resource: n.resource, Implied: n.implied}
-	r := iam.Request{Principal: principal, Action: n.action, Resource: n.resource, Context: a.context(principal, n)}
+	r := iam.Request{Principal: principal, Action: n.action, Resource: n.resource, Everywhere: n.everywhere,
+		Context: a.context(principal, n)}
 	p.Context = r.Context
 	d, err := a.evaluate(ctx, r)
 	if err == nil && !d.Allowed && a.documents.forget(asked) {

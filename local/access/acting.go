@@ -80,8 +80,8 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"sns:Subscribe":                 subscribe,
 	"sns:ListSubscriptionsByTopic":  one(parameter("TopicArn")),
 	"sns:GetTopicAttributes":        one(parameter("TopicArn")),
-	"sns:GetSubscriptionAttributes": one(subscribed),
-	"sns:SetSubscriptionAttributes": one(subscribed),
+	"sns:GetSubscriptionAttributes": read("sns:GetSubscriptionAttributes"),
+	"sns:SetSubscriptionAttributes": read("sns:SetSubscriptionAttributes"),
 
 	"events:PutEvents": putEvents,
 	"kms:Decrypt":      directly,
@@ -99,11 +99,9 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"states:StopExecution":        one(parameter("executionArn")),
 	"states:RedriveExecution":     one(parameter("executionArn")),
 
-	"cloudformation:DescribeStacks":         one(stack),
-	"cloudformation:DescribeStackResources": one(stack),
-	"servicequotas:GetServiceQuota": one(func(q *question) string {
-		return q.arn("servicequotas", q.text("ServiceCode")+"/"+q.text("QuotaCode"))
-	}),
+	"cloudformation:DescribeStacks":           one(stack),
+	"cloudformation:DescribeStackResources":   one(stack),
+	"servicequotas:GetServiceQuota":           read("servicequotas:GetServiceQuota"),
 	"logs:DescribeLogStreams":                 one(logGroup("logGroupName")),
 	"logs:FilterLogEvents":                    one(logGroup("logGroupName")),
 	"logs:GetLogEvents":                       one(logGroup("logGroupName")),
@@ -112,7 +110,7 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"sqs:GetQueueUrl":                         one(func(q *question) string { return q.arn("sqs", q.text("QueueName")) }),
 	"sts:AssumeRole":                          one(parameter("RoleArn")),
 	"sts:GetCallerIdentity":                   nothing,
-	"s3:GetObject":                            one(func(q *question) string { return "arn:aws:s3:::" + strings.TrimPrefix(q.Path, "/") }),
+	"s3:GetObject":                            one(func(q *question) string { return objectARN(q.object()) }),
 	"iam:GetRole":                             one(func(q *question) string { return q.globalARN("iam", "role/"+q.text("RoleName")) }),
 }
 
@@ -220,7 +218,8 @@ func putEvents(q *question) ([]need, error) {
 
 // directly is the use of a key by its caller, and through no service.
 func directly(q *question) ([]need, error) {
-	return []need{{resource: q.text("KeyId"), keys: iam.Context{"kms:ViaService": nil, "kms:CallerAccount": {q.Caller.Account}}}}, nil
+	return []need{{resource: q.text("KeyId"), keys: iam.Context{"kms:ViaService": nil, "kms:CallerAccount": {q.Caller.Account},
+		s3Context: nil}}}, nil
 }
 
 func scheduleOf(q *question) string {

@@ -73,8 +73,11 @@ func TestOnWhat(t *testing.T) {
 		"without a name all are asked for":   {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},
 		"RDS's names have no capitals":       {"rds:DescribeDBInstances", object{"DBInstanceIdentifier": "Orders"}, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:orders"}},
 		"a query of an index is the index's": {"dynamodb:Query", object{"TableName": "t", "IndexName": "i"}, []string{"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t/index/i"}},
-		"a subscription is its topic's": {"sns:GetSubscriptionAttributes", object{"SubscriptionArn": "arn:aws:sns:eu-central-1:111122223333:t:1"},
-			[]string{"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t"}},
+		"a subscription may be its topic's, one of all, or nothing that a policy names": {"sns:GetSubscriptionAttributes", object{"SubscriptionArn": "arn:aws:sns:eu-central-1:111122223333:t:1"},
+			[]string{"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t", "sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t:1",
+				"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:*", "sns:GetSubscriptionAttributes *"}},
+		"a quota may be a resource": {"servicequotas:GetServiceQuota", object{"ServiceCode": "vpc", "QuotaCode": "L-1"},
+			[]string{"servicequotas:GetServiceQuota servicequotas:eu-central-1:111122223333:vpc/L-1", "servicequotas:GetServiceQuota *"}},
 		"every event is asked for": {"events:PutEvents", object{"Entries": []any{object{"DetailType": "A"}, object{"EventBusName": "b", "DetailType": "B"}}},
 			[]string{"events:PutEvents events:eu-central-1:111122223333:event-bus/default events:detail-type=A", "events:PutEvents events:eu-central-1:111122223333:event-bus/b events:detail-type=B"}},
 		"who one is, nobody needs to be told": {"sts:GetCallerIdentity", nil, nil},
@@ -151,6 +154,7 @@ func TestWhatIsNotModelledIsRefused(t *testing.T) {
 // A load balancer needs EC2's describes of its maker, and the first one that is made the service-linked role.
 func TestBesides(t *testing.T) {
 	q := asking("elasticloadbalancing:CreateLoadBalancer", object{"Name": "n"})
+	groups := asking("elasticloadbalancing:CreateTargetGroup", object{"Name": "n"})
 	has := func(needs []need, action string) bool {
 		return slices.ContainsFunc(needs, func(n need) bool { return n.action == action && n.implied != "" })
 	}
@@ -161,6 +165,9 @@ func TestBesides(t *testing.T) {
 	q.succeeded()
 	if second := q.besides(q.operation()); !has(second, "ec2:DescribeSubnets") || has(second, "iam:CreateServiceLinkedRole") {
 		t.Errorf("after the first %+v", second)
+	}
+	if needs := groups.besides(groups.operation()); !has(needs, "iam:CreateServiceLinkedRole") || !has(needs, "ec2:DescribeInternetGateways") {
+		t.Errorf("a first target group needs %+v", needs)
 	}
 	if has(first, "ec2:GetSecurityGroupsForVpc") {
 		t.Error("a load balancer without security groups needs to see none")
@@ -176,7 +183,7 @@ func TestBesides(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	regions := asking("ec2:ModifyVpcEndpointServiceConfiguration", object{"ServiceId": "vpce-svc-1", "AddSupportedRegions": []any{"us-east-1"}})
-	if n := regions.besides(regions.operation()); len(n) != 1 || n[0].action != "vpce:AllowMultiRegion" {
+	if n := regions.besides(regions.operation()); len(n) != 2 || n[0].action != "vpce:AllowMultiRegion" || n[0].everywhere || !n[1].everywhere {
 		t.Errorf("%+v", n)
 	}
 }

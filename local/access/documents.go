@@ -2,8 +2,11 @@ package access
 
 import (
 	"context"
+	"encoding/xml"
 	"fmt"
+	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -249,6 +252,57 @@ func (d *documents) topicKey(ctx context.Context, topic string) string {
 		return keyARN(ctx, config, out.Attributes["KmsMasterKeyId"])
 	})
 	return key
+}
+
+// bucketKey is the customer's key that encrypts a bucket's objects; empty if it is S3's or AWS's own, or there is no such bucket.
+func (d *documents) bucketKey(ctx context.Context, account, bucket string) string {
+	key, _ := d.remembered("key of bucket "+account+" "+bucket, func() (string, error) {
+		config := d.records(account)
+		e, err := bucketEncryption(ctx, config, bucket)
+		if err != nil || e.Key == "" || e.Algorithm != "aws:kms" && e.Algorithm != "aws:kms:dsse" {
+			return "", err
+		}
+		return keyARN(ctx, config, e.Key)
+	})
+	return key
+}
+
+// hasBucketKeys says whether S3 uses data keys of a bucket's own, and not one for each object.
+func (d *documents) hasBucketKeys(ctx context.Context, account, bucket string) bool {
+	has, _ := d.remembered("keys of bucket "+account+" "+bucket, func() (string, error) {
+		e, err := bucketEncryption(ctx, d.records(account), bucket)
+		return strconv.FormatBool(e.BucketKeys), err
+	})
+	return has == "true"
+}
+
+// encryption is the one rule of a bucket's default encryption.
+type encryption struct {
+	Algorithm  string `xml:"Rule>ApplyServerSideEncryptionByDefault>SSEAlgorithm"`
+	Key        string `xml:"Rule>ApplyServerSideEncryptionByDefault>KMSMasterKeyID"`
+	BucketKeys bool   `xml:"Rule>BucketKeyEnabled"`
+}
+
+// bucketEncryption asks for a bucket's default encryption, with the account as MiniStack reads it from a request.
+func bucketEncryption(ctx context.Context, config aws.Config, bucket string) (e encryption, err error) {
+	who, err := config.Credentials.Retrieve(ctx)
+	if err != nil {
+		return e, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, aws.ToString(config.BaseEndpoint)+"/"+bucket+"?encryption", nil)
+	if err != nil {
+		return e, err
+	}
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+who.AccessKeyID+"/20260101/"+config.Region+"/s3/aws4_request")
+	answer, err := config.HTTPClient.Do(r)
+	if err != nil {
+		return e, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return e, fmt.Errorf("get encryption of bucket %s: %s", bucket, answer.Status)
+	}
+	return e, xml.NewDecoder(answer.Body).Decode(&e)
 }
 
 func (d *documents) functionRole(ctx context.Context, function string) string {

@@ -38,12 +38,14 @@ var implied = map[string]func(*question) []need{
 	"lambda:GetFunction":        seeTags,
 	"lambda:UpdateFunctionCode": code,
 	"lambda:InvokeFunction":     run,
+	"s3:GetObject":              func(q *question) []need { return q.objectKey(q.object()) },
 	"states:StartExecution":     execute,
 	"scheduler:CreateSchedule":  pass,
 	"scheduler:UpdateSchedule":  pass,
 
 	"elasticloadbalancing:CreateLoadBalancer":   func(q *question) []need { return append(groupsOfVPC(q), linkRole(q)...) },
 	"elasticloadbalancing:SetSecurityGroups":    groupsOfVPC,
+	"elasticloadbalancing:CreateTargetGroup":    linkRole,
 	"ec2:CreateVpcEndpointServiceConfiguration": multiRegion("SupportedRegions"),
 	"ec2:ModifyVpcEndpointServiceConfiguration": multiRegion("AddSupportedRegions"),
 }
@@ -57,6 +59,7 @@ func (q *question) uses(keyARN, service, source string, actions ...string) []nee
 	for _, action := range actions {
 		found = append(found, need{action: action, resource: keyARN, implied: source, keys: iam.Context{
 			"kms:ViaService": {service + "." + q.world.Region + ".amazonaws.com"}, "kms:CallerAccount": {q.Caller.Account},
+			s3Context: nil,
 		}})
 	}
 	return found
@@ -84,11 +87,37 @@ func code(q *question) []need {
 	if bucket == "" {
 		return nil
 	}
-	return []need{{
-		action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/" + key,
+	return append([]need{{
+		action: "s3:GetObject", resource: objectARN(bucket, key),
 		implied: "docs.aws.amazon.com/lambda/latest/dg/API_FunctionCode.html, " +
 			"docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html",
-	}}
+	}}, q.objectKey(bucket, key)...)
+}
+
+// object is the object that a call of S3's is about.
+func (q *question) object() (bucket, key string) {
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(q.Path, "/"), "/")
+	return bucket, key
+}
+
+// s3Context is what S3 tells a key when it encrypts and decrypts. Other services tell other things.
+const s3Context = "kms:EncryptionContext:aws:s3:arn"
+
+func objectARN(bucket, key string) string { return "arn:aws:s3:::" + bucket + "/" + key }
+
+// objectKey is the key of the bucket that an object is in, if that is a customer's: who reads the object decrypts it through
+// S3, which tells the key of which object, or of which bucket where that has data keys of its own.
+func (q *question) objectKey(bucket, key string) []need {
+	found := q.uses(q.documents.bucketKey(q.ctx, q.Caller.Account, bucket), "s3",
+		"docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#require-sse-kms", "kms:Decrypt")
+	context := objectARN(bucket, key)
+	if q.documents.hasBucketKeys(q.ctx, q.Caller.Account, bucket) {
+		context = "arn:aws:s3:::" + bucket // docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html#bucket-key-changes
+	}
+	for _, n := range found {
+		n.keys[s3Context] = []string{context}
+	}
+	return found
 }
 
 // seeTags: a function comes with its tags for those who may list them.
@@ -119,6 +148,8 @@ func launch(q *question) []need {
 	for _, action := range []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"} {
 		found = append(found, need{action: action, resource: "*", implied: vpcSource})
 	}
+	// A precaution: it asks EC2 of the groups of a VPC as ELB does, and the change of EC2's was for both.
+	found = append(found, q.readings("ec2:GetSecurityGroupsForVpc", groupsSource)...)
 	return append(found, q.interfaces(q.text("Role"), subnets, q.texts("VpcConfig", "SecurityGroupIds"))...)
 }
 
@@ -263,21 +294,24 @@ func groupsOfVPC(q *question) []need {
 	if len(q.texts("SecurityGroups")) == 0 {
 		return nil
 	}
-	return []need{{action: "ec2:GetSecurityGroupsForVpc", resource: q.arn("ec2", "vpc/*"),
-		implied: "github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921"}}
+	return q.readings("ec2:GetSecurityGroupsForVpc", groupsSource)
 }
 
-// linkRole: an account's first load balancer makes the service-linked role.
+const groupsSource = "github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921"
+
+// linkRole: an account's first load balancer or target group makes the service-linked role. Older texts of the page with the
+// others ask for it with a load balancer only. Here everybody's first of each needs it: whoever comes first in an account does.
 func linkRole(q *question) []need {
-	if q.isDone(q.Caller.Account) {
+	first := q.operation() + " by " + q.Caller.Account + q.Caller.Role
+	if q.isDone(first) {
 		return nil
 	}
-	q.once = q.Caller.Account
+	q.once = first
 	return []need{{
 		action:   "iam:CreateServiceLinkedRole",
 		resource: q.globalARN("iam", "role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing"),
 		keys:     iam.Context{"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}},
-		implied:  dependentSource,
+		implied:  "docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html#create-service-linked-role",
 	}}
 }
 
@@ -286,13 +320,7 @@ func multiRegion(parameter string) func(*question) []need {
 		if len(q.texts(parameter)) == 0 {
 			return nil
 		}
-		id := q.text("ServiceId")
-		if id == "" {
-			id = "*"
-		}
-		return []need{{
-			action: "vpce:AllowMultiRegion", resource: q.arn("ec2", "vpc-endpoint-service/"+id),
-			implied: "docs.aws.amazon.com/vpc/latest/privatelink/privatelink-share-your-services.html#endpoint-service-cross-region",
-		}}
+		return q.readings("vpce:AllowMultiRegion",
+			"docs.aws.amazon.com/vpc/latest/privatelink/privatelink-share-your-services.html#endpoint-service-cross-region")
 	}
 }

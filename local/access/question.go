@@ -33,10 +33,12 @@ func (q *question) succeeded() {
 type need struct {
 	role     string // ARN of the role that needs it; empty: the caller
 	action   string
-	resource string            // an ARN, or *
-	tags     map[string]string // the resource's
-	keys     iam.Context       // beside those that every request has
-	implied  string            // where AWS documents it, if it is not the action that was called
+	resource string // an ARN, or *
+	// everywhere says that * is meant, although the reference has types of resources for the action.
+	everywhere bool
+	tags       map[string]string // the resource's
+	keys       iam.Context       // beside those that every request has
+	implied    string            // where AWS documents it, if it is not the action that was called
 }
 
 // operation is the call's action as policies name it.

@@ -5,7 +5,6 @@ import ctypes
 import datetime
 import hashlib
 import json
-import math
 import os
 import sys
 import threading
@@ -13,6 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from importlib.metadata import version
+from xml.etree import ElementTree
 
 # Everything below leans on names inside MiniStack; another release may mean other things by them.
 if version("ministack") != "1.5.33":
@@ -20,7 +20,7 @@ if version("ministack") != "1.5.33":
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import cloudformation, dynamodb, eventbridge, iam, lambda_svc, scheduler, sns, stepfunctions
+from ministack.services import cloudformation, dynamodb, eventbridge, iam, lambda_svc, s3, scheduler, sns, stepfunctions
 from ministack.services.cloudformation import handlers, provisioners, stacks
 
 FRONT = os.environ["AWS_ENDPOINT_URL"]
@@ -192,63 +192,6 @@ eventbridge._dispatch_to_sns = deliver_event_to_topic
 eventbridge._dispatch_to_stepfunctions = start_execution
 sns._deliver_to_lambda = deliver_notification
 
-
-# Subscriptions: what SNS refuses and MiniStack takes. The numbers are those of
-# docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html, the words those of getmoto/moto's tests.
-
-def invalid(message):
-    return sns._error("InvalidParameter", "Invalid parameter: " + message, 400)
-
-
-def filter_refusal(topic, subscription, policy):
-    if not policy:
-        return None
-    try:
-        rules = json.loads(policy)
-    except ValueError:
-        return invalid("FilterPolicy: failed to parse JSON.")
-    if len(rules) > 5:
-        return invalid("FilterPolicy: Filter policy can not have more than 5 keys")
-    if math.prod(len(values) for values in rules.values() if isinstance(values, list)) > 150:
-        return invalid("FilterPolicy: Filter policy is too complex")
-    others = [s for s in topic["subscriptions"] if s is not subscription and s["attributes"].get("FilterPolicy")]
-    if len(others) >= 200:
-        return sns._error("FilterPolicyLimitExceeded", "The number of filter policies exceeds the limit", 403)
-    return None
-
-
-def attributes_of(params):
-    entries = {}
-    while key := sns._p(params, f"Attributes.entry.{len(entries) + 1}.key"):
-        entries[key] = sns._p(params, f"Attributes.entry.{len(entries) + 1}.value")
-    return entries
-
-
-def checked_subscribe(params):
-    topic = sns._topic_by_arn_any_scope(sns._p(params, "TopicArn"))
-    if topic is None:
-        return subscribe(params)
-    wanted = attributes_of(params)
-    for s in topic["subscriptions"]:
-        if (s["protocol"], s["endpoint"]) == (sns._p(params, "Protocol"), sns._p(params, "Endpoint")):
-            if any(s["attributes"].get(key) != value for key, value in wanted.items()):
-                return invalid("Attributes Reason: Subscription already exists with different attributes")
-            return subscribe(params)
-    return filter_refusal(topic, None, wanted.get("FilterPolicy")) or subscribe(params)
-
-
-def checked_attributes(params):
-    arn = sns._p(params, "SubscriptionArn")
-    topic = sns._topic_by_arn_any_scope(arn.rpartition(":")[0])
-    subscription = next((s for s in topic["subscriptions"] if s["arn"] == arn), None) if topic else None
-    if subscription is None or sns._p(params, "AttributeName") != "FilterPolicy":
-        return set_attributes(params)
-    return filter_refusal(topic, subscription, sns._p(params, "AttributeValue")) or set_attributes(params)
-
-
-subscribe, sns._subscribe = sns._subscribe, checked_subscribe
-set_attributes, sns._set_subscription_attributes = sns._set_subscription_attributes, checked_attributes
-
 # The front sends the events of AWS's services, and it has its own schedules and executions.
 eventbridge._put_events.__defaults__ = (True,)
 scheduler.start_scheduler = lambda: None
@@ -328,6 +271,20 @@ def complete_table(name, properties):
         dynamodb._tables[name]["SSEDescription"] = dynamodb._sse_description_from_spec(api)
 
 
+def complete_bucket(name, properties):
+    if "BucketEncryption" not in properties:
+        s3._delete_bucket_encryption(name)
+        return
+    root = ElementTree.Element("ServerSideEncryptionConfiguration", xmlns=s3.S3_NS)
+    for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]:
+        written = ElementTree.SubElement(root, "Rule")
+        default = ElementTree.SubElement(written, "ApplyServerSideEncryptionByDefault")
+        for part, value in rule["ServerSideEncryptionByDefault"].items():
+            ElementTree.SubElement(default, part).text = value
+        ElementTree.SubElement(written, "BucketKeyEnabled").text = str(rule.get("BucketKeyEnabled", False)).lower()
+    s3._put_bucket_encryption(name, ElementTree.tostring(root))
+
+
 def complete_topic(arn, properties):
     if "KmsMasterKeyId" in properties:
         sns._topics[arn]["attributes"]["KmsMasterKeyId"] = properties["KmsMasterKeyId"]
@@ -397,6 +354,7 @@ ours = {
     "AWS::Events::EventBusPolicy": {"create": put_bus_statement, "update": update_bus_statement, "delete": delete_bus_statement},
     "AWS::Lambda::Function": {**completed(original["AWS::Lambda::Function"], complete_function), "delete": delete_function},
     "AWS::DynamoDB::Table": completed(original["AWS::DynamoDB::Table"], complete_table),
+    "AWS::S3::Bucket": completed(original["AWS::S3::Bucket"], complete_bucket),
     "AWS::SNS::Topic": completed(original["AWS::SNS::Topic"], complete_topic),
     "AWS::IAM::Role": completed(original["AWS::IAM::Role"], complete_role),
     "AWS::StepFunctions::StateMachine": completed(original["AWS::StepFunctions::StateMachine"], complete_machine, check_machine),

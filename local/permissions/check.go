@@ -93,10 +93,10 @@ func (c *checker) add(format string, args ...any) {
 }
 
 // excused looks for a reason.
-func (c *checker) excused(action, about string) bool {
+func (c *checker) excused(action, about string, context iam.Context) bool {
 	for i := range c.rules.Reasons {
 		r := &c.rules.Reasons[i]
-		if r.covers(c.role, action, about) {
+		if r.covers(c.role, action, about, context) {
 			c.used[r] = true
 			return true
 		}
@@ -108,7 +108,7 @@ func (c *checker) excused(action, about string) bool {
 func (c *checker) evaluate(action, resource string, context iam.Context, role string) iam.Decision {
 	d, err := iam.Evaluate(iam.Request{
 		Principal: iam.Principal{Account: model.AccountOf(role), ARN: session(role), Role: role},
-		Action:    action, Resource: resource, Context: context,
+		Action:    action, Resource: resource, Everywhere: resource == "*", Context: context,
 	}, iam.Policies{Identity: c.policies, Resource: hospitable(role, resource)})
 	if err != nil {
 		return iam.Decision{Reason: err.Error()}
@@ -171,22 +171,25 @@ func (c *checker) unusedParts(s iam.Statement, uses []Use) {
 	for _, pattern := range s.Action {
 		for _, action := range iam.Expand(pattern) {
 			used := slices.ContainsFunc(uses, func(u Use) bool { return strings.EqualFold(u.Action, action) })
-			if !used && !c.excused(action, "unused") {
+			if !used && !c.excused(action, "unused", nil) {
 				c.add("unused: %s allows %s", s, action)
 			}
 		}
 	}
 	for _, pattern := range s.Resource {
-		if !slices.ContainsFunc(uses, func(u Use) bool { return iam.Like(pattern, u.Resource) }) && !c.excused(s.Action[0], "unused "+pattern) {
+		if !slices.ContainsFunc(uses, func(u Use) bool { return iam.Like(pattern, u.Resource) }) && !c.excused(s.Action[0], "unused "+pattern, nil) {
 			c.add("unused: %s speaks of %s", s, pattern)
 		}
 	}
 	for _, condition := range s.Condition {
+		if condition.Operator == "Null" {
+			continue // its value is none of the key's
+		}
 		for _, value := range condition.Values {
 			used := slices.ContainsFunc(uses, func(u Use) bool {
 				return slices.ContainsFunc(values(u, condition.Key), func(v string) bool { return iam.Like(value, v) })
 			})
-			if !used && !c.excused(s.Action[0], "unused "+value) {
+			if !used && !c.excused(s.Action[0], "unused "+value, nil) {
 				c.add("unused: %s allows %s %s", s, condition.Key, value)
 			}
 		}

@@ -30,6 +30,9 @@ var guards = []Guard{
 	{"elasticloadbalancing:Scheme", ""},
 	{"kms:ViaService", ""},
 	{"kms:ViaService", "s3.eu-central-1.amazonaws.com"},
+	{"kms:ViaService", "ec2.eu-central-1.amazonaws.com"},
+	{"kms:EncryptionContext:aws:s3:arn", ""},
+	{"kms:EncryptionContext:aws:s3:arn", "arn:aws:s3:::another/object"},
 }
 
 // guards are AWS's and the app's.
@@ -65,7 +68,7 @@ func (c *checker) neighbours() {
 				continue
 			}
 			known[n.chain] = n.chain != ""
-			if !c.excused(u.Action, n.about) {
+			if !c.excused(u.Action, n.about, u.Context) {
 				c.add("wide: %s is allowed %s, too (needed on %s)", u.Action, n.about, u.Resource)
 			}
 		}

@@ -3,6 +3,7 @@ package permissions
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -35,6 +36,8 @@ type Lend struct {
 // allowed. Role, Action and About are patterns with stars.
 type Reason struct {
 	Role, Action, About, Why string
+	// With narrows it to requests one of whose condition keys has this value; empty: all.
+	With string
 }
 
 // ReadRules reads rules from a file, JSON.
@@ -66,7 +69,10 @@ func ReadRules(file string) (*Rules, error) {
 	return r, nil
 }
 
-func (r Reason) covers(role, action, about string) bool {
+func (r Reason) covers(role, action, about string, context iam.Context) bool {
+	if r.With != "" && !slices.ContainsFunc(slices.Collect(maps.Values(context)), func(v []string) bool { return slices.Contains(v, r.With) }) {
+		return false
+	}
 	return iam.Like(strings.ToLower(r.Role), role) && iam.Like(strings.ToLower(r.Action), strings.ToLower(action)) && iam.Like(r.About, about)
 }
 
