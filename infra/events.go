@@ -153,8 +153,8 @@ func restrictBus(r *resources) {
 				"Action":    "events:PutEvents",
 				"Resource":  *r.bus.EventBusArn(),
 				"Condition": map[string]any{
-					"StringEquals": map[string]any{"events:detail-type": detailTypes},
-					"ArnNotEquals": map[string]any{"aws:PrincipalArn": speakers},
+					"ForAnyValue:StringEquals": map[string]any{"events:detail-type": detailTypes},
+					"ArnNotEquals":             map[string]any{"aws:PrincipalArn": speakers},
 				},
 			},
 		})

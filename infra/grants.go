@@ -10,11 +10,11 @@ import (
 	"github.com/rdslink/rdslink/internal/owned"
 )
 
-// A grant is one statement of a policy: these actions, in these places, where these condition keys have these values.
+// A grant is one statement of a policy: these actions, in these places, under these conditions.
 type grant struct {
-	actions []string
-	places  []place
-	equal   map[string]any
+	actions    []string
+	places     []place
+	conditions map[string]map[string]any // by operator and key
 }
 
 // A place is the ARN of a resource, or a pattern and why it is no narrower.
@@ -77,10 +77,11 @@ func passes(role awsiam.IRole, service string) grants {
 	return allows("iam", at(*role.RoleArn()), "PassRole").only("iam:PassedToService", service)
 }
 
-// putsOn allows our own events of these types.
+// putsOn allows our own events of these types. Both keys have many values, of all entries that come in one call:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
 func putsOn(where awsevents.IEventBus, detailTypes ...string) grants {
 	put := allows("events", at(*where.EventBusArn()), "PutEvents")
-	return put.only("events:detail-type", detailTypes...).only("events:source", bus.Source)
+	return put.all("events:detail-type", detailTypes...).all("events:source", bus.Source)
 }
 
 // via is a service as KMS names it: a condition that lets it use a key on the role's behalf, and the role itself not.
@@ -90,14 +91,36 @@ func (r *resources) via(service string) string {
 
 // only adds a condition: the key has one of these values.
 func (gs grants) only(key string, values ...string) grants {
+	return gs.where("StringEquals", key, values)
+}
+
+// like adds a condition: the key's value fits one of these patterns.
+func (gs grants) like(key string, patterns ...string) grants {
+	return gs.where("StringLike", key, patterns)
+}
+
+// all adds a condition on a key of many values: it is there, and has these values and no others. Without the first, a
+// request that does not have the key would fulfil the second:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func (gs grants) all(key string, values ...string) grants {
+	return gs.where("ForAllValues:StringEquals", key, values).where("Null", key, []string{"false"})
+}
+
+func (gs grants) where(operator, key string, values []string) grants {
 	narrower := make(grants, len(gs))
 	for i, g := range gs {
 		narrower[i] = g
-		narrower[i].equal = map[string]any{key: values}
-		if len(values) == 1 {
-			narrower[i].equal[key] = values[0]
+		narrower[i].conditions = map[string]map[string]any{}
+		for known, keys := range g.conditions {
+			narrower[i].conditions[known] = maps.Clone(keys)
 		}
-		maps.Copy(narrower[i].equal, g.equal)
+		if narrower[i].conditions[operator] == nil {
+			narrower[i].conditions[operator] = map[string]any{}
+		}
+		narrower[i].conditions[operator][key] = values
+		if len(values) == 1 {
+			narrower[i].conditions[operator][key] = values[0]
+		}
 	}
 	return narrower
 }
@@ -106,8 +129,12 @@ func (gs grants) statements() []awsiam.PolicyStatement {
 	all := make([]awsiam.PolicyStatement, len(gs))
 	for i, g := range gs {
 		props := &awsiam.PolicyStatementProps{Actions: list(g.actions...), Resources: list(g.arns()...)}
-		if g.equal != nil {
-			props.Conditions = &map[string]any{"StringEquals": g.equal}
+		if g.conditions != nil {
+			conditions := map[string]any{}
+			for operator, keys := range g.conditions {
+				conditions[operator] = keys
+			}
+			props.Conditions = &conditions
 		}
 		all[i] = awsiam.NewPolicyStatement(props)
 	}

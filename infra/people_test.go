@@ -66,7 +66,10 @@ func TestApproversDecideAndDoNothingElse(t *testing.T) {
 	}
 	put := allowing(peoplesPolicy(t, "rdslink-approver"), "events:PutEvents")[0]
 	text, _ := json.Marshal(put)
-	for _, part := range []string{`"events:detail-type":"ConnectionDecision"`, `"events:source":"rdslink"`, `"Fn::GetAtt":["Bus`} {
+	for _, part := range []string{
+		`"ForAllValues:StringEquals":{"events:detail-type":"ConnectionDecision","events:source":"rdslink"}`,
+		`"Null":{"events:detail-type":"false","events:source":"false"}`, `"Fn::GetAtt":["Bus`,
+	} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("%s does not say %s", text, part)
 		}

@@ -37,9 +37,10 @@ func permissions(r *resources) map[string]grants {
 		listeners = r.wide("elasticloadbalancing", "listener/net/*/*/*", named)
 		resolvers = r.wide("lambda", "function:"+r.options.name.Resolver("*"), perVPC)
 		runs      = r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
-		quotas    = r.wide("servicequotas", "vpc/*", "One quota is read, whose code AWS may change; quotas are no secret.")
+		quotas    = wide("*", "AWS's pages disagree whether a quota is a resource. One is read, and quotas are no secret.")
 		schedules = r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*", "One schedule per exposure, in our own group.")
 
+		code = *r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())
 		// The registry's key, through DynamoDB alone.
 		decrypt  = allows("kms", key, "Decrypt").only("kms:ViaService", r.via("dynamodb"))
 		items    = slices.Concat(allows("dynamodb", at(table), "GetItem", "UpdateItem"), decrypt)
@@ -57,8 +58,21 @@ func permissions(r *resources) map[string]grants {
 		upgrade = slices.Concat(
 			allows("lambda", resolvers, "GetFunction", "ListTags"),
 			changes("lambda", resolvers, "UpdateFunctionCode", "TagResource"),
-			allows("s3", at(*r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())), "GetObject"),
+			allows("s3", at(code), "GetObject"),
+			// The key of a bucket that was bootstrapped with one of the account's: through S3 alone, and for this one object. S3 names
+			// the bucket instead where that has data keys of its own:
+			// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html#bucket-key-changes
+			allows("kms", r.wide("kms", "key/*", "Only cdk bootstrap knows the key of its bucket, if there is one. S3 decrypts one object with it."),
+				"Decrypt").only("kms:ViaService", r.via("s3")).
+				like("kms:EncryptionContext:aws:s3:arn", code, *r.resolverCode.Bucket().BucketArn()),
 		)
+		// Whoever makes an account's first load balancer or target group makes the role of ELB's service with it:
+		// docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html#create-service-linked-role
+		linked = allows("iam", at(r.globalARN("iam", "role/aws-service-role/"+balancing+"/AWSServiceRoleForElasticLoadBalancing")),
+			"CreateServiceLinkedRole").only("iam:AWSServiceName", balancing)
+		// Not on the pages of the calls that ask for it: github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921
+		groupsOfVPC = allows("ec2", wide("*", "AWS asks for it with the caller's permissions, and its refusals name no VPC. It only looks."),
+			"GetSecurityGroupsForVpc")
 		ownGroup = slices.Concat(
 			creates("ec2", groups, "CreateSecurityGroup"),
 			allows("ec2", vpcs, "CreateSecurityGroup"),
@@ -85,12 +99,12 @@ func permissions(r *resources) map[string]grants {
 			allows("servicequotas", quotas, "GetServiceQuota"),
 			allows("states", runs, "DescribeExecution"),
 		),
-		"resolve-private-ip": slices.Concat(items, newItems, resolve, ownGroup, upgrade,
+		"resolve-private-ip": slices.Concat(items, newItems, resolve, ownGroup, upgrade, groupsOfVPC,
 			reads("ec2", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),
 			creates("lambda", resolvers, "CreateFunction", "TagResource"),
 			passes(r.resolverRole, "lambda.amazonaws.com"),
 		),
-		"create-target-group": slices.Concat(items, sync,
+		"create-target-group": slices.Concat(items, sync, linked,
 			reads("elasticloadbalancing", "DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTags"),
 			creates("elasticloadbalancing", targets, "CreateTargetGroup"),
 			tagsWith("elasticloadbalancing", targets, "CreateTargetGroup"),
@@ -100,16 +114,12 @@ func permissions(r *resources) map[string]grants {
 			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeTags"),
 			reads("ec2", "DescribeAccountAttributes", "DescribeAddresses", "DescribeInternetGateways", "DescribeSecurityGroups",
 				"DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),
-			// The page above does not list it: github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921.
-			allows("ec2", wide("*", "ELB asks for it with its caller's permissions, and its refusals name no VPC. It only looks."),
-				"GetSecurityGroupsForVpc"),
+			groupsOfVPC, linked,
 			creates("elasticloadbalancing", balancers, "CreateLoadBalancer").only("elasticloadbalancing:Scheme", "internal"),
 			creates("elasticloadbalancing", balancers, "CreateListener").only(tagOnResource, r.options.name.Managed()),
 			tagsWith("elasticloadbalancing", slices.Concat(balancers, listeners), "CreateLoadBalancer", "CreateListener"),
 			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "SetSecurityGroups", "SetSubnets"),
 			changes("elasticloadbalancing", listeners, "ModifyListener"),
-			allows("iam", at(r.globalARN("iam", "role/aws-service-role/"+balancing+"/AWSServiceRoleForElasticLoadBalancing")),
-				"CreateServiceLinkedRole").only("iam:AWSServiceName", balancing),
 		),
 		"create-endpoint-service": slices.Concat(items,
 			reads("elasticloadbalancing", "DescribeLoadBalancers"),
@@ -118,8 +128,8 @@ func permissions(r *resources) map[string]grants {
 			tagsWith("ec2", services, "CreateVpcEndpointServiceConfiguration"),
 			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration",
 				"CreateVpcEndpointConnectionNotification", "ModifyVpcEndpointConnectionNotification"),
-			allows("vpce", r.wide("ec2", "vpc-endpoint-service/*",
-				"It has no condition key for tags; the call that it goes with must carry ours, or act on what does."), "AllowMultiRegion"),
+			allows("vpce", wide("*", "AWS's pages disagree whether it has a resource, and it has no condition key for tags; "+
+				"the call that it goes with must carry ours, or act on what does."), "AllowMultiRegion"),
 		),
 		"allow-principals": slices.Concat(items,
 			changes("ec2", services, "DescribeVpcEndpointServicePermissions", "ModifyVpcEndpointServicePermissions"),
@@ -135,6 +145,8 @@ func permissions(r *resources) map[string]grants {
 		),
 		"share-the-service-name": slices.Concat(items, publishTo(*r.handoff.TopicArn()),
 			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic"),
+			allows("sns", wide("*", "AWS's pages disagree whether their resource is a topic, a subscription or none."),
+				"GetSubscriptionAttributes", "SetSubscriptionAttributes"),
 			allows("sns", at(*r.handoff.TopicArn()), "Subscribe").only("sns:Protocol", "email"),
 		),
 		"accept-the-connection": slices.Concat(items,

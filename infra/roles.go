@@ -61,6 +61,9 @@ func admitToKey(r *resources, name string, may grants) {
 	}
 	var uses []string
 	for _, g := range may {
+		if !slices.Contains(g.arns(), *r.key.KeyArn()) {
+			continue
+		}
 		for _, action := range g.actions {
 			if strings.HasPrefix(action, "kms:") && !slices.Contains(uses, action) {
 				uses = append(uses, action)

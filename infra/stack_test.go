@@ -153,14 +153,14 @@ func TestTemplateHolds(t *testing.T) {
 		}},
 		"only the observer reports": {"AWS::Events::EventBusPolicy", want{
 			"Statement": assertions.Match_ObjectLike(&want{"Effect": "Deny", "Principal": "*", "Condition": want{
-				"StringEquals": want{"events:detail-type": []string{"ConnectionPending", "ConnectionAvailable", "ConnectionRejected", "ConnectionDeleted"}},
-				"ArnNotEquals": assertions.Match_AnyValue(),
+				"ForAnyValue:StringEquals": want{"events:detail-type": []string{"ConnectionPending", "ConnectionAvailable", "ConnectionRejected", "ConnectionDeleted"}},
+				"ArnNotEquals":             assertions.Match_AnyValue(),
 			}}),
 		}},
 		"only approvers decide": {"AWS::Events::EventBusPolicy", want{
 			"Statement": assertions.Match_ObjectLike(&want{"Effect": "Deny", "Condition": want{
-				"StringEquals": want{"events:detail-type": []string{"ConnectionDecision"}},
-				"ArnNotEquals": want{"aws:PrincipalArn": []string{"arn:aws:iam::111122223333:role/approver"}},
+				"ForAnyValue:StringEquals": want{"events:detail-type": []string{"ConnectionDecision"}},
+				"ArnNotEquals":             want{"aws:PrincipalArn": []string{"arn:aws:iam::111122223333:role/approver"}},
 			}}),
 		}},
 		"PrivateLink may announce this account's connections": {"AWS::SNS::TopicPolicy", want{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 
@@ -54,10 +53,8 @@ func (in Input) letter() handoff.Letter {
 	}
 }
 
-// Output is for whoever started the execution: which addresses did not hear of the hand-off, each with the reason.
-type Output struct {
-	NotNotified []string `json:"notNotified"`
-}
+// Output is empty: no later step needs anything of this one.
+type Output struct{}
 
 type publisher interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
@@ -82,11 +79,9 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if err != nil {
 		return Output{}, err
 	}
-	unheard, err := s.subscribe(ctx, in.Exposure, in.Notify)
-	if err != nil {
+	if err := s.subscribe(ctx, in.Exposure, in.Notify); err != nil {
 		return Output{}, err
 	}
-	out := Output{NotNotified: unheard}
 	letter := in.letter()
 	text, err := letter.Text()
 	if err != nil {
@@ -95,28 +90,23 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	sum := sha256.Sum256([]byte(text))
 	hash := hex.EncodeToString(sum[:])
 	if exposure.HandoffHash == hash {
-		return out, nil
+		return Output{}, nil
 	}
 	if err := s.publish(ctx, in, letter.Subject(), text); err != nil {
 		return Output{}, err
 	}
-	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
+	return Output{}, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
 }
 
 func (s shareTheServiceName) publish(ctx context.Context, in Input, subject, text string) error {
 	slog.InfoContext(ctx, "publish hand-off", "exposure", in.Exposure, "serviceName", in.ServiceName)
-	attributes := map[string]types.MessageAttributeValue{
-		"exposure": {DataType: aws.String("String"), StringValue: &in.Exposure},
-	}
-	if len(in.Notify) > 0 { // SNS takes no empty attribute
-		addresses, err := json.Marshal(spelled(in.Notify))
-		if err != nil {
-			return fmt.Errorf("encode addresses of exposure %s: %w", in.Exposure, err)
-		}
-		attributes[notify] = types.MessageAttributeValue{DataType: aws.String("String.Array"), StringValue: aws.String(string(addresses))}
-	}
 	_, err := s.topic.Publish(ctx, &sns.PublishInput{
-		TopicArn: &s.topicARN, Subject: &subject, Message: &text, MessageAttributes: attributes,
+		TopicArn: &s.topicARN,
+		Subject:  &subject,
+		Message:  &text,
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			"exposure": {DataType: aws.String("String"), StringValue: &in.Exposure},
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("publish hand-off to %s: %w", s.topicARN, err)

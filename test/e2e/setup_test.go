@@ -130,7 +130,6 @@ var documented = []string{
 	"monthlyCostEstimate.amountUsd",
 	"monthlyCostEstimate.basis",
 	"monthlyCostEstimate.region",
-	"notNotified",
 	"port",
 	"region",
 	"resources.databaseSecurityGroupId",

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -52,10 +54,15 @@ func Timed(w io.Writer) func(title string, work func() error) error {
 	}
 }
 
-// Bootstrap prepares the customer's account and region for the CDK, as anybody does once.
+// Bootstrap prepares the customer's account and region for the CDK, as anybody does once, and those who want to hold the key
+// of everything: the functions' code is encrypted with a key of the customer's.
 func (c *Cloud) Bootstrap(ctx context.Context) error {
+	key, err := kms.NewFromConfig(c.Config(Customer)).CreateKey(ctx, &kms.CreateKeyInput{Description: aws.String("the CDK's bucket")})
+	if err != nil {
+		return fmt.Errorf("create the key of the CDK's bucket: %w", err)
+	}
 	// Outside the app's folder: the app need not be synthesized for this.
-	_, err := c.cdk(ctx, "bootstrap", "aws://"+Customer+"/"+Region, "--app", "")
+	_, err = c.cdk(ctx, "bootstrap", "aws://"+Customer+"/"+Region, "--app", "", "--bootstrap-kms-key-id", aws.ToString(key.KeyMetadata.KeyId))
 	return err
 }
 
