@@ -145,8 +145,6 @@ func permissions(r *resources) map[string]grants {
 		),
 		"share-the-service-name": slices.Concat(items, publishTo(*r.handoff.TopicArn()),
 			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic"),
-			allows("sns", wide("*", "AWS's pages disagree whether their resource is a topic, a subscription or none."),
-				"GetSubscriptionAttributes", "SetSubscriptionAttributes"),
 			allows("sns", at(*r.handoff.TopicArn()), "Subscribe").only("sns:Protocol", "email"),
 		),
 		"accept-the-connection": slices.Concat(items,

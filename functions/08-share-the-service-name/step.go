@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 
@@ -53,8 +54,10 @@ func (in Input) letter() handoff.Letter {
 	}
 }
 
-// Output is empty: no later step needs anything of this one.
-type Output struct{}
+// Output is for whoever started the execution: which addresses did not hear of the hand-off, each with the reason.
+type Output struct {
+	NotNotified []string `json:"notNotified"`
+}
 
 type publisher interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
@@ -79,9 +82,11 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.subscribe(ctx, in.Exposure, in.Notify); err != nil {
+	unheard, err := s.subscribe(ctx, in.Exposure, in.Notify)
+	if err != nil {
 		return Output{}, err
 	}
+	out := Output{NotNotified: unheard}
 	letter := in.letter()
 	text, err := letter.Text()
 	if err != nil {
@@ -90,23 +95,28 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	sum := sha256.Sum256([]byte(text))
 	hash := hex.EncodeToString(sum[:])
 	if exposure.HandoffHash == hash {
-		return Output{}, nil
+		return out, nil
 	}
 	if err := s.publish(ctx, in, letter.Subject(), text); err != nil {
 		return Output{}, err
 	}
-	return Output{}, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
+	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
 }
 
 func (s shareTheServiceName) publish(ctx context.Context, in Input, subject, text string) error {
 	slog.InfoContext(ctx, "publish hand-off", "exposure", in.Exposure, "serviceName", in.ServiceName)
+	attributes := map[string]types.MessageAttributeValue{
+		"exposure": {DataType: aws.String("String"), StringValue: &in.Exposure},
+	}
+	if len(in.Notify) > 0 { // SNS takes no empty attribute
+		addresses, err := json.Marshal(spelled(in.Notify))
+		if err != nil {
+			return fmt.Errorf("encode addresses of exposure %s: %w", in.Exposure, err)
+		}
+		attributes[notify] = types.MessageAttributeValue{DataType: aws.String("String.Array"), StringValue: aws.String(string(addresses))}
+	}
 	_, err := s.topic.Publish(ctx, &sns.PublishInput{
-		TopicArn: &s.topicARN,
-		Subject:  &subject,
-		Message:  &text,
-		MessageAttributes: map[string]types.MessageAttributeValue{
-			"exposure": {DataType: aws.String("String"), StringValue: &in.Exposure},
-		},
+		TopicArn: &s.topicARN, Subject: &subject, Message: &text, MessageAttributes: attributes,
 	})
 	if err != nil {
 		return fmt.Errorf("publish hand-off to %s: %w", s.topicARN, err)

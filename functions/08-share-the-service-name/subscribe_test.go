@@ -5,18 +5,22 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 // fakeSubscriptions are those of one topic, listed one a page.
 type fakeSubscriptions struct {
 	list      []subscription
+	refuses   map[string]string // address → the code
 	mutations []string
 }
 
@@ -37,70 +41,91 @@ func (f *fakeSubscriptions) ListSubscriptionsByTopic(_ context.Context, in *sns.
 }
 
 func (f *fakeSubscriptions) Subscribe(_ context.Context, in *sns.SubscribeInput, _ ...func(*sns.Options)) (*sns.SubscribeOutput, error) {
+	if code := f.refuses[strings.ToLower(*in.Endpoint)]; code != "" {
+		return nil, &smithy.GenericAPIError{Code: code}
+	}
 	f.list = append(f.list, subscription{"PendingConfirmation", *in.Protocol, *in.Endpoint, in.Attributes["FilterPolicy"]})
 	f.mutations = append(f.mutations, fmt.Sprintf("subscribe %s %s %s", *in.Protocol, *in.Endpoint, in.Attributes["FilterPolicy"]))
 	return &sns.SubscribeOutput{SubscriptionArn: aws.String("pending confirmation")}, nil
 }
 
-func (f *fakeSubscriptions) find(arn string) *subscription {
-	return &f.list[slices.IndexFunc(f.list, func(s subscription) bool { return s.arn == arn })]
-}
-
-func (f *fakeSubscriptions) GetSubscriptionAttributes(_ context.Context, in *sns.GetSubscriptionAttributesInput, _ ...func(*sns.Options)) (*sns.GetSubscriptionAttributesOutput, error) {
-	attributes := map[string]string{"Protocol": "email"}
-	if policy := f.find(*in.SubscriptionArn).policy; policy != "" {
-		attributes["FilterPolicy"] = policy
-	}
-	return &sns.GetSubscriptionAttributesOutput{Attributes: attributes}, nil
-}
-
-func (f *fakeSubscriptions) SetSubscriptionAttributes(_ context.Context, in *sns.SetSubscriptionAttributesInput, _ ...func(*sns.Options)) (*sns.SetSubscriptionAttributesOutput, error) {
-	f.find(*in.SubscriptionArn).policy = *in.AttributeValue
-	f.mutations = append(f.mutations, fmt.Sprintf("set %s %s %s", *in.SubscriptionArn, *in.AttributeName, *in.AttributeValue))
-	return &sns.SetSubscriptionAttributesOutput{}, nil
-}
-
-// Every row runs the step twice: the second run makes no mutating call.
+// Every row runs the step twice: the second run makes no mutating call, and says the same of who hears nothing.
 func TestNotify(t *testing.T) {
 	const (
 		address = "dba@example.com"
 		arn     = "arn:aws:sns:eu-central-1:111122223333:hand-off:1"
-		this    = `{"exposure":["orders-prod-pushmetrics-0a1b2c3d"]}`
-		others  = `{"exposure":["billing"]}`
-		both    = `{"exposure":["billing","orders-prod-pushmetrics-0a1b2c3d"]}`
+		own     = `{"notify":["dba@example.com"]}`
 	)
 	for name, row := range map[string]struct {
-		before []subscription
-		want   []string
+		before  []subscription
+		want    []string
+		unheard string // a part of the reason; it hears without one
 	}{
-		"a new address is subscribed to this exposure only": {
-			want: []string{"subscribe email " + address + " " + this},
+		"a new address is subscribed to what is for it": {
+			want: []string{"subscribe email " + address + " " + own}, unheard: "has not confirmed",
 		},
 		"one that waits on a later page is found": {
-			before: []subscription{{arn: arn, protocol: "email", endpoint: "cto@example.com"}, {arn: "PendingConfirmation", protocol: "email", endpoint: address}},
+			before:  []subscription{{arn: arn, protocol: "email", endpoint: "cto@example.com"}, {arn: "PendingConfirmation", protocol: "email", endpoint: address}},
+			unheard: "has not confirmed",
 		},
-		"one that is spelled differently is the same":           {before: []subscription{{arn, "email", "DBA@example.com", this}}},
-		"one that hears of another exposure hears of this, too": {before: []subscription{{arn, "email", address, others}}, want: []string{"set " + arn + " FilterPolicy " + both}},
-		"one that hears of everything stays":                    {before: []subscription{{arn, "email", address, ""}}},
-		"one with a filter of its own stays":                    {before: []subscription{{arn, "email", address, `{"team":["data"]}`}}},
-		"one that unsubscribed is left in peace":                {before: []subscription{{"Deleted", "email", address, this}}},
+		"one that is spelled differently is the same":          {before: []subscription{{arn, "email", "DBA@example.com", own}}},
+		"one that heard of a thousand exposures hears of this": {before: []subscription{{arn, "email", address, own}}},
+		"one that hears of everything stays":                   {before: []subscription{{arn, "email", address, ""}}},
+		"one with a filter of its own stays":                   {before: []subscription{{arn, "email", address, `{"team":["data"]}`}}},
+		"one that unsubscribed is left in peace":               {before: []subscription{{"Deleted", "email", address, own}}, unheard: "has unsubscribed"},
 		"another protocol is another subscription": {
 			before: []subscription{{arn, "email-json", address, ""}},
-			want:   []string{"subscribe email " + address + " " + this},
+			want:   []string{"subscribe email " + address + " " + own}, unheard: "has not confirmed",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fake := &fakeSubscriptions{list: row.before}
-			s := shareTheServiceName{topic: &fakeTopic{}, subscriptions: fake, topicARN: "arn:topic", registry: &steptest.Fake{}}
+			fake, topic := &fakeSubscriptions{list: row.before}, &fakeTopic{}
+			s := shareTheServiceName{topic: topic, subscriptions: fake, topicARN: "arn:topic", registry: &steptest.Fake{}}
 			in := input
 			in.Notify = []string{address}
 			for range 2 {
-				if _, err := s.run(t.Context(), in); err != nil {
+				out, err := s.run(t.Context(), in)
+				if err != nil {
 					t.Fatal(err)
+				}
+				if row.unheard == "" && len(out.NotNotified) > 0 ||
+					row.unheard != "" && (len(out.NotNotified) != 1 || !strings.Contains(out.NotNotified[0], address+": it "+row.unheard)) {
+					t.Errorf("not notified: %q", out.NotNotified)
 				}
 			}
 			if !slices.Equal(fake.mutations, row.want) {
 				t.Errorf("did %q, want %q", fake.mutations, row.want)
+			}
+			to := topic.sent[0].MessageAttributes["notify"]
+			if aws.ToString(to.DataType) != "String.Array" || aws.ToString(to.StringValue) != `["dba@example.com"]` {
+				t.Errorf("sent to %+v", to)
+			}
+		})
+	}
+}
+
+func TestAnAddressThatSNSRefusesDoesNotHoldUpTheHandOff(t *testing.T) {
+	for code, want := range map[string]string{
+		"FilterPolicyLimitExceeded": "", "SubscriptionLimitExceeded": "", "InvalidParameter": "", "AuthorizationError": "", "Throttling": "Throttled",
+	} {
+		t.Run(code, func(t *testing.T) {
+			topic := &fakeTopic{}
+			s := shareTheServiceName{topic: topic, topicARN: "arn:topic", registry: &steptest.Fake{},
+				subscriptions: &fakeSubscriptions{refuses: map[string]string{"dba@example.com": code}}}
+			in := input
+			in.Notify = []string{"DBA@example.com", "cto@example.com"}
+			out, err := s.run(t.Context(), in)
+			if outcome.Name(err) != want {
+				t.Fatal(err)
+			}
+			if want != "" {
+				return
+			}
+			if len(out.NotNotified) != 2 || !strings.HasPrefix(out.NotNotified[0], "DBA@example.com: SNS refuses") || !strings.Contains(out.NotNotified[0], code) {
+				t.Errorf("not notified: %q", out.NotNotified)
+			}
+			if len(topic.sent) != 1 {
+				t.Errorf("sent %d times", len(topic.sent))
 			}
 		})
 	}

@@ -32,6 +32,7 @@ type Input struct {
 	AvailabilityZoneIDs         []string         `json:"availabilityZoneIds"`
 	SupportedRegions            []string         `json:"supportedRegions"`
 	VPCEndpointID               string           `json:"vpcEndpointId"`
+	NotNotified                 []string         `json:"notNotified"`
 }
 
 // Output is the hand-off, and the output of the execution.
@@ -48,7 +49,7 @@ func handOff(in Input) Output {
 		TLSServerName:       in.Binding.Host,
 	}
 	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: connection.Available}
-	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, accepted, handoff.Resources{
+	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, accepted, in.NotNotified, handoff.Resources{
 		TargetGroupARN:              in.Binding.TargetGroupARN,
 		LoadBalancerARN:             in.LoadBalancerARN,
 		ListenerARN:                 in.ListenerARN,

@@ -40,7 +40,8 @@ const input = `{
 	},
 	"listenerPort": 5433, "loadBalancerArn": "arn:lb", "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
 	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
-	"availabilityZoneIds": ["euc1-az1"], "supportedRegions": [], "vpcEndpointId": "vpce-1"
+	"availabilityZoneIds": ["euc1-az1"], "supportedRegions": [], "vpcEndpointId": "vpce-1",
+	"notNotified": ["dba@example.com: it has not confirmed the e-mail from AWS yet"]
 }`
 
 // cloud is what the step finds, and what it changes, in order.

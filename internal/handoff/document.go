@@ -9,6 +9,7 @@ type Document struct {
 	Facts
 	TCPKeepaliveSeconds int        `json:"tcpKeepaliveSeconds"`
 	Connection          Connection `json:"connection"`
+	NotNotified         []string   `json:"notNotified"` // addresses that did not hear of the letter, and why
 	Resources           Resources  `json:"resources"`
 	MonthlyCostEstimate Cost       `json:"monthlyCostEstimate"`
 }
@@ -39,13 +40,14 @@ type Cost struct {
 }
 
 // NewDocument states, beside the facts, what does not depend on the exposure: the keepalive and the cost.
-func NewDocument(exposure, consumer string, facts Facts, accepted Connection, made Resources) Document {
+func NewDocument(exposure, consumer string, facts Facts, accepted Connection, notNotified []string, made Resources) Document {
 	return Document{
 		Exposure:            exposure,
 		Consumer:            consumer,
 		Facts:               facts,
 		TCPKeepaliveSeconds: keepaliveSeconds,
 		Connection:          accepted,
+		NotNotified:         notNotified,
 		Resources:           made,
 		MonthlyCostEstimate: Cost{
 			AmountUSD: cost.MonthUSD(),

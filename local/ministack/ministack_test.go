@@ -338,6 +338,68 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 	f.wait(t, "DELETE /schedules/sweep?groupName=sync")
 }
 
+// docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html; the wording is that of getmoto/moto's tests.
+func TestSubscriptionsAreRefusedAsSNSDoes(t *testing.T) {
+	ctx := context.Background()
+	_, _, config := start(t)
+	topics := sns.NewFromConfig(config)
+	topic, err := topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("hand-off")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subscribe := func(address, policy string) (string, error) {
+		in := &sns.SubscribeInput{TopicArn: topic.TopicArn, Protocol: aws.String("email"), Endpoint: &address}
+		if policy != "" {
+			in.Attributes = map[string]string{"FilterPolicy": policy}
+		}
+		out, err := topics.Subscribe(ctx, in)
+		if err != nil {
+			return "", err
+		}
+		return aws.ToString(out.SubscriptionArn), nil
+	}
+	refused := func(err error, code, message string) {
+		t.Helper()
+		if api, ok := errors.AsType[smithy.APIError](err); !ok || api.ErrorCode() != code || !strings.Contains(api.ErrorMessage(), message) {
+			t.Errorf("%v, want %s: %s", err, code, message)
+		}
+	}
+	values := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`"x",`, n), ",") + "]" }
+	full, err := subscribe("full@example.com", `{"exposure":`+values(150)+`}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(policy string) error {
+		_, err := topics.SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{
+			SubscriptionArn: &full, AttributeName: aws.String("FilterPolicy"), AttributeValue: &policy,
+		})
+		return err
+	}
+	refused(set(`{"exposure":`+values(151)+`}`), "InvalidParameter", "Filter policy is too complex")
+	refused(set(`{"a":`+values(13)+`,"b":`+values(12)+`}`), "InvalidParameter", "Filter policy is too complex")
+	refused(set(`{"a":["x"],"b":["x"],"c":["x"],"d":["x"],"e":["x"],"f":["x"]}`), "InvalidParameter", "Filter policy can not have more than 5 keys")
+	_, err = subscribe("more@example.com", `{"exposure":`+values(151)+`}`)
+	refused(err, "InvalidParameter", "Filter policy is too complex")
+	_, err = subscribe("full@example.com", `{"exposure":["x"]}`)
+	refused(err, "InvalidParameter", "Subscription already exists with different attributes")
+	for i := range 199 {
+		if _, err := subscribe(fmt.Sprintf("%d@example.com", i), `{"exposure":["x"]}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = subscribe("last@example.com", `{"exposure":["x"]}`)
+	refused(err, "FilterPolicyLimitExceeded", "")
+	if _, err := subscribe("last@example.com", ""); err != nil {
+		t.Error(err)
+	}
+	if again, err := subscribe("0@example.com", `{"exposure":["x"]}`); err != nil || again == "" {
+		t.Error(again, err)
+	}
+	if err := set(`{"exposure":["y"]}`); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAStackWhoseStateMachineIsInvalidFails(t *testing.T) {
 	_, _, config := start(t)
 	template := `{"Resources":{"Machine":{"Type":"AWS::StepFunctions::StateMachine","Properties":{"RoleArn":"arn:aws:iam::111122223333:role/r","DefinitionString":"{}"}}}}`

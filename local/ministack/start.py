@@ -5,6 +5,7 @@ import ctypes
 import datetime
 import hashlib
 import json
+import math
 import os
 import sys
 import threading
@@ -191,6 +192,63 @@ eventbridge._dispatch_to_lambda = deliver_event
 eventbridge._dispatch_to_sns = deliver_event_to_topic
 eventbridge._dispatch_to_stepfunctions = start_execution
 sns._deliver_to_lambda = deliver_notification
+
+
+# Subscriptions: what SNS refuses and MiniStack takes. The numbers are those of
+# docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html, the words those of getmoto/moto's tests.
+
+def invalid(message):
+    return sns._error("InvalidParameter", "Invalid parameter: " + message, 400)
+
+
+def filter_refusal(topic, subscription, policy):
+    if not policy:
+        return None
+    try:
+        rules = json.loads(policy)
+    except ValueError:
+        return invalid("FilterPolicy: failed to parse JSON.")
+    if len(rules) > 5:
+        return invalid("FilterPolicy: Filter policy can not have more than 5 keys")
+    if math.prod(len(values) for values in rules.values() if isinstance(values, list)) > 150:
+        return invalid("FilterPolicy: Filter policy is too complex")
+    others = [s for s in topic["subscriptions"] if s is not subscription and s["attributes"].get("FilterPolicy")]
+    if len(others) >= 200:
+        return sns._error("FilterPolicyLimitExceeded", "The number of filter policies exceeds the limit", 403)
+    return None
+
+
+def attributes_of(params):
+    entries = {}
+    while key := sns._p(params, f"Attributes.entry.{len(entries) + 1}.key"):
+        entries[key] = sns._p(params, f"Attributes.entry.{len(entries) + 1}.value")
+    return entries
+
+
+def checked_subscribe(params):
+    topic = sns._topic_by_arn_any_scope(sns._p(params, "TopicArn"))
+    if topic is None:
+        return subscribe(params)
+    wanted = attributes_of(params)
+    for s in topic["subscriptions"]:
+        if (s["protocol"], s["endpoint"]) == (sns._p(params, "Protocol"), sns._p(params, "Endpoint")):
+            if any(s["attributes"].get(key) != value for key, value in wanted.items()):
+                return invalid("Attributes Reason: Subscription already exists with different attributes")
+            return subscribe(params)
+    return filter_refusal(topic, None, wanted.get("FilterPolicy")) or subscribe(params)
+
+
+def checked_attributes(params):
+    arn = sns._p(params, "SubscriptionArn")
+    topic = sns._topic_by_arn_any_scope(arn.rpartition(":")[0])
+    subscription = next((s for s in topic["subscriptions"] if s["arn"] == arn), None) if topic else None
+    if subscription is None or sns._p(params, "AttributeName") != "FilterPolicy":
+        return set_attributes(params)
+    return filter_refusal(topic, subscription, sns._p(params, "AttributeValue")) or set_attributes(params)
+
+
+subscribe, sns._subscribe = sns._subscribe, checked_subscribe
+set_attributes, sns._set_subscription_attributes = sns._set_subscription_attributes, checked_attributes
 
 # The front sends the events of AWS's services, and it has its own schedules and executions.
 eventbridge._put_events.__defaults__ = (True,)

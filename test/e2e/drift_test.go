@@ -190,10 +190,11 @@ func (s story) isRight(o output) {
 			s.Errorf("%s is not right", what)
 		}
 	}
-	filter := struct{ Exposure []string }{}
-	s.check(json.Unmarshal([]byte(s.filterOf("audit@example.com")), &filter))
-	if len(filter.Exposure) != 2 {
-		s.Errorf("the subscription that was there hears of %v", filter.Exposure)
+	if filter := s.filterOf("audit@example.com"); filter != `{"exposure":["another"]}` {
+		s.Errorf("the subscription that was there has the filter %s", filter)
+	}
+	if filter := s.filterOf("dba@example.com"); filter != `{"notify":["dba@example.com"]}` {
+		s.Errorf("the new subscription has the filter %s", filter)
 	}
 }
 

@@ -130,6 +130,7 @@ var documented = []string{
 	"monthlyCostEstimate.amountUsd",
 	"monthlyCostEstimate.basis",
 	"monthlyCostEstimate.region",
+	"notNotified",
 	"port",
 	"region",
 	"resources.databaseSecurityGroupId",
