@@ -24,7 +24,7 @@ phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject confirm functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ approve: ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vp
 
 reject: ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
 	@$(operator) reject --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+
+confirm: ## hold docs/assumptions.md against the account, and change nothing: make confirm [EXPOSURE=…] [ARGS='--output json']
+	@$(operator) confirm $(ARGS) $(EXPOSURE)
 
 clean: ## remove everything that was built
 	rm -rf build cdk.out local/build

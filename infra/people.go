@@ -8,9 +8,9 @@ import (
 	"github.com/rdslink/rdslink/internal/bus"
 )
 
-// newPeoplesPolicies makes the managed policies for those who start executions and for those who decide about
-// connections. No policy holds both: whoever asks for a connection shall not be the one who lets it in. Names are the
-// account's, a stack is a region's.
+// newPeoplesPolicies makes the managed policies for those who start executions, for those who decide about connections, and
+// for those who look whether AWS is as it was assumed to be. No policy holds the first two: whoever asks for a connection
+// shall not be the one who lets it in. Names are the account's, a stack is a region's.
 func newPeoplesPolicies(r *resources) {
 	if !r.options.makesRoles() {
 		return
@@ -19,8 +19,11 @@ func newPeoplesPolicies(r *resources) {
 		"Start, follow, redrive and stop executions of rdslink; not decide about connections", operatorGrants(r))
 	approver := newPeoplesPolicy(r, "Approver", "approver",
 		"Accept or reject connections to databases; not start executions", approverGrants(r))
+	confirmer := newPeoplesPolicy(r, "Confirmer", "confirmer",
+		"Read what rdslink's deployment and executions left behind; change nothing", confirmerGrants(r))
 	output(r.stack, "OperatorPolicyArn", *operator.ManagedPolicyArn(), "Attach this to whoever starts executions")
 	output(r.stack, "ApproverPolicyArn", *approver.ManagedPolicyArn(), "Attach this to whoever accepts connections")
+	output(r.stack, "ConfirmerPolicyArn", *confirmer.ManagedPolicyArn(), "Attach this to whoever runs make confirm")
 }
 
 func newPeoplesPolicy(r *resources, id, name, description string, may grants) awsiam.ManagedPolicy {
@@ -59,5 +62,31 @@ func approverGrants(r *resources) grants {
 	return slices.Concat(
 		putsOn(r.bus, bus.ConnectionDecision),
 		reads("ec2", "DescribeVpcEndpointConnections"),
+	)
+}
+
+// confirmerGrants are what `make confirm` reads (internal/confirm): not the registry, and histories without their data, as
+// task tokens are in both.
+func confirmerGrants(r *resources) grants {
+	runs := r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
+	return slices.Concat(
+		allows("states", at(r.arn("states", "stateMachine:"+r.options.name.StateMachine())), "ListExecutions"),
+		allows("states", runs, "DescribeExecution", "GetExecutionHistory"),
+		allows("logs", r.wide("logs", "log-group:/aws/lambda/"+r.options.name.Function("*"),
+			"The logs of rdslink's functions, and no others."), "FilterLogEvents"),
+		allows("lambda", at(r.functionARN("update-the-rds-security-group")), "GetFunctionConfiguration"),
+		allows("scheduler", r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*",
+			"One schedule per exposure, in our own group."), "GetSchedule"),
+		reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections", "DescribeNetworkInterfaces",
+			"DescribeSecurityGroupRules"),
+		reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTargetHealth", "DescribeAccountLimits"),
+		reads("cloudwatch", "ListMetrics", "GetMetricStatistics"),
+		allows("rds", r.wide("rds", "db:*", atRunTime), "DescribeDBInstances"),
+		allows("rds", r.wide("rds", "cluster:*", atRunTime), "DescribeDBClusters"),
+		allows("rds", r.wide("rds", "db-proxy:*", atRunTime), "DescribeDBProxies"),
+		allows("rds", wide(r.globalARN("rds", "global-cluster:*"), atRunTime), "DescribeGlobalClusters"),
+		reads("servicequotas", "ListServiceQuotas"),
+		allows("servicequotas", r.wide("servicequotas", "vpc/*", "One quota is read, whose code AWS may change; quotas are no secret."),
+			"GetServiceQuota"),
 	)
 }

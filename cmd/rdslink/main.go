@@ -1,5 +1,6 @@
-// Command rdslink starts executions of a deployed rdslink, follows them, and accepts or rejects connections. It works with
-// the credentials and the region of its environment, on AWS and on the local cloud alike.
+// Command rdslink starts executions of a deployed rdslink, follows them, accepts or rejects connections, and holds what is
+// assumed of AWS against an account. It works with the credentials and the region of its environment, on AWS and on the
+// local cloud alike.
 package main
 
 import (
@@ -32,8 +33,9 @@ const usage = `usage:
   rdslink follow EXECUTION-ARN                   follow an execution
   rdslink approve --exposure ID [--endpoint ID] [--reason TEXT]
   rdslink reject  --exposure ID [--endpoint ID] [--reason TEXT]
+  rdslink confirm [EXPOSURE] [--output json]     hold docs/assumptions.md against this account; it changes nothing
   rdslink preflight ASSEMBLY                     before a deployment: are the roles, the key and the boundary there that its context names?
-A deployment with a name is meant by --name NAME before the command, or by RDSLINK_NAME.`
+A deployment with a name is meant by --name NAME before the command, or by RDSLINK_NAME`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -79,6 +81,8 @@ func run(args []string) error {
 		return decide(ctx, o, flags, args[1:], bus.Accept)
 	case "reject":
 		return decide(ctx, o, flags, args[1:], bus.Reject)
+	case "confirm":
+		return confirmAssumptions(ctx, settings, name, flags, args[1:])
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -97,7 +98,21 @@ func Message(err error) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("%s is not allowed: check service control policies and permissions boundaries as well as the function's role: %v",
-		action(err), err)
+		actionOf(err), err)
+}
+
+// denies finds the action in a refusal of IAM's: it may be another than the one that was called.
+var denies = regexp.MustCompile(`not authorized to perform: (\w+:\w+)`)
+
+// Denied tells an error that is a refusal for want of permission, and the action that it is about.
+func Denied(err error) (action string, denied bool) {
+	if !refused(code(err)) {
+		return "", false
+	}
+	if said := denies.FindStringSubmatch(err.Error()); said != nil {
+		return said[1], true
+	}
+	return actionOf(err), true
 }
 
 func refused(code string) bool {
@@ -106,13 +121,14 @@ func refused(code string) bool {
 
 // iamPrefix holds the services whose IAM prefix is not their SDK id in lower case.
 var iamPrefix = map[string]string{
+	"CloudWatch Logs":           "logs",
 	"Elastic Load Balancing v2": "elasticloadbalancing",
 	"EventBridge":               "events",
 	"Service Quotas":            "servicequotas",
 	"SFN":                       "states",
 }
 
-func action(err error) string {
+func actionOf(err error) string {
 	operation, ok := errors.AsType[*smithy.OperationError](err)
 	if !ok {
 		return "the call"

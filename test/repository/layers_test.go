@@ -41,7 +41,7 @@ func TestTheLayersAreAsContributingSays(t *testing.T) {
 					t.Errorf("%s imports %s", path, other)
 				}
 			case !within(other, product):
-			case folder == "" && (within(path, product+"/tools") || within(path, product+"/docs")):
+			case folder == "" && within(path, product+"/tools"):
 				t.Errorf("%s imports %s", path, other)
 			case folder == "":
 				t.Errorf("CONTRIBUTING.md does not say what %s may import", path)
