@@ -82,7 +82,10 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.function.State = types.StateInactive }, Err: "NotReady",
 		},
 		"a function of someone else is a conflict": {
-			Again: true, Drift: func(c *cloud) { c.functionTags = nil }, Err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.functionTags = map[string]string{"team": "data"} }, Err: "Conflict",
+		},
+		"a function that shows no tags yet may be ours": {
+			Again: true, Drift: func(c *cloud) { c.functionTags = nil }, Err: "NotReady",
 		},
 		"a function that someone took out of the VPC is a conflict": {
 			Again: true, Drift: func(c *cloud) { c.function.VpcConfig = nil }, Err: "Conflict",

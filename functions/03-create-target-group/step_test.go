@@ -68,7 +68,10 @@ func TestRun(t *testing.T) {
 			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") }, Want: everything[:3], Err: "Conflict",
 		},
 		"a group of someone else is a conflict": {
-			Again: true, Drift: func(c *cloud) { c.tags = nil }, Err: "Conflict",
+			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(map[string]string{"team": "data"}) }, Err: "Conflict",
+		},
+		"a group that shows no tags yet may be ours": {
+			Again: true, Drift: func(c *cloud) { c.tags = nil }, Err: "NotReady",
 		},
 		"a group of another exposure is a conflict": {
 			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(owned.Owner{}.ExposureTags("another", databaseARN)) }, Err: "Conflict",

@@ -191,9 +191,8 @@ func (s createEndpointService) describe(
 
 func (s createEndpointService) verify(in Input, service types.ServiceConfiguration) error {
 	id := aws.ToString(service.ServiceId)
-	if !s.owner.Has(owned.FromEC2(service.Tags), in.Exposure) {
-		return outcome.Conflict("endpoint service %s carries the tag of exposure %s but not %s: it is not ours", id,
-			in.Exposure, owned.ManagedTag)
+	if tags := owned.FromEC2(service.Tags); !s.owner.Has(tags, in.Exposure) {
+		return owned.Stranger("endpoint service "+id, tags)
 	}
 	if !slices.Equal(service.NetworkLoadBalancerArns, []string{in.LoadBalancerARN}) {
 		return outcome.Conflict("endpoint service %s is in front of %s and should be of %s: tear the exposure down first",

@@ -102,6 +102,9 @@ func TestRun(t *testing.T) {
 				c.services[0].Tags = []types.Tag{{Key: aws.String(owned.ExposureTag), Value: aws.String(exposure)}}
 			}, Err: "Conflict",
 		},
+		"the recorded service, whose tags do not show yet": {
+			Again: true, Drift: func(c *cloud) { c.services[0].Tags = nil }, Err: "NotReady",
+		},
 		"acceptance that was turned off is required again": {
 			Again: true, Drift: func(c *cloud) { c.services[0].AcceptanceRequired = aws.Bool(false) },
 			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 acceptance=true add= remove="}, Err: "NotReady",

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
@@ -25,9 +26,13 @@ const (
 type cloud struct {
 	steptest.Fake
 	allowed []string
+	unseen  string // the code of a service that does not show
 }
 
 func (c *cloud) DescribeVpcEndpointServicePermissions(_ context.Context, in *ec2.DescribeVpcEndpointServicePermissionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error) {
+	if c.unseen != "" {
+		return nil, &smithy.GenericAPIError{Code: c.unseen}
+	}
 	at := 0
 	if in.NextToken != nil {
 		at = slices.Index(c.allowed, *in.NextToken)
@@ -73,6 +78,9 @@ func TestRun(t *testing.T) {
 		},
 		"one instead of another": {
 			Drift: allowed(outdated), In: wanted(role), Want: []string{"add [" + role + "] remove [" + outdated + "]", "Record"},
+		},
+		"a service that EC2 does not show everywhere yet is waited for": {
+			Drift: func(c *cloud) { c.unseen = "InvalidVpcEndpointServiceId.NotFound" }, Err: "NotReady",
 		},
 		"a lost claim ends the step": {
 			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") },

@@ -63,7 +63,7 @@ func (f *fake) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ...
 	}
 	tags := map[string]string{owned.ManagedTag: "true", owned.VPCTag: vpc, resolver.CodeTag: f.codes[vpc]}
 	if vpc == f.stranger {
-		tags = nil
+		tags = map[string]string{"team": "data"}
 	}
 	return &lambda.GetFunctionOutput{
 		Configuration: &types.FunctionConfiguration{FunctionName: in.FunctionName, FunctionArn: aws.String("arn:function:" + *in.FunctionName), VpcConfig: &types.VpcConfigResponse{},

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-
-	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // ELBTagAPI tells what load balancers and target groups carry.
@@ -21,8 +19,12 @@ func (o Owner) VerifyELB(ctx context.Context, api ELBTagAPI, kind, arn, id strin
 	if err != nil {
 		return fmt.Errorf("describe tags of %s %s: %w", kind, arn, err)
 	}
-	if len(out.TagDescriptions) == 0 || !o.Has(FromELB(out.TagDescriptions[0].Tags), id) {
-		return outcome.Conflict("%s %s does not carry the tags of exposure %s: rename or delete it", kind, arn, id)
+	var tags map[string]string
+	if len(out.TagDescriptions) > 0 {
+		tags = FromELB(out.TagDescriptions[0].Tags)
+	}
+	if !o.Has(tags, id) {
+		return Stranger(kind+" "+arn, tags)
 	}
 	return nil
 }

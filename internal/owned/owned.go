@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 const (
@@ -56,6 +57,15 @@ func shorten(s string, length int) string {
 		s = s[:length]
 	}
 	return strings.TrimRight(s, "-")
+}
+
+// Stranger says what becomes of something that has a name of ours and does not carry our tags. Tags show later than what
+// carries them: what shows none at all may have been made a moment ago, and is looked at again.
+func Stranger(what string, tags map[string]string) error {
+	if len(tags) == 0 {
+		return outcome.NotReady("%s shows no tags yet; if it never had ours, or somebody took them away, rename or delete it", what)
+	}
+	return outcome.Conflict("%s does not carry our tags: rename or delete it", what)
 }
 
 // TokenFor is the ClientToken of a create: the same exposure, generation and parameters give the same token. The generation

@@ -81,10 +81,12 @@ func Find(ctx context.Context, api API, owner owned.Owner, vpcID string) (*lambd
 		return nil, outcome.Failed("get tags of function %s: %s: %s",
 			name, aws.ToString(found.TagsError.ErrorCode), aws.ToString(found.TagsError.Message))
 	}
-	ours := owner.Manages(found.Tags) && found.Tags[owned.VPCTag] == vpcID
-	if !ours || found.Configuration.VpcConfig == nil {
-		return nil, outcome.Conflict("function %s does not carry our tags, or is in no VPC: rename or delete it",
-			aws.ToString(found.Configuration.FunctionArn))
+	arn := aws.ToString(found.Configuration.FunctionArn)
+	if !owner.Manages(found.Tags) || found.Tags[owned.VPCTag] != vpcID {
+		return nil, owned.Stranger("function "+arn, found.Tags)
+	}
+	if found.Configuration.VpcConfig == nil {
+		return nil, outcome.Conflict("function %s is in no VPC: rename or delete it", arn)
 	}
 	return found, nil
 }

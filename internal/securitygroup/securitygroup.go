@@ -68,12 +68,19 @@ func Ensure(ctx context.Context, api API, group Group) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// AWS gives every new group a rule that lets everything out. A describe that does not show it yet would leave it
-	// in place for good.
-	if created && len(rules) == 0 {
+	if len(rules) > 0 {
+		return id, correct(ctx, api, id, group, rules)
+	}
+	// AWS gives every new group a rule that lets everything out. A describe that does not show it yet must not leave it in
+	// place: whoever has just made the group looks again, and whoever finds it like that revokes the rule unseen, for it may
+	// be that somebody took all rules away.
+	if created {
 		return "", outcome.NotReady("security group %s does not show its rules yet", id)
 	}
-	return id, correct(ctx, api, id, group, rules)
+	if err := correct(ctx, api, id, group, nil); err != nil {
+		return "", err
+	}
+	return id, revokeUnseen(ctx, api, id)
 }
 
 func find(ctx context.Context, api API, group Group) (string, error) {
@@ -89,8 +96,8 @@ func find(ctx context.Context, api API, group Group) (string, error) {
 	}
 	it := found.SecurityGroups[0]
 	if !group.owns(it.Tags) {
-		return "", outcome.Conflict("security group %s (%s) in %s does not carry our tags: rename or delete it",
-			aws.ToString(it.GroupId), group.Name, group.VPCID)
+		return "", owned.Stranger(fmt.Sprintf("security group %s (%s) in %s", aws.ToString(it.GroupId), group.Name, group.VPCID),
+			owned.FromEC2(it.Tags))
 	}
 	return aws.ToString(it.GroupId), nil
 }
@@ -163,12 +170,33 @@ func correct(ctx context.Context, api API, id string, group Group, rules []types
 	return nil
 }
 
+// everywhere are the rules of a new group: the second only where the VPC has IPv6, too.
+var everywhere = []types.IpPermission{
+	{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}},
+	{IpProtocol: aws.String("-1"), Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}}},
+}
+
+// revokeUnseen revokes what lets everything out, by what it says. One call each: EC2 revokes all of a call's rules or none.
+func revokeUnseen(ctx context.Context, api API, id string) error {
+	slog.InfoContext(ctx, "revoke security group egress", "securityGroupId", id, "rules", "everywhere, if there")
+	for _, rule := range everywhere {
+		_, err := api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: aws.String(id), IpPermissions: []types.IpPermission{rule}})
+		if refusal, ok := errors.AsType[smithy.APIError](err); ok && refusal.ErrorCode() == "InvalidPermission.NotFound" {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("revoke egress of security group %s: %w", id, lagging(err))
+		}
+	}
+	return nil
+}
+
 // surplus tells the rules that AWS puts into every new group, and rules of ours that are no longer wanted. A rule that
 // someone else added stays.
 func (g Group) surplus(rule types.SecurityGroupRule) bool {
 	if !g.owns(rule.Tags) {
-		everywhere := aws.ToString(rule.CidrIpv4) == "0.0.0.0/0" || aws.ToString(rule.CidrIpv6) == "::/0"
-		return everywhere && aws.ToString(rule.IpProtocol) == "-1"
+		all := aws.ToString(rule.CidrIpv4) == "0.0.0.0/0" || aws.ToString(rule.CidrIpv6) == "::/0"
+		return all && aws.ToString(rule.IpProtocol) == "-1"
 	}
 	return !g.shared() && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.is(rule) })
 }

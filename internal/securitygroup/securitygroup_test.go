@@ -27,21 +27,25 @@ func TestEnsure(t *testing.T) {
 		found   map[string]string // tags of a group that exists under the name, with the rule that AWS puts into it
 		stale   map[string]string // tags of a rule for port 3306 in it
 		correct bool              // the found group has the wanted rule and no other
+		empty   bool              // the found group has no rule
 		lag     bool
 		want    []string
 		err     string
 	}{
-		"a new group lets out only what is asked":                      {want: slices.Concat([]string{"CreateSecurityGroup rdslink-orders"}, open, close)},
-		"a new group whose rules do not show yet is asked again":       {lag: true, want: []string{"CreateSecurityGroup rdslink-orders"}, err: "NotReady"},
-		"a run that ended after the create is continued":               {found: own, want: slices.Concat(open, close)},
-		"a second run changes nothing":                                 {found: own, correct: true},
-		"a group of someone else is a conflict":                        {found: map[string]string{}, err: "Conflict"},
-		"a group of another exposure is a conflict":                    {found: another, err: "Conflict"},
-		"the port of a database that moved is closed":                  {found: own, correct: true, stale: own, want: []string{"RevokeSecurityGroupEgress sg-1 tcp 3306-3306 10.0.0.0/16"}},
-		"a rule that someone else added stays":                         {found: own, correct: true, stale: map[string]string{}},
-		"a resolver's group keeps the rules that other databases need": {tags: resolver, found: resolver, correct: true, stale: resolver},
-		"a resolver's group loses the rule that lets everything out":   {tags: resolver, found: resolver, want: slices.Concat(open, close)},
-		"an exposure's group under the name of a resolver's conflicts": {tags: resolver, found: own, err: "Conflict"},
+		"a new group lets out only what is asked":                            {want: slices.Concat([]string{"CreateSecurityGroup rdslink-orders"}, open, close)},
+		"a new group whose rules do not show yet is asked again":             {lag: true, want: []string{"CreateSecurityGroup rdslink-orders"}, err: "NotReady"},
+		"a run that ended after the create leaves nothing open, seen or not": {found: own, lag: true, want: slices.Concat(open, close)},
+		"a group whose rules somebody took away gets them back":              {found: own, empty: true, want: open},
+		"a run that ended after the create is continued":                     {found: own, want: slices.Concat(open, close)},
+		"a second run changes nothing":                                       {found: own, correct: true},
+		"a group of someone else is a conflict":                              {found: map[string]string{"team": "data"}, err: "Conflict"},
+		"a group that shows no tags yet may be ours":                         {found: map[string]string{}, err: "NotReady"},
+		"a group of another exposure is a conflict":                          {found: another, err: "Conflict"},
+		"the port of a database that moved is closed":                        {found: own, correct: true, stale: own, want: []string{"RevokeSecurityGroupEgress sg-1 tcp 3306-3306 10.0.0.0/16"}},
+		"a rule that someone else added stays":                               {found: own, correct: true, stale: map[string]string{}},
+		"a resolver's group keeps the rules that other databases need":       {tags: resolver, found: resolver, correct: true, stale: resolver},
+		"a resolver's group loses the rule that lets everything out":         {tags: resolver, found: resolver, want: slices.Concat(open, close)},
+		"an exposure's group under the name of a resolver's conflicts":       {tags: resolver, found: own, err: "Conflict"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mutations []string
@@ -55,7 +59,9 @@ func TestEnsure(t *testing.T) {
 			}
 			if row.found != nil {
 				cloud.Groups = []types.SecurityGroup{{GroupId: aws.String("sg-1"), GroupName: &group.Name, VpcId: &group.VPCID, Tags: owned.EC2Tags(row.found)}}
-				if row.correct {
+				if row.empty {
+					cloud.Rules = nil
+				} else if row.correct {
 					cloud.AddEgress("sg-1", "tcp", 5432, "10.0.0.0/16", owned.EC2Tags(group.Tags))
 				} else {
 					cloud.AddEgress("sg-1", "-1", -1, "0.0.0.0/0", nil)

@@ -73,10 +73,19 @@ func (s story) meddle(o output) {
 // outdate makes a resolver look like one of another version, once it is not being updated.
 func (s story) outdate(function string) {
 	s.Helper()
-	s.await(function+" can be tagged", func() bool {
+	s.whenIdle(function, func() error {
 		_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).TagResource(s.ctx, &lambda.TagResourceInput{
 			Resource: aws.String(s.functionARN(function)), Tags: map[string]string{resolver.CodeTag: "of another version"},
 		})
+		return err
+	})
+}
+
+// whenIdle makes a call that Lambda refuses while the function is being updated.
+func (s story) whenIdle(function string, call func() error) {
+	s.Helper()
+	s.await(function+" is not busy", func() bool {
+		err := call()
 		if _, busy := errors.AsType[*lambdatypes.ResourceConflictException](err); busy {
 			return false
 		}
@@ -108,12 +117,16 @@ func (s story) deploys(function string) {
 		s.Errorf("a deployment leaves %s at its old version", function)
 	}
 	// One that it may not touch does not fail it, and is told.
-	_, err = client.UntagResource(s.ctx, &lambda.UntagResourceInput{Resource: aws.String(s.functionARN(function)), TagKeys: []string{owned.ManagedTag}})
-	s.check(err)
+	s.whenIdle(function, func() error {
+		_, err := client.UntagResource(s.ctx, &lambda.UntagResourceInput{Resource: aws.String(s.functionARN(function)), TagKeys: []string{owned.ManagedTag}})
+		return err
+	})
 	ask("Update")
 	s.hears(news, "could not be given its code", function, "does not carry our tags")
-	_, err = client.TagResource(s.ctx, &lambda.TagResourceInput{Resource: aws.String(s.functionARN(function)), Tags: map[string]string{owned.ManagedTag: "true"}})
-	s.check(err)
+	s.whenIdle(function, func() error {
+		_, err := client.TagResource(s.ctx, &lambda.TagResourceInput{Resource: aws.String(s.functionARN(function)), Tags: map[string]string{owned.ManagedTag: "true"}})
+		return err
+	})
 	ask("Delete")
 }
 

@@ -65,8 +65,18 @@ func (e *EC2) AuthorizeSecurityGroupEgress(_ context.Context, in *ec2.AuthorizeS
 	return &ec2.AuthorizeSecurityGroupEgressOutput{}, nil
 }
 
-// RevokeSecurityGroupEgress takes rules away by their ids.
+// RevokeSecurityGroupEgress takes rules away by their ids, or the one that a single permission means.
 func (e *EC2) RevokeSecurityGroupEgress(_ context.Context, in *ec2.RevokeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+	for _, p := range in.IpPermissions {
+		at := slices.IndexFunc(e.Rules, func(r types.SecurityGroupRule) bool {
+			return *r.GroupId == *in.GroupId && *r.IpProtocol == *p.IpProtocol &&
+				slices.ContainsFunc(p.IpRanges, func(p types.IpRange) bool { return *p.CidrIp == aws.ToString(r.CidrIpv4) })
+		})
+		if at < 0 {
+			return nil, &smithy.GenericAPIError{Code: "InvalidPermission.NotFound"}
+		}
+		in.SecurityGroupRuleIds = append(in.SecurityGroupRuleIds, *e.Rules[at].SecurityGroupRuleId)
+	}
 	for _, id := range in.SecurityGroupRuleIds {
 		at := slices.IndexFunc(e.Rules, func(r types.SecurityGroupRule) bool { return *r.SecurityGroupRuleId == id })
 		if at < 0 {
