@@ -16,6 +16,7 @@ import (
 	servicequotastypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -39,6 +40,7 @@ type fakeAWS struct {
 	tagged    bool // the deployment asks for owned.IngressTag
 	nlbLimit  string
 	ruleLimit float64
+	denied    string                   // the operation that nobody may call
 	status    sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
 	claimed   []registry.Exposure
 	holder    string
@@ -87,6 +89,14 @@ func page[T any](all []T, token *string) (items []T, next *string) {
 		next = aws.String(strconv.Itoa(at + 1))
 	}
 	return all[min(at, len(all)):min(at+1, len(all))], next
+}
+
+// deny refuses one operation, as a service control policy would.
+func (f *fakeAWS) deny(operation string) error {
+	if f.denied != operation {
+		return nil
+	}
+	return &smithy.OperationError{ServiceID: "EC2", OperationName: operation, Err: &smithy.GenericAPIError{Code: "UnauthorizedOperation"}}
 }
 
 func (f *fakeAWS) DescribeDBInstances(_ context.Context, in *rds.DescribeDBInstancesInput, _ ...func(*rds.Options)) (*rds.DescribeDBInstancesOutput, error) {
@@ -147,6 +157,9 @@ func (f *fakeAWS) DescribeVpcs(_ context.Context, in *ec2.DescribeVpcsInput, _ .
 }
 
 func (f *fakeAWS) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+	if err := f.deny("DescribeSubnets"); err != nil {
+		return nil, err
+	}
 	items, next := page(f.subnets, in.NextToken)
 	return &ec2.DescribeSubnetsOutput{Subnets: items, NextToken: next}, nil
 }
@@ -172,6 +185,9 @@ func (f *fakeAWS) DescribeSecurityGroups(_ context.Context, in *ec2.DescribeSecu
 }
 
 func (f *fakeAWS) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+	if err := f.deny("DescribeSecurityGroupRules"); err != nil {
+		return nil, err
+	}
 	items, next := page(f.rules, in.NextToken)
 	return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: items, NextToken: next}, nil
 }
@@ -182,10 +198,16 @@ func (f *fakeAWS) DescribeLoadBalancers(_ context.Context, in *elb.DescribeLoadB
 }
 
 func (f *fakeAWS) DescribeAccountLimits(context.Context, *elb.DescribeAccountLimitsInput, ...func(*elb.Options)) (*elb.DescribeAccountLimitsOutput, error) {
+	if err := f.deny("DescribeAccountLimits"); err != nil {
+		return nil, err
+	}
 	return &elb.DescribeAccountLimitsOutput{Limits: []elbtypes.Limit{{Name: aws.String("network-load-balancers"), Max: &f.nlbLimit}}}, nil
 }
 
 func (f *fakeAWS) GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error) {
+	if err := f.deny("GetServiceQuota"); err != nil {
+		return nil, err
+	}
 	return &servicequotas.GetServiceQuotaOutput{Quota: &servicequotastypes.ServiceQuota{Value: &f.ruleLimit}}, nil
 }
 

@@ -204,6 +204,33 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
+// A check that AWS does not let us make is no reason to fail: the step that makes the thing finds out. What the plan rests on
+// ends the step, and names the action.
+func TestWhatAWSRefusesToTell(t *testing.T) {
+	for operation, row := range map[string]struct {
+		change func(*fakeAWS) // to what would be refused, could it be seen
+		err    string
+	}{
+		"DescribeAccountLimits":      {change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50) }},
+		"GetServiceQuota":            {change: func(f *fakeAWS) { f.rules = otherRules(58) }},
+		"DescribeSecurityGroupRules": {change: func(f *fakeAWS) { f.rules = otherRules(60) }},
+		"DescribeSubnets":            {change: func(*fakeAWS) {}, err: "ec2:DescribeSubnets is not allowed"},
+	} {
+		t.Run(operation, func(t *testing.T) {
+			fake := newFake()
+			row.change(fake)
+			fake.denied = operation
+			plan, err := run(t, fake, `{"database":"orders-prod","vendor":"pushmetrics"}`)
+			if (err == nil) != (row.err == "") || err != nil && !strings.Contains(outcome.Message(err), row.err) {
+				t.Fatalf("%v, want %q", err, row.err)
+			}
+			if err == nil && (!slices.Equal(plan.SecurityGroupIDs, []string{"sg-db"}) || len(fake.claimed) != 1) {
+				t.Errorf("planned %v", plan.SecurityGroupIDs)
+			}
+		})
+	}
+}
+
 func TestWhatStillWorks(t *testing.T) {
 	for name, row := range map[string]struct {
 		change  func(*fakeAWS)

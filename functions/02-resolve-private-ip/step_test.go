@@ -13,6 +13,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -128,6 +129,12 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.key = "code-2.zip" },
 			Want: []string{"TagResource code-2.zip@1", "UpdateFunctionCode code-2.zip"}, Err: "NotReady",
 		},
+		"new code that nobody may bring is done without": {
+			Again: true, Drift: func(c *cloud) {
+				c.key, c.updateError = "code-2.zip", &smithy.GenericAPIError{Code: "AccessDeniedException"}
+			},
+			Want: []string{"TagResource code-2.zip@1"},
+		},
 		"new code that was announced and did not come is sent again": {
 			Again: true, Drift: func(c *cloud) { c.key, c.functionTags[resolver.CodeTag] = "code-2.zip", "code-2.zip@1" },
 			Want: []string{"UpdateFunctionCode code-2.zip"}, Err: "NotReady",
@@ -200,6 +207,7 @@ type cloud struct {
 	without      string // Lambda has no zone in which a subnet lies whose id begins so
 	busyFor      int    // the call of an update that finds the function busy
 	createError  error
+	updateError  error
 	answer       resolve.Answer
 	resolver     registry.Resolver
 }
@@ -267,6 +275,9 @@ func (c *cloud) CreateFunction(_ context.Context, in *lambda.CreateFunctionInput
 }
 
 func (c *cloud) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionCodeInput, _ ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error) {
+	if c.updateError != nil {
+		return nil, c.updateError
+	}
 	c.Mutate("UpdateFunctionCode %s", *in.S3Key)
 	if err := c.conflict(); err != nil {
 		return nil, err

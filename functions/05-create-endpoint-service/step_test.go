@@ -52,6 +52,14 @@ func TestRun(t *testing.T) {
 		"the first run makes the service and its notification": {
 			Want: []string{create, record, fmt.Sprintf(announce, "vpce-svc-1")},
 		},
+		"notifications that nobody may make are done without": {
+			Drift: func(c *cloud) { c.notifyError = &smithy.GenericAPIError{Code: "UnauthorizedOperation"} },
+			Want:  []string{create, record},
+		},
+		"notifications that fail otherwise are told": {
+			Drift: func(c *cloud) { c.notifyError = &smithy.GenericAPIError{Code: "InvalidParameter"} },
+			Want:  []string{create, record}, Err: "Failed",
+		},
 		"a load balancer in the making is waited for": {
 			Drift: func(c *cloud) { c.balancer.State.Code = elbtypes.LoadBalancerStateEnumProvisioning }, Err: "NotReady",
 		},
@@ -138,6 +146,7 @@ func TestRun(t *testing.T) {
 // cloud is EC2's endpoint services in front of one load balancer, and the registry with one exposure.
 type cloud struct {
 	steptest.Fake
+	notifyError   error // of making a notification
 	balancer      elbtypes.LoadBalancer
 	services      []types.ServiceConfiguration
 	tokens        map[string]string // ClientToken → service id, for good
@@ -252,6 +261,9 @@ func (c *cloud) DescribeVpcEndpointConnectionNotifications(_ context.Context, in
 }
 
 func (c *cloud) CreateVpcEndpointConnectionNotification(_ context.Context, in *ec2.CreateVpcEndpointConnectionNotificationInput, _ ...func(*ec2.Options)) (*ec2.CreateVpcEndpointConnectionNotificationOutput, error) {
+	if c.notifyError != nil {
+		return nil, c.notifyError
+	}
 	c.Mutate("CreateVpcEndpointConnectionNotification %s %s", *in.ServiceId, strings.Join(in.ConnectionEvents, " "))
 	c.notifications = append(c.notifications, types.ConnectionNotification{
 		ConnectionNotificationId: aws.String("vpce-nfn-1"), ServiceId: in.ServiceId,

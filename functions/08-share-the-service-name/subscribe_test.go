@@ -19,6 +19,7 @@ import (
 
 // fakeSubscriptions are those of one topic, listed one a page.
 type fakeSubscriptions struct {
+	listError error
 	list      []subscription
 	refuses   map[string]string // address → the code
 	mutations []string
@@ -27,6 +28,9 @@ type fakeSubscriptions struct {
 type subscription struct{ arn, protocol, endpoint, policy string }
 
 func (f *fakeSubscriptions) ListSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput, _ ...func(*sns.Options)) (*sns.ListSubscriptionsByTopicOutput, error) {
+	if f.listError != nil {
+		return nil, f.listError
+	}
 	out := &sns.ListSubscriptionsByTopicOutput{}
 	at, _ := strconv.Atoi(aws.ToString(in.NextToken))
 	if at < len(f.list) {
@@ -101,6 +105,19 @@ func TestNotify(t *testing.T) {
 				t.Errorf("sent to %+v", to)
 			}
 		})
+	}
+}
+
+// Who may not even see the subscriptions publishes all the same, and says who may hear nothing.
+func TestAListThatSNSRefusesDoesNotHoldUpTheHandOff(t *testing.T) {
+	topic := &fakeTopic{}
+	s := shareTheServiceName{topic: topic, topicARN: "arn:topic", registry: &steptest.Fake{},
+		subscriptions: &fakeSubscriptions{listError: &smithy.GenericAPIError{Code: "AuthorizationError"}}}
+	in := input
+	in.Notify = []string{"dba@example.com"}
+	out, err := s.run(t.Context(), in)
+	if err != nil || len(out.NotNotified) != 1 || !strings.Contains(out.NotNotified[0], "nobody may see") || len(topic.sent) != 1 {
+		t.Errorf("%v, %q, sent %d", err, out.NotNotified, len(topic.sent))
 	}
 }
 

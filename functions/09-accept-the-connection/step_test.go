@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -32,6 +33,10 @@ func TestRun(t *testing.T) {
 		"an attempt that was overtaken looks at nothing": {
 			token: "late", fault: func(w *world) { w.storeError = outcome.Conflict("overtaken") },
 			want: []string{fmt.Sprintf(store, "late", 0, 0)}, err: "Conflict",
+		},
+		"a look that nobody may start is done without": {
+			token: "first", fault: func(w *world) { w.invokeError = &smithy.GenericAPIError{Code: "AccessDeniedException"} },
+			want: []string{fmt.Sprintf(store, "first", 0, 0), look},
 		},
 		"a look that cannot be started is an error": {
 			token: "first", fault: func(w *world) { w.invokeError = errors.New("no function") },

@@ -91,14 +91,16 @@ func code(err error) string {
 	return ""
 }
 
-// Message is what a person reads of err. A refusal names the action that was refused, because EC2
-// hides it in an encoded blob.
+// Message is what a person reads of err. A refusal names the action that was refused, because EC2 hides it in an encoded blob.
+// What our roles may change must carry our tag, which nothing that somebody deleted does: that may be refused before anybody
+// says that it is gone.
 func Message(err error) string {
-	if !refused(code(err)) {
+	action, denied := Denied(err)
+	if !denied {
 		return err.Error()
 	}
-	return fmt.Sprintf("%s is not allowed: check service control policies and permissions boundaries as well as the function's role: %v",
-		actionOf(err), err)
+	return fmt.Sprintf("%s is not allowed: check service control policies and permissions boundaries as well as the function's role, "+
+		"and whether what it is about still exists and carries its tags: %v", action, err)
 }
 
 // denies finds the action in a refusal of IAM's: it may be another than the one that was called.
@@ -115,8 +117,20 @@ func Denied(err error) (action string, denied bool) {
 	return actionOf(err), true
 }
 
+// refused tells the codes of EC2, of SNS, of SNS and Lambda for a key, and of all others.
 func refused(code string) bool {
-	return code == "UnauthorizedOperation" || strings.HasPrefix(code, "AccessDenied")
+	return code == "UnauthorizedOperation" || code == "AuthorizationError" ||
+		strings.HasPrefix(code, "KMSAccessDenied") || strings.HasPrefix(code, "AccessDenied")
+}
+
+// DoWithout says whether AWS refused what a set-up can do without, and warns. A service control policy or a boundary may forbid
+// what the function's role allows, and shall not end a set-up over what it does not rest on.
+func DoWithout(ctx context.Context, err error, what string) bool {
+	if _, denied := Denied(err); !denied {
+		return false
+	}
+	slog.WarnContext(ctx, "refused, and done without", "without", what, "message", Message(err))
+	return true
 }
 
 // iamPrefix holds the services whose IAM prefix is not their SDK id in lower case.

@@ -50,15 +50,41 @@ func TestRefusalNamesTheAction(t *testing.T) {
 	}{
 		"EC2":            {"EC2", "CreateSecurityGroup", "UnauthorizedOperation", "ec2:CreateSecurityGroup is not allowed"},
 		"ELB":            {"Elastic Load Balancing v2", "CreateLoadBalancer", "AccessDenied", "elasticloadbalancing:CreateLoadBalancer is not allowed"},
+		"SNS":            {"SNS", "Subscribe", "AuthorizationError", "sns:Subscribe is not allowed"},
+		"a key":          {"SNS", "Publish", "KMSAccessDenied", "sns:Publish is not allowed"},
 		"Step Functions": {"SFN", "DescribeExecution", "AccessDeniedException", "states:DescribeExecution is not allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := fmt.Errorf("create: %w", &smithy.OperationError{ServiceID: row.service, OperationName: row.operation,
 				Err: &smithy.GenericAPIError{Code: row.code}})
 			got := Message(err)
-			if !strings.HasPrefix(got, row.want) || !strings.Contains(got, "check service control policies and permissions boundaries") {
+			if !strings.HasPrefix(got, row.want) || !strings.Contains(got, "check service control policies and permissions boundaries") ||
+				!strings.Contains(got, "whether what it is about still exists") {
 				t.Errorf("message = %q", got)
 			}
+			if !DoWithout(t.Context(), err, "a look") {
+				t.Error("it is no refusal")
+			}
 		})
+	}
+}
+
+// AWS asks for more than the call: the one that was refused is the one to allow.
+func TestRefusalNamesTheActionThatAWSNames(t *testing.T) {
+	err := &smithy.OperationError{ServiceID: "Elastic Load Balancing v2", OperationName: "CreateLoadBalancer", Err: &smithy.GenericAPIError{
+		Code: "AccessDenied", Message: "User: arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: ec2:GetSecurityGroupsForVpc",
+	}}
+	if got := Message(err); !strings.HasPrefix(got, "ec2:GetSecurityGroupsForVpc is not allowed") {
+		t.Errorf("message = %q", got)
+	}
+}
+
+func TestOnlyARefusalIsDoneWithout(t *testing.T) {
+	for name, err := range map[string]error{
+		"no error": nil, "a throttle": &smithy.GenericAPIError{Code: "Throttling"}, "not ready": NotReady("look"), "anything else": errors.New("boom"),
+	} {
+		if DoWithout(t.Context(), err, "a look") {
+			t.Errorf("%s is done without", name)
+		}
 	}
 }

@@ -63,10 +63,13 @@ func judged(name string, err error) error {
 // noZone says that Lambda takes none of the zones.
 func noZone(ctx context.Context, api SubnetsAPI, name string, subnetIDs []string, refused error) error {
 	out, err := api.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: subnetIDs})
-	if err != nil {
+	var places []string
+	switch {
+	case outcome.DoWithout(ctx, err, "the names of the zones that Lambda refuses"):
+		out, places = &ec2.DescribeSubnetsOutput{}, subnetIDs
+	case err != nil:
 		return fmt.Errorf("describe subnets %s, which Lambda refuses: %w", strings.Join(subnetIDs, ", "), err)
 	}
-	var places []string
 	for _, subnet := range out.Subnets {
 		places = append(places, fmt.Sprintf("%s (%s, %s)",
 			aws.ToString(subnet.AvailabilityZone), aws.ToString(subnet.AvailabilityZoneId), aws.ToString(subnet.SubnetId)))
