@@ -24,7 +24,7 @@ phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy start approve reject confirm functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start approve reject confirm functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,8 +84,11 @@ roles: build/.npm functions build/bin/infra ## print the policies and trust of e
 bootstrap: build/.npm ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
 	$(cdk) bootstrap $(ARGS)
 
-deploy: build/.npm sbom ## deploy to AWS, with your credentials and region (ARGS for cdk)
+deploy: build/.npm sbom ## deploy to AWS, with your credentials and region (ARGS for cdk; YES=1: options may be lost)
 	PREFLIGHT=1 $(cdk) deploy $(named) $(ARGS)
+
+destroy: ## delete the stack from AWS after its last exposure, and what it leaves (YES=1: without being asked)
+	@$(operator) destroy
 
 start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
 	@$(operator) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')
@@ -103,7 +106,7 @@ clean: ## remove everything that was built
 	rm -rf build cdk.out local/build
 
 # What cdk runs: the functions must be there before the app turns them into assets. Before a deployment it also looks whether
-# the roles, the key and the boundary that the context names are there and will do.
+# what the context names is there and will do, and which stack will be changed.
 app: functions build/bin/infra
 	@build/bin/infra
 	@$(if $(PREFLIGHT),$(operator) preflight "$(CDK_OUTDIR)")

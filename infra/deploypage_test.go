@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -8,7 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
 	"github.com/rdslink/rdslink/internal/golden"
+	"github.com/rdslink/rdslink/internal/installation"
 )
 
 // docs/deploy.md lists the options; the app reads them.
@@ -55,5 +60,38 @@ func TestTheAlarmsAreDocumented(t *testing.T) {
 	}
 	if row := fmt.Sprintf("| %d alarms at $0.10 | %.2f |", len(rows), 0.10*float64(len(rows))); !strings.Contains(string(prices), row) {
 		t.Errorf("docs/cost.md has no row %s", row)
+	}
+}
+
+// The next deployment is compared with what this one was given, so every option has to be in the template as it was said.
+func TestTheTemplateSaysTheOptions(t *testing.T) {
+	source, err := os.ReadFile("options.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]any{
+		"approvers": []any{"arn:aws:iam::111122223333:role/approver"}, "tags": map[string]any{"CostCenter": "4711"},
+		"roles": map[string]any{"ip-sync": broughtRole("ip-sync")}, "operators": "dba@example.com", "permissionsBoundary": boundaryARN,
+		"key": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "databaseGroups": "tagged",
+	}
+	for _, match := range regexp.MustCompile(`\bread(?:Text)?\(node, "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		if _, has := given[match[1]]; !has && match[1] != "name" {
+			t.Errorf("the option %s has no example here", match[1])
+		}
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Context: &given})
+	o, err := contextOptions(app.Node(), target{"111122223333", "eu-central-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := json.Marshal(given)
+	got, _ := json.Marshal(o.said())
+	if string(got) != string(want) {
+		t.Errorf("the template says\n%s, given was\n%s", got, want)
+	}
+	metadata, _ := (*synthesized().template.ToJSON())["Metadata"].(map[string]any)
+	got, _ = json.Marshal(metadata[installation.OptionsKey])
+	if want := `{"approvers":["arn:aws:iam::111122223333:role/approver"],"operators":"operators@example.com","tags":{"CostCenter":"4711"}}`; string(got) != want {
+		t.Errorf("the metadata are %s, want %s", got, want)
 	}
 }

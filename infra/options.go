@@ -80,6 +80,25 @@ func contextOptions(node constructs.Node, to target) (options, error) {
 	return o, errors.Join(o.call(name), checkGroups(groups), o.check(to))
 }
 
+// said are the options as they have to be given again at the next deployment, by name. The stack's own name is not among
+// them: another is another stack.
+func (o options) said() map[string]any {
+	all := map[string]any{}
+	say := func(name string, value any, said bool) {
+		if said {
+			all[name] = value
+		}
+	}
+	say("approvers", o.approvers, len(o.approvers) > 0)
+	say("tags", o.tags, len(o.tags) > 0)
+	say("roles", o.roles, len(o.roles) > 0)
+	say("operators", o.operators, o.operators != "")
+	say("permissionsBoundary", o.permissionsBoundary, o.permissionsBoundary != "")
+	say("key", o.key, o.key != "")
+	say("databaseGroups", deployment.OnlyTagged, o.tagged)
+	return all
+}
+
 func (o *options) call(text string) (err error) {
 	if o.name, err = deployment.Parse(text); err != nil {
 		return fmt.Errorf("context name: %w", err)

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/installation"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -63,6 +65,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 		// A deletion that on-stack-change refuses would leave a stack in DELETE_FAILED, which takes no update any more.
 		TerminationProtection: jsii.Bool(true),
 	})
+	stack.AddMetadata(ptr(installation.OptionsKey), o.said())
 	for _, name := range slices.Sorted(maps.Keys(o.tags)) {
 		awscdk.Tags_Of(stack).Add(ptr(name), ptr(o.tags[name]), nil)
 	}
@@ -112,7 +115,7 @@ func newKey(stack awscdk.Stack, o options) awskms.IKey {
 		return awskms.Key_FromKeyArn(stack, ptr("Key"), &o.key)
 	}
 	return awskms.NewKey(stack, ptr("Key"), &awskms.KeyProps{
-		Description:       ptr(o.name.Stack() + ": registry and topics"),
+		Description:       ptr(deployment.Key(o.name.Stack())),
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})
@@ -120,7 +123,7 @@ func newKey(stack awscdk.Stack, o options) awskms.IKey {
 
 // newTable makes the registry.
 func newTable(stack awscdk.Stack, key awskms.IKey) awsdynamodb.Table {
-	table := awsdynamodb.NewTable(stack, ptr("Registry"), &awsdynamodb.TableProps{
+	table := awsdynamodb.NewTable(stack, ptr(deployment.Registry), &awsdynamodb.TableProps{
 		PartitionKey:                     &awsdynamodb.Attribute{Name: ptr("id"), Type: awsdynamodb.AttributeType_STRING},
 		BillingMode:                      awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		Encryption:                       awsdynamodb.TableEncryption_CUSTOMER_MANAGED,

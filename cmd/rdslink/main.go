@@ -1,6 +1,6 @@
 // Command rdslink starts executions of a deployed rdslink, follows them, accepts or rejects connections, and holds what is
-// assumed of AWS against an account. It works with the credentials and the region of its environment, on AWS and on the
-// local cloud alike.
+// assumed of AWS against an account. It prepares a deployment, and ends it. It works with the credentials and the region of
+// its environment, on AWS and on the local cloud alike.
 package main
 
 import (
@@ -12,19 +12,13 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
-	"path/filepath"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
-	"github.com/rdslink/rdslink/internal/preflight"
 )
 
 const usage = `usage:
@@ -34,7 +28,8 @@ const usage = `usage:
   rdslink approve --exposure ID [--endpoint ID] [--reason TEXT]
   rdslink reject  --exposure ID [--endpoint ID] [--reason TEXT]
   rdslink confirm [EXPOSURE] [--output json]     hold docs/assumptions.md against this account; it changes nothing
-  rdslink preflight ASSEMBLY                     before a deployment: are the roles, the key and the boundary there that its context names?
+  rdslink preflight ASSEMBLY                     before a deployment: is what its context names there, and what of an earlier one?
+  rdslink destroy                                delete the stack after the last exposure
 A deployment with a name is meant by --name NAME before the command, or by RDSLINK_NAME`
 
 func main() {
@@ -58,7 +53,7 @@ func run(args []string) error {
 		if len(args) != 2 {
 			return errors.New(usage)
 		}
-		return checkGiven(ctx, args[1])
+		return beforeDeployment(ctx, args[1])
 	}
 	settings, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -83,6 +78,8 @@ func run(args []string) error {
 		return decide(ctx, o, flags, args[1:], bus.Reject)
 	case "confirm":
 		return confirmAssumptions(ctx, settings, name, flags, args[1:])
+	case "destroy":
+		return destroy(ctx, settings, name)
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
 }
@@ -96,34 +93,6 @@ func which(args []string) (deployment.Name, []string, error) {
 	}
 	name, err := deployment.Parse(*text)
 	return name, flags.Args(), err
-}
-
-// checkGiven looks for what an assembly's context says is there. cdk tells where it will deploy to: --profile gives it
-// credentials that are not in the environment.
-func checkGiven(ctx context.Context, assembly string) error {
-	given, err := preflight.Read(filepath.Join(assembly, preflight.File))
-	if err != nil || given.Nothing() {
-		return err
-	}
-	settings, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(os.Getenv("CDK_DEFAULT_REGION")))
-	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
-	}
-	who, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return fmt.Errorf("get caller identity: %w", err)
-	}
-	if account := os.Getenv("CDK_DEFAULT_ACCOUNT"); account != "" && account != aws.ToString(who.Account) {
-		fmt.Fprintf(os.Stderr,
-			"rdslink: not checked: cdk deploys to account %s, the environment's credentials are of %s (use AWS_PROFILE instead of --profile)\n",
-			account, aws.ToString(who.Account))
-		return nil
-	}
-	unseen, err := preflight.Checker{Roles: iam.NewFromConfig(settings), Keys: kms.NewFromConfig(settings)}.Check(ctx, given)
-	for _, text := range unseen {
-		fmt.Fprintln(os.Stderr, "rdslink: not checked:", text)
-	}
-	return err
 }
 
 func start(ctx context.Context, o *operator.Operator, flags *flag.FlagSet, args []string) error {

@@ -80,6 +80,12 @@ func (n Name) Statement(id string) string {
 	return id + "-" + string(n)
 }
 
+// Registry is the logical id of the registry's table. CloudFormation names the table after the stack and it.
+const Registry = "Registry"
+
+// Key describes the key that a stack makes for registry and topics. Nothing else tells it from other keys.
+func Key(stack string) string { return stack + ": registry and topics" }
+
 // Managed is the value of the tag that says that something is the deployment's.
 func (n Name) Managed() string {
 	if n == Unnamed {

@@ -455,8 +455,8 @@ func TestAProtectedStackIsNotDeleted(t *testing.T) {
 	_, _, config := start(t)
 	stacks := cloudformation.NewFromConfig(config)
 	template := `{"Resources":{"Topic":{"Type":"AWS::SNS::Topic"}}}`
-	// As cdk does: a change set makes the stack, which is protected before the change set is executed, and once more after that
-	// has been made anew.
+	// As cdk does: a change set makes the stack, which is protected before the change set is executed. One that is made anew
+	// leaves the protection.
 	if err := changeSet(stacks, "app", types.ChangeSetTypeCreate, template); err != nil {
 		t.Fatal(err)
 	}

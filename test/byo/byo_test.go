@@ -25,6 +25,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/installation"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/internal/preflight"
 	"github.com/rdslink/rdslink/test/stage"
@@ -60,11 +61,37 @@ func TestAnAccountThatBringsItsRolesKeyAndBoundary(t *testing.T) {
 	a.passesThePreflight()
 
 	a.check(cloud.Install(ctx, func(_ string, work func() error) error { return work() }))
+	a.asksBeforeItLosesThem()
 	a.hasTheBoundaryOnEveryRole()
 	a.usesTheKey()
 	a.exposesADatabase()
 	a.letsOnlyApproversDecide()
 	a.usedItsRoles()
+}
+
+// asksBeforeItLosesThem deploys again, as far as that needs no cdk: with the same options, and with none.
+func (a *account) asksBeforeItLosesThem() {
+	a.Helper()
+	config := a.cloud.Config(stage.Customer)
+	owner := installation.New(config, config, installation.Place{Partition: "aws", Account: stage.Customer, Region: stage.Region})
+	var said string
+	asked := 0
+	owner.Say = func(text string) { said += text + "\n" }
+	owner.Ask = func(string) (bool, error) { asked++; return false, nil }
+	of, err := installation.ReadAssembly(a.cloud.Assembly(), owner.Place)
+	a.check(err)
+	if err := owner.Prepare(a.ctx, of); err != nil || asked > 0 || !strings.Contains(said, "and has no exposure") {
+		a.Errorf("the same options are asked about %d times, with %v, after %q", asked, err, said)
+	}
+	of.Template.Metadata[installation.OptionsKey] = json.RawMessage("{}")
+	if err := owner.Prepare(a.ctx, of); err == nil || asked != 1 {
+		a.Errorf("options are lost without a word: asked %d times, %v", asked, err)
+	}
+	for name := range a.cloud.Context {
+		if !strings.Contains(said, "the option "+name+" would be lost") {
+			a.Errorf("nothing is said of the option %s: %q", name, said)
+		}
+	}
 }
 
 func checkBuilt(t *testing.T) {

@@ -97,6 +97,9 @@ func (c *Cloud) Synth(ctx context.Context) error {
 	return removeUnused(all)
 }
 
+// Assembly is the folder with what Synth made.
+func (c *Cloud) Assembly() string { return c.assembly }
+
 // contextArguments give the options to cdk.
 func (c *Cloud) contextArguments() (args []string) {
 	for _, name := range slices.Sorted(maps.Keys(c.Context)) {
@@ -174,7 +177,13 @@ func removeUnused(all string) error {
 
 // Deploy deploys what Synth made: the same app as for AWS, with the real cdk.
 func (c *Cloud) Deploy(ctx context.Context) error {
-	_, err := c.cdk(ctx, "deploy", "--app", c.assembly, "--require-approval", "never", "--progress", "events")
+	return c.DeployAssembly(ctx, Customer, c.assembly)
+}
+
+// DeployAssembly deploys what is in a folder.
+func (c *Cloud) DeployAssembly(ctx context.Context, account, folder string) error {
+	_, err := c.Run(ctx, account, filepath.Join(c.Root, "build/node_modules/.bin/cdk"),
+		"deploy", "--app", folder, "--require-approval", "never", "--progress", "events")
 	return err
 }
 
