@@ -286,7 +286,7 @@ func (f *fake) ScheduleKeyDeletion(_ context.Context, in *kms.ScheduleKeyDeletio
 func (f *fake) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error) {
 	tags := map[string]string{owned.ManagedTag: "true", owned.VPCTag: vpc, resolver.CodeTag: "x"}
 	if f.foreign {
-		tags = nil
+		tags = map[string]string{"team": "orders"}
 	}
 	return &lambda.GetFunctionOutput{Configuration: configuration(*in.FunctionName), Tags: tags}, nil
 }
