@@ -48,7 +48,7 @@ func decide(b registry.Binding, o observation, m memory) (plan, memory) {
 	m, nowhere := o.absence(m, registered)
 	var p plan
 	for _, t := range registered {
-		if proof := o.foreign(t, nowhere); proof != "" {
+		if proof := o.foreign(t, nowhere, err == nil); proof != "" {
 			p.deregister = append(p.deregister, removal{t, proof})
 		}
 	}
@@ -56,8 +56,9 @@ func decide(b registry.Binding, o observation, m memory) (plan, memory) {
 		if several(b) {
 			m = m.missing(drift.Without(registered, wanted), o.begun, o.ended)
 		}
+		m = o.misnaming(b, m, drift.Without(wanted, registered))
 		var accepted []target
-		accepted, err = o.accept(b, wanted)
+		accepted, err = o.accept(b, m, wanted)
 		p.exchange(b, o, m, accepted, registered, err)
 	}
 	p.conclude(b, o, wanted, registered, err)
@@ -115,6 +116,7 @@ func (p *plan) conclude(b registry.Binding, o observation, wanted, registered []
 		Address:    addressesOf(wanted),
 		Registered: len(wanted) > 0 && len(drift.Without(wanted, after)) == 0,
 		Available:  o.topology.Status == "available",
+		Misnamed:   o.misnamed(wanted, after),
 	}
 	switch {
 	case len(after) == 0 && len(registered) > 0:
@@ -264,15 +266,14 @@ func (o observation) absence(m memory, registered []target) (memory, bool) {
 	return m.gone(o.begun, o.ended)
 }
 
-// foreign is the proof that a target is not the database, or empty. Network
-// interfaces prove nothing against DNS's own answer: two describes of different
-// age would cut a working database off.
-func (o observation) foreign(t target, nowhere bool) string {
+// foreign is the proof that a target is not the database, or empty. Neither
+// network interfaces nor a certificate prove anything against DNS's own answer:
+// two describes of different age, or a database that is being renamed and has
+// its certificate renewed, would cut a working database off. clear says that DNS
+// gave an answer to go by.
+func (o observation) foreign(t target, nowhere, clear bool) string {
 	if nowhere {
 		return "the database is not found and its name is gone"
-	}
-	if p := o.probe(t.Address); p.TLS == resolve.Mismatch {
-		return fmt.Sprintf("TLS at %s names another server: %s", t, p.Detail)
 	}
 	if !o.deep || o.named(t.Address) {
 		return ""
@@ -283,6 +284,9 @@ func (o observation) foreign(t target, nowhere bool) string {
 	}
 	if o.topology.Exists && len(o.topology.SecurityGroupIDs) > 0 && !o.carries(groups) {
 		return fmt.Sprintf("the network interface of %s carries none of the database's security groups", t)
+	}
+	if p := o.probe(t.Address); clear && p.TLS == resolve.Mismatch {
+		return fmt.Sprintf("DNS names another address than %s, and its certificate another server: %s", t, p.Detail)
 	}
 	return ""
 }
@@ -295,33 +299,82 @@ func (o observation) carries(groups []string) bool {
 	return slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(o.topology.SecurityGroupIDs, g) })
 }
 
+// misnaming starts the clock of each newcomer that DNS, RDS and EC2 confirm and
+// whose certificate names another server. It forgets those that need none any
+// more: whose certificate fits, that are registered, or that are not wanted.
+func (o observation) misnaming(b registry.Binding, m memory, newcomers []target) memory {
+	since := map[string]int64{}
+	for _, t := range newcomers {
+		begun, waits := m.misnamedSince(t, o.begun)
+		switch tls := o.probe(t.Address).TLS; {
+		case tls == resolve.Match:
+		case waits:
+			since[t.String()] = begun.Unix()
+		case tls == resolve.Mismatch && o.refusal(b, t.Address) == nil:
+			since[t.String()] = o.ended.Unix()
+		}
+	}
+	m.Misnamed = since
+	return m
+}
+
 // accept are the wanted targets that may be registered, and why another may
-// not.
-func (o observation) accept(b registry.Binding, wanted []target) (accepted []target, err error) {
+// not, or not yet. Once a newcomer's certificate named another server, only one
+// that fits or the end of the wait lets it in: one that is not shown for a
+// moment, because the server restarts, does not.
+func (o observation) accept(b registry.Binding, m memory, wanted []target) (accepted []target, err error) {
+	var wait error
 	for _, t := range wanted {
 		if refusal := o.refusal(b, t.Address); refusal != nil {
 			err = refusal
 			continue
 		}
+		if begun, waits := m.misnamedSince(t, o.begun); waits && o.begun.Sub(begun) < renamedWithin {
+			wait = fmt.Errorf("%w: the certificate at %s names another server, which is waited for until %s: %s", errMoving, t,
+				begun.Add(renamedWithin).UTC().Format(time.TimeOnly), o.probe(t.Address).Detail)
+			continue
+		}
 		accepted = append(accepted, t)
+	}
+	if err == nil {
+		err = wait
 	}
 	return accepted, err
 }
 
-// refusal is why DNS's answer must not be acted on, or nil.
+// refusal is why DNS's answer must not be acted on, or nil. A certificate that
+// names another server is no reason by itself.
 func (o observation) refusal(b registry.Binding, address string) error {
+	err := o.contradiction(b, address)
+	if p := o.probe(address); err != nil && p.TLS == resolve.Mismatch {
+		return fmt.Errorf("%w; and its certificate names another server: %s", err, p.Detail)
+	}
+	return err
+}
+
+func (o observation) contradiction(b registry.Binding, address string) error {
 	switch groups, found := o.groups[address]; {
 	case !o.topology.Exists:
 		return fmt.Errorf("describe database %s: not found, though %s resolves to %s", b.DatabaseARN, b.Host, address)
 	case !strings.EqualFold(o.topology.Host, b.Host) || o.topology.Port != b.Port:
 		return fmt.Errorf("describe database %s: its endpoint is %s:%d, not %s:%d", b.DatabaseARN, o.topology.Host,
 			o.topology.Port, b.Host, b.Port)
-	case o.probe(address).TLS == resolve.Mismatch:
-		return fmt.Errorf("probe %s: TLS names another server: %s", address, o.probe(address).Detail)
 	case !found:
 		return fmt.Errorf("look up %s: no network interface has the address %s", b.Host, address)
 	case !o.carries(groups):
 		return fmt.Errorf("look up %s: the network interface of %s carries none of the database's security groups", b.Host, address)
 	}
 	return nil
+}
+
+// misnamed says which of the wanted targets that are registered present a
+// certificate of another name.
+func (o observation) misnamed(wanted, registered []target) string {
+	var found []string
+	for _, t := range wanted {
+		if p := o.probe(t.Address); p.TLS == resolve.Mismatch && slices.Contains(registered, t) {
+			found = append(found, t.String()+": "+p.Detail)
+		}
+	}
+	return strings.Join(found, "; ")
 }

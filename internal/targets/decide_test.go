@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -143,7 +144,6 @@ func TestDecide(t *testing.T) {
 		"RDS knows another endpoint": {observed: seen(resolvesTo(green), func(o *observation) { o.topology.Host = "payroll" }), state: Failing, err: "payroll"},
 		"RDS knows another port":     {observed: seen(resolvesTo(green), func(o *observation) { o.topology.Port = 5433 }), state: Failing, err: "5433"},
 		"not found, but it resolves": {observed: seen(resolvesTo(green), notFound), state: Failing, err: "not found"},
-		"a name that TLS refuses":    {observed: seen(resolvesTo(green), probed(green, resolve.Open, resolve.Mismatch)), state: Failing, err: "another server"},
 		"an address of nobody":       {observed: seen(resolvesTo(green), noInterface(green)), state: Failing, err: "no network interface"},
 		"an address of another":      {observed: seen(resolvesTo(green), foreignGroup(green)), state: Failing, err: "none of the database's security groups"},
 
@@ -160,7 +160,13 @@ func TestDecide(t *testing.T) {
 		"name gone, database found": {observed: seen(nameGone), memory: memory{GoneSince: noon.Unix() - 60}, state: Failing, err: "does not exist"},
 		"gone, nothing registered":  {observed: seen(nameGone, notFound, targets(nil)), state: Failing, err: "does not exist"},
 
-		"foreign by TLS, the last one": {observed: seen(probed(blue, resolve.Open, resolve.Mismatch)),
+		"a certificate alone takes nothing away": {observed: seen(probed(blue, resolve.Open, resolve.Mismatch)), state: Settled},
+		"nor does it where DNS does not answer": {observed: seen(dns(nil, nil), probed(blue, resolve.Open, resolve.Mismatch)),
+			state: Failing, err: "no answer"},
+		"nor where lookups disagree": {observed: seen(dns([]string{public}, []string{green}), probed(blue, resolve.Open, resolve.Mismatch)), state: Moving},
+		"foreign by certificate and DNS": {observed: seen(resolvesTo(green), probed(blue, resolve.Open, resolve.Mismatch)),
+			register: []target{at(green)}, deregister: []target{at(blue)}, state: Settling},
+		"foreign by certificate and DNS, the last one": {observed: seen(resolvesTo(green), noInterface(green), probed(blue, resolve.Open, resolve.Mismatch)),
 			deregister: []target{at(blue)}, state: Failing, err: "last target"},
 		"foreign by interface, DNS silent": {observed: seen(dns(nil, nil), noInterface(blue)),
 			deregister: []target{at(blue)}, state: Failing, err: "last target"},
@@ -193,6 +199,57 @@ func TestDecide(t *testing.T) {
 			}
 			if good := test.state == Settled || test.state == Stopped; good != p.report.FailingSince.IsZero() {
 				t.Errorf("failing since %v in state %s", p.report.FailingSince, p.report.State)
+			}
+		})
+	}
+}
+
+// A new address whose certificate names another server is waited for, and the wait is remembered once.
+func TestDecideAboutACertificate(t *testing.T) {
+	const other = resolve.Mismatch
+	since := func(ago time.Duration) map[string]int64 { return map[string]int64{at(green).String(): noon.Add(-ago).Unix()} }
+	moved := func(changes ...func(*observation)) observation { return seen(append(changes, resolvesTo(green))...) }
+	now := map[string]int64{at(green).String(): noon.Unix()}
+	for name, test := range map[string]struct {
+		observed observation
+		since    map[string]int64
+		register []target
+		state    State
+		says     string // the report's detail
+		next     map[string]int64
+		misnamed bool
+	}{
+		"first seen":                          {observed: moved(probed(green, resolve.Open, other)), state: Moving, says: "waited for until 12:10:00", next: now},
+		"still":                               {observed: moved(probed(green, resolve.Open, other)), since: since(9 * time.Minute), state: Moving, says: "another server", next: since(9 * time.Minute)},
+		"not shown for a moment":              {observed: moved(probed(green, resolve.Open, resolve.Unavailable)), since: since(9 * time.Minute), state: Moving, next: since(9 * time.Minute)},
+		"not reached for a moment":            {observed: moved(probed(green, resolve.Blocked, "")), since: since(9 * time.Minute), state: Moving, next: since(9 * time.Minute)},
+		"it fits by now":                      {observed: moved(probed(green, resolve.Open, resolve.Match)), since: since(time.Minute), register: []target{at(green)}, state: Settling},
+		"after ten minutes":                   {observed: moved(probed(green, resolve.Open, other)), since: since(10 * time.Minute), register: []target{at(green)}, state: Settling, next: since(10 * time.Minute), misnamed: true},
+		"and not shown just then":             {observed: moved(probed(green, resolve.Blocked, "")), since: since(10 * time.Minute), register: []target{at(green)}, state: Settling, next: since(10 * time.Minute)},
+		"registered":                          {observed: moved(probed(green, resolve.Open, other), targets(states{at(green): healthy})), since: since(12 * time.Minute), state: Settled, misnamed: true},
+		"registered long ago":                 {observed: moved(probed(green, resolve.Open, other), targets(states{at(green): healthy})), state: Settled, misnamed: true},
+		"a wait of long ago":                  {observed: moved(probed(green, resolve.Open, other)), since: since(time.Hour), state: Moving, next: now},
+		"DNS turned back":                     {observed: seen(probed(green, resolve.Open, other)), since: since(time.Minute), state: Settled},
+		"DNS does not answer":                 {observed: seen(dns(nil, nil)), since: since(time.Minute), state: Failing, says: "no answer", next: since(time.Minute)},
+		"EC2 contradicts":                     {observed: moved(probed(green, resolve.Open, other), noInterface(green)), state: Failing, says: "no network interface has the address 10.0.2.7; and its certificate"},
+		"EC2 contradicts after ten minutes":   {observed: moved(probed(green, resolve.Open, other), foreignGroup(green)), since: since(10 * time.Minute), state: Failing, says: "security groups; and its certificate", next: since(10 * time.Minute)},
+		"RDS contradicts":                     {observed: moved(probed(green, resolve.Open, other), notFound), state: Failing, says: "not found"},
+		"RDS has another endpoint":            {observed: moved(probed(green, resolve.Open, other), func(o *observation) { o.topology.Host = "payroll" }), state: Failing, says: "payroll"},
+		"nobody offers TLS: nothing is known": {observed: moved(probed(green, resolve.Open, resolve.Unavailable)), register: []target{at(green)}, state: Settling},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, next := decide(binding, test.observed, memory{Misnamed: test.since})
+			if !slices.Equal(p.register, test.register) || len(p.deregister) > 0 || p.report.State != test.state {
+				t.Errorf("register %v, deregister %v, %+v", p.register, p.deregister, p.report)
+			}
+			if !strings.Contains(p.report.Detail, test.says) {
+				t.Errorf("says %q, want %q", p.report.Detail, test.says)
+			}
+			if !maps.Equal(next.Misnamed, test.next) {
+				t.Errorf("remembers %v, want %v", next.Misnamed, test.next)
+			}
+			if got := p.report.Misnamed != ""; got != test.misnamed {
+				t.Errorf("misnamed: %q", p.report.Misnamed)
 			}
 		})
 	}

@@ -28,6 +28,13 @@ const (
 	// not for this long is over, for the same reason.
 	failureRenewed   = 10 * time.Minute
 	failureForgotten = 25 * time.Minute
+	// renamedWithin is how long a new address whose certificate names another
+	// server is waited for. RDS issues certificates anew when a switchover renames
+	// databases (aws/aws-advanced-go-wrapper#230) and says nowhere when; a new DNS
+	// name takes "about 10 minutes" (RDS guide, "Renaming a DB instance"). A wait
+	// that began misnamedForgotten ago is another one's.
+	renamedWithin     = 10 * time.Minute
+	misnamedForgotten = 25 * time.Minute
 )
 
 // memory is what outlives a tick. It is kept in the registry, and written on
@@ -39,6 +46,9 @@ type memory struct {
 	// Missing holds the targets that DNS did not name, with how often and when
 	// last.
 	Missing map[string]misses `json:"missing,omitempty"`
+	// Misnamed holds the targets that would be registered if their certificates
+	// did not name another server, with since when they are waited for.
+	Misnamed map[string]int64 `json:"misnamed,omitempty"`
 	// Deregistered holds the targets taken away within the last describeLag. It
 	// is written before the call, so that whoever comes next does not count on
 	// a target that a late describe still shows.
@@ -136,6 +146,13 @@ func (m memory) missing(unnamed []target, begun, ended time.Time) memory {
 }
 
 func (m memory) missed(t target) bool { return m.Missing[t.String()].Count >= missesBeforeRemoval }
+
+// misnamedSince is since when t is waited for, if it is.
+func (m memory) misnamedSince(t target, now time.Time) (since time.Time, waits bool) {
+	at, found := m.Misnamed[t.String()]
+	since = time.Unix(at, 0)
+	return since, found && now.Sub(since) <= misnamedForgotten
+}
 
 // deregistering remembers targets, and forgets those that no describe shows any
 // more.

@@ -61,6 +61,7 @@ type trace struct {
 	lastOurs   map[string]time.Time // when an address was last the database's
 	lastWriter map[string]time.Time // when it last took writes
 	lastAlien  map[string]time.Time // when it last was not
+	lastNear   map[string]time.Time // when it was last another database's that carries the same groups
 	lastServed map[target]time.Time // when a target was last healthy
 	actors     [2]*actor
 	wrong      []string
@@ -99,7 +100,7 @@ func newTrace(t *rapid.T, w *world) *trace {
 		world: w, t: t, previous: blue, earlier: []string{blue},
 		faulty:     rapid.IntRange(0, 2).Draw(t, "faulty") == 0,
 		lag:        rapid.SampledFrom([]time.Duration{0, 5 * time.Second, maxLag}).Draw(t, "most lag"),
-		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastWriter: map[string]time.Time{}, lastAlien: map[string]time.Time{}, lastServed: map[target]time.Time{},
+		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastWriter: map[string]time.Time{}, lastAlien: map[string]time.Time{}, lastNear: map[string]time.Time{}, lastServed: map[target]time.Time{},
 	}
 	maps.Copy(tr.owners, others)
 	tr.listener = rapid.IntRange(0, 3).Draw(t, "listener") > 0
@@ -141,6 +142,7 @@ func (tr *trace) step() {
 	switch rapid.SampledFrom([]string{
 		"failover", "replace", "status", "vanish", "listener", "lie", "wait", "wait", "check", "check", "kill",
 		"run", "run", "run", "run", "crawl", "turn", "turn and back", "back",
+		"certificate", "switch over",
 	}).Draw(tr.t, "what") {
 	case "failover":
 		tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
@@ -148,6 +150,11 @@ func (tr *trace) step() {
 		tr.failover(tr.previous)
 	case "replace":
 		tr.replace()
+	case "certificate":
+		address := rapid.SampledFrom(pool).Draw(tr.t, "of")
+		tr.misnames[address] = !tr.misnames[address]
+	case "switch over":
+		tr.switchOver()
 	case "status":
 		tr.status = rapid.SampledFrom([]string{"available", "available", "rebooting", "stopped", "starting"}).Draw(tr.t, "status")
 	case "vanish":
@@ -251,6 +258,24 @@ func (tr *trace) replace() {
 	}
 }
 
+// switchOver moves the database as a blue/green deployment does: the new host's certificate has the name that the host had
+// before, and the old host's has the old name or a new one. Most often syncs run every minute until the wait is over.
+func (tr *trace) switchOver() {
+	before := tr.primary
+	tr.failover(rapid.SampledFrom(pool).Draw(tr.t, "to"))
+	if several(tr.bound) || tr.primary == before {
+		return
+	}
+	tr.misnames[tr.primary], tr.misnames[before] = true, rapid.Bool().Draw(tr.t, "old name taken")
+	for range rapid.IntRange(0, 12).Draw(tr.t, "minutes") {
+		tr.run(tr.someActor(), 30)
+		tr.wait(60)
+		tr.checkAll()
+		tr.note()
+	}
+	tr.misnames[tr.primary] = rapid.IntRange(0, 2).Draw(tr.t, "renewed") == 0
+}
+
 // vanish deletes the database or, more often, hides it for a while, as a rename
 // does: shorter than from one tick to the next, and not on two in a row.
 func (tr *trace) vanish() {
@@ -322,6 +347,9 @@ func (tr *trace) note() {
 			tr.lastOurs[a] = tr.now
 		} else {
 			tr.lastAlien[a] = tr.now
+		}
+		if tr.owners[a] == neighbour {
+			tr.lastNear[a] = tr.now
 		}
 	}
 	for t, r := range tr.targets {
@@ -409,8 +437,12 @@ func (tr *trace) examineRegistration(c *client, t target, complain func(int, str
 	if !resolve.Within(t.Address, binding.VPCCIDRs) {
 		complain(3, "outside the VPC")
 	}
-	if tr.now.Sub(tr.lastOurs[t.Address]) > believed {
+	mistaken := tr.now.Sub(tr.lastNear[t.Address]) <= believed && tr.waited(t.Address) // nothing but its certificate tells
+	if tr.now.Sub(tr.lastOurs[t.Address]) > believed && !mistaken {
 		complain(3, "not the database's")
+	}
+	if presents(c.lastAnswer.Probes, t.Address, resolve.Mismatch) && !tr.waited(t.Address) {
+		complain(1, "its certificate has not named another server for long enough")
 	}
 	if roles(tr.bound) && tr.now.Sub(tr.lastWriter[t.Address]) > believed {
 		complain(3, "a reader's")
@@ -428,6 +460,18 @@ func (tr *trace) examineRegistration(c *client, t target, complain func(int, str
 	}
 }
 
+// waited: the certificate at the address was seen to name another server so long ago that the wait for it is over.
+func (tr *trace) waited(address string) bool {
+	return slices.ContainsFunc(tr.answered, func(p past) bool {
+		return tr.now.Sub(p.at) >= renamedWithin && presents(p.probes, address, resolve.Mismatch)
+	})
+}
+
+// presents reports whether a probe found a certificate that fits, or one that does not.
+func presents(probes []resolve.Probe, address, fit string) bool {
+	return slices.ContainsFunc(probes, func(p resolve.Probe) bool { return p.Address == address && p.TLS == fit })
+}
+
 // doubted: a deregistration of t is remembered, which may have failed. Then
 // registering it again is right.
 func (tr *trace) doubted(t target) bool {
@@ -436,8 +480,15 @@ func (tr *trace) doubted(t target) bool {
 }
 
 func (tr *trace) examineDeregistration(c *client, t target, complain func(int, string, ...any)) {
+	l := c.lastAnswer.Lookups
+	if names(l, t.Address) && t.Port == binding.Port {
+		complain(5, "DNS names it")
+	}
 	if tr.now.Sub(tr.lastAlien[t.Address]) <= believed {
 		return // it is foreign, or was when the actor looked
+	}
+	if presents(c.lastAnswer.Probes, t.Address, resolve.Mismatch) && whole(l) && !names(l, public) {
+		return // its certificate and DNS say that it is foreign
 	}
 	left := slices.DeleteFunc(tr.counted(), func(other target) bool { return other == t })
 	if len(left) == 0 {
@@ -450,11 +501,9 @@ func (tr *trace) examineDeregistration(c *client, t target, complain func(int, s
 	if c.lastShown[t] == draining {
 		complain(4, "it is draining already")
 	}
-	switch l := c.lastAnswer.Lookups; {
+	switch {
 	case !whole(l):
 		complain(5, "DNS answered %v", l)
-	case names(l, t.Address) && t.Port == binding.Port:
-		complain(5, "DNS names it")
 	case several(tr.bound) && t.Port == binding.Port && tr.misses(t.Address) < 3:
 		complain(5, "DNS named it lately")
 	case !several(tr.bound) && (len(l) != 2 || len(l[0]) != 1 || !slices.Equal(l[0], l[1])):
@@ -509,7 +558,11 @@ func (tr *trace) recover() {
 	}
 	c := newClient(tr.world)
 	c.changing = func(operation string, t elbtypes.TargetDescription) { tr.examine(c, operation, t) }
-	for range 8 {
+	ticks := 8
+	if slices.ContainsFunc(tr.truth(), func(address string) bool { return tr.misnames[address] }) {
+		ticks += int(renamedWithin / time.Minute)
+	}
+	for range ticks {
 		tr.wait(60)
 		tr.checkAll()
 		tr.note()
@@ -524,6 +577,9 @@ func (tr *trace) recover() {
 	}
 	if got := slices.SortedFunc(slices.Values(tr.counted()), inOrder); !slices.Equal(got, want) {
 		tr.t.Fatalf("in the end %v is registered, want %v", got, want)
+	}
+	if identityDue(tr.bound.Exposure, tr.now) { // looks at certificates, and may find one that it has to study
+		tr.wait(60)
 	}
 	c.calls = nil
 	report, err := c.sync()

@@ -74,12 +74,14 @@ func (d Deps) Sync(ctx context.Context, b registry.Binding) (Report, error) {
 	if err == nil && quiet(b, o) {
 		return steady(b, o), nil
 	}
-	if err == nil {
-		o, err = d.deepen(ctx, b, o)
-	}
 	m, registryErr := d.recall(ctx, b)
-	if registryErr != nil {
+	switch {
+	case registryErr != nil:
 		return Report{State: Failing}, errors.Join(err, registryErr)
+	case err == nil && len(m.Misnamed) > 0: // only its certificate ends the wait early
+		o, err = d.study(ctx, b)
+	case err == nil:
+		o, err = d.deepen(ctx, b, o)
 	}
 	p, next := judge(b, o, m, err)
 	if p.empty() && next.equal(m) {

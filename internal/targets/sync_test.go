@@ -26,8 +26,10 @@ func steadyWorld(changes ...func(*world)) *world {
 func TestSyncCalls(t *testing.T) {
 	var (
 		glance = []string{"DescribeTargetHealth", "Invoke"}
-		study  = []string{"DescribeTargetHealth", "Invoke", "DescribeDBInstances", "DescribeNetworkInterfaces"}
-		change = slices.Concat(study, []string{"Get", "Lease", "Get"}, study, []string{"SaveSync"})
+		deeper = []string{"DescribeDBInstances", "DescribeNetworkInterfaces"}
+		study  = slices.Concat(glance, deeper)
+		closer = slices.Concat(glance, []string{"Get"}, deeper)
+		change = slices.Concat(closer, []string{"Lease", "Get"}, study, []string{"SaveSync"})
 	)
 	for name, test := range map[string]struct {
 		world *world
@@ -46,10 +48,10 @@ func TestSyncCalls(t *testing.T) {
 			want: slices.Concat(change, []string{"RegisterTargets", "Release"}), state: Settling},
 		"stopped, and DNS silent: no lease, no write": {world: steadyWorld(func(w *world) {
 			w.status, w.dns = "stopped", func() resolve.Answer { return resolve.Answer{Lookups: [][]string{{}, {}}} }
-		}), want: append(slices.Clone(study), "Get"), state: Stopped},
+		}), want: closer, state: Stopped},
 		"someone else holds the lease": {world: steadyWorld(func(w *world) {
 			w.primary, w.holder, w.until = green, "someone", noon.Add(time.Minute)
-		}), want: slices.Concat(study, []string{"Get", "Lease"}), state: Busy},
+		}), want: append(slices.Clone(closer), "Lease"), state: Busy},
 		"ELB throttles: remembered, returned": {world: steadyWorld(),
 			fails: map[string]error{"DescribeTargetHealth": outcome.Throttled("slow down")},
 			want:  []string{"DescribeTargetHealth", "Get", "Lease", "Get", "DescribeTargetHealth", "SaveSync", "Release"},
@@ -95,6 +97,47 @@ func TestFailureIsWrittenOnce(t *testing.T) {
 	writes := slices.DeleteFunc(c.calls, func(call string) bool { return call != "SaveSync" && call != "Lease" })
 	if !slices.Equal(writes, []string{"Lease", "SaveSync"}) {
 		t.Errorf("three failing ticks write %v", writes)
+	}
+}
+
+// A new address whose certificate names another server is looked at every minute without a lease and without a write,
+// until its certificate fits or for ten minutes, and a database that has such a certificate for good stays as it is.
+func TestACertificateIsWaitedForWithoutAWriteEachTick(t *testing.T) {
+	for name, test := range map[string]struct {
+		renewed time.Duration // after the move; never, if 0
+		want    time.Duration
+	}{
+		"renewed after three minutes": {3 * time.Minute, 3 * time.Minute},
+		"never renewed":               {0, 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(steadyWorld(func(w *world) { w.primary = green }))
+			c.misnames[green] = true
+			for tick := range 16 {
+				if tick > 0 && test.renewed == time.Duration(tick)*time.Minute {
+					delete(c.misnames, green)
+				}
+				before := len(c.calls)
+				report, err := c.sync()
+				if err != nil {
+					t.Fatal(err)
+				}
+				registered := slices.Contains(c.changes, "register "+at(green).String())
+				if waited := time.Duration(tick) * time.Minute; registered != (waited >= test.want) {
+					t.Fatalf("registered after %v: %t, %+v", waited, registered, report)
+				}
+				calls := c.calls[before:]
+				writes := slices.ContainsFunc(calls, func(call string) bool { return call == "Lease" || call == "SaveSync" })
+				if !registered && writes != (tick == 0) {
+					t.Errorf("tick %d, which only waits, makes the calls %v", tick, calls)
+				}
+				c.now = c.now.Add(time.Minute)
+				c.checkAll()
+			}
+			if want := []string{"register " + at(green).String(), "deregister " + at(blue).String()}; !slices.Equal(c.changes, want) {
+				t.Errorf("changes %v, want %v", c.changes, want)
+			}
+		})
 	}
 }
 

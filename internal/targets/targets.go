@@ -7,7 +7,9 @@
 //
 //  1. never deregister so that no registered, non-draining target would be
 //     left, unless the target is proven foreign: a load balancer whose targets
-//     are all unhealthy still routes to them, and unreachable beats the wrong host
+//     are all unhealthy still routes to them, and unreachable beats the wrong
+//     host. A certificate's name alone alarms and delays what is new, ten minutes
+//     at most; it takes nothing away that DNS, RDS and EC2 confirm
 //  2. register before deregister; deregister only when the new target serves,
 //     or the old one is proven foreign
 //  3. never register an address outside the VPC's CIDRs, nor one that is not the
@@ -70,6 +72,9 @@ type Report struct {
 	Registered, Available bool
 	// Detail says in a sentence why the state is not Settled.
 	Detail string
+	// Misnamed says which registered targets present a certificate that names
+	// another server; empty also when nobody looked.
+	Misnamed string
 	// FailingSince is when the state was last good; zero while it is.
 	FailingSince time.Time
 }

@@ -37,6 +37,7 @@ type world struct {
 
 	answered []past           // by DNS
 	owners   map[string]owner // free addresses are missing
+	misnames map[string]bool  // the addresses whose certificate names another server, whoever has them
 	dns      func() resolve.Answer
 
 	listener bool
@@ -66,6 +67,7 @@ type registered struct {
 type past struct {
 	at      time.Time
 	lookups [][]string
+	probes  []resolve.Probe
 }
 
 type writer struct {
@@ -84,7 +86,8 @@ func newWorld() *world {
 	w := &world{
 		bound: binding, now: noon, exists: true, status: "available", primary: blue, listener: true,
 		owners:  map[string]owner{blue: ours, green: ours},
-		targets: map[target]*registered{},
+		misnames: map[string]bool{},
+		targets:  map[target]*registered{},
 	}
 	w.dns = func() resolve.Answer { return answers(w.primary) }
 	w.record()
@@ -396,7 +399,7 @@ func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 				answer.Names[memberHost(address)] = []string{address}
 			}
 		}
-		c.lastAnswer, c.answered = answer, append(c.answered, past{c.now, answer.Lookups})
+		c.lastAnswer, c.answered = answer, append(c.answered, past{c.now, answer.Lookups, answer.Probes})
 		payload, err := json.Marshal(answer)
 		return &lambda.InvokeOutput{Payload: payload}, err
 	})
@@ -413,7 +416,7 @@ func (w *world) probe(address string, tls bool) resolve.Probe {
 		return p
 	}
 	p.Result = resolve.Open
-	if tls && w.owners[address] == neighbour {
+	if tls && (w.owners[address] == neighbour || w.misnames[address]) {
 		p.TLS = resolve.Mismatch
 	} else if tls {
 		p.TLS = resolve.Match
