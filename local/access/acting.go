@@ -35,6 +35,8 @@ var databaseActing = map[string]func(*question) ([]need, error){
 		return q.globalARN("rds", "global-cluster:"+orAll(q.text("GlobalClusterIdentifier")))
 	}),
 	"rds:DescribeDBProxies": one(proxy),
+
+	"rds:DescribeBlueGreenDeployments": one(named("deployment", "BlueGreenDeploymentIdentifier")),
 }
 
 // named is a resource of RDS, whose ARN ends in its name; without a name the call is about all of them.

@@ -70,6 +70,8 @@ func TestOnWhat(t *testing.T) {
 			"LoadBalancerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1", "Tags": []any{object{"Key": "k", "Value": "v"}}}, []string{
 			"elasticloadbalancing:CreateListener elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 aws:RequestTag/k=v",
 			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:listener/net/n/1/* aws:RequestTag/k=v elasticloadbalancing:CreateAction=CreateListener"}},
+		"a blue/green deployment": {"rds:DescribeBlueGreenDeployments", object{"BlueGreenDeploymentIdentifier": "bgd-1"},
+			[]string{"rds:DescribeBlueGreenDeployments rds:eu-central-1:111122223333:deployment:bgd-1"}},
 		"without a name all are asked for":   {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},
 		"RDS's names have no capitals":       {"rds:DescribeDBInstances", object{"DBInstanceIdentifier": "Orders"}, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:orders"}},
 		"a query of an index is the index's": {"dynamodb:Query", object{"TableName": "t", "IndexName": "i"}, []string{"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t/index/i"}},

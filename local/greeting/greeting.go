@@ -57,6 +57,20 @@ func New(n Network, c Config) *Server {
 	return &Server{network: n, config: c, hosts: newHosts(c.MaxConnectErrors), open: map[net.Conn]struct{}{}}
 }
 
+// Beside makes another server like s, with a certificate of its own.
+func (s *Server) Beside(certificate tls.Certificate) *Server {
+	config := s.config
+	config.Certificate = certificate
+	return New(s.network, config)
+}
+
+// Present has the server show another certificate from now on.
+func (s *Server) Present(certificate tls.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config.Certificate = certificate
+}
+
 // Start listens on an address of a VPC. A server that starts has forgotten which hosts it blocked.
 func (s *Server) Start(_ context.Context, vpc string, at netip.AddrPort) error {
 	l, err := s.network.Listen(vpc, at)
@@ -115,6 +129,8 @@ func (s *Server) encrypt(conn net.Conn) {
 }
 
 func (s *Server) tls() *tls.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return &tls.Config{Certificates: []tls.Certificate{s.config.Certificate}}
 }
 

@@ -67,6 +67,8 @@ type Delays struct {
 	DatabaseCreation         time.Duration // CreateDBInstance until available, beside the real work
 	DatabaseFailover         time.Duration // RebootDBInstance until the new primary serves
 	ClusterFailover          time.Duration // FailoverDBCluster until the new writer serves
+	Switchover               time.Duration // SwitchoverBlueGreenDeployment until the names are exchanged
+	CertificateRenewal       time.Duration // a database's new name until its certificate has it
 	FunctionInVPC            time.Duration // a VPC function's Pending
 	FunctionUpdate           time.Duration // UpdateFunctionCode until the code is taken over
 	Visibility               time.Duration // a describe may miss what is younger
@@ -82,6 +84,8 @@ var Documented = Delays{
 	DatabaseCreation:         5 * time.Minute,
 	DatabaseFailover:         90 * time.Second,
 	ClusterFailover:          30 * time.Second,
+	Switchover:               30 * time.Second, // "typically under one minute"
+	CertificateRenewal:       2 * time.Minute,  // nobody has published a figure
 	FunctionInVPC:            time.Minute,
 	FunctionUpdate:           10 * time.Second,
 	Visibility:               2 * time.Second,

@@ -145,6 +145,50 @@ func (s *Server) Move(ctx context.Context, vpc string, at netip.AddrPort) error 
 	return nil
 }
 
+// Beside makes a server of its own, without any of the data of s: Take brings them.
+func (s *Server) Beside(name string, dnsNames ...string) (*Server, error) {
+	return s.installation.newServer(name, dnsNames, func(data string) error {
+		template, err := s.installation.template()
+		if err != nil {
+			return err
+		}
+		if err := copyData(data, template); err != nil {
+			return err
+		}
+		return admitOnlyTLS(data)
+	})
+}
+
+// Take replaces the server's data with those of another, which refuses writes from then on. Neither may run.
+func (s *Server) Take(from *Server) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := os.RemoveAll(s.data())
+	if err == nil {
+		err = copyData(s.data(), from.data())
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(from.data(), "postgresql.auto.conf"), []byte("default_transaction_read_only = on\n"), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("give PostgreSQL server %s the data of %s: %w", s.name, from.name, err)
+	}
+	return nil
+}
+
+// Rename gives the server a certificate for other names, which new connections see.
+func (s *Server) Rename(dnsNames ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.installation.authority.write(dnsNames, s.certificate(), s.key()); err != nil {
+		return fmt.Errorf("rename PostgreSQL server %s: %w", s.name, err)
+	}
+	if s.cmd == nil {
+		return nil
+	}
+	return s.cmd.Process.Signal(syscall.SIGHUP)
+}
+
 // Delete stops the server and removes its data.
 func (s *Server) Delete() error {
 	s.mu.Lock()

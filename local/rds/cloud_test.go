@@ -134,6 +134,21 @@ func (c *cloud) Relay(config RelayConfig) (io.Closer, error) {
 	return relayAt{c, config.At}, nil
 }
 
+func (c *cloud) Copy(_ Server, _ string, dnsNames ...string) (Server, error) {
+	c.act("create green for %s", strings.Join(dnsNames, ", "))
+	return server{c, "green "}, nil
+}
+
+func (c *cloud) Take(to, from Server) error {
+	c.act("%stakes the data of %s", to.(server).name, from.(server).name)
+	return nil
+}
+
+func (c *cloud) Rename(s Server, dnsNames ...string) error {
+	c.act("%sis %s", s.(server).name, strings.Join(dnsNames, ", "))
+	return nil
+}
+
 type relayAt struct {
 	*cloud
 	at netip.AddrPort

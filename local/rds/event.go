@@ -1,6 +1,7 @@
 package rds
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rdslink/rdslink/local/model"
@@ -19,6 +20,10 @@ var (
 	instanceStarted   = event{"RDS-EVENT-0088", "notification", "DB instance started"}
 	topologyUpdated   = event{"RDS-EVENT-0385", "notification", "Cluster topology is updated."}
 
+	deploymentCreated = event{"RDS-EVENT-0244", "creation",
+		"Blue/green deployment tasks completed. You can make more modifications to the green environment databases or switch over the deployment."}
+	switchoverCompleted = event{"RDS-EVENT-0248", "notification", "Switchover completed on blue/green deployment."}
+
 	clusterCreated = event{"RDS-EVENT-0170", "creation", "DB cluster created"}
 )
 
@@ -35,6 +40,22 @@ func clusterFailoverStarted(from, to *instance) event {
 	return event{"RDS-EVENT-0073", "failover", "Started cross AZ failover to DB instance: " + to.id}
 }
 
+// Those of a blue/green deployment, which are about the deployment, not about its databases.
+
+func switchoverStarted(d *deployment) event {
+	return event{"RDS-EVENT-0247", "notification", fmt.Sprintf("Switchover from %s to %s started.", d.blue.id, d.green.id)}
+}
+
+func memberSwitchoverStarted(d *deployment) event {
+	return event{"RDS-EVENT-0250", "notification", fmt.Sprintf("Switchover from primary %s to %s started.", d.blue.id, d.green.id)}
+}
+
+// memberSwitchoverCompleted is told when both have their new names; was is what the green one was called before.
+func memberSwitchoverCompleted(d *deployment, was string) event {
+	return event{"RDS-EVENT-0251", "notification", fmt.Sprintf("Switchover from primary %s to %s completed. Renamed %s to %s and %s to %s.",
+		d.green.id, was, d.green.id, d.blue.id, was, d.green.id)}
+}
+
 // Those of proxies (AmazonRDS/latest/UserGuide/rds-proxy.events.html). None says that a proxy's addresses changed.
 
 func proxyCreated(p *proxy) event {
@@ -46,6 +67,8 @@ var sources = map[string]struct{ detailType, sourceType string }{
 	"db":       {"RDS DB Instance Event", "DB_INSTANCE"},
 	"cluster":  {"RDS DB Cluster Event", "CLUSTER"},
 	"db-proxy": {"RDS DB Proxy Event", "DB_PROXY"},
+
+	"deployment": {"RDS Blue Green Deployment Event", "BLUE_GREEN_DEPLOYMENT"},
 }
 
 // detail is what an RDS event carries in EventBridge (AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html).

@@ -209,6 +209,44 @@ func TestDataSurvivesFailoverToAnotherAddress(t *testing.T) {
 	}
 }
 
+// The green instance has all that was written until the switchover, and a certificate of its new name in the end; the blue
+// one stays, under another name, and refuses writes.
+func TestDataGoOverToTheGreenInstance(t *testing.T) {
+	c := newCloud(t)
+	vpc, _ := c.newSubnetGroup()
+	must[awsrds.CreateDBInstanceOutput](c, "CreateDBInstance", awsrds.CreateDBInstanceInput{
+		DBInstanceIdentifier: aws.String("orders"), DBInstanceClass: aws.String("db.t4g.micro"), Engine: aws.String("postgres"), DBName: aws.String("orders"),
+		MasterUsername: aws.String("app"), MasterUserPassword: aws.String("correct-horse"), DBSubnetGroupName: aws.String("private"),
+	})
+	blue := c.awaitInstance("orders")
+	id := must[awsrds.CreateBlueGreenDeploymentOutput](c, "CreateBlueGreenDeployment", awsrds.CreateBlueGreenDeploymentInput{
+		BlueGreenDeploymentName: aws.String("upgrade"), Source: blue.DBInstanceArn,
+	}).BlueGreenDeployment.BlueGreenDeploymentIdentifier
+	awaitDeployment := func(status string) {
+		c.await(status, func() bool {
+			out, err := call[awsrds.DescribeBlueGreenDeploymentsOutput](c, "DescribeBlueGreenDeployments",
+				awsrds.DescribeBlueGreenDeploymentsInput{BlueGreenDeploymentIdentifier: id})
+			return err == nil && *out.BlueGreenDeployments[0].Status == status
+		})
+	}
+	awaitDeployment("AVAILABLE")
+	endpoint := *blue.Endpoint.Address
+	before := c.lookUp("", endpoint)
+	c.query(vpc, endpoint, "create table words as select 'before' as word")
+
+	must[awsrds.SwitchoverBlueGreenDeploymentOutput](c, "SwitchoverBlueGreenDeployment",
+		awsrds.SwitchoverBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: id})
+	awaitDeployment("SWITCHOVER_COMPLETED")
+	old := *c.awaitInstance("orders-old1").Endpoint.Address
+	if after := c.lookUp("", endpoint); after[0] == before[0] || c.lookUp("", old)[0] != before[0] {
+		t.Errorf("the name leads from %s to %s, the old one's to %s", before, after, c.lookUp("", old))
+	}
+	c.awaitWords(vpc, endpoint, "before")
+	c.query(vpc, endpoint, "insert into words values ('after')")
+	c.awaitWords(vpc, old, "before")
+	c.mustRefuseWrites(vpc, old)
+}
+
 // newAurora makes a cluster orders of two members, one and two, with a table of words.
 func (c cloud) newAurora(vpc string) types.DBCluster {
 	c.t.Helper()

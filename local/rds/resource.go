@@ -8,9 +8,9 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// resource is what instances, clusters and proxies have in common.
+// resource is what instances, clusters, proxies and blue/green deployments have in common.
 type resource struct {
-	kind             string // as in its ARN: db, cluster or db-proxy
+	kind             string // as in its ARN: db, cluster, db-proxy or deployment
 	arn, account, id string
 	created          time.Time
 	status           string

@@ -84,6 +84,35 @@ func (s servers) Relay(c RelayConfig) (io.Closer, error) {
 	return server, server.Start(context.Background(), c.VPC, c.At)
 }
 
+func (s servers) Copy(of Server, id string, dnsNames ...string) (Server, error) {
+	if p, ok := of.(*postgres.Server); ok {
+		return p.Beside(id, dnsNames...)
+	}
+	certificate, err := s.postgres.Certificate(dnsNames...)
+	if err != nil {
+		return nil, err
+	}
+	return of.(*greeting.Server).Beside(certificate), nil
+}
+
+func (servers) Take(to, from Server) error {
+	if p, ok := to.(*postgres.Server); ok {
+		return p.Take(from.(*postgres.Server))
+	}
+	return nil // there is no data
+}
+
+func (s servers) Rename(server Server, dnsNames ...string) error {
+	if p, ok := server.(*postgres.Server); ok {
+		return p.Rename(dnsNames...)
+	}
+	certificate, err := s.postgres.Certificate(dnsNames...)
+	if err == nil {
+		server.(*greeting.Server).Present(certificate)
+	}
+	return err
+}
+
 type volume struct{ *postgres.Volume }
 
 func (v volume) Attach(id string, dnsNames ...string) (Server, error) {

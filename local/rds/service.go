@@ -24,6 +24,11 @@ type Engine interface {
 	Create(c ServerConfig) (Server, error)
 	CreateVolume(c ServerConfig) (Volume, error)
 	Relay(c RelayConfig) (io.Closer, error) // serves one address of a proxy until it is closed
+
+	// Copy makes a server beside s, which has none of the data of s before it takes them.
+	Copy(s Server, id string, dnsNames ...string) (Server, error)
+	Take(to, from Server) error                // gives to the data of from, which refuses writes afterwards; neither may run
+	Rename(s Server, dnsNames ...string) error // gives a server, which may run, a certificate for other names
 }
 
 // Server is one database server. What is stopped keeps its data. Its methods are not called at the same time.
@@ -93,6 +98,7 @@ type Service struct {
 	instances       map[string]*instance // by ARN, like all others
 	clusters        map[string]*cluster
 	proxies         map[string]*proxy
+	deployments     map[string]*deployment
 	subnetGroups    map[string]*subnetGroup
 	parameterGroups map[string]*parameterGroup
 }
@@ -106,6 +112,7 @@ func newService(w *model.World, i interfaces, v vpcs, n names, engine Engine) *S
 	return &Service{
 		world: w, interfaces: i, vpcs: v, names: n, engine: engine,
 		instances: map[string]*instance{}, clusters: map[string]*cluster{}, proxies: map[string]*proxy{},
+		deployments:  map[string]*deployment{},
 		subnetGroups: map[string]*subnetGroup{}, parameterGroups: map[string]*parameterGroup{},
 	}
 }
@@ -135,6 +142,10 @@ func (s *Service) Operations() wire.Operations {
 		"CreateDBParameterGroup": wire.Op(s.createDBParameterGroup),
 		"ModifyDBParameterGroup": wire.Op(s.modifyDBParameterGroup),
 		"DescribeDBParameters":   wire.Op(s.describeDBParameters),
+
+		"CreateBlueGreenDeployment":     wire.Op(s.createBlueGreenDeployment),
+		"DescribeBlueGreenDeployments":  wire.Op(s.describeBlueGreenDeployments),
+		"SwitchoverBlueGreenDeployment": wire.Op(s.switchoverBlueGreenDeployment),
 	}, limit)
 }
 

@@ -36,14 +36,15 @@ OPERATIONS = {
         DescribeTargetGroups DescribeTargetHealth ModifyListener ModifyListenerAttributes ModifyLoadBalancerAttributes
         ModifyTargetGroup ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups SetSubnets"""),
     "rds": ("2014-10-31", """
-        AddTagsToResource CreateDBCluster CreateDBInstance CreateDBParameterGroup CreateDBProxy
+        AddTagsToResource CreateBlueGreenDeployment CreateDBCluster CreateDBInstance CreateDBParameterGroup CreateDBProxy
         CreateDBSubnetGroup DeleteDBCluster DeleteDBInstance DeleteDBProxy DeleteDBSubnetGroup DeregisterDBProxyTargets
-        DescribeAccountAttributes DescribeCertificates DescribeDBClusterEndpoints DescribeDBClusters
+        DescribeAccountAttributes DescribeBlueGreenDeployments DescribeCertificates DescribeDBClusterEndpoints DescribeDBClusters
         DescribeDBInstances DescribeDBParameters DescribeDBProxies DescribeDBProxyEndpoints
         DescribeDBProxyTargetGroups DescribeDBProxyTargets DescribeDBSubnetGroups DescribeEvents DescribeGlobalClusters
         DescribePendingMaintenanceActions FailoverDBCluster ListTagsForResource ModifyDBCluster ModifyDBInstance
         ModifyDBParameterGroup ModifyDBProxy RebootDBInstance RegisterDBProxyTargets RemoveTagsFromResource
-        StartDBCluster StartDBInstance StopDBCluster StopDBInstance"""),
+        StartDBCluster StartDBInstance StopDBCluster StopDBInstance
+        SwitchoverBlueGreenDeployment"""),
     "stepfunctions": ("2016-11-23", """
         CreateStateMachine DeleteStateMachine DescribeExecution DescribeStateMachine DescribeStateMachineForExecution
         GetExecutionHistory ListExecutions ListStateMachines ListTagsForResource RedriveExecution SendTaskFailure
