@@ -20,6 +20,9 @@ func newAlarms(r *resources) {
 	newAlarm(r, metric.SyncAge.Name, "An exposure had no good sync for five minutes: see the log of "+r.options.name.Function("ip-sync"),
 		r.ours(metric.SyncAge, minute), 300, 3)
 	newAlarm(r, metric.Stuck.Name, "A connection is available and its execution still waits: redrive it", r.ours(metric.Stuck, minute), 1, 1)
+	// A certificate is looked at once an hour: while its name does not fit, the alarm stays.
+	newAlarm(r, metric.Misnamed.Name, "A target's certificate does not name the database's endpoint, and the target stays registered: "+
+		"see the log of "+r.options.name.Function("ip-sync"), r.ours(metric.Misnamed, awscdk.Duration_Hours(jsii.Number(1))), 1, 1)
 	for _, f := range functions {
 		if f.watcher != nil && f.watcher.deadLetter {
 			most := &awscloudwatch.MetricOptions{Period: minute, Statistic: ptr("Maximum")}

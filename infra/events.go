@@ -8,24 +8,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/database"
 )
-
-// The RDS events that announce a new address, or that one may be about to come.
-// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
-var moves = []string{
-	"RDS-EVENT-0006", // DB instance restarted
-	"RDS-EVENT-0013", // Multi-AZ instance failover started
-	"RDS-EVENT-0015", // Multi-AZ failover to standby complete, DNS propagation may take a few minutes
-	"RDS-EVENT-0049", // Multi-AZ instance failover completed
-	"RDS-EVENT-0050", // Multi-AZ instance activation started
-	"RDS-EVENT-0051", // Multi-AZ instance activation completed
-	"RDS-EVENT-0065", // recovered from partial failover
-	"RDS-EVENT-0071", // completed failover to DB instance
-	"RDS-EVENT-0088", // DB instance started
-	"RDS-EVENT-0248", // blue/green switchover completed
-	"RDS-EVENT-0251", // primary switchover completed
-	"RDS-EVENT-0385", // cluster topology is updated, there are DNS changes
-}
 
 // connectEvents ties the watchers to what they watch.
 func connectEvents(r *resources) {
@@ -42,7 +26,7 @@ func connectEvents(r *resources) {
 	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
 	newRule(r, "DatabaseMoves", nil, "A database's address may have changed", &awsevents.EventPattern{
 		Source: list("aws.rds"),
-		Detail: &map[string]any{"EventID": list(moves...)},
+		Detail: &map[string]any{"EventID": moves()},
 	}, awseventstargets.NewLambdaFunction(r.functions["ip-sync"], nil))
 	newRule(r, "ExecutionEnds", nil, "Tells the operators of an execution that did not succeed", &awsevents.EventPattern{
 		Source:     list("aws.states"),
@@ -62,6 +46,15 @@ func connectEvents(r *resources) {
 			"cause":     awsevents.EventField_FromPath(ptr("$.detail.cause")),
 		}),
 	}))
+}
+
+// moves are the ids of the events that start the sync.
+func moves() []string {
+	ids := make([]string, len(database.Moves))
+	for i, event := range database.Moves {
+		ids[i] = event.ID
+	}
+	return ids
 }
 
 // newRule makes one rule on a bus; nil is the account's default bus, where AWS's own events arrive.

@@ -28,6 +28,7 @@ func permissions(r *resources) map[string]grants {
 		databases = r.wide("rds", "db:*", atRunTime)
 		clusters  = r.wide("rds", "cluster:*", atRunTime)
 		proxies   = r.wide("rds", "db-proxy:*", atRunTime)
+		switched  = r.wide("rds", "deployment:*", "A blue/green deployment is made when somebody updates a database, and its id is new each time.")
 		services  = r.wide("ec2", "vpc-endpoint-service/*", tagged)
 		groups    = r.wide("ec2", "security-group/*", tagged)
 		rules     = r.wide("ec2", "security-group-rule/*", tagged)
@@ -155,7 +156,9 @@ func permissions(r *resources) map[string]grants {
 			allows("scheduler", schedules, "GetSchedule", "CreateSchedule", "UpdateSchedule"),
 			passes(r.scheduleRole, "scheduler.amazonaws.com"),
 		),
-		"ip-sync": slices.Concat(items, sync, itemsBy(registry.DatabaseIndex)),
+		"ip-sync": slices.Concat(items, sync, itemsBy(registry.DatabaseIndex),
+			allows("rds", switched, "DescribeBlueGreenDeployments"),
+		),
 		"observer": slices.Concat(items, itemsBy(registry.AwaitingIndex), itemsBy(registry.ServiceIndex), allItems,
 			publishTo(*r.operators.TopicArn()),
 			reads("ec2", "DescribeVpcEndpointConnections"),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -14,7 +13,7 @@ import (
 // Whatever invokes the sync, it syncs what the registry or a schedule names, or reports why not.
 func FuzzInput(f *testing.F) {
 	for _, in := range []string{
-		failover, strings.ReplaceAll(failover, orders, member), `{"source":"aws.rds"}`, `{"source":"aws.rds","detail":{"SourceArn":7}}`,
+		failover, strings.ReplaceAll(failover, orders, member), strings.ReplaceAll(failover, orders, upgrade), `{"source":"aws.rds"}`, `{"source":"aws.rds","detail":{"SourceArn":7}}`,
 		`{"source":"aws.rds","detail":null}`, `{"source":"aws.rds","detail":{"SourceArn":"arn:aws:rds"}}`,
 		`{"exposure":"a","targetGroupArn":"arn:tg"}`, `{"targetGroupArn":"arn:tg"}`, `{"exposure":"a"}`, `{"exposure":"young"}`,
 		`{"exposure":"z"}`, `{"hello":"world"}`, `{}`, `[]`, `null`, ``,
@@ -24,9 +23,7 @@ func FuzzInput(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		ran := &runs{report: targets.Report{State: targets.Settled}}
 		s := ipSync{
-			cluster: func(_ context.Context, source string) (string, error) {
-				return map[string]string{member: ledger}[source], nil
-			},
+			meant:    meant,
 			registry: table{exposure("d", ledger), exposure("a", orders), exposure("b", orders), {ID: "young", DatabaseARN: orders}},
 			sync:     ran.as("sync"), follow: ran.as("follow"), now: func() time.Time { return noon },
 		}
@@ -39,13 +36,13 @@ func FuzzInput(f *testing.F) {
 			t.Errorf("error %v is %s", err, got)
 		}
 		ofRDS, ofSchedule := in.Source == "aws.rds", in.TargetGroupARN != ""
-		junk := ofRDS && in.Detail.SourceARN == "" || !ofRDS && !ofSchedule && in.Exposure == ""
+		junk := ofRDS && (in.Detail.SourceARN == "" || in.Detail.SourceARN == snapshot) || !ofRDS && !ofSchedule && in.Exposure == ""
 		if junk != (outcome.Name(err) == "BadInput") {
 			t.Errorf("%s: error %v", payload, err)
 		}
 		for _, name := range ran.names {
 			switch {
-			case ofRDS && in.Detail.SourceARN == orders && (name == "follow a" || name == "follow b"):
+			case ofRDS && (in.Detail.SourceARN == orders || in.Detail.SourceARN == upgrade) && (name == "follow a" || name == "follow b"):
 			case ofRDS && (in.Detail.SourceARN == ledger || in.Detail.SourceARN == member) && name == "follow d":
 			case !ofRDS && name == "sync "+in.Exposure && (ofSchedule || in.Exposure == "a" || in.Exposure == "b" || in.Exposure == "d"):
 			default:

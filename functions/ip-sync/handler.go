@@ -35,9 +35,9 @@ type syncFunc func(context.Context, registry.Binding) (targets.Report, error)
 type ipSync struct {
 	name     deployment.Name
 	registry exposures
-	cluster  func(ctx context.Context, sourceARN string) (clusterARN string, err error) // empty for what is in none
-	sync     syncFunc                                                                   // one tick
-	follow   syncFunc                                                                   // a loop, until a failover is over
+	meant    func(ctx context.Context, sourceARN string) (databaseARNs []string, err error) // beside an event's source itself
+	sync     syncFunc                                                                       // one tick
+	follow   syncFunc                                                                       // a loop, until a failover is over
 	now      func() time.Time
 }
 
@@ -53,8 +53,7 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	return outcome.BadInput("neither a binding nor an exposure nor an RDS event")
 }
 
-// event follows every exposure of the database that RDS speaks of, and of the cluster it is a member of: the member may be
-// younger than the exposure. Most databases of an account have none.
+// event follows every exposure of the databases that RDS speaks of. Most databases of an account have none.
 func (s ipSync) event(ctx context.Context, in input) error {
 	if in.Detail.SourceARN == "" {
 		return outcome.BadInput("RDS event %q names no source", in.Detail.EventID)
@@ -75,16 +74,25 @@ func (s ipSync) event(ctx context.Context, in input) error {
 	return errors.Join(errs...)
 }
 
+// exposuresOf looks for what the source stands for only when it is not exposed itself: a member of a cluster may be younger
+// than the exposure, and a blue/green deployment is none.
 func (s ipSync) exposuresOf(ctx context.Context, sourceARN string) ([]registry.Exposure, error) {
 	found, err := s.registry.ByDatabase(ctx, sourceARN)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	cluster, err := s.cluster(ctx, sourceARN)
-	if err != nil || cluster == "" {
+	databases, err := s.meant(ctx, sourceARN)
+	if err != nil {
 		return nil, err
 	}
-	return s.registry.ByDatabase(ctx, cluster)
+	for _, database := range databases {
+		exposures, err := s.registry.ByDatabase(ctx, database)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, exposures...)
+	}
+	return found, nil
 }
 
 func (s ipSync) recorded(ctx context.Context, id string) error {
@@ -108,6 +116,10 @@ func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.E
 func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
 	report, err := f(ctx, b)
 	s.measure(ctx, b.Exposure, report)
+	if report.Misnamed != "" {
+		slog.WarnContext(ctx, "certificate names another server", "exposure", b.Exposure, "detail", report.Misnamed,
+			metric.Misnamed.Value(s.name, 1, s.now()))
+	}
 	switch {
 	case outcome.Name(err) == outcome.NameThrottled:
 		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "error", err.Error())

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -29,8 +30,10 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 const (
 	orders = "arn:aws:rds:eu-central-1:111122223333:db:orders"
 
-	ledger = "arn:aws:rds:eu-central-1:111122223333:cluster:ledger"
-	member = "arn:aws:rds:eu-central-1:111122223333:db:ledger-3"
+	ledger   = "arn:aws:rds:eu-central-1:111122223333:cluster:ledger"
+	member   = "arn:aws:rds:eu-central-1:111122223333:db:ledger-3"
+	snapshot = "arn:aws:rds:eu-central-1:111122223333:snapshot:orders"
+	upgrade  = "arn:aws:rds:eu-central-1:111122223333:deployment:bgd-hdqs3ik6vrwgutsn" // of orders
 
 	// Events as in docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html.
 	failover = `{"version":"0","id":"844e2571-85d4-695f-b930-0153b71dcb42","detail-type":"RDS DB Instance Event","source":"aws.rds",
@@ -58,6 +61,19 @@ func (t table) ByDatabase(_ context.Context, databaseARN string) ([]registry.Exp
 	return slices.DeleteFunc(slices.Clone(t), func(e registry.Exposure) bool { return e.DatabaseARN != databaseARN }), nil
 }
 
+// meant is what the events' sources of these tests speak for.
+func meant(_ context.Context, source string) ([]string, error) {
+	switch source {
+	case member:
+		return []string{ledger}, nil
+	case upgrade:
+		return []string{orders, orders + "-old1", "arn:aws:rds:eu-central-1:111122223333:db:archive"}, nil
+	case snapshot:
+		return nil, outcome.BadInput("no event of a move")
+	}
+	return nil, nil
+}
+
 func exposure(id, databaseARN string) registry.Exposure {
 	return registry.Exposure{ID: id, DatabaseARN: databaseARN, Made: registry.Made{
 		Binding: &registry.Binding{Exposure: id, TargetGroupARN: "arn:tg"}}}
@@ -72,6 +88,8 @@ func TestHandle(t *testing.T) {
 		want   []string // what was run
 		age    string   // of the metric, empty for none
 		class  string   // of the error
+
+		misnamed bool // the metric has a value
 	}{
 		"a schedule's tick":          {in: `{"exposure":"a","targetGroupArn":"arn:tg","addedLater":1}`, report: settled, want: []string{"sync a"}, age: "0"},
 		"the observer's tick":        {in: `{"exposure":"b"}`, report: settled, want: []string{"sync b"}, age: "0"},
@@ -79,6 +97,8 @@ func TestHandle(t *testing.T) {
 		"unknown exposure":           {in: `{"exposure":"z"}`, class: "Failed"},
 		"an RDS event":               {in: failover, report: settled, want: []string{"follow a", "follow b"}, age: "0"},
 		"of a cluster's member":      {in: strings.ReplaceAll(failover, orders, member), report: settled, want: []string{"follow d"}, age: "0"},
+		"of a blue/green deployment": {in: strings.ReplaceAll(failover, orders, upgrade), report: settled, want: []string{"follow a", "follow b"}, age: "0"},
+		"of what is no database":     {in: strings.ReplaceAll(failover, orders, snapshot), class: "BadInput"},
 		"of a database not exposed":  {in: strings.ReplaceAll(failover, "db:orders", "db:payroll")},
 		"an RDS event about nothing": {in: `{"source":"aws.rds","detail":{"EventID":"RDS-EVENT-0049"}}`, class: "BadInput"},
 		"something else":             {in: `{"hello":"world"}`, class: "BadInput"},
@@ -87,17 +107,16 @@ func TestHandle(t *testing.T) {
 		"failing without a registry": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
 		"throttled skips the tick": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-time.Minute)}, err: outcome.Throttled("describe"),
 			want: []string{"sync a"}, age: "60"},
-		"someone else is at it": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy}, want: []string{"sync a"}},
-		"stopped is no failure": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Stopped}, want: []string{"sync a"}, age: "0"},
-		"settling has an age":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, FailingSince: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
+		"someone else is at it":         {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy}, want: []string{"sync a"}},
+		"stopped is no failure":         {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Stopped}, want: []string{"sync a"}, age: "0"},
+		"a certificate of another name": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settled, Misnamed: "10.0.2.7:5432: not orders"}, want: []string{"sync a"}, age: "0", misnamed: true},
+		"settling has an age":           {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, FailingSince: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := captured(t)
 			ran := &runs{report: test.report, err: test.err}
 			s := ipSync{
-				cluster: func(_ context.Context, source string) (string, error) {
-					return map[string]string{member: ledger}[source], nil
-				},
+				meant:    meant,
 				registry: table{exposure("d", ledger), exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), {ID: "young", DatabaseARN: orders}},
 				sync:     ran.as("sync"), follow: ran.as("follow"), now: func() time.Time { return noon },
 			}
@@ -113,7 +132,40 @@ func TestHandle(t *testing.T) {
 				t.Errorf("ran %v, want %v", ran.names, test.want)
 			}
 			checkMetrics(t, log.String(), test.age)
+			if got := strings.Contains(log.String(), `"detail":"10.0.2.7:5432: not orders","Misnamed":1,"_aws":`); got != test.misnamed {
+				t.Errorf("logged %s, misnamed %t", log, test.misnamed)
+			}
 		})
+	}
+}
+
+// Every kind of event that the rule lets in starts the loops of the database that it is about, and no others.
+func TestEveryEventOfAMoveStartsTheSync(t *testing.T) {
+	sources := map[string][]string{
+		"db": {orders, member}, "cluster": {ledger}, "deployment": {upgrade},
+	}
+	follows := map[string][]string{
+		orders: {"follow a", "follow b"}, member: {"follow d"}, ledger: {"follow d"}, upgrade: {"follow a", "follow b"},
+	}
+	for _, event := range database.Moves {
+		if len(sources[event.About]) == 0 {
+			t.Errorf("%s is about a %s, which nobody looks for", event.ID, event.About)
+		}
+		for _, source := range sources[event.About] {
+			ran := &runs{report: targets.Report{State: targets.Settled}}
+			s := ipSync{
+				meant: meant, registry: table{exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), exposure("d", ledger)},
+				sync: ran.as("sync"), follow: ran.as("follow"), now: func() time.Time { return noon },
+			}
+			var in input
+			if err := json.Unmarshal([]byte(strings.NewReplacer(orders, source, "RDS-EVENT-0049", event.ID).Replace(failover)), &in); err != nil {
+				t.Fatal(err)
+			}
+			err := s.handle(t.Context(), in)
+			if slices.Sort(ran.names); err != nil || !slices.Equal(ran.names, follows[source]) {
+				t.Errorf("%s about %s ran %v, %v; want %v", event.ID, source, ran.names, err, follows[source])
+			}
+		}
 	}
 }
 
@@ -125,12 +177,12 @@ func captured(t *testing.T) *bytes.Buffer {
 	return &log
 }
 
-// checkMetrics wants the age in every line that is a metric's value, and one such line, or none at all.
+// checkMetrics wants the age in every line that is its value, and one such line, or none at all.
 func checkMetrics(t *testing.T, log, age string) {
 	t.Helper()
 	values := 0
 	for line := range strings.Lines(log) {
-		if !strings.Contains(line, `"_aws":`) {
+		if !strings.Contains(line, `"_aws":`) || strings.Contains(line, `"Misnamed":`) {
 			continue
 		}
 		values++

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/deployment"
@@ -17,12 +18,12 @@ import (
 
 func main() {
 	step.Serve(func(config aws.Config, table *registry.Table) any {
-		deps := targets.New(config, table)
+		deps, api := targets.New(config, table), rds.NewFromConfig(config)
 		return ipSync{
 			name:     deployment.Own(),
 			registry: table,
-			cluster: func(ctx context.Context, sourceARN string) (string, error) {
-				return database.ClusterOf(ctx, deps.RDS, sourceARN)
+			meant: func(ctx context.Context, sourceARN string) ([]string, error) {
+				return database.Meant(ctx, api, sourceARN)
 			},
 			sync:   deps.Sync,
 			follow: deps.Follow,

@@ -212,6 +212,21 @@ func eventsCome(ctx context.Context, v *view, f *findings) error {
 	return err
 }
 
+func certificatesAreRenewed(ctx context.Context, v *view, f *findings) error {
+	lines, err := v.log(ctx, "ip-sync", "database moves", "certificate names another server")
+	for _, l := range lines {
+		switch e := l.Text("exposure"); {
+		case l.Text("msg") != "database moves":
+			f.contradict("Have RDS issue it anew (`aws rds modify-db-instance --ca-certificate-identifier … --apply-immediately`), "+
+				"or raise renamedWithin in internal/targets/memory.go if it came by itself.", "%s: %s", e, l.Text("detail"))
+		case slices.Contains(database.Switchovers, l.Text("event")):
+			f.confirm("%s was switched over (%s), and no certificate of another name was registered", e, l.Text("event"))
+		}
+	}
+	f.miss("switch a blue/green deployment of a test database over: `aws rds switchover-blue-green-deployment`")
+	return err
+}
+
 func proxiesListen(ctx context.Context, v *view, f *findings) error {
 	exposures, err := v.exposures(ctx)
 	for _, e := range exposures {

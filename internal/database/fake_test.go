@@ -16,6 +16,8 @@ type fakeRDS struct {
 	clusters  []types.DBCluster
 	proxies   []types.DBProxy
 	globals   []types.GlobalCluster
+
+	deployments []types.BlueGreenDeployment
 }
 
 func page[T any](all []T, marker *string) (items []T, next *string) {
@@ -52,6 +54,15 @@ func (f *fakeRDS) DescribeDBClusters(_ context.Context, in *rds.DescribeDBCluste
 func (f *fakeRDS) DescribeDBProxies(_ context.Context, in *rds.DescribeDBProxiesInput, _ ...func(*rds.Options)) (*rds.DescribeDBProxiesOutput, error) {
 	items, next := page(f.proxies, in.Marker)
 	return &rds.DescribeDBProxiesOutput{DBProxies: items, Marker: next}, nil
+}
+
+func (f *fakeRDS) DescribeBlueGreenDeployments(_ context.Context, in *rds.DescribeBlueGreenDeploymentsInput, _ ...func(*rds.Options)) (*rds.DescribeBlueGreenDeploymentsOutput, error) {
+	for _, d := range f.deployments {
+		if *d.BlueGreenDeploymentIdentifier == *in.BlueGreenDeploymentIdentifier {
+			return &rds.DescribeBlueGreenDeploymentsOutput{BlueGreenDeployments: []types.BlueGreenDeployment{d}}, nil
+		}
+	}
+	return nil, &types.BlueGreenDeploymentNotFoundFault{}
 }
 
 func (f *fakeRDS) DescribeDBSubnetGroups(_ context.Context, in *rds.DescribeDBSubnetGroupsInput, _ ...func(*rds.Options)) (*rds.DescribeDBSubnetGroupsOutput, error) {

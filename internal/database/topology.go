@@ -56,22 +56,3 @@ func Observe(ctx context.Context, api TopologyAPI, databaseARN, kind, endpoint s
 	_, identifier, _ := strings.Cut(parsed.Resource, ":")
 	return observe(ctx, api, strings.ToLower(identifier))
 }
-
-// ClusterOf is the ARN of the cluster that an instance is a member of; empty for any other database,
-// and for one that is gone.
-func ClusterOf(ctx context.Context, api TopologyAPI, databaseARN string) (string, error) {
-	parsed, err := arn.Parse(databaseARN)
-	if err != nil {
-		return "", fmt.Errorf("find cluster of database %s: %w", databaseARN, err)
-	}
-	resource, identifier, _ := strings.Cut(parsed.Resource, ":")
-	if resource != "db" {
-		return "", nil
-	}
-	instance, found, err := describeInstance(ctx, api, strings.ToLower(identifier))
-	if err != nil || !found || instance.DBClusterIdentifier == nil {
-		return "", err
-	}
-	parsed.Resource = "cluster:" + *instance.DBClusterIdentifier
-	return parsed.String(), nil
-}

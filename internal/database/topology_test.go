@@ -70,13 +70,3 @@ func TestWriter(t *testing.T) {
 		}
 	}
 }
-
-func TestClusterOf(t *testing.T) {
-	for resource, want := range map[string]string{
-		"db:ledger-2": arnOf("cluster:ledger"), "db:orders": "", "db:payroll": "", "cluster:ledger": "", "db-proxy:prx-0a1b": "",
-	} {
-		if got, err := ClusterOf(t.Context(), account(), arnOf(resource)); err != nil || got != want {
-			t.Errorf("ClusterOf(%s) = %q, %v, want %q", resource, got, err, want)
-		}
-	}
-}

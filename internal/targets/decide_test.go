@@ -207,7 +207,9 @@ func TestDecide(t *testing.T) {
 // A new address whose certificate names another server is waited for, and the wait is remembered once.
 func TestDecideAboutACertificate(t *testing.T) {
 	const other = resolve.Mismatch
-	since := func(ago time.Duration) map[string]int64 { return map[string]int64{at(green).String(): noon.Add(-ago).Unix()} }
+	since := func(ago time.Duration) map[string]int64 {
+		return map[string]int64{at(green).String(): noon.Add(-ago).Unix()}
+	}
 	moved := func(changes ...func(*observation)) observation { return seen(append(changes, resolvesTo(green))...) }
 	now := map[string]int64{at(green).String(): noon.Unix()}
 	for name, test := range map[string]struct {

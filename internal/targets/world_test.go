@@ -85,7 +85,7 @@ type snapshot struct {
 func newWorld() *world {
 	w := &world{
 		bound: binding, now: noon, exists: true, status: "available", primary: blue, listener: true,
-		owners:  map[string]owner{blue: ours, green: ours},
+		owners:   map[string]owner{blue: ours, green: ours},
 		misnames: map[string]bool{},
 		targets:  map[target]*registered{},
 	}

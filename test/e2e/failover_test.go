@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
-func TestAfterAFailoverTheVendorWritesToTheNewPrimary(t *testing.T) {
+func TestAfterAFailoverAndASwitchoverTheVendorWritesToTheNewPrimary(t *testing.T) {
 	s := begin(t)
 	database := s.database("orders-failover", multiAZ)
 	execution := s.exposes(database)
@@ -30,6 +31,39 @@ func TestAfterAFailoverTheVendorWritesToTheNewPrimary(t *testing.T) {
 	s.await("the vendor to write again", func() bool { return s.inserts(client, "(5, 'spoon', 12)") == nil })
 
 	s.readsAgain(client, orders+"\n4  tray     1\n5  spoon    12")
+
+	s.switchesOver(database)
+	s.await("the vendor to write to the green instance", func() bool { return s.inserts(client, "(6, 'cup', 6)") == nil })
+	s.readsAgain(client, orders+"\n4  tray     1\n5  spoon    12\n6  cup      6")
+}
+
+// switchesOver has a green instance take the database's name, and all that was written before. The blue one goes on, under
+// another name, and refuses writes.
+func (s story) switchesOver(database stage.Database) {
+	s.Helper()
+	var before rdstypes.DBInstance
+	s.await("the database to be available", func() bool {
+		before = s.instance(database)
+		return *before.DBInstanceStatus == "available"
+	})
+	made, err := s.databases().CreateBlueGreenDeployment(s.ctx, &rds.CreateBlueGreenDeploymentInput{
+		BlueGreenDeploymentName: &database.Identifier, Source: before.DBInstanceArn})
+	s.check(err)
+	id := made.BlueGreenDeployment.BlueGreenDeploymentIdentifier
+	becomes := func(status string) func() bool {
+		return func() bool {
+			out, err := s.databases().DescribeBlueGreenDeployments(s.ctx, &rds.DescribeBlueGreenDeploymentsInput{BlueGreenDeploymentIdentifier: id})
+			s.check(err)
+			return *out.BlueGreenDeployments[0].Status == status
+		}
+	}
+	s.await("a green environment", becomes("AVAILABLE"))
+	_, err = s.databases().SwitchoverBlueGreenDeployment(s.ctx, &rds.SwitchoverBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: id})
+	s.check(err)
+	s.await("the switchover", becomes("SWITCHOVER_COMPLETED"))
+	if after := s.instance(database); *after.DBInstanceArn != *before.DBInstanceArn || *after.DbiResourceId == *before.DbiResourceId {
+		s.Errorf("%s is still %s", *after.DBInstanceArn, *after.DbiResourceId)
+	}
 }
 
 // readsAgain waits until a client reads rows. For a while after a change of targets, the load balancer still sends some
@@ -47,9 +81,14 @@ func (s story) readsAgain(client stage.Client, want string) {
 // zone is where the primary is.
 func (s story) zone(database stage.Database) string {
 	s.Helper()
+	return *s.instance(database).AvailabilityZone
+}
+
+func (s story) instance(database stage.Database) rdstypes.DBInstance {
+	s.Helper()
 	out, err := s.databases().DescribeDBInstances(s.ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &database.Identifier})
 	s.check(err)
-	return *out.DBInstances[0].AvailabilityZone
+	return out.DBInstances[0]
 }
 
 // inserts writes an order. A write whose answer got lost may be repeated.
