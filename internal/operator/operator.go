@@ -42,7 +42,8 @@ func (o *Operator) Start(ctx context.Context, input string) (string, error) {
 	}
 	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
 	if _, missing := errors.AsType[*sfntypes.StateMachineDoesNotExist](err); missing {
-		return "", fmt.Errorf("start execution: no stack %s in %s: deploy it first, say which one you mean (STACK=…), or point AWS_REGION and the credentials at its account: %w",
+		return "", fmt.Errorf("start execution: no stack %s in %s: deploy it first, say which one you mean (STACK=…), "+
+			"or point AWS_REGION and the credentials at its account: %w",
 			o.name.Stack(), o.config.Region, err)
 	}
 	if err != nil {

@@ -74,7 +74,7 @@ func noZone(ctx context.Context, api SubnetsAPI, name string, subnetIDs []string
 		places = append(places, fmt.Sprintf("%s (%s, %s)",
 			aws.ToString(subnet.AvailabilityZone), aws.ToString(subnet.AvailabilityZoneId), aws.ToString(subnet.SubnetId)))
 	}
-	return outcome.BadInput(`create function %s: Lambda takes none of the zones of the database's subnet group that the resolver could live in: %s: `+
-		`start again with "resolver": "none", or add a subnet in another zone to the subnet group: %w`,
+	return outcome.BadInput(`create function %s: Lambda takes none of the zones of the database's subnet group `+
+		`that the resolver could live in: %s: start again with "resolver": "none", or add a subnet in another zone to the subnet group: %w`,
 		name, strings.Join(places, ", "), refused)
 }
