@@ -254,10 +254,10 @@ func sharedRules(n int) []ec2types.SecurityGroupRule {
 	return rules
 }
 
-// balancersOf are n load balancers of a type.
-func balancersOf(kind elbtypes.LoadBalancerTypeEnum, n int) []elbtypes.LoadBalancer {
+// fiftyBalancers are as many load balancers of a type as a region may have.
+func fiftyBalancers(kind elbtypes.LoadBalancerTypeEnum) []elbtypes.LoadBalancer {
 	var all []elbtypes.LoadBalancer
-	for i := range n {
+	for i := range 50 {
 		all = append(all, elbtypes.LoadBalancer{LoadBalancerName: aws.String("lb" + strconv.Itoa(i)), Type: kind})
 	}
 	return all

@@ -263,7 +263,7 @@ var refusals = []refusal{
 		message: "has room for 3 more rules, the limit is 100", remedy: "raise the quota"},
 	{field: "(quota)", condition: "tags of a rule that exposures share", change: func(f *fakeAWS) { f.rules = sharedRules(49) },
 		message: "rule sgr-shared of database orders-prod serves as many exposures as a resource can have tags, which is 50", remedy: "attach another security group"},
-	{field: "(quota)", condition: "Network Load Balancers per region", change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50) }, message: "its limit is 50",
+	{field: "(quota)", condition: "Network Load Balancers per region", change: func(f *fakeAWS) { f.balancers = fiftyBalancers(elbtypes.LoadBalancerTypeEnumNetwork) }, message: "its limit is 50",
 		remedy: "raise the quota"},
 }
 

@@ -211,7 +211,7 @@ func TestWhatAWSRefusesToTell(t *testing.T) {
 		change func(*fakeAWS) // to what would be refused, could it be seen
 		err    string
 	}{
-		"DescribeAccountLimits":      {change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50) }},
+		"DescribeAccountLimits":      {change: func(f *fakeAWS) { f.balancers = fiftyBalancers(elbtypes.LoadBalancerTypeEnumNetwork) }},
 		"GetServiceQuota":            {change: func(f *fakeAWS) { f.rules = otherRules(58) }},
 		"DescribeSecurityGroupRules": {change: func(f *fakeAWS) { f.rules = otherRules(60) }},
 		"DescribeSubnets":            {change: func(*fakeAWS) {}, err: "ec2:DescribeSubnets is not allowed"},
@@ -280,9 +280,9 @@ func TestWhatStillWorks(t *testing.T) {
 			addGroup(f, "sg-unseen")
 			f.groups[1].OwnerId, f.groups = aws.String("999999999999"), f.groups[:2]
 		}},
-		"application load balancers do not count": {change: func(f *fakeAWS) { f.balancers = balancersOf(elbtypes.LoadBalancerTypeEnumApplication, 50) }},
+		"application load balancers do not count": {change: func(f *fakeAWS) { f.balancers = fiftyBalancers(elbtypes.LoadBalancerTypeEnumApplication) }},
 		"our own load balancer does not count": {change: func(f *fakeAWS) {
-			f.balancers = append(balancersOf(elbtypes.LoadBalancerTypeEnumNetwork, 50), ours(f, "subnet-x"))
+			f.balancers = append(fiftyBalancers(elbtypes.LoadBalancerTypeEnumNetwork), ours(f, "subnet-x"))
 		}},
 		"the roomiest of a zone's subnets": {change: func(f *fakeAWS) {
 			f.subnets = append(f.subnets, subnet("subnet-c", "euc1-az1", 200))

@@ -82,7 +82,8 @@ func (s shareTheServiceName) subscribeOne(ctx context.Context, exposure, address
 	return unconfirmed, nil
 }
 
-const unconfirmed = "it has not confirmed the e-mail from AWS yet, and what was published before it does is not sent later: pass the hand-off on"
+const unconfirmed = "it has not confirmed the e-mail from AWS yet, and what was published before it does is not sent later: " +
+	"pass the hand-off on"
 
 // subscribed are the ARNs of the topic's e-mail subscriptions, by address; words stand in their place where it is the
 // addressee's turn.

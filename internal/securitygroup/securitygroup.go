@@ -180,7 +180,9 @@ var everywhere = []types.IpPermission{
 func revokeUnseen(ctx context.Context, api API, id string) error {
 	slog.InfoContext(ctx, "revoke security group egress", "securityGroupId", id, "rules", "everywhere, if there")
 	for _, rule := range everywhere {
-		_, err := api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: aws.String(id), IpPermissions: []types.IpPermission{rule}})
+		_, err := api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
+			GroupId: aws.String(id), IpPermissions: []types.IpPermission{rule},
+		})
 		if refusal, ok := errors.AsType[smithy.APIError](err); ok && refusal.ErrorCode() == "InvalidPermission.NotFound" {
 			continue
 		}

@@ -59,11 +59,12 @@ func TestEnsure(t *testing.T) {
 			}
 			if row.found != nil {
 				cloud.Groups = []types.SecurityGroup{{GroupId: aws.String("sg-1"), GroupName: &group.Name, VpcId: &group.VPCID, Tags: owned.EC2Tags(row.found)}}
-				if row.empty {
+				switch {
+				case row.empty:
 					cloud.Rules = nil
-				} else if row.correct {
+				case row.correct:
 					cloud.AddEgress("sg-1", "tcp", 5432, "10.0.0.0/16", owned.EC2Tags(group.Tags))
-				} else {
+				default:
 					cloud.AddEgress("sg-1", "-1", -1, "0.0.0.0/0", nil)
 				}
 			}

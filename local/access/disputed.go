@@ -33,7 +33,7 @@ var disputed = map[string][]reading{
 }
 
 var subscriptions = []reading{
-	{func(q *question) string { return subscribed(q) }, "servicereference.us-east-1.amazonaws.com/v1/sns/sns.json: topic"},
+	{subscribed, "servicereference.us-east-1.amazonaws.com/v1/sns/sns.json: topic"},
 	{parameter("SubscriptionArn"), "docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html: what the call names"},
 	{func(q *question) string { return q.arn("sns", "*") },
 		"github.com/mozilla/fxa-auth-server/issues/2401: a refusal of SNS's for an action without a resource"},

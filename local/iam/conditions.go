@@ -72,7 +72,7 @@ func (s *Statement) checkCondition(c Condition) error {
 	// "For multivalued context keys, you must use" a set operator; what a plain one does with them is not defined:
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 	if o.set == "" && o.compare != nil && s.hasMany(c.Key) {
-		return fmt.Errorf("condition key %s has many values, and %s compares one: write ForAllValues: or ForAnyValue:", c.Key, c.Operator)
+		return fmt.Errorf("condition key %s has many values, and %s compares one: put ForAllValues: or ForAnyValue: before it", c.Key, c.Operator)
 	}
 	for _, value := range c.Values {
 		if err := s.checkValue(o, value); err != nil {

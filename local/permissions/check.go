@@ -177,7 +177,8 @@ func (c *checker) unusedParts(s iam.Statement, uses []Use) {
 		}
 	}
 	for _, pattern := range s.Resource {
-		if !slices.ContainsFunc(uses, func(u Use) bool { return iam.Like(pattern, u.Resource) }) && !c.excused(s.Action[0], "unused "+pattern, nil) {
+		used := slices.ContainsFunc(uses, func(u Use) bool { return iam.Like(pattern, u.Resource) })
+		if !used && !c.excused(s.Action[0], "unused "+pattern, nil) {
 			c.add("unused: %s speaks of %s", s, pattern)
 		}
 	}

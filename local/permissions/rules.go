@@ -70,7 +70,8 @@ func ReadRules(file string) (*Rules, error) {
 }
 
 func (r Reason) covers(role, action, about string, context iam.Context) bool {
-	if r.With != "" && !slices.ContainsFunc(slices.Collect(maps.Values(context)), func(v []string) bool { return slices.Contains(v, r.With) }) {
+	named := func(values []string) bool { return slices.Contains(values, r.With) }
+	if r.With != "" && !slices.ContainsFunc(slices.Collect(maps.Values(context)), named) {
 		return false
 	}
 	return iam.Like(strings.ToLower(r.Role), role) && iam.Like(strings.ToLower(r.Action), strings.ToLower(action)) && iam.Like(r.About, about)
