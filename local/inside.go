@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -138,12 +139,29 @@ func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	door.Handle("/_local/ca.pem", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(postgreSQL.CA())
 	}))
+	door.Handle("POST /_local/share", sharing(w, vpcs))
 	return balancers, errors.Join(
 		door.Own("ec2", "ec2", w.Locked(vpcs.Operations())),
 		door.Own("servicequotas", "service-quotas", ec2.Quotas()),
 		door.Own("elasticloadbalancing", "elbv2", w.Locked(balancers.Operations())),
 		door.Own("rds", "rds", w.Locked(databases.Operations())),
 	)
+}
+
+// sharing does what AWS RAM would for the owner of a subnet.
+func sharing(w *model.World, vpcs *ec2.Service) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		var share struct{ Subnet, Account string }
+		err := json.NewDecoder(r.Body).Decode(&share)
+		if err == nil {
+			w.Lock()
+			defer w.Unlock()
+			err = vpcs.Share(share.Subnet, share.Account)
+		}
+		if err != nil {
+			http.Error(rw, err.Error(), http.StatusBadRequest)
+		}
+	}
 }
 
 // postgresBinaries is where the npm package for this machine has PostgreSQL; npm calls amd64 x64.

@@ -74,7 +74,7 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"lambda:ListTags":                    one(taggedFunction),
 	"lambda:TagResource":                 tagFunction,
 	"lambda:UpdateFunctionCode":          changeFunction,
-	"lambda:UpdateFunctionConfiguration": one(function),
+	"lambda:UpdateFunctionConfiguration": changeFunction,
 	"lambda:DeleteFunction":              one(function),
 	"lambda:CreateFunction":              createFunction,
 

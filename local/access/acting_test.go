@@ -60,6 +60,7 @@ func TestOnWhat(t *testing.T) {
 			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"what does not exist has none": {"ec2:RevokeSecurityGroupEgress", object{"GroupId": "sg-2"}, []string{
 			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-2"}},
+		"an attribute is a VPC's": {"ec2:DescribeVpcAttribute", object{"VpcId": "vpc-1"}, []string{"ec2:DescribeVpcAttribute ec2:eu-central-1:111122223333:vpc/vpc-1"}},
 		"a rule without tags is not asked for": {"ec2:AuthorizeSecurityGroupIngress", object{"GroupId": "sg-1"}, []string{
 			"ec2:AuthorizeSecurityGroupIngress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"a notification is its service's": {"ec2:ModifyVpcEndpointConnectionNotification", object{"ConnectionNotificationId": "vpce-nfn-1"}, []string{

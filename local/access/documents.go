@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"fmt"
@@ -305,13 +306,17 @@ func bucketEncryption(ctx context.Context, config aws.Config, bucket string) (e 
 	return e, xml.NewDecoder(answer.Body).Decode(&e)
 }
 
-func (d *documents) functionRole(ctx context.Context, function string) string {
+// function is a function's role, and the log group that it writes to. The role is empty if there is no such function.
+func (d *documents) function(ctx context.Context, function string) (role, logGroup string) {
 	out, err := lambda.NewFromConfig(d.records(model.AccountOf(function))).GetFunctionConfiguration(ctx,
 		&lambda.GetFunctionConfigurationInput{FunctionName: &function})
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	return aws.ToString(out.Role)
+	if out.LoggingConfig != nil {
+		logGroup = aws.ToString(out.LoggingConfig.LogGroup)
+	}
+	return aws.ToString(out.Role), cmp.Or(logGroup, "/aws/lambda/"+function[strings.LastIndex(function, ":")+1:])
 }
 
 // functionTags are a function's tags; none if there is no such function.

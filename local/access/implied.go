@@ -240,19 +240,18 @@ func run(q *question) []need {
 	if q.isDone(arn) {
 		return nil
 	}
-	role := q.documents.functionRole(q.ctx, arn)
+	role, log := q.documents.function(q.ctx, arn)
 	if role == "" {
 		return nil // no such function: Lambda will say so
 	}
 	q.once = arn
-	name := arn[strings.LastIndex(arn, ":")+1:]
-	group := "arn:aws:logs:" + q.world.Region + ":" + model.AccountOf(arn) + ":log-group:/aws/lambda/" + name + ":log-stream:"
+	group := "arn:aws:logs:" + q.world.Region + ":" + model.AccountOf(arn) + ":log-group:" + log + ":log-stream:"
 	const source = "docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs"
 	found := []need{
 		{role: role, action: "logs:CreateLogStream", resource: group, implied: source},
 		{role: role, action: "logs:PutLogEvents", resource: group + "stream", implied: source},
 	}
-	if !q.documents.logGroup(q.ctx, model.AccountOf(arn), "/aws/lambda/"+name) {
+	if !q.documents.logGroup(q.ctx, model.AccountOf(arn), log) {
 		found = append(found, need{role: role, action: "logs:CreateLogGroup", resource: group, implied: source})
 	}
 	return found

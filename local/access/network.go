@@ -26,6 +26,7 @@ var ec2Acting = map[string]func(*question) ([]need, error){
 	"ec2:RevokeSecurityGroupIngress":    rules(existing("GroupId")),
 	"ec2:RevokeSecurityGroupEgress":     rules(existing("GroupId")),
 	"ec2:CreateTags":                    retag,
+	"ec2:DescribeVpcAttribute":          rules(existing("VpcId")),
 	"ec2:DeleteTags":                    retag,
 
 	"ec2:CreateVpcEndpointServiceConfiguration":   rules(made("vpc-endpoint-service")),

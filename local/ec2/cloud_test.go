@@ -213,6 +213,7 @@ type fakeNetwork struct {
 
 func (n *fakeNetwork) CreateVPC(string, netip.Prefix) error { return nil }
 func (n *fakeNetwork) DeleteVPC(string)                     {}
+func (n *fakeNetwork) SetDNS(string, []netip.Addr) error    { return nil }
 func (n *fakeNetwork) PublishSubnet(string, string) error   { return nil }
 func (n *fakeNetwork) WithdrawSubnet(string)                {}
 func (n *fakeNetwork) AddAddress(vpc string, a netip.Addr) error {

@@ -72,7 +72,7 @@ func (s *Service) DefaultSubnets(account string) ([]*Subnet, error) {
 // vpcOrDefault is the VPC that is named, or else the default one.
 func (s *Service) vpcOrDefault(ctx context.Context, id *string) (*vpc, error) {
 	if id != nil {
-		return s.vpc(ctx, id)
+		return s.seenVPC(ctx, id)
 	}
 	v, ok := s.defaultVPC(wire.CallerOf(ctx).Account)
 	if !ok {

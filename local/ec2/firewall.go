@@ -30,6 +30,11 @@ func (s *Service) firewall(vpc string) network.Firewall {
 	for _, i := range members {
 		firewall[i.Address] = s.guardOf(i, addresses)
 	}
+	if v, ok := s.vpcs.find(vpc); ok {
+		for _, server := range v.servers {
+			firewall[server] = network.Guard{Inbound: everything}
+		}
+	}
 	return firewall
 }
 
@@ -38,29 +43,30 @@ var everything = []network.Rule{{Peer: netip.MustParsePrefix(anywhere), ToPort: 
 
 func (s *Service) guardOf(i *Interface, members map[string][]netip.Addr) network.Guard {
 	if len(i.Groups) == 0 {
-		return network.Guard{Inbound: everything, Outbound: everything}
+		return network.Guard{Inbound: everything, Outbound: everything, Queries: everything}
 	}
 	var guard network.Guard
 	for _, id := range i.Groups {
 		g, _ := s.securityGroups.find(id) // a group that an interface carries cannot be deleted
 		for _, r := range g.rules {
 			if r.egress {
-				guard.Outbound = append(guard.Outbound, r.compile(members)...)
+				guard.Outbound = append(guard.Outbound, r.compile("tcp", members)...)
+				guard.Queries = append(guard.Queries, r.compile("udp", members)...)
 			} else {
-				guard.Inbound = append(guard.Inbound, r.compile(members)...)
+				guard.Inbound = append(guard.Inbound, r.compile("tcp", members)...)
 			}
 		}
 	}
 	return guard
 }
 
-// compile is the rule in terms of addresses; UDP and ICMP do not exist in the local network.
-func (r *rule) compile(members map[string][]netip.Addr) []network.Rule {
+// compile is the rule in terms of addresses. ICMP does not exist in the local network, and UDP for DNS alone.
+func (r *rule) compile(protocol string, members map[string][]netip.Addr) []network.Rule {
 	from, to := uint16(r.fromPort), uint16(r.toPort)
 	switch r.protocol {
 	case allProtocols:
 		from, to = 0, 65535
-	case "tcp":
+	case protocol:
 	default:
 		return nil
 	}

@@ -47,6 +47,9 @@ var (
 	serviceKind = kind{types.ResourceTypeVpcEndpointService, "vpce-svc-", alphanumeric,
 		"InvalidVpcEndpointServiceId.Malformed", badServiceID,
 		"InvalidVpcEndpointServiceId.NotFound", "The VpcEndpointService Id '%s' does not exist"}
+	// The wording: hashicorp/terraform-provider-aws, internal/service/ec2/errors.go.
+	optionsKind = kind{types.ResourceTypeDhcpOptions, "dopt-", hexDigits,
+		"InvalidDhcpOptionsId.Malformed", badID, "InvalidDhcpOptionID.NotFound", "The dhcpOption ID '%s' does not exist"}
 	notificationKind = kind{notFound: "InvalidConnectionNotification", noID: "The connection notification '%s' does not exist"}
 	zoneKind         = kind{notFound: "InvalidParameterValue", noID: "Invalid availability zone-id: [%s]"}
 )

@@ -33,7 +33,7 @@ func (s *Service) Attach(account, subnet string, groups []string, description st
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkGroups(in, groups); err != nil {
+	if err := s.checkGroups(account, in, groups); err != nil {
 		return nil, err
 	}
 	if address, err = s.allocate(in, address); err != nil {
@@ -72,7 +72,7 @@ func (s *Service) SetGroups(interfaceID string, groups []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkGroups(subnet, groups); err != nil {
+	if err := s.checkGroups(i.Account, subnet, groups); err != nil {
 		return err
 	}
 	i.Groups = slices.Clone(groups)
@@ -80,9 +80,9 @@ func (s *Service) SetGroups(interfaceID string, groups []string) error {
 	return nil
 }
 
-func (s *Service) checkGroups(subnet *Subnet, groups []string) error {
+func (s *Service) checkGroups(account string, subnet *Subnet, groups []string) error {
 	for _, id := range groups {
-		group, err := s.SecurityGroup(subnet.Account, id)
+		group, err := s.SecurityGroup(account, id)
 		if err != nil {
 			return err
 		}

@@ -15,8 +15,9 @@ type resource interface {
 
 // common is what every kind of resource has beside its identity.
 type common struct {
-	created time.Time
-	tags    []types.Tag
+	created      time.Time
+	tags         []types.Tag
+	participants []string // accounts that the owner shares it with
 }
 
 func (c *common) shared() *common { return c }

@@ -28,15 +28,15 @@ const defaultGroupName = "default"
 // defaultSecurityGroup is the one that every VPC is born with: its members may talk to each other, and to anyone
 // (docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html).
 func defaultSecurityGroup(v *vpc) *SecurityGroup {
-	g := newSecurityGroup(v, defaultGroupName, "default VPC security group", nil)
+	g := newSecurityGroup(v, v.Account, defaultGroupName, "default VPC security group", nil)
 	g.created = v.created
 	g.rules.add(g.newRule(permission{protocol: allProtocols, fromPort: -1, toPort: -1, group: g.ID}, nil))
 	return g
 }
 
 // newSecurityGroup makes a group that lets everything out and nothing in.
-func newSecurityGroup(v *vpc, name, description string, tags []types.Tag) *SecurityGroup {
-	g := &SecurityGroup{ID: model.ID("sg"), Account: v.Account, VPC: v.ID, Name: name, Description: description, common: born(tags)}
+func newSecurityGroup(v *vpc, account, name, description string, tags []types.Tag) *SecurityGroup {
+	g := &SecurityGroup{ID: model.ID("sg"), Account: account, VPC: v.ID, Name: name, Description: description, common: born(tags)}
 	g.rules.add(g.newRule(permission{egress: true, protocol: allProtocols, fromPort: -1, toPort: -1, cidr: anywhere}, nil))
 	return g
 }
@@ -86,7 +86,7 @@ func (s *Service) createSecurityGroup(ctx context.Context, in *ec2.CreateSecurit
 	if err != nil {
 		return nil, err
 	}
-	g := newSecurityGroup(v, name, description, tags)
+	g := newSecurityGroup(v, wire.CallerOf(ctx).Account, name, description, tags)
 	s.securityGroups.add(g)
 	return &ec2.CreateSecurityGroupOutput{GroupId: &g.ID,
 		SecurityGroupArn: aws.String(s.arn(g.Account, "security-group/"+g.ID)), Tags: g.tags}, nil

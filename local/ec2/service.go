@@ -24,6 +24,7 @@ import (
 type namespaces interface {
 	CreateVPC(vpc string, base netip.Prefix) error
 	DeleteVPC(vpc string)
+	SetDNS(vpc string, servers []netip.Addr) error
 	PublishSubnet(vpc, subnet string) error
 	WithdrawSubnet(subnet string)
 }
@@ -49,6 +50,7 @@ type Service struct {
 	ValidateTopic func(account, topicARN string) error
 
 	vpcs           table[*vpc]
+	options        table[*dhcpOptions]
 	subnets        table[*Subnet]
 	securityGroups table[*SecurityGroup]
 	interfaces     table[*Interface]
@@ -82,6 +84,10 @@ func (s *Service) Operations() wire.Operations {
 		"DeleteVpc":             op(s.deleteVPC),
 		"AssociateVpcCidrBlock": op(s.associateVPCCIDRBlock),
 		"ModifyVpcAttribute":    op(s.modifyVPCAttribute),
+		"DescribeVpcAttribute":  op(s.describeVPCAttribute),
+		"CreateDhcpOptions":     op(s.createDHCPOptions),
+		"DescribeDhcpOptions":   op(s.describeDHCPOptions),
+		"AssociateDhcpOptions":  op(s.associateDHCPOptions),
 
 		"CreateSubnet":    op(s.createSubnet),
 		"DescribeSubnets": op(s.describeSubnets),

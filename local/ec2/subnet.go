@@ -25,10 +25,10 @@ type Subnet struct {
 
 func (n *Subnet) identity() (id, account string) { return n.ID, n.Account }
 
-// Subnet is the account's subnet with that id.
+// Subnet is the subnet with that id that the account may put things in.
 func (s *Service) Subnet(account, id string) (*Subnet, error) {
-	subnet, ok := s.subnets.of(account, id)
-	if !ok {
+	subnet, ok := s.subnets.find(id)
+	if !ok || !seenBy(subnet, account) {
 		return nil, subnetKind.unknown(id)
 	}
 	return subnet, nil
@@ -118,9 +118,9 @@ func zoneList(zones []model.Zone) string {
 }
 
 func (s *Service) deleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput) (*ec2.DeleteSubnetOutput, error) {
-	n, err := s.Subnet(wire.CallerOf(ctx).Account, aws.ToString(in.SubnetId))
-	if err != nil {
-		return nil, err
+	n, ok := s.subnets.of(wire.CallerOf(ctx).Account, aws.ToString(in.SubnetId))
+	if !ok {
+		return nil, subnetKind.unknown(aws.ToString(in.SubnetId))
 	}
 	if slices.ContainsFunc(s.interfaces, func(i *Interface) bool { return i.Subnet == n.ID }) {
 		return nil, wire.Errorf("DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", n.ID)

@@ -18,6 +18,8 @@ type vpc struct {
 	ID, Account string
 	blocks      []cidrBlock // the first is the primary one
 	dns         dnsAttributes
+	options     string       // DHCP's
+	servers     []netip.Addr // of DNS, that are not Amazon's
 	isDefault   bool
 	common
 }
@@ -99,6 +101,7 @@ func (s *Service) createVPC(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.C
 // addVPC also makes the VPC's default security group.
 func (s *Service) addVPC(v *vpc, block netip.Prefix) error {
 	v.addBlock(block)
+	v.options = s.defaultOptions(v.Account)
 	if err := s.namespaces.CreateVPC(v.ID, block); err != nil {
 		return fmt.Errorf("create network of %s: %w", v.ID, err)
 	}
@@ -120,9 +123,10 @@ var vpcFilters = filterable[*vpc]{
 		}
 		return cidrs
 	},
-	"state":      func(*vpc) []string { return []string{string(types.VpcStateAvailable)} },
-	"is-default": func(v *vpc) []string { return boolean(v.isDefault) },
-	"isDefault":  func(v *vpc) []string { return boolean(v.isDefault) },
+	"dhcp-options-id": func(v *vpc) []string { return []string{v.options} },
+	"state":           func(*vpc) []string { return []string{string(types.VpcStateAvailable)} },
+	"is-default":      func(v *vpc) []string { return boolean(v.isDefault) },
+	"isDefault":       func(v *vpc) []string { return boolean(v.isDefault) },
 }
 
 func (s *Service) describeVPCs(ctx context.Context, in *ec2.DescribeVpcsInput) (*ec2.DescribeVpcsOutput, error) {
@@ -141,7 +145,7 @@ func (s *Service) describeVPCs(ctx context.Context, in *ec2.DescribeVpcsInput) (
 func describedVPC(v *vpc) types.Vpc {
 	out := types.Vpc{
 		VpcId: &v.ID, OwnerId: &v.Account, CidrBlock: aws.String(v.blocks[0].cidr.String()), State: types.VpcStateAvailable,
-		InstanceTenancy: types.TenancyDefault, IsDefault: &v.isDefault, Tags: v.tags,
+		InstanceTenancy: types.TenancyDefault, IsDefault: &v.isDefault, DhcpOptionsId: &v.options, Tags: v.tags,
 	}
 	for _, block := range v.blocks {
 		out.CidrBlockAssociationSet = append(out.CidrBlockAssociationSet, *describedBlock(block))

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -61,6 +62,62 @@ func TestDNSAnswersEachVPCItsOwn(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Servers that are not the VPC's own answer as they do to everybody, and only those who have a way out to them.
+func TestOtherServersAreAskedByThoseWhoMay(t *testing.T) {
+	n := networktest.New(t)
+	name := endpoint[:len(endpoint)-1]
+	n.SetResolver(records{provider: {name: {databaseAddress}}, "": {name: {loopback}}})
+	vpc(t, n, provider, clientAddress)
+	server := netip.MustParseAddr("192.168.7.53")
+	if err := errors.Join(n.SetDNS(provider, []netip.Addr{server}), n.SetDefaultSource(provider, clientAddress)); err != nil {
+		t.Fatal(err)
+	}
+	query := func(transport string, patience time.Duration) (reply *dns.Msg, err error) {
+		err = n.Within(provider, func() (err error) {
+			client := &dns.Client{Net: transport, Timeout: patience}
+			reply, _, err = client.Exchange(new(dns.Msg).SetQuestion(endpoint, dns.TypeA), server.String()+":53")
+			return err
+		})
+		return reply, err
+	}
+	way := []network.Rule{onPort("192.168.7.53/32", 53)}
+	for name, test := range map[string]struct {
+		client network.Guard
+		udp    bool
+		tcp    bool
+	}{
+		"no way out":      {},
+		"a way over UDP":  {client: network.Guard{Queries: way}, udp: true},
+		"a way over TCP":  {client: network.Guard{Outbound: way}, tcp: true},
+		"another address": {client: network.Guard{Queries: []network.Rule{onPort("192.168.7.54/32", 53)}, Outbound: []network.Rule{onPort("192.168.7.54/32", 53)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := n.SetFirewall(provider, network.Firewall{clientAddress: test.client, server: open}); err != nil {
+				t.Fatal(err)
+			}
+			for transport, may := range map[string]bool{"udp": test.udp, "tcp": test.tcp} {
+				patience := brief
+				if may {
+					patience = generous
+				}
+				reply, err := query(transport, patience)
+				if (err == nil) != may {
+					t.Errorf("over %s: %v, want an answer: %t", transport, err, may)
+				}
+				if err == nil && !slices.Equal(addresses(reply), []netip.Addr{loopback}) {
+					t.Errorf("over %s it answers %v", transport, addresses(reply))
+				}
+			}
+		})
+	}
+	if err := n.SetDNS(provider, nil); err != nil {
+		t.Fatal(err)
+	}
+	if reply := ask(t, n, provider, "udp", new(dns.Msg).SetQuestion(endpoint, dns.TypeA)); !slices.Equal(addresses(reply), []netip.Addr{databaseAddress}) {
+		t.Errorf("the VPC's own answers %v", addresses(reply))
 	}
 }
 

@@ -18,8 +18,8 @@ type Rule struct {
 	FromPort, ToPort uint16
 }
 
-// Guard is what an address accepts and what it opens.
-type Guard struct{ Inbound, Outbound []Rule }
+// Guard is what an address accepts, what it opens, and which DNS servers it may ask over UDP.
+type Guard struct{ Inbound, Outbound, Queries []Rule }
 
 // Firewall guards the addresses of a VPC. A connection needs the outbound rule of its source and the inbound rule of its
 // destination. An address without an entry neither accepts nor opens any, except with itself and to DNS.
@@ -33,6 +33,7 @@ const (
 	itselfID = iota + 1
 	inboundID
 	outboundID
+	queriesID
 )
 
 // itself returns the set of the connections that addresses make to themselves: no rule compares two fields of a packet.
@@ -65,11 +66,13 @@ func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) e
 	conn.AddTable(securityGroups)
 	own := itself()
 	inbound, outbound := rangeSet(inboundID, "inbound"), rangeSet(outboundID, "outbound")
+	queries := rangeSet(queriesID, "queries")
 	if err := errors.Join(
 		conn.AddSet(own, nil),
 		allowItself(conn, addresses...),
 		addRanges(conn, inbound, f.ranges(func(g Guard) []Rule { return g.Inbound })),
 		addRanges(conn, outbound, f.ranges(func(g Guard) []Rule { return g.Outbound })),
+		addRanges(conn, queries, f.ranges(func(g Guard) []Rule { return g.Queries })),
 	); err != nil {
 		return err
 	}
@@ -78,16 +81,18 @@ func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) e
 		Table: securityGroups, Name: "input", Policy: &drop,
 		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter,
 	})
-	for _, accept := range [][]expr.Any{
-		notTCP(),
-		notOpening(),
-		toLoopback(),
-		toDNS(dns),
-		toItself(own),
-		append(in(inbound, destinationAddress, sourceAddress), in(outbound, sourceAddress, destinationAddress)...),
-	} {
-		conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: append(accept, &expr.Verdict{Kind: expr.VerdictAccept})})
+	decide := func(verdict expr.VerdictKind, matches ...[]expr.Any) {
+		for _, match := range matches {
+			conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: append(match, &expr.Verdict{Kind: verdict})})
+		}
 	}
+	decide(expr.VerdictAccept, toLoopback(), toDNS(dns), toItself(own))
+	// UDP exists for DNS alone: only a query opens something.
+	decide(expr.VerdictAccept, append(protocol(unix.IPPROTO_UDP), toPort(expr.CmpOpNeq, 53)...),
+		append(protocol(unix.IPPROTO_UDP), in(queries, sourceAddress, destinationAddress)...))
+	decide(expr.VerdictDrop, protocol(unix.IPPROTO_UDP))
+	decide(expr.VerdictAccept, notTCP(), notOpening(),
+		append(in(inbound, destinationAddress, sourceAddress), in(outbound, sourceAddress, destinationAddress)...))
 	return conn.Flush()
 }
 
@@ -127,6 +132,14 @@ func mask(bits ...byte) *expr.Bitwise {
 
 func notTCP() []expr.Any {
 	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: firstRegister}, compare(expr.CmpOpNeq, unix.IPPROTO_TCP)}
+}
+
+func protocol(number byte) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: firstRegister}, compare(expr.CmpOpEq, number)}
+}
+
+func toPort(op expr.CmpOp, port byte) []expr.Any {
+	return []expr.Any{load(expr.PayloadBaseTransportHeader, 2, 2, firstRegister), compare(op, 0, port)}
 }
 
 func notOpening() []expr.Any {

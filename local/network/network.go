@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -60,8 +61,12 @@ func (n *Network) replaceResolvConf() error {
 	return nil
 }
 
-func writeResolvConf(file string, server netip.Addr) error {
-	return os.WriteFile(file, []byte("nameserver "+server.String()+"\n"), 0o644)
+func writeResolvConf(file string, servers ...netip.Addr) error {
+	var text strings.Builder
+	for _, server := range servers {
+		text.WriteString("nameserver " + server.String() + "\n")
+	}
+	return os.WriteFile(file, []byte(text.String()), 0o644)
 }
 
 // Close deletes all VPCs and gives the outside its own DNS back.
@@ -108,6 +113,29 @@ func (n *Network) CreateVPC(id string, base netip.Prefix) error {
 	return nil
 }
 
+// SetDNS makes who lives in a VPC ask these servers; without any, its own. They stand for servers far away: to them all who
+// ask are outside every VPC, and to reach them needs a rule, as VPC's own does not.
+func (n *Network) SetDNS(id string, servers []netip.Addr) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	v, ok := n.vpcs[id]
+	if !ok {
+		return fmt.Errorf("set DNS: VPC %s does not exist", id)
+	}
+	if err := v.askOthers(&n.names, servers); err != nil {
+		return fmt.Errorf("set DNS of VPC %s: %w", id, err)
+	}
+	for subnet, owner := range n.subnets {
+		if owner != id {
+			continue
+		}
+		if err := writeResolvConf(filepath.Join(n.subnetDir(subnet), "resolv.conf"), v.nameservers()...); err != nil {
+			return fmt.Errorf("set DNS of subnet %s: %w", subnet, err)
+		}
+	}
+	return nil
+}
+
 // DeleteVPC forgets a VPC and withdraws its subnets. Who has sockets or processes there ends them.
 func (n *Network) DeleteVPC(id string) {
 	n.mu.Lock()
@@ -149,7 +177,7 @@ func (n *Network) PublishSubnet(id, subnet string) error {
 	if err := errors.Join(
 		os.MkdirAll(dir, 0o755),
 		os.Symlink(v.path(), filepath.Join(dir, "net")),
-		writeResolvConf(filepath.Join(dir, "resolv.conf"), v.dns),
+		writeResolvConf(filepath.Join(dir, "resolv.conf"), v.nameservers()...),
 	); err != nil {
 		return fmt.Errorf("publish subnet %s: %w", subnet, err)
 	}

@@ -21,7 +21,9 @@ type vpc struct {
 	kernel  *netlink.Handle
 	lo      netlink.Link
 	dns     netip.Addr
-	servers []io.Closer // DNS servers
+	servers []io.Closer                // DNS servers
+	others  map[netip.Addr][]io.Closer // DNS servers that are asked instead
+	asked   []netip.Addr               // the others, in order
 
 	mu        sync.Mutex
 	addresses []netip.Addr
@@ -79,9 +81,46 @@ func (v *vpc) serveDNS(names *names, id string) error {
 	})
 }
 
-func (v *vpc) close() {
-	for _, server := range v.servers {
+// askOthers has DNS asked of servers that are not the VPC's own; without any, of its own.
+func (v *vpc) askOthers(names *names, servers []netip.Addr) error {
+	for server, open := range v.others {
+		closeAll(open)
+		v.remove(server)
+	}
+	v.others, v.asked = map[netip.Addr][]io.Closer{}, nil
+	for _, server := range servers {
+		if err := v.add(server); err != nil {
+			return fmt.Errorf("add address %s: %w", server, err)
+		}
+		v.others[server], v.asked = nil, append(v.asked, server)
+		err := v.ns.do(func() (err error) {
+			v.others[server], err = names.serve("", netip.AddrPortFrom(server, 53))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *vpc) nameservers() []netip.Addr {
+	if len(v.asked) > 0 {
+		return v.asked
+	}
+	return []netip.Addr{v.dns}
+}
+
+func closeAll(servers []io.Closer) {
+	for _, server := range servers {
 		_ = server.Close()
+	}
+}
+
+func (v *vpc) close() {
+	closeAll(v.servers)
+	for _, servers := range v.others {
+		closeAll(servers)
 	}
 	v.kernel.Close()
 	_ = v.ns.close()

@@ -26,6 +26,7 @@ type cluster struct {
 	user, database  string
 	port            int32
 	protected       bool // from deletion
+	capacity        *types.ServerlessV2ScalingConfigurationInfo
 	subnetGroup     *subnetGroup
 	groups          []string // VPC security groups, of all members
 	volume          Volume   // nil until it is created
@@ -97,6 +98,10 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 	if err != nil {
 		return nil, err
 	}
+	capacity, err := scaling(*in.Engine, in.ServerlessV2ScalingConfiguration)
+	if err != nil {
+		return nil, err
+	}
 	e, ready := engines[*in.Engine], make(chan struct{})
 	close(ready)
 	return &cluster{
@@ -104,7 +109,7 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 		resourceID: "cluster-" + strings.ToUpper(model.Hex(26)),
 		engine:     *in.Engine, version: version, class: aws.ToString(in.DBClusterInstanceClass),
 		user: *in.MasterUsername, database: aws.ToString(in.DatabaseName), port: cmp.Or(aws.ToInt32(in.Port), e.port),
-		protected: aws.ToBool(in.DeletionProtection), subnetGroup: g, groups: groups, joined: ready,
+		protected: aws.ToBool(in.DeletionProtection), subnetGroup: g, groups: groups, joined: ready, capacity: capacity,
 	}, nil
 }
 
@@ -169,7 +174,7 @@ func (s *Service) describeCluster(c *cluster) *types.DBCluster {
 		Endpoint: aws.String(s.writerEndpoint(c)), ReaderEndpoint: aws.String(s.readerEndpoint(c)),
 		DBSubnetGroup: &c.subnetGroup.name, AvailabilityZones: c.subnetGroup.zones(), NetworkType: aws.String("IPV4"),
 		VpcSecurityGroups: memberships(c.groups), DeletionProtection: aws.Bool(c.protected),
-		MultiAZ: aws.Bool(c.spread()), TagList: slices.Clone(c.tags),
+		MultiAZ: aws.Bool(c.spread()), TagList: slices.Clone(c.tags), ServerlessV2ScalingConfiguration: c.capacity,
 	}
 	if c.database != "" {
 		d.DatabaseName = &c.database

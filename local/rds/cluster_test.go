@@ -291,6 +291,9 @@ func TestClusterRefusals(t *testing.T) {
 		"a member with a port of its own": {"API_CreateDBInstance, Port: not applicable to Aurora, managed by the DB cluster", func(b *bed) {
 			refused(b, "InvalidParameterCombination", b.createDBInstance, member(func(in *rds.CreateDBInstanceInput) { in.Port = aws.Int32(6000) }))
 		}},
+		"a serverless member of a cluster without a capacity": {"AuroraUserGuide/aurora-serverless-v2.create.html; the wording is assumed", func(b *bed) {
+			refused(b, "InvalidParameterCombination", b.createDBInstance, member(func(in *rds.CreateDBInstanceInput) { in.DBInstanceClass = aws.String("db.serverless") }))
+		}},
 		"stopping one member": {"API_StopDBInstance: doesn't apply to Aurora, use StopDBCluster", func(b *bed) {
 			refused(b, "InvalidDBInstanceState", b.stopDBInstance, rds.StopDBInstanceInput{DBInstanceIdentifier: aws.String("one")})
 		}},

@@ -29,6 +29,9 @@ func (s *Service) newMember(ctx context.Context, id string, in *rds.CreateDBInst
 			"The engine name requested for your DB instance (%s) doesn't match the engine name of your DB cluster (%s).", *in.Engine, c.engine)
 	case !c.aurora():
 		return nil, wire.Errorf("InvalidParameterCombination", "DB cluster %s is a Multi-AZ DB cluster, which creates its instances itself", c.id)
+	case *in.DBInstanceClass == serverlessClass && c.capacity == nil:
+		return nil, wire.Errorf("InvalidParameterCombination", "Set the Serverless v2 scaling configuration on the parent DB cluster "+
+			"before creating a Serverless v2 DB instance.")
 	case c.status != available:
 		return nil, wire.Errorf("InvalidDBClusterStateFault", "DB cluster %s is not in available state.", c.id)
 	case in.MasterUsername != nil || in.MasterUserPassword != nil:

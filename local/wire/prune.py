@@ -14,12 +14,12 @@ import botocore
 
 OPERATIONS = {
     "ec2": ("2016-11-15", """
-        AcceptVpcEndpointConnections AssociateVpcCidrBlock AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
-        CreateNetworkInterface
+        AcceptVpcEndpointConnections AssociateDhcpOptions AssociateVpcCidrBlock AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
+        CreateDhcpOptions CreateNetworkInterface
         CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint CreateVpcEndpointConnectionNotification
         CreateVpcEndpointServiceConfiguration DeleteNetworkInterface DeleteSecurityGroup DeleteSubnet DeleteTags
         DeleteVpc DeleteVpcEndpointConnectionNotifications DeleteVpcEndpointServiceConfigurations DeleteVpcEndpoints
-        DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeInternetGateways
+        DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeDhcpOptions DescribeInternetGateways
         DescribeNetworkInterfaceAttribute DescribeNetworkInterfaces DescribeRegions DescribeRouteTables
         DescribeSecurityGroupReferences DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
         DescribeVpcAttribute DescribeVpcEndpointConnectionNotifications DescribeVpcEndpointConnections
