@@ -13,6 +13,9 @@ const (
 	// syncMonthUSD is the most that a schedule of one minute and its invocations come to, outside the free tiers.
 	syncMonthUSD  = 0.15
 	hoursPerMonth = 730
+	// awakeHourUSD is the least that an Aurora Serverless v2 cluster's hour costs while it does not pause: half an ACU at $0.12
+	// (aws.amazon.com/rds/aurora/pricing).
+	awakeHourUSD = 0.06
 )
 
 // Region is where the estimates hold.
@@ -27,5 +30,8 @@ func MonthUSD() float64 {
 func LoadBalancerUSD(stands time.Duration) float64 {
 	return cents(loadBalancerHourUSD * math.Ceil(stands.Hours()))
 }
+
+// AwakeUSD is what a cluster's month costs that would pause and may not.
+func AwakeUSD() float64 { return cents(awakeHourUSD * hoursPerMonth) }
 
 func cents(usd float64) float64 { return math.Round(100*usd) / 100 }

@@ -16,6 +16,7 @@ func TestTheEstimateIsDocumented(t *testing.T) {
 		fmt.Sprintf("| Network Load Balancer, %d hours at $%.4f | %.2f |",
 			hoursPerMonth, loadBalancerHourUSD, cents(loadBalancerHourUSD*hoursPerMonth)),
 		fmt.Sprintf("| %.2f |", syncMonthUSD),
+		fmt.Sprintf("%d hours at $%.2f | %.2f |", hoursPerMonth, awakeHourUSD, AwakeUSD()),
 		fmt.Sprintf("the estimate: $%.2f", MonthUSD()),
 	} {
 		if !strings.Contains(string(page), text) {

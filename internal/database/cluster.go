@@ -23,7 +23,7 @@ func findCluster(ctx context.Context, api API, identifier string) (Database, boo
 	if err := checkPrimary(ctx, api, cluster, identifier); err != nil {
 		return Database{}, true, err
 	}
-	if err := exposableCluster(cluster, identifier); err != nil {
+	if err := exposableCluster(ctx, cluster, identifier); err != nil {
 		return Database{}, true, err
 	}
 	group, err := subnetGroup(ctx, api, cluster)
@@ -34,6 +34,9 @@ func findCluster(ctx context.Context, api API, identifier string) (Database, boo
 	if err != nil {
 		return Database{}, true, err
 	}
+	if err := checkWriter(ctx, cluster, members, identifier); err != nil {
+		return Database{}, true, err
+	}
 	return Database{
 		ARN:        aws.ToString(cluster.DBClusterArn),
 		Kind:       Cluster,
@@ -42,6 +45,7 @@ func findCluster(ctx context.Context, api API, identifier string) (Database, boo
 		Engine:     aws.ToString(cluster.Engine),
 		Host:       aws.ToString(cluster.Endpoint),
 		Port:       int(aws.ToInt32(cluster.Port)),
+		Pauses:     pauses(cluster, members),
 		// Aurora says it of each instance, a Multi-AZ DB cluster of itself.
 		Public: aws.ToBool(cluster.PubliclyAccessible) ||
 			slices.ContainsFunc(members, func(m types.DBInstance) bool { return aws.ToBool(m.PubliclyAccessible) }),
@@ -87,13 +91,13 @@ func clusterIdentifiers(ctx context.Context, api API) ([]string, error) {
 }
 
 // exposableCluster reports, as an error, why the cluster cannot be exposed as it is.
-func exposableCluster(cluster types.DBCluster, id string) error {
+func exposableCluster(ctx context.Context, cluster types.DBCluster, id string) error {
 	status := aws.ToString(cluster.Status)
 	if why := unsupportedCluster(cluster); why != "" {
 		return outcome.BadInput("database %s is %s: %s", id, why, supported)
 	}
-	if remedy, refused := refusedStatus[status]; refused {
-		return outcome.BadInput("database %s is %s: %s", id, status, remedy)
+	if err := judge(ctx, statuses, "database "+id, status); err != nil {
+		return err
 	}
 	if len(cluster.DBClusterMembers) == 0 {
 		return outcome.BadInput("database %s is a cluster without an instance: add one, then start again", id)
@@ -106,6 +110,30 @@ func exposableCluster(cluster types.DBCluster, id string) error {
 		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
 	}
 	return checkGroups(id, activeGroups(cluster.VpcSecurityGroups))
+}
+
+// checkWriter reports, as an error, why the instance that takes a cluster's writes does not serve, whatever the cluster says
+// of itself.
+func checkWriter(ctx context.Context, cluster types.DBCluster, members []types.DBInstance, id string) error {
+	for _, member := range members {
+		if !writes(cluster, member) {
+			continue
+		}
+		what := "writer " + aws.ToString(member.DBInstanceIdentifier) + " of database " + id
+		if err := judge(ctx, statuses, what, aws.ToString(member.DBInstanceStatus)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pauses tells an Aurora Serverless v2 cluster that has no capacity while nobody connects (Aurora guide, "Scaling to Zero
+// ACUs with automatic pause and resume for Aurora Serverless v2"). The capacity is the cluster's, and holds for those of
+// its instances that are serverless.
+func pauses(cluster types.DBCluster, members []types.DBInstance) bool {
+	scaling := cluster.ServerlessV2ScalingConfiguration
+	return scaling != nil && scaling.MinCapacity != nil && *scaling.MinCapacity == 0 &&
+		slices.ContainsFunc(members, func(m types.DBInstance) bool { return aws.ToString(m.DBInstanceClass) == "db.serverless" })
 }
 
 // unsupportedCluster names the kind of what DescribeDBClusters also lists, or is empty.

@@ -32,6 +32,7 @@ type Database struct {
 	Engine           string // as RDS spells it; for a proxy, that of what is behind it, without edition
 	Host             string // the endpoint's DNS name, which is also the name in its TLS certificate
 	Port             int
+	Pauses           bool // where nobody connects
 	Public           bool // its name resolves to a public address outside the VPC
 	VPCID            string
 	SubnetIDs        []string // of the subnet group; RDS does not promise that they still exist
@@ -149,20 +150,4 @@ func identifiers(ctx context.Context, api API) ([]string, error) {
 		all = append(all, some...)
 	}
 	return all, nil
-}
-
-// refusedStatus are the states of instances and clusters in which nothing serves, with what to do. In all others, such as
-// modifying or backing-up, the endpoint does.
-var refusedStatus = map[string]string{
-	"creating":                            "wait until it is available, then start again",
-	"deleting":                            "it is going away",
-	"failed":                              "restore it from a backup first",
-	"stopped":                             "start it first",
-	"stopping":                            "wait until it has stopped, and start it again",
-	"starting":                            "wait until it is available, then start again",
-	"inaccessible-encryption-credentials": "make its KMS key usable again first",
-	"inaccessible-encryption-credentials-recoverable": "make its KMS key usable again and start it first",
-	"incompatible-network":                            "repair its subnet group first",
-	"incompatible-restore":                            "restore it to a compatible point in time first",
-	"restore-error":                                   "restore it again first",
 }

@@ -30,7 +30,7 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, bo
 		slog.InfoContext(ctx, "database is a member of a cluster", "database", identifier, "cluster", cluster)
 		return findCluster(ctx, api, strings.ToLower(cluster))
 	}
-	if err := exposableInstance(instance, identifier); err != nil {
+	if err := exposableInstance(ctx, instance, identifier); err != nil {
 		return Database{}, true, err
 	}
 	return Database{
@@ -95,10 +95,10 @@ func listInstances(ctx context.Context, api TopologyAPI, in *rds.DescribeDBInsta
 }
 
 // exposableInstance reports, as an error, why the instance cannot be exposed as it is.
-func exposableInstance(instance types.DBInstance, id string) error {
+func exposableInstance(ctx context.Context, instance types.DBInstance, id string) error {
 	status := aws.ToString(instance.DBInstanceStatus)
-	if remedy, refused := refusedStatus[status]; refused {
-		return outcome.BadInput("database %s is %s: %s", id, status, remedy)
+	if err := judge(ctx, statuses, "database "+id, status); err != nil {
+		return err
 	}
 	if instance.Endpoint == nil || instance.Endpoint.Address == nil {
 		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)

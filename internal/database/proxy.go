@@ -30,7 +30,7 @@ func findProxy(ctx context.Context, api API, identifier string) (Database, bool,
 		return Database{}, found, err
 	}
 	name := aws.ToString(proxy.DBProxyName)
-	if err := exposableProxy(proxy, name); err != nil {
+	if err := exposableProxy(ctx, proxy, name); err != nil {
 		return Database{}, true, err
 	}
 	family := families[aws.ToString(proxy.EngineFamily)]
@@ -89,24 +89,13 @@ func listProxies(ctx context.Context, api TopologyAPI) ([]types.DBProxy, error) 
 	return all, nil
 }
 
-// refusedProxyStatus are the states in which a proxy serves nobody, with what to do.
-var refusedProxyStatus = map[types.DBProxyStatus]string{
-	types.DBProxyStatusCreating:                   "wait until it is available, then start again",
-	types.DBProxyStatusDeleting:                   "it is going away",
-	types.DBProxyStatusIncompatibleNetwork:        "repair its subnets first",
-	types.DBProxyStatusInsufficientResourceLimits: "free addresses in its subnets first",
-	types.DBProxyStatusSuspended:                  "make it available first: RDS suspends a proxy whose database is gone",
-	types.DBProxyStatusSuspending:                 "make it available first: RDS suspends a proxy whose database is gone",
-	types.DBProxyStatusReactivating:               "wait until it is available, then start again",
-}
-
 // exposableProxy reports, as an error, why the proxy cannot be exposed as it is.
-func exposableProxy(proxy types.DBProxy, name string) error {
+func exposableProxy(ctx context.Context, proxy types.DBProxy, name string) error {
 	if _, known := families[aws.ToString(proxy.EngineFamily)]; !known {
 		return outcome.BadInput("database %s is a proxy for %s: %s", name, aws.ToString(proxy.EngineFamily), supported)
 	}
-	if remedy, refused := refusedProxyStatus[proxy.Status]; refused {
-		return outcome.BadInput("database %s is %s: %s", name, proxy.Status, remedy)
+	if err := judge(ctx, proxyStatuses, "database "+name, string(proxy.Status)); err != nil {
+		return err
 	}
 	if proxy.Endpoint == nil {
 		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", name, proxy.Status)

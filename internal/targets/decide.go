@@ -9,6 +9,7 @@ import (
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
@@ -251,7 +252,7 @@ func (o observation) describe(wanted []target) string {
 
 // stopped: a state that people chose, in which nothing is wrong.
 func (o observation) stopped() bool {
-	return o.deep && o.topology.Exists && slices.Contains([]string{"stopping", "stopped", "starting"}, o.topology.Status)
+	return o.deep && o.topology.Exists && database.Stopped(o.topology.Status)
 }
 
 // absence remembers a database that is not found and whose name is gone, and
