@@ -72,11 +72,7 @@ func newFunctions(r *resources) map[string]awslambda.Function {
 
 func newFunction(r *resources, f function, may grants) awslambda.Function {
 	name := r.options.name.Function(f.name())
-	logs := awslogs.NewLogGroup(r.stack, ptr(f.name()+"-log"), &awslogs.LogGroupProps{
-		LogGroupName:  ptr("/aws/lambda/" + name),
-		Retention:     awslogs.RetentionDays_THREE_MONTHS,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
+	logs := newLogGroup(r.stack, f.name()+"-log", deployment.Log(name))
 	role := newRole(r, f.name(), f.name()+"-role", &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(ptr("lambda.amazonaws.com"), nil),
 		Description: ptr(f.description),
@@ -110,6 +106,15 @@ func newFunction(r *resources, f function, may grants) awslambda.Function {
 		}
 	}
 	return awslambda.NewFunction(r.stack, ptr(f.name()), props)
+}
+
+// newLogGroup makes a log group that forgets and goes with the stack. One that AWS makes for a log does neither.
+func newLogGroup(stack awscdk.Stack, id, name string) awslogs.LogGroup {
+	return awslogs.NewLogGroup(stack, &id, &awslogs.LogGroupProps{
+		LogGroupName:  &name,
+		Retention:     awslogs.RetentionDays_THREE_MONTHS,
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
 }
 
 func newDeadLetterQueue(r *resources, name string) awssqs.Queue {
@@ -191,8 +196,7 @@ func resolverGrants(r *resources) (interfaces, logs grants) {
 		"docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice"
 	interfaces = allows("ec2", wide("*", documented), "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets",
 		"DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
-	logs = allows("logs", r.wide("logs", "log-group:/aws/lambda/"+r.options.name.Resolver("*"), perVPC),
-		"CreateLogGroup", "CreateLogStream", "PutLogEvents")
+	logs = allows("logs", at(*r.resolverLog.LogGroupArn()), "CreateLogStream", "PutLogEvents")
 	return interfaces, logs
 }
 

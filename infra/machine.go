@@ -3,9 +3,7 @@ package main
 import (
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/jsii-runtime-go"
 
@@ -36,11 +34,7 @@ func newSetup(r *resources) awsstepfunctions.StateMachine {
 		TracingEnabled:          jsii.Bool(true),
 		Logs: &awsstepfunctions.LogOptions{
 			// The prefix keeps the log out of the resource policy, whose size is limited. Execution data would show task tokens.
-			Destination: awslogs.NewLogGroup(r.stack, ptr("setup-log"), &awslogs.LogGroupProps{
-				LogGroupName:  ptr("/aws/vendedlogs/states/" + r.options.name.StateMachine()),
-				Retention:     awslogs.RetentionDays_THREE_MONTHS,
-				RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-			}),
+			Destination:          newLogGroup(r.stack, "setup-log", "/aws/vendedlogs/states/"+r.options.name.StateMachine()),
 			Level:                awsstepfunctions.LogLevel_ALL,
 			IncludeExecutionData: jsii.Bool(false),
 		},

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -34,6 +35,7 @@ type resources struct {
 	handoff      awssns.Topic
 	operators    awssns.Topic
 	resolverCode awss3assets.Asset
+	resolverLog  awslogs.LogGroup
 	resolverRole awsiam.IRole
 	scheduleRole awsiam.IRole
 	roles        map[string]awsiam.IRole // by the name of the function they are for
@@ -81,6 +83,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 	r.operators = newTopic(stack, "Operators", o.name.Stack()+": messages for the operators", r.key)
 	r.bus = awsevents.NewEventBus(stack, ptr("Bus"), &awsevents.EventBusProps{EventBusName: ptr(r.options.name.Bus())})
 	r.resolverCode = awss3assets.NewAsset(stack, ptr("ResolverCode"), &awss3assets.AssetProps{Path: ptr(o.functions + "/resolver")})
+	r.resolverLog = newLogGroup(stack, "ResolverLog", o.name.ResolverLog())
 	r.resolverRole = newResolverRole(r)
 	r.scheduleRole = newScheduleRole(r)
 	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{

@@ -87,6 +87,42 @@ func TestFunctionNamesArePinned(t *testing.T) {
 	}
 }
 
+// A log group that AWS makes by itself keeps everything for ever, and is left behind: every function, CDK's own among them,
+// and every state machine writes to one that the stack makes.
+func TestNoLogIsKeptForEver(t *testing.T) {
+	s := synthesized()
+	groups := s.json.ofType("AWS::Logs::LogGroup")
+	for id, group := range groups {
+		if group.Properties["RetentionInDays"] != 90.0 || group.DeletionPolicy != "Delete" {
+			t.Errorf("%s keeps %v days and is kept as %q", id, group.Properties["RetentionInDays"], group.DeletionPolicy)
+		}
+	}
+	made := func(id, reference any) {
+		of, _ := reference.(map[string]any)
+		name, _ := of["Ref"].(string)
+		if _, found := groups[name]; !found {
+			t.Errorf("%s logs to %v, which is no log group of the stack", id, reference)
+		}
+	}
+	for id, f := range s.json.ofType("AWS::Lambda::Function") {
+		logging, _ := f.Properties["LoggingConfig"].(map[string]any)
+		made(id, logging["LogGroup"])
+	}
+	for id, m := range s.json.ofType("AWS::StepFunctions::StateMachine") {
+		for _, to := range m.Properties["LoggingConfiguration"].(map[string]any)["Destinations"].([]any) {
+			arn := to.(map[string]any)["CloudWatchLogsLogGroup"].(map[string]any)["LogGroupArn"].(map[string]any)["Fn::GetAtt"].([]any)
+			made(id, map[string]any{"Ref": arn[0]})
+		}
+	}
+	names := map[any]bool{}
+	for _, group := range groups {
+		names[group.Properties["LogGroupName"]] = true
+	}
+	if log := s.options.name.ResolverLog(); !names[log] {
+		t.Errorf("nothing makes %s, where step 2's resolvers log", log)
+	}
+}
+
 func TestEveryFolderIsAFunctionOfTheStack(t *testing.T) {
 	folders, err := os.ReadDir("../functions")
 	if err != nil {

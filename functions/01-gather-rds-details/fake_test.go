@@ -37,6 +37,7 @@ type fakeAWS struct {
 	groups    []ec2types.SecurityGroup
 	rules     []ec2types.SecurityGroupRule
 	balancers []elbtypes.LoadBalancer
+	vpcOwner  string
 	tagged    bool // the deployment asks for owned.IngressTag
 	nlbLimit  string
 	ruleLimit float64
@@ -44,6 +45,10 @@ type fakeAWS struct {
 	status    sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
 	claimed   []registry.Exposure
 	holder    string
+
+	dnsServers         []string // in the VPC's DHCP options
+	noDNS, noHostnames bool     // attributes of the VPC
+	attributes         []string // that were asked for
 }
 
 func newFake() *fakeAWS {
@@ -51,8 +56,11 @@ func newFake() *fakeAWS {
 		instances: []rdstypes.DBInstance{instance("orders-prod")},
 		subnets:   []ec2types.Subnet{subnet("subnet-a", "euc1-az1", 100), subnet("subnet-b", "euc1-az2", 100)},
 		groups:    []ec2types.SecurityGroup{{GroupId: aws.String("sg-db"), OwnerId: aws.String(account)}},
+		vpcOwner:  account,
 		nlbLimit:  "50",
-		ruleLimit: 60,
+
+		dnsServers: []string{"AmazonProvidedDNS"},
+		ruleLimit:  60,
 	}
 }
 
@@ -149,11 +157,36 @@ func (f *fakeAWS) DescribeVpcs(_ context.Context, in *ec2.DescribeVpcsInput, _ .
 	block := func(cidr string, state ec2types.VpcCidrBlockStateCode) ec2types.VpcCidrBlockAssociation {
 		return ec2types.VpcCidrBlockAssociation{CidrBlock: &cidr, CidrBlockState: &ec2types.VpcCidrBlockState{State: state}}
 	}
-	return &ec2.DescribeVpcsOutput{Vpcs: []ec2types.Vpc{{VpcId: &in.VpcIds[0], CidrBlockAssociationSet: []ec2types.VpcCidrBlockAssociation{
-		block("10.1.0.0/16", ec2types.VpcCidrBlockStateCodeAssociated),
-		block("10.0.0.0/16", ec2types.VpcCidrBlockStateCodeAssociated),
-		block("10.9.0.0/16", ec2types.VpcCidrBlockStateCodeDisassociated),
-	}}}}, nil
+	return &ec2.DescribeVpcsOutput{Vpcs: []ec2types.Vpc{{VpcId: &in.VpcIds[0], OwnerId: &f.vpcOwner, DhcpOptionsId: aws.String("dopt-1"),
+		CidrBlock: aws.String("10.0.0.0/16"), CidrBlockAssociationSet: []ec2types.VpcCidrBlockAssociation{
+			block("10.1.0.0/16", ec2types.VpcCidrBlockStateCodeAssociated),
+			block("10.0.0.0/16", ec2types.VpcCidrBlockStateCodeAssociated),
+			block("10.9.0.0/16", ec2types.VpcCidrBlockStateCodeDisassociated),
+		}}}}, nil
+}
+
+func (f *fakeAWS) DescribeDhcpOptions(context.Context, *ec2.DescribeDhcpOptionsInput, ...func(*ec2.Options)) (*ec2.DescribeDhcpOptionsOutput, error) {
+	if err := f.deny("DescribeDhcpOptions"); err != nil {
+		return nil, err
+	}
+	option := ec2types.DhcpConfiguration{Key: aws.String("domain-name-servers")}
+	for _, server := range f.dnsServers {
+		option.Values = append(option.Values, ec2types.AttributeValue{Value: &server})
+	}
+	domain := ec2types.DhcpConfiguration{Key: aws.String("domain-name"), Values: []ec2types.AttributeValue{{Value: aws.String("eu-central-1.compute.internal")}}}
+	return &ec2.DescribeDhcpOptionsOutput{DhcpOptions: []ec2types.DhcpOptions{{DhcpConfigurations: []ec2types.DhcpConfiguration{domain, option}}}}, nil
+}
+
+// DescribeVpcAttribute tells one attribute in a call.
+func (f *fakeAWS) DescribeVpcAttribute(_ context.Context, in *ec2.DescribeVpcAttributeInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcAttributeOutput, error) {
+	if err := f.deny("DescribeVpcAttribute"); err != nil {
+		return nil, err
+	}
+	f.attributes = append(f.attributes, string(in.Attribute))
+	if in.Attribute == ec2types.VpcAttributeNameEnableDnsHostnames {
+		return &ec2.DescribeVpcAttributeOutput{EnableDnsHostnames: &ec2types.AttributeBooleanValue{Value: aws.Bool(!f.noHostnames)}}, nil
+	}
+	return &ec2.DescribeVpcAttributeOutput{EnableDnsSupport: &ec2types.AttributeBooleanValue{Value: aws.Bool(!f.noDNS)}}, nil
 }
 
 func (f *fakeAWS) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
@@ -287,6 +320,28 @@ func withCluster(changes ...func(*rdstypes.DBCluster)) func(*fakeAWS) {
 			change(&cluster)
 		}
 		f.clusters = append(f.clusters, cluster)
+	}
+}
+
+// withMember adds the cluster ledger, one of whose members is in another status.
+func withMember(id, status string) func(*fakeAWS) {
+	return func(f *fakeAWS) {
+		withCluster()(f)
+		for i := range f.instances {
+			if *f.instances[i].DBInstanceIdentifier == id {
+				f.instances[i].DBInstanceStatus = &status
+			}
+		}
+	}
+}
+
+// withServerless adds the cluster ledger with a capacity, one of whose members is of another class.
+func withServerless(least float64, class string) func(*fakeAWS) {
+	return func(f *fakeAWS) {
+		withCluster(func(c *rdstypes.DBCluster) {
+			c.ServerlessV2ScalingConfiguration = &rdstypes.ServerlessV2ScalingConfigurationInfo{MinCapacity: &least, MaxCapacity: aws.Float64(8)}
+		})(f)
+		f.instances[len(f.instances)-1].DBInstanceClass = &class
 	}
 }
 

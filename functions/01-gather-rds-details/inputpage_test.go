@@ -48,6 +48,7 @@ func TestTheDefaultsAreDocumented(t *testing.T) {
 		"acceptance.timeoutDays":    r.acceptance.timeoutDays,
 		"ingress":                   r.ingress,
 		"resolver":                  r.resolver,
+		"autoPause":                 r.autoPause,
 	}
 	for _, f := range documentedFields(t) {
 		value, told := want[f.name]

@@ -17,6 +17,8 @@ import (
 
 type networkAPI interface {
 	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error)
+	DescribeVpcAttribute(context.Context, *ec2.DescribeVpcAttributeInput, ...func(*ec2.Options)) (*ec2.DescribeVpcAttributeOutput, error)
+	DescribeDhcpOptions(context.Context, *ec2.DescribeDhcpOptionsInput, ...func(*ec2.Options)) (*ec2.DescribeDhcpOptionsOutput, error)
 	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
 	DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error)
 	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
@@ -29,27 +31,6 @@ const roomy = 8
 
 // noCrossRegion are the zones in which a service cannot serve other regions (PrivateLink guide, "Share your services").
 var noCrossRegion = []string{"use1-az3", "usw1-az2", "apne1-az3", "apne2-az2", "apne2-az4"}
-
-// vpcCIDRs are the VPC's IPv4 blocks: every address of the database lies in one of them.
-func vpcCIDRs(ctx context.Context, api networkAPI, vpcID string) ([]string, error) {
-	out, err := api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{vpcID}})
-	if err != nil {
-		return nil, fmt.Errorf("describe VPC %s: %w", vpcID, err)
-	}
-	cidrs := []string{}
-	for _, vpc := range out.Vpcs {
-		for _, block := range vpc.CidrBlockAssociationSet {
-			if block.CidrBlockState != nil && block.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
-				cidrs = append(cidrs, aws.ToString(block.CidrBlock))
-			}
-		}
-	}
-	if len(cidrs) == 0 {
-		return nil, outcome.BadInput("VPC %s has no IPv4 block", vpcID)
-	}
-	slices.Sort(cidrs)
-	return cidrs, nil
-}
 
 // placement chooses the load balancer's subnets: one in every zone that the database can fail over to, because a target in a
 // zone where the load balancer has none gets no traffic, even with cross-zone, and in zones of the consumer's where it could

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/rdslink/rdslink/internal/cost"
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
@@ -31,6 +32,7 @@ import (
 //	  "supportedRegions": ["eu-west-1"],     further regions to connect from
 //	  "ingress": "subnets",                  or "addresses"
 //	  "resolver": "vpc",                     or "none"
+//	  "autoPause": "keep",                   or "prevent"
 //	  "notify": ["dba@example.com"]
 //	}
 //
@@ -49,6 +51,7 @@ type request struct {
 	supportedRegions []string
 	ingress          string
 	resolver         string
+	autoPause        string
 	notify           []string
 }
 
@@ -63,6 +66,8 @@ const (
 	expectedAccount = "expected-account"
 	resolverVPC     = "vpc"
 	resolverNone    = "none"
+	keepPause       = "keep"
+	preventPause    = "prevent"
 
 	// An execution lives for a year at most, and the other steps need a part of it.
 	longestTimeoutDays = 360
@@ -71,7 +76,7 @@ const (
 )
 
 var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint",
-	"listenerPort", "acceptance", "supportedRegions", "ingress", "resolver", "notify"}
+	"listenerPort", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify"}
 
 // parse reads the request and checks what can be checked without asking AWS.
 func parse(input json.RawMessage, home database.Home) (request, error) {
@@ -92,6 +97,7 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 		supportedRegions: in.texts("supportedRegions"),
 		ingress:          in.oneOf("ingress", ingress.Subnets, ingress.Addresses),
 		resolver:         in.oneOf("resolver", resolverVPC, resolverNone),
+		autoPause:        in.oneOf("autoPause", keepPause, preventPause),
 		notify:           in.texts("notify"),
 	}
 	if in.err != nil {
@@ -135,6 +141,16 @@ func (r request) check() error {
 		}
 	}
 	return nil
+}
+
+// suits reports, as an error, what an exposure would take from the database without being asked to.
+func (r request) suits(db database.Database) error {
+	if !db.Pauses || r.autoPause == preventPause {
+		return nil
+	}
+	return outcome.BadInput("database %s pauses while nobody connects (Aurora Serverless v2 with a minimum capacity of 0), and an exposure keeps it awake: "+
+		`every check of its health is a connection. Raise its minimum capacity, or give "autoPause": "prevent" to have it awake for good, `+
+		"which costs at least $%.2f a month (%s)", db.Identifier, cost.AwakeUSD(), cost.Region)
 }
 
 // otherRegions are the given regions besides home's, which a service always supports.

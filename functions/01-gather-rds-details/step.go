@@ -31,6 +31,7 @@ type Output struct {
 	Region                   string   `json:"region"`
 	VPCID                    string   `json:"vpcId"`
 	VPCCIDRs                 []string `json:"vpcCidrs"`
+	DNSServers               []string `json:"dnsServers"` // of the VPC's own, which are not Amazon's
 	SubnetIDs                []string `json:"subnetIds"`
 	ResolverSubnetIDs        []string `json:"resolverSubnetIds"`
 	SecurityGroupIDs         []string `json:"securityGroupIds"`
@@ -81,6 +82,9 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 	if err := c.suits(db); err != nil {
 		return Output{}, err
 	}
+	if err := r.suits(db); err != nil {
+		return Output{}, err
+	}
 	plan := s.newPlan(r, c, db, home)
 	if err := s.place(ctx, &plan, r, c, db, home); err != nil {
 		return Output{}, err
@@ -121,9 +125,11 @@ func (s gatherRDSDetails) newPlan(r request, c consumer, db database.Database, h
 func (s gatherRDSDetails) place(
 	ctx context.Context, plan *Output, r request, c consumer, db database.Database, home database.Home,
 ) (err error) {
-	if plan.VPCCIDRs, err = vpcCIDRs(ctx, s.network, db.VPCID); err != nil {
+	vpc, err := around(ctx, s.network, db, r, home)
+	if err != nil {
 		return err
 	}
+	plan.VPCCIDRs, plan.DNSServers = vpc.cidrs, vpc.dnsServers
 	kept, err := balancerSubnets(ctx, s.balancers, plan.Exposure)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -37,7 +38,7 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 		Exposure: plan.Exposure, Consumer: "pushmetrics", Vendor: "pushmetrics",
 		DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders-prod", DatabaseKind: "instance", DatabaseIdentifier: "orders-prod",
 		Endpoint: "writer", Engine: "postgres", Host: "orders-prod.c0ffee.eu-central-1.rds.amazonaws.com", Port: 5432,
-		Region: "eu-central-1", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16", "10.1.0.0/16"},
+		Region: "eu-central-1", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16", "10.1.0.0/16"}, DNSServers: []string{},
 		SubnetIDs: []string{"subnet-a", "subnet-b"}, ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-db"},
 		Principals:               []string{"arn:aws:iam::133737826969:root"},
 		AcceptanceTimeoutSeconds: 14 * 86400,
@@ -183,6 +184,102 @@ func TestVendorThatAsks(t *testing.T) {
 	}
 }
 
+// What passes by itself is waited for before anything is made, and so is what RDS did not have when this was written.
+func TestADatabaseThatIsAboutToServeIsWaitedFor(t *testing.T) {
+	for name, row := range map[string]struct {
+		database string
+		change   func(*fakeAWS)
+		says     string
+	}{
+		"an instance that starts":    {"orders-prod", status("starting"), "orders-prod is starting"},
+		"an instance that reboots":   {"orders-prod", status("rebooting"), "orders-prod is rebooting"},
+		"an upgrade":                 {"orders-prod", status("upgrading"), "orders-prod is upgrading"},
+		"a status unknown to us":     {"orders-prod", status("dreaming"), `"dreaming" is a value that this version of rdslink does not know`},
+		"a cluster that fails over":  {"ledger", withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("failing-over") }), "ledger is failing-over"},
+		"a writer that reboots":      {"ledger", withMember("ledger-1", "rebooting"), "writer ledger-1 of database ledger is rebooting"},
+		"a proxy that is woken":      {"pool", withProxy(func(p *rdstypes.DBProxy) { p.Status = rdstypes.DBProxyStatusReactivating }), "pool is reactivating"},
+		"a proxy's status, unknown":  {"pool", withProxy(func(p *rdstypes.DBProxy) { p.Status = "dreaming" }), `"dreaming" is a value that this version of rdslink does not know`},
+		"a cluster's status unknown": {"ledger", withCluster(func(c *rdstypes.DBCluster) { c.Status = aws.String("dreaming") }), "status of database ledger"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake()
+			row.change(fake)
+			_, err := run(t, fake, databaseInput(row.database))
+			if outcome.Name(err) != "NotReady" || !strings.Contains(err.Error(), row.says) {
+				t.Errorf("error = %v, want NotReady with %q", err, row.says)
+			}
+			if len(fake.claimed) > 0 {
+				t.Errorf("claimed %+v", fake.claimed)
+			}
+		})
+	}
+}
+
+// A VPC's attributes are asked for one by one, and only where they decide.
+func TestTheVPCsDNS(t *testing.T) {
+	public := with(func(d *rdstypes.DBInstance) { d.PubliclyAccessible = aws.Bool(true) })
+	asks := func(servers ...string) func(*fakeAWS) { return func(f *fakeAWS) { f.dnsServers = servers } }
+	for name, row := range map[string]struct {
+		input    string
+		change   func(*fakeAWS)
+		servers  []string
+		attrs    []string
+		plainDNS bool // without DNS support and hostnames
+	}{
+		"Amazon's":                          {attrs: []string{"enableDnsSupport"}},
+		"Amazon's, and a public database":   {change: public, attrs: []string{"enableDnsSupport", "enableDnsHostnames"}},
+		"Amazon's by its addresses":         {change: asks("10.0.0.2", "169.254.169.253"), attrs: []string{"enableDnsSupport"}},
+		"one's own, which need no Amazon's": {change: asks("192.168.7.53", "10.0.3.53"), servers: []string{"192.168.7.53", "10.0.3.53"}, plainDNS: true},
+		"one's own beside Amazon's":         {change: asks("192.168.7.53", "10.0.0.2"), servers: []string{"192.168.7.53"}, plainDNS: true},
+		"over IPv6, where nothing goes":     {change: asks("2001:db8::53"), attrs: []string{"enableDnsSupport"}},
+		"nobody asks it":                    {input: option(`"resolver":"none"`), change: asks("192.168.7.53"), plainDNS: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake()
+			if row.change != nil {
+				row.change(fake)
+			}
+			fake.noDNS, fake.noHostnames = row.plainDNS, row.plainDNS
+			plan, err := run(t, fake, cmp.Or(row.input, usual))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(plan.DNSServers, row.servers) || !slices.Equal(fake.attributes, row.attrs) || plan.DNSServers == nil {
+				t.Errorf("servers %v after asking for %v, want %v and %v", plan.DNSServers, fake.attributes, row.servers, row.attrs)
+			}
+		})
+	}
+}
+
+func TestAClusterThatPausesIsExposedToThoseWhoWantIt(t *testing.T) {
+	for name, row := range map[string]struct {
+		fields string
+		change func(*fakeAWS)
+	}{
+		"with a word":                    {`,"autoPause":"prevent"`, withServerless(0, "db.serverless")},
+		"with a capacity":                {"", withServerless(0.5, "db.serverless")},
+		"without a serverless instance":  {"", withServerless(0, "db.r8g.large")},
+		"with a word that is not needed": {`,"autoPause":"prevent"`, withCluster()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake()
+			row.change(fake)
+			if _, err := run(t, fake, strings.TrimSuffix(databaseInput("ledger"), "}")+row.fields+"}"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A reader that does not serve is in nobody's way.
+func TestAReadersStatusDoesNotCount(t *testing.T) {
+	fake := newFake()
+	withMember("ledger-2", "incompatible-parameters")(fake)
+	if _, err := run(t, fake, databaseInput("ledger")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDatabaseByARNAndInCapitals(t *testing.T) {
 	for _, name := range []string{"arn:aws:rds:eu-central-1:111122223333:db:orders-prod", "Orders-Prod"} {
 		if plan, err := run(t, newFake(), `{"database":"`+name+`","vendor":"pushmetrics"}`); err != nil || plan.DatabaseIdentifier != "orders-prod" {
@@ -204,8 +301,8 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
-// A check that AWS does not let us make is no reason to fail: the step that makes the thing finds out. What the plan rests on
-// ends the step, and names the action.
+// A check that AWS does not let us make is no reason to fail: the step that makes the thing finds out. What the plan rests
+// on ends the step, and names the action.
 func TestWhatAWSRefusesToTell(t *testing.T) {
 	for operation, row := range map[string]struct {
 		change func(*fakeAWS) // to what would be refused, could it be seen
@@ -214,6 +311,8 @@ func TestWhatAWSRefusesToTell(t *testing.T) {
 		"DescribeAccountLimits":      {change: func(f *fakeAWS) { f.balancers = fiftyBalancers(elbtypes.LoadBalancerTypeEnumNetwork) }},
 		"GetServiceQuota":            {change: func(f *fakeAWS) { f.rules = otherRules(58) }},
 		"DescribeSecurityGroupRules": {change: func(f *fakeAWS) { f.rules = otherRules(60) }},
+		"DescribeDhcpOptions":        {change: func(f *fakeAWS) { f.noDNS = true }},
+		"DescribeVpcAttribute":       {change: func(f *fakeAWS) { f.noDNS = true }},
 		"DescribeSubnets":            {change: func(*fakeAWS) {}, err: "ec2:DescribeSubnets is not allowed"},
 	} {
 		t.Run(operation, func(t *testing.T) {

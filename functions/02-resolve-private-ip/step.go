@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -24,6 +25,7 @@ type Input struct {
 	Resolver          string   `json:"resolver"`
 	VPCID             string   `json:"vpcId"`
 	VPCCIDRs          []string `json:"vpcCidrs"`
+	DNSServers        []string `json:"dnsServers"`
 	ResolverSubnetIDs []string `json:"resolverSubnetIds"`
 	Host              string   `json:"host"`
 	Port              int32    `json:"port"`
@@ -83,7 +85,7 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 // ensure finds or creates the VPC's resolver: its security group, its function, its record.
 func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolver, error) {
 	want := resolver.Resolver{VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Role: s.role, Code: s.code, Owner: s.owner}
-	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.Port))
+	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.DNSServers, in.Port))
 	if err != nil {
 		return registry.Resolver{}, err
 	}
@@ -117,7 +119,7 @@ func prove(ctx context.Context, resolver resolve.Resolver, in Input) error {
 	}
 	addresses := slices.Concat(answer.Lookups...)
 	if len(addresses) == 0 {
-		return outcome.NotReady("resolve %s: no address: %s", in.Host, strings.Join(answer.Errors, "; "))
+		return outcome.NotReady("resolve %s: no address: %s%s", in.Host, strings.Join(answer.Errors, "; "), suspect(in))
 	}
 	for _, address := range addresses {
 		if !resolve.Within(address, in.VPCCIDRs) {
@@ -125,6 +127,15 @@ func prove(ctx context.Context, resolver resolve.Resolver, in Input) error {
 		}
 	}
 	return nil
+}
+
+// suspect says what to look at where a name has no address.
+func suspect(in Input) string {
+	if len(in.DNSServers) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the DHCP options of %s name the DNS servers %s: they must answer for RDS names, and be reached from its subnets %s",
+		in.VPCID, strings.Join(in.DNSServers, ", "), strings.Join(in.ResolverSubnetIDs, ", "))
 }
 
 // refusal says why an address may not become a target, and what to do about it.

@@ -156,6 +156,20 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.key, c.busyFor = "code-2.zip", 2 },
 			Want: []string{"TagResource code-2.zip@1", "UpdateFunctionCode code-2.zip"}, Err: "NotReady",
 		},
+		"a resolver with a log group of its own gets everyone's": {
+			Again: true, Drift: func(c *cloud) { c.function.LoggingConfig = nil },
+			Want: []string{"UpdateFunctionConfiguration /aws/lambda/rdslink-resolver"}, Err: "NotReady",
+		},
+		"one that is busy gets it the next time": {
+			Again: true, Drift: func(c *cloud) {
+				c.function.LoggingConfig, c.updateError = &types.LoggingConfig{LogGroup: aws.String("/aws/lambda/other")}, &types.ResourceConflictException{}
+			},
+			Want: []string{"UpdateFunctionConfiguration /aws/lambda/rdslink-resolver"}, Err: "NotReady",
+		},
+		"one that may not get it is told": {
+			Again: true, Drift: func(c *cloud) { c.function.LoggingConfig, c.updateError = nil, errors.New("not allowed") },
+			Want: []string{"UpdateFunctionConfiguration /aws/lambda/rdslink-resolver"}, Err: "Failed",
+		},
 		"an update in progress is waited for": {
 			Again: true, Drift: func(c *cloud) { c.function.LastUpdateStatus = types.LastUpdateStatusInProgress }, Err: "NotReady",
 		},
@@ -165,6 +179,21 @@ func TestRun(t *testing.T) {
 		"a database on a port of its own": {
 			Again: true, In: func(in *Input) { in.Port = 6000 },
 			Want: []string{"AuthorizeSecurityGroupEgress sg-1 tcp 6000-6000 10.0.0.0/16"},
+		},
+		"DNS servers outside the VPC are let out to": {
+			Again: true, In: func(in *Input) { in.DNSServers = []string{"192.168.7.53", "10.0.3.53"} },
+			Want: []string{"AuthorizeSecurityGroupEgress sg-1 udp 53-53 192.168.7.53/32", "AuthorizeSecurityGroupEgress sg-1 tcp 53-53 192.168.7.53/32"},
+		},
+		"DNS servers that the VPC has no more are not": {
+			Again: true, Drift: func(c *cloud) {
+				in := input()
+				in.DNSServers = []string{"192.168.7.53"}
+				if _, err := c.step().run(t.Context(), in); err != nil {
+					t.Fatal(err)
+				}
+				c.Mutations = nil
+			},
+			Want: []string{"RevokeSecurityGroupEgress sg-1 udp 53-53 192.168.7.53/32", "RevokeSecurityGroupEgress sg-1 tcp 53-53 192.168.7.53/32"},
 		},
 		"an empty answer is asked for again": {
 			Again: true, Drift: func(c *cloud) { c.answer.Lookups = [][]string{{}, {}} }, Err: "NotReady",
@@ -179,6 +208,19 @@ func TestRun(t *testing.T) {
 			In: func(in *Input) { in.Resolver, in.ResolverSubnetIDs = "none", []string{} }, Output: &Output{},
 		},
 	})
+}
+
+func TestSilentServersComeWithAdvice(t *testing.T) {
+	c := newCloud()
+	c.answer = resolve.Answer{Errors: []string{"i/o timeout"}}
+	in := input()
+	in.DNSServers = []string{"192.168.7.53"}
+	_, _ = c.step().run(t.Context(), in)
+	c.connect()
+	_, err := c.step().run(t.Context(), in)
+	if outcome.Name(err) != "NotReady" || !strings.Contains(err.Error(), "name the DNS servers 192.168.7.53: they must answer for RDS names") {
+		t.Errorf("error = %v", err)
+	}
 }
 
 func TestARefusedAddressComesWithAdvice(t *testing.T) {
@@ -207,7 +249,7 @@ type cloud struct {
 	without      string // Lambda has no zone in which a subnet lies whose id begins so
 	busyFor      int    // the call of an update that finds the function busy
 	createError  error
-	updateError  error
+	updateError  error // of its code or configuration
 	answer       resolve.Answer
 	resolver     registry.Resolver
 }
@@ -270,8 +312,18 @@ func (c *cloud) CreateFunction(_ context.Context, in *lambda.CreateFunctionInput
 	c.function = &types.FunctionConfiguration{
 		FunctionName: in.FunctionName, FunctionArn: aws.String("arn:aws:lambda:eu-central-1:111122223333:function:" + *in.FunctionName),
 		LastModified: aws.String("1"), State: types.StatePending, VpcConfig: &types.VpcConfigResponse{SubnetIds: in.VpcConfig.SubnetIds, SecurityGroupIds: in.VpcConfig.SecurityGroupIds},
+		LoggingConfig: in.LoggingConfig,
 	}
 	return &lambda.CreateFunctionOutput{FunctionArn: c.function.FunctionArn, State: c.function.State, VpcConfig: c.function.VpcConfig}, nil
+}
+
+func (c *cloud) UpdateFunctionConfiguration(_ context.Context, in *lambda.UpdateFunctionConfigurationInput, _ ...func(*lambda.Options)) (*lambda.UpdateFunctionConfigurationOutput, error) {
+	c.Mutate("UpdateFunctionConfiguration %s", *in.LoggingConfig.LogGroup)
+	if c.updateError != nil {
+		return nil, c.updateError
+	}
+	c.function.LoggingConfig = in.LoggingConfig
+	return &lambda.UpdateFunctionConfigurationOutput{}, nil
 }
 
 func (c *cloud) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionCodeInput, _ ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error) {

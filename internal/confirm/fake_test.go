@@ -212,7 +212,7 @@ func asAssumed() *fake {
 			{DBClusterArn: aws.String("arn:secondary"), IsWriter: aws.Bool(false)}}}},
 		binding:   &registry.Binding{Exposure: id, DatabaseARN: dbARN, DatabaseKind: database.Instance, Engine: "postgres", Host: host, Port: 5432, VPCID: "vpc-1", ResolverFunction: "arn:resolver"},
 		variables: map[string]string{deployment.DatabaseGroups: deployment.OnlyTagged},
-		logs:      map[string][]Line{"resolver-vpc-1": {{At: now}}},
+		logs:      map[string][]Line{"resolver": {{At: now}}},
 		sums:      map[string]float64{"NewFlowCount": 40},
 		metrics:   []cloudwatchtypes.Metric{{MetricName: aws.String("SyncAge")}},
 		quotas:    []servicequotastypes.ServiceQuota{{QuotaName: aws.String("Interface VPC endpoints per VPC"), QuotaCode: aws.String("L-29B6F2EB"), Value: aws.Float64(50)}},

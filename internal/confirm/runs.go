@@ -220,16 +220,16 @@ func resolverLogs(ctx context.Context, v *view, f *findings) error {
 			f.miss("expose a database with a resolver, and let the execution end")
 			continue
 		}
-		function := "resolver-" + b.VPCID
-		lines, err := once(v, "log of "+function, func() ([]Line, error) { return v.Log(ctx, function, "") })
+		const all = "resolver" // they share a log
+		lines, err := once(v, "log of "+all, func() ([]Line, error) { return v.Log(ctx, all, "") })
 		if err != nil {
 			return err
 		}
 		if len(lines) == 0 {
-			f.contradict("Nothing needs to be done: it works, and has no log.", "the log of %s is empty", function)
+			f.contradict("Nothing needs to be done: it works, and has no log.", "the log of the resolvers is empty")
 			continue
 		}
-		f.confirm("the log of %s has lines (whether its VPC has a NAT gateway you know)", function)
+		f.confirm("the log of the resolvers has lines (whether %s has a NAT gateway you know)", b.VPCID)
 	}
 	return err
 }

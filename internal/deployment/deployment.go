@@ -94,6 +94,13 @@ func (n Name) Managed() string {
 	return string(n)
 }
 
+// Log is the log group of a function, or of all resolvers: the stack makes it, so that what is in it expires, and nothing
+// stays behind.
+func Log(function string) string { return "/aws/lambda/" + function }
+
+// ResolverLog is the log group that all resolvers write to.
+func (n Name) ResolverLog() string { return Log(n.Of("resolver")) }
+
 // The environment variables of the functions, for what CloudFormation or the deployer names.
 const (
 	RegistryTable        = "REGISTRY_TABLE"

@@ -193,7 +193,6 @@ func (a Account) removeResolver(ctx context.Context, owner owned.Owner, r regist
 			return fmt.Errorf("delete function %s: %w", name, err)
 		}
 	}
-	a.sayf("left: its log, as a record. To delete it: aws logs delete-log-group --log-group-name /aws/lambda/%s", name)
 	return nil
 }
 

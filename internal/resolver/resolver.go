@@ -16,6 +16,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 )
 
@@ -30,6 +31,7 @@ type API interface {
 type CreateAPI interface {
 	API
 	CreateFunction(context.Context, *lambda.CreateFunctionInput, ...func(*lambda.Options)) (*lambda.CreateFunctionOutput, error)
+	UpdateFunctionConfiguration(context.Context, *lambda.UpdateFunctionConfigurationInput, ...func(*lambda.Options)) (*lambda.UpdateFunctionConfigurationOutput, error)
 }
 
 // Resolver is a VPC's resolver as it should be.
@@ -46,13 +48,16 @@ func (r Resolver) name() string { return r.Owner.Name.Resolver(r.VPCID) }
 // databasePorts are what a resolver may come to probe, for this database and those exposed later.
 var databasePorts = []int32{1433, 1521, 3306, 5432}
 
-// Group is the security group of the resolver: out to DNS and to databases, on the port of one and on the usual ones.
-func (r Resolver) Group(cidrs []string, port int32) securitygroup.Group {
-	// Groups do not apply to DNS by way of the Amazon resolver; the VPC's DHCP options may name another one.
-	egress := slices.Concat(
-		securitygroup.EgressTo("udp", 53, cidrs),
-		securitygroup.EgressTo("tcp", 53, cidrs),
-	)
+// Group is the security group of the resolver: out to DNS and to databases, on the port of one and on the usual ones. Groups
+// do not apply to Amazon's DNS. dnsServers are those that the VPC's DHCP options name instead.
+func (r Resolver) Group(cidrs, dnsServers []string, port int32) securitygroup.Group {
+	asked := slices.Clone(cidrs)
+	for _, server := range dnsServers {
+		if !resolve.Within(server, cidrs) {
+			asked = append(asked, server+"/32")
+		}
+	}
+	egress := slices.Concat(securitygroup.EgressTo("udp", dnsPort, asked), securitygroup.EgressTo("tcp", dnsPort, asked))
 	ports := append(slices.Clone(databasePorts), port)
 	slices.Sort(ports)
 	for _, port := range slices.Compact(ports) {
@@ -64,8 +69,11 @@ func (r Resolver) Group(cidrs []string, port int32) securitygroup.Group {
 		VPCID:       r.VPCID,
 		Tags:        r.Owner.VPCTags(r.VPCID),
 		Egress:      egress,
+		Whole:       dnsPort,
 	}
 }
+
+const dnsPort = 53
 
 // Find is an owner's resolver of a VPC; nil, where there is none.
 func Find(ctx context.Context, api API, owner owned.Owner, vpcID string) (*lambda.GetFunctionOutput, error) {
@@ -108,7 +116,32 @@ func Ensure(ctx context.Context, api CreateAPI, subnets SubnetsAPI, want Resolve
 	if err == nil && !ready {
 		err = outcome.NotReady("function %s takes its new code over", aws.ToString(found.Configuration.FunctionArn))
 	}
+	if err == nil {
+		err = correctLog(ctx, api, want, *found.Configuration)
+	}
 	return *found.Configuration, err
+}
+
+// logging is where a resolver logs to. A group of its own Lambda would make by itself: it would keep everything for ever,
+// and be left behind.
+func (r Resolver) logging() *types.LoggingConfig {
+	return &types.LoggingConfig{LogGroup: aws.String(r.Owner.Name.ResolverLog())}
+}
+
+// correctLog makes a resolver that was made before there was a log group for all log to it.
+func correctLog(ctx context.Context, api CreateAPI, want Resolver, function types.FunctionConfiguration) error {
+	arn, logging := aws.ToString(function.FunctionArn), want.logging()
+	if function.LoggingConfig != nil && aws.ToString(function.LoggingConfig.LogGroup) == *logging.LogGroup {
+		return nil
+	}
+	slog.InfoContext(ctx, "update function configuration", "functionArn", arn, "logGroup", *logging.LogGroup)
+	_, err := api.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: function.FunctionName, LoggingConfig: logging,
+	})
+	if _, busy := errors.AsType[*types.ResourceConflictException](err); err == nil || busy {
+		return outcome.NotReady("function %s takes its new log group over", arn)
+	}
+	return fmt.Errorf("update configuration of function %s: %w", arn, err)
 }
 
 // create puts the function into the first subnets whose zones Lambda takes: it has no network interfaces in some.
@@ -150,6 +183,7 @@ func (r Resolver) request(group string, subnets []string) *lambda.CreateFunction
 		MemorySize:    aws.Int32(128),
 		Timeout:       aws.Int32(30),
 		VpcConfig:     &types.VpcConfig{SubnetIds: subnets, SecurityGroupIds: []string{group}},
+		LoggingConfig: r.logging(),
 		Tags:          tags,
 	}
 }

@@ -34,6 +34,7 @@ type Group struct {
 	VPCID       string
 	Tags        map[string]string // of an exposure, or of a VPC's resolver
 	Egress      []Egress
+	Whole       int32 // a port whose rules are all in Egress, even where others share the group
 }
 
 // Egress is one way out of a group.
@@ -200,7 +201,7 @@ func (g Group) surplus(rule types.SecurityGroupRule) bool {
 		all := aws.ToString(rule.CidrIpv4) == "0.0.0.0/0" || aws.ToString(rule.CidrIpv6) == "::/0"
 		return all && aws.ToString(rule.IpProtocol) == "-1"
 	}
-	return !g.shared() && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.is(rule) })
+	return (!g.shared() || g.Whole != 0 && aws.ToInt32(rule.FromPort) == g.Whole) && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.is(rule) })
 }
 
 // shared tells the group of a VPC's resolver: what this exposure does not need may be another's.

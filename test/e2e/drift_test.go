@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/test/stage"
@@ -34,6 +36,7 @@ func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
 	made := first.succeeds()
 
 	s.meddle(made)
+	s.asksElsewhere(database.VPC)
 	second := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "ingress": "addresses", "supportedRegions": ["us-east-1"],
 		"notify": ["dba@example.com", "audit@example.com"]}`, database.Identifier))
 	after := second.succeeds()
@@ -41,6 +44,9 @@ func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
 		s.Errorf("the service was %s and is %s", made.ServiceID, after.ServiceID)
 	}
 	s.isRight(after)
+	if to := s.logGroup(after.Resources.ResolverFunction); to != deployment.Unnamed.ResolverLog() {
+		s.Errorf("the resolver logs to %s", to)
+	}
 	s.readsOrders(s.client(endpoint, handoff))
 }
 
@@ -62,6 +68,7 @@ func (s story) meddle(o output) {
 	s.check(err)
 	s.deploys(r.ResolverFunction)
 	s.outdate(r.ResolverFunction)
+	s.logsElsewhere(r.ResolverFunction)
 	s.slow(r.ScheduleName)
 	topic := aws.ToString(s.topic("HandOff"))
 	_, err = sns.NewFromConfig(cloud.Config(stage.Customer)).Subscribe(s.ctx, &sns.SubscribeInput{
@@ -92,6 +99,33 @@ func (s story) whenIdle(function string, call func() error) {
 		s.check(err)
 		return true
 	})
+}
+
+// asksElsewhere makes those in a VPC ask a DNS server that is in none of its blocks.
+func (s story) asksElsewhere(vpc stage.VPC) {
+	s.Helper()
+	made, err := s.network().CreateDhcpOptions(s.ctx, &ec2.CreateDhcpOptionsInput{DhcpConfigurations: []ec2types.NewDhcpConfiguration{
+		{Key: aws.String("domain-name-servers"), Values: []string{"192.168.7.53"}},
+	}})
+	s.check(err)
+	_, err = s.network().AssociateDhcpOptions(s.ctx, &ec2.AssociateDhcpOptionsInput{DhcpOptionsId: made.DhcpOptions.DhcpOptionsId, VpcId: &vpc.ID})
+	s.check(err)
+}
+
+// logsElsewhere makes a resolver write to another function's log.
+func (s story) logsElsewhere(function string) {
+	s.Helper()
+	_, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).UpdateFunctionConfiguration(s.ctx, &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: &function, LoggingConfig: &lambdatypes.LoggingConfig{LogGroup: aws.String(deployment.Log(deployment.Unnamed.Function("decision")))},
+	})
+	s.check(err)
+}
+
+func (s story) logGroup(function string) string {
+	s.Helper()
+	found, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).GetFunction(s.ctx, &lambda.GetFunctionInput{FunctionName: &function})
+	s.check(err)
+	return aws.ToString(found.Configuration.LoggingConfig.LogGroup)
 }
 
 // deploys does what CloudFormation does with the stack's guard in an update that brings new code, and

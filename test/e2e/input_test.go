@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -41,6 +45,31 @@ func TestBadInputFailsInStepOneAndSaysWhatIsWrong(t *testing.T) {
 	for _, c := range s.calls(0, func(c call) bool { return c.Session == "rdslink-gather-rds-details" && c.changes() }) {
 		if c.Service != "dynamodb" || strings.Contains(c.String(), "ledger") {
 			s.Errorf("step 1 changes something: %s", c)
+		}
+	}
+}
+
+// What a VPC lacks shows before anything is made in it.
+func TestAVPCThatCannotServeIsRefused(t *testing.T) {
+	s := begin(t)
+	shared, err := cloud.Share(s.ctx, s.vpc(stage.PushMetrics), stage.Customer)
+	s.check(err)
+	mute := s.vpc(stage.Customer)
+	_, err = s.network().ModifyVpcAttribute(s.ctx, &ec2.ModifyVpcAttributeInput{VpcId: &mute.ID, EnableDnsSupport: &ec2types.AttributeBooleanValue{Value: aws.Bool(false)}})
+	s.check(err)
+	for _, row := range []struct {
+		name string
+		vpc  stage.VPC
+		says []string
+	}{
+		{"shared", shared, []string{"is shared by account " + stage.PushMetrics, "restore the database into a VPC of account " + stage.Customer}},
+		{"mute", mute, []string{mute.ID + " of database mute has no DNS support", "enableDnsSupport"}},
+	} {
+		_, err := cloud.NewMySQL(s.ctx, row.vpc, row.name)
+		s.check(err)
+		p := s.starts(`{"database": "`+row.name+`", "vendor": "pushmetrics"}`).fails("BadInput", row.says...)
+		if len(p.Steps) != 1 {
+			t.Errorf("%s: it came to %s", row.name, p.Steps[len(p.Steps)-1].Name)
 		}
 	}
 }

@@ -4,13 +4,18 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -45,12 +50,31 @@ func play(m *testing.M) int {
 	}
 	code := m.Run()
 	if code == 0 {
-		if err := checkPermissions(ctx); err != nil {
+		if err := errors.Join(checkPermissions(ctx), checkLogs(ctx)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 	}
 	return code
+}
+
+// checkLogs wants every log group that deployment and stories have caused to expire: one that AWS made by itself does not.
+func checkLogs(ctx context.Context) error {
+	var errs []error
+	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(cloudwatchlogs.NewFromConfig(cloud.Config(stage.Customer)),
+		&cloudwatchlogs.DescribeLogGroupsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("check logs: %w", err)
+		}
+		for _, group := range page.LogGroups {
+			if group.RetentionInDays == nil && strings.Contains(*group.LogGroupName, deployment.Unnamed.Stack()) {
+				errs = append(errs, fmt.Errorf("log group %s never expires", *group.LogGroupName))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // open starts the local cloud, deploys the app and begins to record what it says.

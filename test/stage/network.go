@@ -2,8 +2,10 @@ package stage
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -68,6 +70,21 @@ func (c *Cloud) DefaultVPC(ctx context.Context, account string) (VPC, error) {
 		return VPC{}, fmt.Errorf("describe default subnets of %s: it has none", account)
 	}
 	return VPC{Account: account, ID: aws.ToString(subnets.Subnets[0].VpcId), Subnets: subnets.Subnets, Default: true}, nil
+}
+
+// Share lets another account put databases of its own into a VPC, and answers that VPC as the other account sees it.
+func (c *Cloud) Share(ctx context.Context, vpc VPC, account string) (VPC, error) {
+	for _, subnet := range vpc.SubnetIDs() {
+		body, err := json.Marshal(map[string]string{"subnet": subnet, "account": account})
+		if err != nil {
+			return VPC{}, fmt.Errorf("encode share: %w", err)
+		}
+		if err := c.send(ctx, http.MethodPost, "/_local/share", body); err != nil {
+			return VPC{}, err
+		}
+	}
+	vpc.Account = account
+	return vpc, nil
 }
 
 // resolver is where a VPC's DNS server listens: at the base of its addresses plus two.
