@@ -31,14 +31,12 @@ func beforeDeployment(ctx context.Context, folder string) error {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
 	at, err := place(ctx, settings)
-	if err != nil {
-		say("not checked: " + err.Error() + " (use AWS_PROFILE instead of --profile)")
-		return nil
+	if account := os.Getenv("CDK_DEFAULT_ACCOUNT"); err == nil && account != "" && account != at.Account {
+		err = fmt.Errorf("cdk deploys to account %s, the environment's credentials are of %s", account, at.Account)
 	}
-	if account := os.Getenv("CDK_DEFAULT_ACCOUNT"); account != "" && account != at.Account {
-		say(fmt.Sprintf("not checked: cdk deploys to account %s, the environment's credentials are of %s (use AWS_PROFILE instead of --profile)",
-			account, at.Account))
-		return nil
+	if err != nil {
+		say(fmt.Sprintf("not checked: %v (use AWS_PROFILE instead of --profile)", err))
+		return nil // cdk has credentials of its own
 	}
 	if err := checkGiven(ctx, settings, folder); err != nil {
 		return err

@@ -16,7 +16,7 @@ type terminal struct {
 func (t *terminal) Read(p []byte) (int, error) { return t.Reader.Read(p) }
 
 func TestOnlyAYesIsAYes(t *testing.T) {
-	for typed, want := range map[string]bool{"y\n": true, "YES\n": true, " y \r\n": true, "\n": false, "n\n": false, "": false, "yellow\n": false} {
+	for typed, want := range map[string]bool{"y\n": true, "YES\n": true, "yes": true, "\n": false, "n\n": false, "": false, "yellow\n": false} {
 		at := &terminal{Reader: strings.NewReader(typed)}
 		goOn, err := prompt(at, "Delete all of it?")
 		if goOn != want || err != nil || at.String() != "rdslink: Delete all of it? [y/N] " {

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	tables "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	keys "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
 // adopt gives the registry and the key of an earlier stack to the new one: it makes the stack by importing them, as they
@@ -83,8 +83,8 @@ func (a Account) choose(all []leftover) (chosen *leftover, err error) {
 
 // keyToAdopt is the registry's key if a stack of ours made it; without a registry, one that has just been left behind. A
 // deployment with a key of the deployer's has no place for it.
-func (a Account) keyToAdopt(ctx context.Context, of Assembly, chosen *leftover, stayed []part) (*keys.KeyMetadata, error) {
-	var key *keys.KeyMetadata
+func (a Account) keyToAdopt(ctx context.Context, of Assembly, chosen *leftover, stayed []part) (*kmstypes.KeyMetadata, error) {
+	var key *kmstypes.KeyMetadata
 	if chosen != nil {
 		key = chosen.key
 	}
@@ -109,7 +109,7 @@ func (a Account) keyToAdopt(ctx context.Context, of Assembly, chosen *leftover, 
 }
 
 // keyAsItIs are the properties of a key. The update compares with them.
-func (a Account) keyAsItIs(ctx context.Context, key *keys.KeyMetadata) (map[string]any, error) {
+func (a Account) keyAsItIs(ctx context.Context, key *kmstypes.KeyMetadata) (map[string]any, error) {
 	out, err := a.Keys.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: key.KeyId, PolicyName: aws.String("default")})
 	if err != nil {
 		return nil, fmt.Errorf("get policy of key %s: %w", *key.KeyId, err)
@@ -121,7 +121,7 @@ func (a Account) keyAsItIs(ctx context.Context, key *keys.KeyMetadata) (map[stri
 
 // tableAsItIs are the properties of a table. Whatever is said otherwise here would not be changed by the update, or
 // changed to what it is, which DynamoDB refuses for indexes and for the key.
-func tableAsItIs(table *tables.TableDescription) map[string]any {
+func tableAsItIs(table *dynamodbtypes.TableDescription) map[string]any {
 	properties := map[string]any{
 		"AttributeDefinitions": table.AttributeDefinitions, "KeySchema": table.KeySchema, "BillingMode": "PAY_PER_REQUEST",
 		"DeletionProtectionEnabled": aws.ToBool(table.DeletionProtectionEnabled),

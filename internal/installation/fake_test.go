@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	tables "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	keys "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
 
@@ -44,7 +44,7 @@ type fakeTable struct {
 // fakeKey is a key.
 type fakeKey struct {
 	description string
-	state       keys.KeyState
+	state       kmstypes.KeyState
 }
 
 // yaml stands for a template that is none of cdk's.
@@ -228,23 +228,23 @@ func (f *fake) ListTables(_ context.Context, in *dynamodb.ListTablesInput, _ ...
 func (f *fake) DescribeTable(_ context.Context, in *dynamodb.DescribeTableInput, _ ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
 	t := f.tables[*in.TableName]
 	if t == nil {
-		return nil, &tables.ResourceNotFoundException{}
+		return nil, &dynamodbtypes.ResourceNotFoundException{}
 	}
-	table := &tables.TableDescription{
-		TableName: in.TableName, TableStatus: tables.TableStatusActive, DeletionProtectionEnabled: &t.protected, CreationDateTime: aws.Time(time.Unix(1e9, 0).Add(-t.age)),
-		KeySchema:            []tables.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: tables.KeyTypeHash}},
-		AttributeDefinitions: []tables.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: tables.ScalarAttributeTypeS}},
-		GlobalSecondaryIndexes: []tables.GlobalSecondaryIndexDescription{{
-			IndexName: aws.String("service"), KeySchema: []tables.KeySchemaElement{{AttributeName: aws.String("serviceId"), KeyType: tables.KeyTypeHash}},
-			Projection: &tables.Projection{ProjectionType: tables.ProjectionTypeAll}, IndexArn: aws.String("arn"), ItemCount: aws.Int64(7),
+	table := &dynamodbtypes.TableDescription{
+		TableName: in.TableName, TableStatus: dynamodbtypes.TableStatusActive, DeletionProtectionEnabled: &t.protected, CreationDateTime: aws.Time(time.Unix(1e9, 0).Add(-t.age)),
+		KeySchema:            []dynamodbtypes.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: dynamodbtypes.KeyTypeHash}},
+		AttributeDefinitions: []dynamodbtypes.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: dynamodbtypes.ScalarAttributeTypeS}},
+		GlobalSecondaryIndexes: []dynamodbtypes.GlobalSecondaryIndexDescription{{
+			IndexName: aws.String("service"), KeySchema: []dynamodbtypes.KeySchemaElement{{AttributeName: aws.String("serviceId"), KeyType: dynamodbtypes.KeyTypeHash}},
+			Projection: &dynamodbtypes.Projection{ProjectionType: dynamodbtypes.ProjectionTypeAll}, IndexArn: aws.String("arn"), ItemCount: aws.Int64(7),
 		}},
 	}
 	if t.key != "" {
-		table.SSEDescription = &tables.SSEDescription{Status: tables.SSEStatusEnabled, SSEType: tables.SSETypeKms, KMSMasterKeyArn: aws.String(keyARN + t.key)}
+		table.SSEDescription = &dynamodbtypes.SSEDescription{Status: dynamodbtypes.SSEStatusEnabled, SSEType: dynamodbtypes.SSETypeKms, KMSMasterKeyArn: aws.String(keyARN + t.key)}
 	}
 	if t.updating > 0 {
 		t.updating--
-		table.TableStatus = tables.TableStatusUpdating
+		table.TableStatus = dynamodbtypes.TableStatusUpdating
 	}
 	return &dynamodb.DescribeTableOutput{Table: table}, nil
 }
@@ -257,7 +257,7 @@ func (f *fake) UpdateTable(_ context.Context, in *dynamodb.UpdateTableInput, _ .
 
 func (f *fake) DeleteTable(_ context.Context, in *dynamodb.DeleteTableInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error) {
 	if t := f.tables[*in.TableName]; t.protected || t.updating > 0 {
-		return nil, &tables.ResourceInUseException{}
+		return nil, &dynamodbtypes.ResourceInUseException{}
 	}
 	f.did("delete table %s", *in.TableName)
 	delete(f.tables, *in.TableName)
@@ -268,9 +268,9 @@ func (f *fake) DescribeKey(_ context.Context, in *kms.DescribeKeyInput, _ ...fun
 	id := strings.TrimPrefix(*in.KeyId, keyARN)
 	k := f.keys[id]
 	if k == nil {
-		return nil, &keys.NotFoundException{}
+		return nil, &kmstypes.NotFoundException{}
 	}
-	return &kms.DescribeKeyOutput{KeyMetadata: &keys.KeyMetadata{KeyId: &id, Arn: aws.String(keyARN + id), Description: &k.description, KeyState: k.state}}, nil
+	return &kms.DescribeKeyOutput{KeyMetadata: &kmstypes.KeyMetadata{KeyId: &id, Arn: aws.String(keyARN + id), Description: &k.description, KeyState: k.state}}, nil
 }
 
 func (f *fake) GetKeyPolicy(context.Context, *kms.GetKeyPolicyInput, ...func(*kms.Options)) (*kms.GetKeyPolicyOutput, error) {
@@ -279,7 +279,7 @@ func (f *fake) GetKeyPolicy(context.Context, *kms.GetKeyPolicyInput, ...func(*km
 
 func (f *fake) ScheduleKeyDeletion(_ context.Context, in *kms.ScheduleKeyDeletionInput, _ ...func(*kms.Options)) (*kms.ScheduleKeyDeletionOutput, error) {
 	f.did("delete key %s in %d days", *in.KeyId, *in.PendingWindowInDays)
-	f.keys[*in.KeyId].state = keys.KeyStatePendingDeletion
+	f.keys[*in.KeyId].state = kmstypes.KeyStatePendingDeletion
 	return &kms.ScheduleKeyDeletionOutput{}, nil
 }
 

@@ -10,9 +10,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	tables "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	keys "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -21,15 +21,15 @@ import (
 // A leftover is the registry of a stack that is gone.
 type leftover struct {
 	name      string
-	table     *tables.TableDescription
-	key       *keys.KeyMetadata // that encrypts it
+	table     *dynamodbtypes.TableDescription
+	key       *kmstypes.KeyMetadata // that encrypts it
 	exposures []registry.Exposure
 }
 
 // table describes a table; nil, where there is none.
-func (a Account) table(ctx context.Context, name string) (*tables.TableDescription, error) {
+func (a Account) table(ctx context.Context, name string) (*dynamodbtypes.TableDescription, error) {
 	out, err := a.Tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
-	if _, missing := errors.AsType[*tables.ResourceNotFoundException](err); missing {
+	if _, missing := errors.AsType[*dynamodbtypes.ResourceNotFoundException](err); missing {
 		return nil, nil
 	}
 	if err != nil {
@@ -75,7 +75,7 @@ func (a Account) leftovers(ctx context.Context, stack string, known []string) (a
 // leftover describes a table with its key and what it holds; nil, where there is none.
 func (a Account) leftover(ctx context.Context, name string) (*leftover, error) {
 	table, err := a.table(ctx, name)
-	if err != nil || table == nil || table.TableStatus == tables.TableStatusDeleting {
+	if err != nil || table == nil || table.TableStatus == dynamodbtypes.TableStatusDeleting {
 		return nil, err
 	}
 	found := &leftover{name: name, table: table}
@@ -83,7 +83,7 @@ func (a Account) leftover(ctx context.Context, name string) (*leftover, error) {
 		if found.key, err = a.key(ctx, *table.SSEDescription.KMSMasterKeyArn); err != nil {
 			return nil, err
 		}
-		if k := found.key; k != nil && k.KeyState == keys.KeyStatePendingDeletion {
+		if k := found.key; k != nil && k.KeyState == kmstypes.KeyStatePendingDeletion {
 			return nil, fmt.Errorf("the table %s of an earlier installation cannot be read, because its key is to be deleted on %s. To keep it: "+
 				"aws kms cancel-key-deletion --key-id %[3]s && aws kms enable-key --key-id %[3]s. To give it up: "+
 				"aws dynamodb update-table --no-deletion-protection-enabled --table-name %[1]s && aws dynamodb delete-table --table-name %[1]s",
@@ -97,9 +97,9 @@ func (a Account) leftover(ctx context.Context, name string) (*leftover, error) {
 }
 
 // key describes a key; nil, where there is none.
-func (a Account) key(ctx context.Context, id string) (*keys.KeyMetadata, error) {
+func (a Account) key(ctx context.Context, id string) (*kmstypes.KeyMetadata, error) {
 	out, err := a.Keys.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id})
-	if _, missing := errors.AsType[*keys.NotFoundException](err); missing {
+	if _, missing := errors.AsType[*kmstypes.NotFoundException](err); missing {
 		return nil, nil
 	}
 	if err != nil {
@@ -110,6 +110,6 @@ func (a Account) key(ctx context.Context, id string) (*keys.KeyMetadata, error) 
 
 // ours says whether a stack of this name has made a key, and nobody has taken it away. One that a deployer gave has a
 // description of its own.
-func ours(key *keys.KeyMetadata, stack string) bool {
-	return key != nil && aws.ToString(key.Description) == deployment.Key(stack) && key.KeyState != keys.KeyStatePendingDeletion
+func ours(key *kmstypes.KeyMetadata, stack string) bool {
+	return key != nil && aws.ToString(key.Description) == deployment.Key(stack) && key.KeyState != kmstypes.KeyStatePendingDeletion
 }

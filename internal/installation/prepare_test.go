@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	keys "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/rdslink/rdslink/internal/deployment"
@@ -40,7 +40,7 @@ var (
 )
 
 func ourKey() map[string]*fakeKey {
-	return map[string]*fakeKey{key.id: {deployment.Key(name), keys.KeyStateEnabled}}
+	return map[string]*fakeKey{key.id: {deployment.Key(name), kmstypes.KeyStateEnabled}}
 }
 
 func registryWith(exposures ...string) map[string]*fakeTable {
@@ -112,11 +112,11 @@ func TestPrepare(t *testing.T) {
 		"an empty registry is left":    {fake: fake{tables: registryWith(), keys: ourKey()}, want: adopted, said: []string{"taken over with no exposure"}},
 		"another stack's registry":     {fake: fake{tables: map[string]*fakeTable{"rdslink-blue-Registry1-A": {exposures: []string{"a"}}, "orders": {}}}},
 		"a registry whose key is gone": {fake: fake{tables: registryWith("a")}, want: []string{"import rdslink-Registry1-A as Registry1", "as exec", "execute"}},
-		"a registry with a key of the deployer's": {fake: fake{tables: registryWith("a"), keys: map[string]*fakeKey{key.id: {"everything", keys.KeyStateEnabled}}},
+		"a registry with a key of the deployer's": {fake: fake{tables: registryWith("a"), keys: map[string]*fakeKey{key.id: {"everything", kmstypes.KeyStateEnabled}}},
 			want: []string{"import rdslink-Registry1-A as Registry1", "as exec", "execute"}},
 		"a registry, and a key of the deployer's from now on": {fake: fake{tables: registryWith("a"), keys: ourKey()}, options: map[string]any{"key": "arn"},
 			want: []string{"import rdslink-Registry1-A as Registry1", "as exec", "execute"}, said: []string{"k1, which an earlier installation has left, is not used any more"}},
-		"a registry whose key is being deleted": {fake: fake{tables: registryWith("a"), keys: map[string]*fakeKey{key.id: {deployment.Key(name), keys.KeyStatePendingDeletion}}},
+		"a registry whose key is being deleted": {fake: fake{tables: registryWith("a"), keys: map[string]*fakeKey{key.id: {deployment.Key(name), kmstypes.KeyStatePendingDeletion}}},
 			err: "aws kms cancel-key-deletion --key-id k1"},
 		"two registries, one of them used": {fake: fake{keys: ourKey(), tables: map[string]*fakeTable{
 			table.id: {exposures: []string{"a"}, key: key.id, age: time.Hour}, "rdslink-Registry1-B": {key: key.id},

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	tables "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	keys "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/rdslink/rdslink/internal/deployment"
@@ -227,8 +227,8 @@ func (a Account) deleteTable(ctx context.Context, name string) error {
 			return nil
 		}
 		table, lookErr := a.table(ctx, name)
-		_, busy := errors.AsType[*tables.ResourceInUseException](err)
-		if lookErr != nil || table == nil || !busy || table.TableStatus != tables.TableStatusUpdating {
+		_, busy := errors.AsType[*dynamodbtypes.ResourceInUseException](err)
+		if lookErr != nil || table == nil || !busy || table.TableStatus != dynamodbtypes.TableStatusUpdating {
 			return fmt.Errorf("delete table %s: %w", name, err)
 		}
 		if err := a.pause(ctx); err != nil {
@@ -245,7 +245,7 @@ func (a Account) removeKey(ctx context.Context, stack, id string) error {
 	a.sayf("the key %[1]s will be deleted in %[2]d days, and costs nothing until then. To keep it: aws kms cancel-key-deletion --key-id %[1]s",
 		*key.KeyId, waiting)
 	_, err = a.Keys.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: key.KeyId, PendingWindowInDays: aws.Int32(waiting)})
-	if _, done := errors.AsType[*keys.KMSInvalidStateException](err); err != nil && !done {
+	if _, done := errors.AsType[*kmstypes.KMSInvalidStateException](err); err != nil && !done {
 		return fmt.Errorf("schedule deletion of key %s: %w", *key.KeyId, err)
 	}
 	return nil

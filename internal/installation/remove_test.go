@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	keys "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/rdslink/rdslink/internal/deployment"
 )
@@ -43,10 +43,11 @@ func TestRemove(t *testing.T) {
 		"once more": {fake: with(lived(types.StackStatusDeleteFailed), func(f *fake) { f.protected = false }), want: all[1:], asked: 1},
 		"what never worked": {fake: fake{status: types.StackStatusRollbackComplete, protected: true, answer: true, skipped: []part{key, table}, after: types.StackStatusDeleteComplete,
 			tables: registryWith(), keys: ourKey()}, want: all, asked: 1},
-		"what is left of it":              {fake: fake{answer: true, tables: registryWith(), keys: ourKey()}, want: all[2:], asked: 1, said: []string{"does not exist", "the registry rdslink-Registry1-A is empty"}},
+		"what is left of it": {fake: fake{answer: true, tables: registryWith(), keys: ourKey()}, want: all[2:], asked: 1,
+			said: []string{"does not exist", "the registry rdslink-Registry1-A is empty"}},
 		"what is left of it is not empty": {fake: fake{answer: true, tables: registryWith("a"), keys: ourKey()}, err: "a in rdslink-Registry1-A"},
 		"nothing":                         {said: []string{"does not exist, and has left no registry"}},
-		"a registry that has lost its key": {fake: fake{answer: true, tables: registryWith(), keys: map[string]*fakeKey{key.id: {deployment.Key(name), keys.KeyStatePendingDeletion}}},
+		"a registry that has lost its key": {fake: fake{answer: true, tables: registryWith(), keys: map[string]*fakeKey{key.id: {deployment.Key(name), kmstypes.KeyStatePendingDeletion}}},
 			err: "To give it up: aws dynamodb update-table"},
 	} {
 		t.Run(name, func(t *testing.T) {

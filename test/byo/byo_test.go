@@ -72,24 +72,33 @@ func TestAnAccountThatBringsItsRolesKeyAndBoundary(t *testing.T) {
 // asksBeforeItLosesThem deploys again, as far as that needs no cdk: with the same options, and with none.
 func (a *account) asksBeforeItLosesThem() {
 	a.Helper()
+	said, err := a.cloud.Run(a.ctx, stage.Customer, "go", "run", "./cmd/rdslink", "preflight", a.cloud.Assembly())
+	a.check(err)
+	if !strings.Contains(string(said), "the stack rdslink of account "+stage.Customer) || !strings.Contains(string(said), "and has no exposure") {
+		a.Errorf("the same options are met with %q", said)
+	}
+	calls, err := a.cloud.Calls(a.ctx, 0)
+	a.check(err)
+	if !slices.ContainsFunc(strings.Split(string(calls), "\n"), func(call string) bool {
+		return strings.Contains(call, `"ListStackResources"`) && strings.Contains(call, ":role/cdk-hnb659fds-deploy-role-")
+	}) {
+		a.Error("the stack was not looked at with cdk's role")
+	}
 	config := a.cloud.Config(stage.Customer)
 	owner := installation.New(config, config, installation.Place{Partition: "aws", Account: stage.Customer, Region: stage.Region})
-	var said string
+	var named string
 	asked := 0
-	owner.Say = func(text string) { said += text + "\n" }
+	owner.Say = func(text string) { named += text + "\n" }
 	owner.Ask = func(string) (bool, error) { asked++; return false, nil }
 	of, err := installation.ReadAssembly(a.cloud.Assembly(), owner.Place)
 	a.check(err)
-	if err := owner.Prepare(a.ctx, of); err != nil || asked > 0 || !strings.Contains(said, "and has no exposure") {
-		a.Errorf("the same options are asked about %d times, with %v, after %q", asked, err, said)
-	}
 	of.Template.Metadata[installation.OptionsKey] = json.RawMessage("{}")
 	if err := owner.Prepare(a.ctx, of); err == nil || asked != 1 {
 		a.Errorf("options are lost without a word: asked %d times, %v", asked, err)
 	}
 	for name := range a.cloud.Context {
-		if !strings.Contains(said, "the option "+name+" would be lost") {
-			a.Errorf("nothing is said of the option %s: %q", name, said)
+		if !strings.Contains(named, "the option "+name+" would be lost") {
+			a.Errorf("nothing is said of the option %s: %q", name, named)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -39,7 +39,7 @@ func TestTheLifeOfAStack(t *testing.T) {
 	if err := cloud.DeployAssembly(s.ctx, owner, s.folder); err == nil {
 		s.Fatal("what is broken was deployed")
 	}
-	if failed := s.stack(); failed.StackStatus != cfntypes.StackStatusRollbackComplete || !*failed.EnableTerminationProtection {
+	if failed := s.stack(); failed.StackStatus != cloudformationtypes.StackStatusRollbackComplete || !*failed.EnableTerminationProtection {
 		s.Fatalf("the first deployment left %s, protected: %v", failed.StackStatus, *failed.EnableTerminationProtection)
 	}
 	table := s.table()
@@ -152,11 +152,11 @@ func (s *life) deletesInEarnest() {
 	s.await("the end of the stack", func() bool {
 		out, err := s.stacks.DescribeStacks(s.ctx, &cloudformation.DescribeStacksInput{StackName: id})
 		s.check(err)
-		return out.Stacks[0].StackStatus == cfntypes.StackStatusDeleteComplete
+		return out.Stacks[0].StackStatus == cloudformationtypes.StackStatusDeleteComplete
 	})
 }
 
-func (s *life) stack() cfntypes.Stack {
+func (s *life) stack() cloudformationtypes.Stack {
 	s.Helper()
 	out, err := s.stacks.DescribeStacks(s.ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("rdslink")})
 	s.check(err)
