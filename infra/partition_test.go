@@ -97,9 +97,9 @@ func texts(value any) []string {
 	return nil
 }
 
-// One template goes to both partitions. What it becomes in each differs in nothing but partition and region, and no ARN in it
-// is of another partition: Step Functions refuses such a resource when the state runs, IAM the whole policy
-// ("Partition "aws" is not valid for resource").
+// One template goes to both partitions. What it becomes in each differs in nothing but partition and region, and no ARN in
+// it is of another partition: Step Functions refuses such a resource when the state runs, IAM the whole policy ("Partition
+// "aws" is not valid for resource").
 func TestTheTemplateIsOfThePartitionItIsDeployedTo(t *testing.T) {
 	var document any
 	text, err := json.Marshal(synthesized().template.ToJSON())

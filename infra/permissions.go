@@ -60,8 +60,8 @@ func permissions(r *resources) map[string]grants {
 			allows("lambda", resolvers, "GetFunction", "ListTags"),
 			changes("lambda", resolvers, "UpdateFunctionCode", "TagResource"),
 			allows("s3", at(code), "GetObject"),
-			// The key of a bucket that was bootstrapped with one of the account's: through S3 alone, and for this one object. S3 names
-			// the bucket instead where that has data keys of its own:
+			// The key of a bucket that was bootstrapped with one of the account's: through S3 alone, and for this one
+			// object. S3 names the bucket instead where that has data keys of its own:
 			// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html#bucket-key-changes
 			allows("kms", r.wide("kms", "key/*", "Only cdk bootstrap knows the key of its bucket, if there is one. S3 decrypts one object with it."),
 				"Decrypt").only("kms:ViaService", r.via("s3")).

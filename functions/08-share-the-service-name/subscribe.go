@@ -67,8 +67,8 @@ func (s shareTheServiceName) subscribe(ctx context.Context, exposure string, add
 	return unheard, nil
 }
 
-// subscribeOne says why the address hears nothing, "" if it does. A topic has one subscription per address: one that is there
-// stays as its owner wants it, without a filter or with another.
+// subscribeOne says why the address hears nothing, "" if it does. A topic has one subscription per address: one that is
+// there stays as its owner wants it, without a filter or with another.
 func (s shareTheServiceName) subscribeOne(ctx context.Context, exposure, address string, subscribed map[string]string) (string, error) {
 	subscription, found := subscribed[strings.ToLower(address)]
 	switch {
@@ -104,8 +104,8 @@ func (s shareTheServiceName) subscribed(ctx context.Context) (map[string]string,
 	return found, nil
 }
 
-// add has SNS ask the address, by e-mail, whether it wants the subscription. What SNS refuses for good, such as a filter more
-// than the topic may have (200, unless the quota was raised), is told; a throttle is asked again.
+// add has SNS ask the address, by e-mail, whether it wants the subscription. What SNS refuses for good, such as a filter
+// more than the topic may have (200, unless the quota was raised), is told; a throttle is asked again.
 func (s shareTheServiceName) add(ctx context.Context, exposure, address string) (string, error) {
 	slog.InfoContext(ctx, "subscribe", "exposure", exposure, "address", address)
 	filter, err := json.Marshal(map[string][]string{notify: spelled([]string{address})})

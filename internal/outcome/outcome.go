@@ -91,9 +91,9 @@ func code(err error) string {
 	return ""
 }
 
-// Message is what a person reads of err. A refusal names the action that was refused, because EC2 hides it in an encoded blob.
-// What our roles may change must carry our tag, which nothing that somebody deleted does: that may be refused before anybody
-// says that it is gone.
+// Message is what a person reads of err. A refusal names the action that was refused, because EC2 hides it in an encoded
+// blob. What our roles may change must carry our tag, which nothing that somebody deleted does: that may be refused before
+// anybody says that it is gone.
 func Message(err error) string {
 	action, denied := Denied(err)
 	if !denied {
@@ -123,8 +123,8 @@ func refused(code string) bool {
 		strings.HasPrefix(code, "KMSAccessDenied") || strings.HasPrefix(code, "AccessDenied")
 }
 
-// DoWithout says whether AWS refused what a set-up can do without, and warns. A service control policy or a boundary may forbid
-// what the function's role allows, and shall not end a set-up over what it does not rest on.
+// DoWithout says whether AWS refused what a set-up can do without, and warns. A service control policy or a boundary may
+// forbid what the function's role allows, and shall not end a set-up over what it does not rest on.
 func DoWithout(ctx context.Context, err error, what string) bool {
 	if _, denied := Denied(err); !denied {
 		return false

@@ -255,7 +255,8 @@ func (d *documents) topicKey(ctx context.Context, topic string) string {
 	return key
 }
 
-// bucketKey is the customer's key that encrypts a bucket's objects; empty if it is S3's or AWS's own, or there is no such bucket.
+// bucketKey is the customer's key that encrypts a bucket's objects; empty if it is S3's or AWS's own, or there is no such
+// bucket.
 func (d *documents) bucketKey(ctx context.Context, account, bucket string) string {
 	key, _ := d.remembered("key of bucket "+account+" "+bucket, func() (string, error) {
 		config := d.records(account)

@@ -298,8 +298,9 @@ func groupsOfVPC(q *question) []need {
 
 const groupsSource = "github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921"
 
-// linkRole: an account's first load balancer or target group makes the service-linked role. Older texts of the page with the
-// others ask for it with a load balancer only. Here everybody's first of each needs it: whoever comes first in an account does.
+// linkRole: an account's first load balancer or target group makes the service-linked role. Older texts of the page with
+// the others ask for it with a load balancer only. Here everybody's first of each needs it: whoever comes first in an
+// account does.
 func linkRole(q *question) []need {
 	first := q.operation() + " by " + q.Caller.Account + q.Caller.Role
 	if q.isDone(first) {

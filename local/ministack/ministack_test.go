@@ -338,7 +338,8 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 	f.wait(t, "DELETE /schedules/sweep?groupName=sync")
 }
 
-// docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html; the wording is that of getmoto/moto's tests.
+// docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html; the wording is that of getmoto/moto's
+// tests.
 func TestSubscriptionsAreRefusedAsSNSDoes(t *testing.T) {
 	ctx := context.Background()
 	_, _, config := start(t)

@@ -50,8 +50,9 @@ const (
 	callsOfAskingAgain = 5
 )
 
-// callsLittle counts the calls of each attempt of each step. An attempt that changes nothing and is not the last of its step
-// has asked again. What an attempt repeats of an earlier one is not counted twice: had AWS been ready, it would have been done once.
+// callsLittle counts the calls of each attempt of each step. An attempt that changes nothing and is not the last of its
+// step has asked again. What an attempt repeats of an earlier one is not counted twice: had AWS been ready, it would have
+// been done once.
 func (s story) callsLittle(e execution) {
 	s.Helper()
 	type attempt struct {
