@@ -116,10 +116,6 @@ func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.E
 func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
 	report, err := f(ctx, b)
 	s.measure(ctx, b.Exposure, report)
-	if report.Misnamed != "" {
-		slog.WarnContext(ctx, "certificate names another server", "exposure", b.Exposure, "detail", report.Misnamed,
-			metric.Misnamed.Value(s.name, 1, s.now()))
-	}
 	switch {
 	case outcome.Name(err) == outcome.NameThrottled:
 		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "error", err.Error())

@@ -31,6 +31,7 @@ func (d Deps) Follow(ctx context.Context, b registry.Binding) (Report, error) {
 	}
 	for {
 		report, err := d.underLease(ctx, b, func(h *hold) (Report, error) { return h.follow(ctx, begun, end) })
+		d.warn(ctx, b, report)
 		// A minute's tick holds the lease for seconds, and a loop that an earlier
 		// event started may end before this event's change shows: wait for both.
 		if err != nil || report.State != Busy || !pause(ctx, d, end) {

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/metric"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
@@ -28,6 +30,7 @@ type Deps struct {
 	EC2      ec2.DescribeNetworkInterfacesAPIClient
 	Lambda   resolve.Invoker
 	Registry Registry
+	name     deployment.Name
 	clock    func() time.Time // time.Now, where it is nil
 }
 
@@ -39,6 +42,7 @@ func New(config aws.Config, table *registry.Table) Deps {
 		EC2:      ec2.NewFromConfig(config),
 		Lambda:   lambda.NewFromConfig(config),
 		Registry: table,
+		name:     deployment.Own(),
 	}
 }
 
@@ -70,6 +74,21 @@ func (d Deps) now() time.Time {
 //
 // The report is filled in with an error too, as far as it is known.
 func (d Deps) Sync(ctx context.Context, b registry.Binding) (Report, error) {
+	report, err := d.tick(ctx, b)
+	d.warn(ctx, b, report)
+	return report, err
+}
+
+// warn tells of a registered target whose certificate names another server,
+// whoever registered it: step 3, step 10 or the sync.
+func (d Deps) warn(ctx context.Context, b registry.Binding, report Report) {
+	if report.Misnamed != "" {
+		slog.WarnContext(ctx, "certificate names another server", "exposure", b.Exposure, "detail", report.Misnamed,
+			metric.Misnamed.Value(d.name, 1, d.now()))
+	}
+}
+
+func (d Deps) tick(ctx context.Context, b registry.Binding) (Report, error) {
 	o, err := d.look(ctx, b, identityDue(b.Exposure, d.now()))
 	if err == nil && quiet(b, o) {
 		return steady(b, o), nil

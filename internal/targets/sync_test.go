@@ -1,8 +1,10 @@
 package targets
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -104,15 +106,20 @@ func TestFailureIsWrittenOnce(t *testing.T) {
 // until its certificate fits or for ten minutes, and a database that has such a certificate for good stays as it is.
 func TestACertificateIsWaitedForWithoutAWriteEachTick(t *testing.T) {
 	for name, test := range map[string]struct {
+		world   *world
 		renewed time.Duration // after the move; never, if 0
 		want    time.Duration
 	}{
-		"renewed after three minutes": {3 * time.Minute, 3 * time.Minute},
-		"never renewed":               {0, 10 * time.Minute},
+		"renewed after three minutes":              {newWorld(), 3 * time.Minute, 3 * time.Minute},
+		"never renewed":                            {newWorld(), 0, 10 * time.Minute},
+		"of a cluster, renewed after nine minutes": {newCluster(), 9 * time.Minute, 9 * time.Minute},
+		"of a cluster, never renewed":              {newCluster(), 0, 10 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newClient(steadyWorld(func(w *world) { w.primary = green }))
-			c.misnames[green] = true
+			log := captured(t)
+			c := newClient(test.world)
+			c.set(at(blue), healthy)
+			c.primary, c.misnames[green] = green, true
 			for tick := range 16 {
 				if tick > 0 && test.renewed == time.Duration(tick)*time.Minute {
 					delete(c.misnames, green)
@@ -137,8 +144,21 @@ func TestACertificateIsWaitedForWithoutAWriteEachTick(t *testing.T) {
 			if want := []string{"register " + at(green).String(), "deregister " + at(blue).String()}; !slices.Equal(c.changes, want) {
 				t.Errorf("changes %v, want %v", c.changes, want)
 			}
+			alarms := strings.Contains(log.String(), `"msg":"certificate names another server","exposure":"`+binding.Exposure+`","detail":"`+at(green).String()) &&
+				strings.Contains(log.String(), `"Misnamed":1,"_aws":`)
+			if alarms != (test.renewed == 0) {
+				t.Errorf("the alarm goes off: %t, by\n%s", alarms, log)
+			}
 		})
 	}
+}
+
+func captured(t *testing.T) *bytes.Buffer {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return &log
 }
 
 // TestFollow runs in a bubble whose time stands still but for waiting.

@@ -52,7 +52,8 @@ func (s *Service) createBlueGreenDeployment(
 		return nil, err
 	}
 	if !slices.Contains(switchable, blue.engine) {
-		return nil, wire.Errorf("SourceDatabaseNotSupportedFault", "The source DB instance %s isn't supported for a blue/green deployment.", blue.id)
+		return nil, wire.Errorf("SourceDatabaseNotSupportedFault",
+			"The source DB instance %s isn't supported for a blue/green deployment.", blue.id)
 	}
 	green := s.beside(blue)
 	if green.nic, err = s.attach(green, green.zone); err != nil {
@@ -90,7 +91,8 @@ func (s *Service) validateDeployment(ctx context.Context, in *rds.CreateBlueGree
 	rest := *in
 	rest.BlueGreenDeploymentName, rest.Source, rest.Tags = nil, nil, nil
 	if !reflect.DeepEqual(rest, rds.CreateBlueGreenDeploymentInput{}) {
-		return wire.Errorf("InvalidParameterCombination", "The local cloud makes the green environment as the blue one is: it takes name, source and tags only")
+		return wire.Errorf("InvalidParameterCombination",
+			"The local cloud makes the green environment as the blue one is: it takes name, source and tags only")
 	}
 	return nil
 }

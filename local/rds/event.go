@@ -21,7 +21,8 @@ var (
 	topologyUpdated   = event{"RDS-EVENT-0385", "notification", "Cluster topology is updated."}
 
 	deploymentCreated = event{"RDS-EVENT-0244", "creation",
-		"Blue/green deployment tasks completed. You can make more modifications to the green environment databases or switch over the deployment."}
+		"Blue/green deployment tasks completed. You can make more modifications to the green environment databases " +
+			"or switch over the deployment."}
 	switchoverCompleted = event{"RDS-EVENT-0248", "notification", "Switchover completed on blue/green deployment."}
 
 	clusterCreated = event{"RDS-EVENT-0170", "creation", "DB cluster created"}
