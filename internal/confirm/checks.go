@@ -53,5 +53,5 @@ var checks = []check{
 		"7.")},
 	{59, "the schedules: one of a proxy", proxiesAreDescribed},
 	{61, "step 2's log: `created function`", resolverIsTagged},
-	{62, "the sync's log: `certificate names another server`, after `database moves` for a switchover", certificatesAreRenewed},
+	{66, "the sync's log: `certificate names another server`, after `database moves` for a switchover", certificatesAreRenewed},
 }

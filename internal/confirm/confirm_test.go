@@ -87,7 +87,7 @@ var each = map[int]verdicts{
 	58: {nil, fails(7, "not authorized to perform: ec2:AuthorizeSecurityGroupIngress"), noExecutions, "AuthorizeSecurityGroupIngress"},
 	59: {(*fake).ofProxy, fails(1, "not authorized to perform: rds:DescribeDBProxies"), nil, "DescribeDBProxies"},
 	61: {nil, fails(2, "not authorized to perform: lambda:TagResource"), forgets("resolve-private-ip"), "TagResource"},
-	62: {func(f *fake) {
+	66: {func(f *fake) {
 		f.logged("ip-sync", time.Now(), "database moves", "exposure", id, "event", "RDS-EVENT-0251")
 		f.logged("ip-sync", time.Now(), "register target", "exposure", id, "target", address+":5432")
 	}, func(f *fake) {

@@ -100,7 +100,8 @@ func newTrace(t *rapid.T, w *world) *trace {
 		world: w, t: t, previous: blue, earlier: []string{blue},
 		faulty:     rapid.IntRange(0, 2).Draw(t, "faulty") == 0,
 		lag:        rapid.SampledFrom([]time.Duration{0, 5 * time.Second, maxLag}).Draw(t, "most lag"),
-		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastWriter: map[string]time.Time{}, lastAlien: map[string]time.Time{}, lastNear: map[string]time.Time{}, lastServed: map[target]time.Time{},
+		ownedSince: map[string]time.Time{}, lastOurs: map[string]time.Time{}, lastWriter: map[string]time.Time{},
+		lastAlien: map[string]time.Time{}, lastNear: map[string]time.Time{}, lastServed: map[target]time.Time{},
 	}
 	maps.Copy(tr.owners, others)
 	tr.listener = rapid.IntRange(0, 3).Draw(t, "listener") > 0

@@ -153,6 +153,42 @@ func TestACertificateIsWaitedForWithoutAWriteEachTick(t *testing.T) {
 	}
 }
 
+// People exchange databases by renaming them: for some minutes there is none of the name, and then another
+// (AmazonRDS/latest/UserGuide/USER_RenameInstance.html, "Renaming to replace an existing DB instance").
+func TestAnExchangeOfNamesByHandIsFollowed(t *testing.T) {
+	for name, w := range map[string]*world{"an instance": newWorld(), "a cluster": newCluster()} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(w)
+			c.set(at(blue), healthy)
+			tick := func() (Report, error) {
+				report, err := c.sync()
+				c.now = c.now.Add(time.Minute)
+				c.checkAll()
+				return report, err
+			}
+			answered := c.dns
+			c.hidden, c.dns = true, func() resolve.Answer { return resolve.Answer{Lookups: [][]string{{}, {}}, Gone: true} }
+			for range 3 {
+				_, _ = tick()
+			}
+			if got := c.counted(); len(got) > 0 {
+				t.Errorf("without a database of the name, %v is registered", got)
+			}
+			c.hidden, c.dns, c.primary = false, answered, green
+			c.misnames[green] = true // until RDS has issued another
+			_, _ = tick()
+			delete(c.misnames, green)
+			for range 3 {
+				_, _ = tick()
+			}
+			report, err := tick()
+			if got := c.counted(); err != nil || report.State != Settled || !slices.Equal(got, []target{at(green)}) {
+				t.Errorf("%v is registered: %+v, %v", got, report, err)
+			}
+		})
+	}
+}
+
 func captured(t *testing.T) *bytes.Buffer {
 	var log bytes.Buffer
 	before := slog.Default()
