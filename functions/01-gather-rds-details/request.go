@@ -148,7 +148,8 @@ func (r request) suits(db database.Database) error {
 	if !db.Pauses || r.autoPause == preventPause {
 		return nil
 	}
-	return outcome.BadInput("database %s pauses while nobody connects (Aurora Serverless v2 with a minimum capacity of 0), and an exposure keeps it awake: "+
+	return outcome.BadInput("database %s pauses while nobody connects (Aurora Serverless v2 with a minimum capacity of 0), "+
+		"and an exposure keeps it awake: "+
 		`every check of its health is a connection. Raise its minimum capacity, or give "autoPause": "prevent" to have it awake for good, `+
 		"which costs at least $%.2f a month (%s)", db.Identifier, cost.AwakeUSD(), cost.Region)
 }

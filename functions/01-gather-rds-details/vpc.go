@@ -34,7 +34,8 @@ func around(ctx context.Context, api networkAPI, db database.Database, r request
 	// does not say so, and our permissions end at our own account's VPCs (VPC guide, "Responsibilities and permissions for
 	// owners and participants").
 	if owner := aws.ToString(vpc.OwnerId); owner != home.Account {
-		return surroundings{}, outcome.BadInput("VPC %s of database %s is shared by account %s, and rdslink works in VPCs of its own account only: "+
+		return surroundings{}, outcome.BadInput("VPC %s of database %s is shared by account %s, "+
+			"and rdslink works in VPCs of its own account only: "+
 			"restore the database into a VPC of account %s", db.VPCID, db.Identifier, owner, home.Account)
 	}
 	found := surroundings{cidrs: cidrs(vpc), dnsServers: []string{}}
@@ -126,7 +127,8 @@ func checkDNS(ctx context.Context, api networkAPI, db database.Database) error {
 		return err
 	}
 	if !hostnames {
-		return outcome.BadInput("database %s is publicly accessible and VPC %s has no DNS hostnames, so its name is its public address there, too: "+
+		return outcome.BadInput("database %s is publicly accessible and VPC %s has no DNS hostnames, "+
+			"so its name is its public address there, too: "+
 			"turn on the VPC's attribute enableDnsHostnames, or make the database not publicly accessible", db.Identifier, db.VPCID)
 	}
 	return nil

@@ -66,13 +66,14 @@ var statuses = map[string]verdict{
 	"restore-error":                       refuse("restore it again first"),
 	"inaccessible-encryption-credentials": refuse("make its KMS key usable again first"),
 	"inaccessible-encryption-credentials-recoverable": refuse("make its KMS key usable again and start it first"),
-	"incompatible-create":                             refuse("create it again first; its events say why it could not be"),
-	"incompatible-network":                            refuse("repair its subnet group first"),
-	"incompatible-option-group":                       refuse("correct its option group first; its events say what does not fit"),
-	"incompatible-parameters":                         refuse("correct its parameter group and reboot it first; its events say what does not fit"),
-	"incompatible-restore":                            refuse("restore it to a compatible point in time first"),
-	"insufficient-capacity":                           refuse("create it again, of another class or in another zone, first"),
-	"storage-full":                                    refuse("give it more storage first"),
+
+	"incompatible-create":       refuse("create it again first; its events say why it could not be"),
+	"incompatible-network":      refuse("repair its subnet group first"),
+	"incompatible-option-group": refuse("correct its option group first; its events say what does not fit"),
+	"incompatible-parameters":   refuse("correct its parameter group and reboot it first; its events say what does not fit"),
+	"incompatible-restore":      refuse("restore it to a compatible point in time first"),
+	"insufficient-capacity":     refuse("create it again, of another class or in another zone, first"),
+	"storage-full":              refuse("give it more storage first"),
 }
 
 // proxyStatuses are all of RDS Proxy's (API_DBProxy).

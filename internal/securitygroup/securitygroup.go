@@ -201,7 +201,8 @@ func (g Group) surplus(rule types.SecurityGroupRule) bool {
 		all := aws.ToString(rule.CidrIpv4) == "0.0.0.0/0" || aws.ToString(rule.CidrIpv6) == "::/0"
 		return all && aws.ToString(rule.IpProtocol) == "-1"
 	}
-	return (!g.shared() || g.Whole != 0 && aws.ToInt32(rule.FromPort) == g.Whole) && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.is(rule) })
+	ours := !g.shared() || g.Whole != 0 && aws.ToInt32(rule.FromPort) == g.Whole
+	return ours && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.is(rule) })
 }
 
 // shared tells the group of a VPC's resolver: what this exposure does not need may be another's.

@@ -36,7 +36,9 @@ func scaling(engine string, in *types.ServerlessV2ScalingConfiguration) (*types.
 	case most < leastMaximum || most > mostCapacity || most < least || !halves(most):
 		return nil, wire.Errorf("InvalidParameterValue", "Serverless v2 maximum capacity %v isn't valid.", most)
 	}
-	out := &types.ServerlessV2ScalingConfigurationInfo{MinCapacity: &least, MaxCapacity: &most, SecondsUntilAutoPause: in.SecondsUntilAutoPause}
+	out := &types.ServerlessV2ScalingConfigurationInfo{
+		MinCapacity: &least, MaxCapacity: &most, SecondsUntilAutoPause: in.SecondsUntilAutoPause,
+	}
 	pause := in.SecondsUntilAutoPause
 	switch {
 	case least > 0 && pause != nil:
