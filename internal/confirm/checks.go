@@ -48,10 +48,12 @@ var checks = []check{
 	{53, "the executions, with `databaseGroups=tagged`: step 7 succeeded", taggedGroups},
 	{56, "the executions: steps 1 and 8 succeeded", steps("kms:", "Allow it to the role on the key, through the service alone, then redrive.",
 		"1.", "8.")},
-	{57, "the regions of each endpoint service, and the executions: step 5 succeeded", regionsAreAllowed},
 	{58, "the executions: step 7 succeeded", steps("ec2:AuthorizeSecurityGroupIngress", "Allow it on every rule, then redrive.",
 		"7.")},
 	{59, "the schedules: one of a proxy", proxiesAreDescribed},
 	{61, "step 2's log: `created function`", resolverIsTagged},
 	{66, "the sync's log: `certificate names another server`, after `database moves` for a switchover", certificatesAreRenewed},
+	{62, "the sync's log: `certificate names another server`, after `database moves` for a switchover", certificatesAreRenewed},
+	{67, "the executions: the ten steps succeeded, and none was refused an action", steps(`\w+:\w+`,
+		"Allow it to the role that was refused, then redrive.", "1.", "2.", "3.", "4.", "5.", "6.", "7.", "8.", "9.", "10.")},
 }

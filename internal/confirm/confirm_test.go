@@ -83,9 +83,9 @@ var each = map[int]verdicts{
 	50: {nil, func(f *fake) { f.clusters[0].GlobalClusterIdentifier = nil }, func(f *fake) { f.global = nil }, "does not show it"},
 	53: {nil, fails(7, "UnauthorizedOperation"), func(f *fake) { f.variables = nil }, "UnauthorizedOperation"},
 	56: {nil, fails(8, "not authorized to perform: kms:GenerateDataKey"), noExecutions, "kms:GenerateDataKey"},
-	57: {nil, fails(5, "not authorized to perform: vpce:AllowMultiRegion"), func(f *fake) { f.services[0].SupportedRegions = nil }, "AllowMultiRegion"},
 	58: {nil, fails(7, "not authorized to perform: ec2:AuthorizeSecurityGroupIngress"), noExecutions, "AuthorizeSecurityGroupIngress"},
 	59: {(*fake).ofProxy, fails(1, "not authorized to perform: rds:DescribeDBProxies"), nil, "DescribeDBProxies"},
+	67: {nil, fails(4, "not authorized to perform: ec2:SeeSomethingNew"), noExecutions, "ec2:SeeSomethingNew"},
 	61: {nil, fails(2, "not authorized to perform: lambda:TagResource"), forgets("resolve-private-ip"), "TagResource"},
 	66: {func(f *fake) {
 		f.logged("ip-sync", time.Now(), "database moves", "exposure", id, "event", "RDS-EVENT-0251")

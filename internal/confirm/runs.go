@@ -2,7 +2,6 @@ package confirm
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -271,22 +270,4 @@ func taggedGroups(ctx context.Context, v *view, f *findings) error {
 	}
 	look := steps("ec2:AuthorizeSecurityGroupIngress|UnauthorizedOperation", "Leave the resolver out (`\"resolver\": \"none\"`).", "7.")
 	return look(ctx, v, f)
-}
-
-func regionsAreAllowed(ctx context.Context, v *view, f *findings) error {
-	if err := denied(ctx, v, f, "vpce:AllowMultiRegion", "Allow it on `*`, then redrive.", "5."); err != nil {
-		return err
-	}
-	exposures, err := v.exposures(ctx)
-	for _, e := range exposures {
-		var regions []string
-		for _, r := range e.service.SupportedRegions {
-			regions = append(regions, aws.ToString(r.Region))
-		}
-		if len(regions) > 1 {
-			f.confirm("%s serves %s", e.id, fmt.Sprint(regions))
-		}
-	}
-	f.miss("start an execution with `supportedRegions`")
-	return err
 }
