@@ -296,6 +296,8 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 		"Table":{"Type":"AWS::DynamoDB::Table","Properties":{"TableName":"registry","BillingMode":"PAY_PER_REQUEST","SSESpecification":{"SSEEnabled":true,"SSEType":"KMS"},
 			"PointInTimeRecoverySpecification":{"PointInTimeRecoveryEnabled":true},
 			"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}},
+		"Bucket":{"Type":"AWS::S3::Bucket","Properties":{"BucketName":"code","BucketEncryption":{"ServerSideEncryptionConfiguration":[
+			{"ServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms","KMSMasterKeyID":"1234"},"BucketKeyEnabled":true}]}}},
 		"Topic":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"operators","KmsMasterKeyId":"alias/aws/sns"}},
 		"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"app"}},
 		"Policy":{"Type":"AWS::Events::EventBusPolicy","Properties":{"EventBusName":{"Ref":"Bus"},"StatementId":"Only",
@@ -319,6 +321,22 @@ func TestCloudFormationAppliesWhatMiniStackDrops(t *testing.T) {
 	table, err := tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("registry")})
 	if err != nil || table.Table.SSEDescription == nil || table.Table.SSEDescription.Status != "ENABLED" {
 		t.Error(table, err)
+	}
+	asked, err := http.NewRequestWithContext(ctx, http.MethodGet, aws.ToString(config.BaseEndpoint)+"/code?encryption", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=111122223333/20260101/eu-central-1/s3/aws4_request")
+	answer, err := http.DefaultClient.Do(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	encryption, err := io.ReadAll(answer.Body)
+	for _, part := range []string{"<SSEAlgorithm>aws:kms</SSEAlgorithm>", "<KMSMasterKeyID>1234</KMSMasterKeyID>", "<BucketKeyEnabled>true</BucketKeyEnabled>"} {
+		if err != nil || !strings.Contains(string(encryption), part) {
+			t.Errorf("the bucket's encryption is %s, without %s: %v", encryption, part, err)
+		}
 	}
 	topic, err := sns.NewFromConfig(config).GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: aws.String("arn:aws:sns:eu-central-1:111122223333:operators")})
 	if err != nil || topic.Attributes["KmsMasterKeyId"] != "alias/aws/sns" {
