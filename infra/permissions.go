@@ -95,7 +95,7 @@ func permissions(r *resources) map[string]grants {
 			allows("rds", r.wide("rds", "subgrp:*", atRunTime), "DescribeDBSubnetGroups"),
 			allows("rds", wide(r.globalARN("rds", "global-cluster:*"), atRunTime), "DescribeGlobalClusters"),
 			reads("ec2", "DescribeSubnets", "DescribeVpcs", "DescribeDhcpOptions", "DescribeAvailabilityZones", "DescribeSecurityGroups",
-				"DescribeSecurityGroupRules"),
+				"DescribeSecurityGroupRules", "DescribeManagedPrefixLists"),
 			allows("ec2", r.wide("ec2", "vpc/*", "Known only when an execution starts; it is only looked at."), "DescribeVpcAttribute"),
 			reads("elasticloadbalancing", "DescribeAccountLimits", "DescribeLoadBalancers"),
 			allows("servicequotas", quotas, "GetServiceQuota"),

@@ -142,7 +142,7 @@ func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	door.Handle("POST /_local/share", sharing(w, vpcs))
 	return balancers, errors.Join(
 		door.Own("ec2", "ec2", w.Locked(vpcs.Operations())),
-		door.Own("servicequotas", "service-quotas", ec2.Quotas()),
+		door.Own("servicequotas", "service-quotas", ec2.Quotas(w)),
 		door.Own("elasticloadbalancing", "elbv2", w.Locked(balancers.Operations())),
 		door.Own("rds", "rds", w.Locked(databases.Operations())),
 	)

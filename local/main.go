@@ -79,7 +79,7 @@ func readOptions(args []string) options {
 	flags.Float64Var(&o.Speed, "speed", 60, "AWS's durations, retries and schedules are this many times shorter")
 	flags.Float64Var(&o.TimeoutSpeed, "timeout-speed", 1, "timeouts and heartbeats of state machines are this many times shorter")
 	flags.BoolVar(&o.Documented, "documented", false, "a describe may miss what was just made, as AWS's documents warn")
-	flags.StringVar(&o.Without, "without", "", "zones that a service lacks: lambda:euc1-az1,elasticloadbalancing:euc1-az2")
+	flags.StringVar(&o.Without, "without", "", "what services lack, zones and quotas: lambda:euc1-az1,servicequotas:L-0EA8095F")
 	_ = flags.Parse(args) // exits on an error
 	return o
 }

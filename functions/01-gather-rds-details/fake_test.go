@@ -36,11 +36,14 @@ type fakeAWS struct {
 	subnets   []ec2types.Subnet
 	groups    []ec2types.SecurityGroup
 	rules     []ec2types.SecurityGroupRule
+	lists     []ec2types.ManagedPrefixList
 	balancers []elbtypes.LoadBalancer
 	vpcOwner  string
 	tagged    bool // the deployment asks for owned.IngressTag
 	nlbLimit  string
+	limitName string // as ELB spells it
 	ruleLimit float64
+	noQuota   bool                     // the account has no value of its own
 	denied    string                   // the operation that nobody may call
 	status    sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
 	claimed   []registry.Exposure
@@ -61,6 +64,7 @@ func newFake() *fakeAWS {
 
 		dnsServers: []string{"AmazonProvidedDNS"},
 		ruleLimit:  60,
+		limitName:  "network-load-balancers",
 	}
 }
 
@@ -225,6 +229,29 @@ func (f *fakeAWS) DescribeSecurityGroupRules(_ context.Context, in *ec2.Describe
 	return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: items, NextToken: next}, nil
 }
 
+func (f *fakeAWS) DescribeManagedPrefixLists(_ context.Context, in *ec2.DescribeManagedPrefixListsInput, _ ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
+	if err := f.deny("DescribeManagedPrefixLists"); err != nil {
+		return nil, err
+	}
+	asked := slices.DeleteFunc(slices.Clone(f.lists), func(l ec2types.ManagedPrefixList) bool {
+		return !slices.Contains(in.Filters[0].Values, *l.PrefixListId)
+	})
+	items, next := page(asked, in.NextToken)
+	return &ec2.DescribeManagedPrefixListsOutput{PrefixLists: items, NextToken: next}, nil
+}
+
+// listed adds a rule with a prefix list to the database's group. Without a maximum of entries it is one of AWS's.
+func (f *fakeAWS) listed(name, family string, most int32) {
+	list := ec2types.ManagedPrefixList{PrefixListId: aws.String("pl-" + strconv.Itoa(len(f.lists))), PrefixListName: &name, AddressFamily: &family}
+	if most > 0 {
+		list.MaxEntries = &most
+	}
+	f.lists = append(f.lists, list)
+	rule := otherRules(1)[0]
+	rule.CidrIpv4, rule.PrefixListId = nil, list.PrefixListId
+	f.rules = append(f.rules, rule)
+}
+
 func (f *fakeAWS) DescribeLoadBalancers(_ context.Context, in *elb.DescribeLoadBalancersInput, _ ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error) {
 	items, next := page(f.balancers, in.Marker)
 	return &elb.DescribeLoadBalancersOutput{LoadBalancers: items, NextMarker: next}, nil
@@ -234,12 +261,15 @@ func (f *fakeAWS) DescribeAccountLimits(context.Context, *elb.DescribeAccountLim
 	if err := f.deny("DescribeAccountLimits"); err != nil {
 		return nil, err
 	}
-	return &elb.DescribeAccountLimitsOutput{Limits: []elbtypes.Limit{{Name: aws.String("network-load-balancers"), Max: &f.nlbLimit}}}, nil
+	return &elb.DescribeAccountLimitsOutput{Limits: []elbtypes.Limit{{Name: &f.limitName, Max: &f.nlbLimit}}}, nil
 }
 
 func (f *fakeAWS) GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error) {
 	if err := f.deny("GetServiceQuota"); err != nil {
 		return nil, err
+	}
+	if f.noQuota {
+		return nil, &servicequotastypes.NoSuchResourceException{}
 	}
 	return &servicequotas.GetServiceQuotaOutput{Quota: &servicequotastypes.ServiceQuota{Value: &f.ruleLimit}}, nil
 }

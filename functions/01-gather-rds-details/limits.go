@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	quotatypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/ingress"
@@ -76,11 +79,13 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 	}
 	i := slices.IndexFunc(out.Limits, func(l elbtypes.Limit) bool { return aws.ToString(l.Name) == balancersLimit })
 	if i < 0 {
+		slog.WarnContext(ctx, "ELB does not name the limit: step 4 will find out", "limit", balancersLimit)
 		return nil
 	}
 	limit, err := strconv.Atoi(aws.ToString(out.Limits[i].Max))
 	if err != nil {
-		return fmt.Errorf("read ELB account limit %s: %w", balancersLimit, err)
+		slog.WarnContext(ctx, "ELB's limit is no number: step 4 will find out", "limit", balancersLimit, "max", aws.ToString(out.Limits[i].Max))
+		return nil
 	}
 	if count >= limit {
 		return outcome.BadInput("this region has %d Network Load Balancers and its limit is %d: "+
@@ -104,7 +109,8 @@ func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database
 	}
 	limit := rulesPerGroup
 	fits := func(id string) bool {
-		return counts[id].present+counts[id].missing <= limit && counts[id].tagged == ""
+		room := counts[id].missing == 0 || counts[id].present+counts[id].missing <= limit
+		return room && counts[id].tagged == ""
 	}
 	if i := slices.IndexFunc(own, func(id string) bool { return counts[id].tagged == "" }); i < 0 {
 		return nil, outcome.BadInput("security group rule %s of database %s serves as many exposures as a resource can have tags, which is %d: "+
@@ -120,8 +126,8 @@ func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database
 		}
 	}
 	if !slices.ContainsFunc(own, fits) {
-		return nil, outcome.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d: "+
-			"merge rules, or raise the quota (Service Quotas, Amazon VPC)",
+		return nil, outcome.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d, "+
+			"and a rule with a prefix list counts as the most entries that the list can have: merge rules, or raise the quota (Service Quotas, Amazon VPC)",
 			db.Identifier, strings.Join(own, ", "), counts[own[0]].missing, limit)
 	}
 	slices.SortStableFunc(own, func(a, b string) int { return first(fits(a), fits(b)) })
@@ -197,21 +203,31 @@ func (s gatherRDSDetails) countRules(ctx context.Context, groups []string, want 
 	}
 	// IPv4 and IPv6 have a quota each, and ours are IPv4 (VPC guide, "Amazon VPC quotas").
 	all = slices.DeleteFunc(all, func(r ec2types.SecurityGroupRule) bool { return r.CidrIpv6 != nil })
+	lists, err := s.listWeights(ctx, all)
+	if err != nil {
+		return nil, err
+	}
 	counts := map[string]ruleCount{}
 	for _, id := range groups {
-		counts[id] = count(want, id, all)
+		counts[id] = count(want, id, all, lists)
 	}
 	return counts, nil
 }
 
-// count holds the wanted rules against those that are present: what is there already, for whomever, needs no room.
-func count(want ingress.Need, groupID string, rules []ec2types.SecurityGroupRule) ruleCount {
+// count holds the wanted rules against those that are present: what is there already, for whomever, needs no room. A rule
+// counts as one, unless it names a prefix list: then as lists says.
+func count(want ingress.Need, groupID string, rules []ec2types.SecurityGroupRule, lists map[string]int) ruleCount {
 	serving, missing := want.Match(groupID, rules)
 	count := ruleCount{missing: len(missing)}
 	for _, rule := range rules {
-		if aws.ToString(rule.GroupId) == groupID {
-			count.present++
+		if aws.ToString(rule.GroupId) != groupID {
+			continue
 		}
+		weight, listed := lists[aws.ToString(rule.PrefixListId)]
+		if !listed {
+			weight = 1
+		}
+		count.present += weight
 	}
 	for _, rule := range serving {
 		if want.Ours(rule) && !want.Serves(rule) && len(rule.Tags) >= tagsPerRule {
@@ -221,12 +237,20 @@ func count(want ingress.Need, groupID string, rules []ec2types.SecurityGroupRule
 	return count
 }
 
+// rulesQuota is the account's own value, if it has one: for some quotas Service Quotas knows AWS's default only, and answers as
+// if there were none (API_ListServiceQuotas).
 func (s gatherRDSDetails) rulesQuota(ctx context.Context) (int, error) {
 	out, err := s.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
 		ServiceCode: aws.String("vpc"), QuotaCode: aws.String(rulesQuotaCode),
 	})
+	if _, none := errors.AsType[*quotatypes.NoSuchResourceException](err); none {
+		return rulesPerGroup, nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("get quota of rules per security group: %w", err)
 	}
-	return int(aws.ToFloat64(out.Quota.Value)), nil
+	if out.Quota == nil || out.Quota.Value == nil {
+		return rulesPerGroup, nil
+	}
+	return int(*out.Quota.Value), nil
 }

@@ -283,6 +283,16 @@ var refusals = []refusal{
 	{field: "(network)", condition: "a security group that another account does not show", change: func(f *fakeAWS) { f.groups = nil }, message: "belong to another account",
 		remedy: "attach one of account 111122223333"},
 	{field: "(quota)", condition: "rules per security group", change: func(f *fakeAWS) { f.rules = otherRules(58) }, message: "has room for 3 more rules", remedy: "raise the quota"},
+	{field: "(quota)", condition: "rules per security group, where the account has no value of its own", change: func(f *fakeAWS) { f.rules, f.noQuota = otherRules(58), true },
+		message: "has room for 3 more rules, the limit is 60", remedy: "raise the quota"},
+	{field: "(quota)", condition: "rules per security group, most of them in a prefix list", change: func(f *fakeAWS) { f.listed("office", "IPv4", 58) },
+		message: "has room for 3 more rules", remedy: "a rule with a prefix list counts as the most entries"},
+	{field: "(quota)", condition: "rules per security group, most of them in a prefix list of AWS's",
+		change: func(f *fakeAWS) {
+			f.rules = otherRules(3)
+			f.listed("com.amazonaws.global.cloudfront.origin-facing", "IPv4", 0)
+		},
+		message: "has room for 3 more rules", remedy: "raise the quota"},
 	{field: "(quota)", condition: "rules per security group, whose quota was raised", change: func(f *fakeAWS) { f.rules, f.ruleLimit = otherRules(98), 100 },
 		message: "has room for 3 more rules, the limit is 100", remedy: "raise the quota"},
 	{field: "(quota)", condition: "tags of a rule that exposures share", change: func(f *fakeAWS) { f.rules = sharedRules(49) },

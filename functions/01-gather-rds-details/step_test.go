@@ -310,6 +310,7 @@ func TestWhatAWSRefusesToTell(t *testing.T) {
 	}{
 		"DescribeAccountLimits":      {change: func(f *fakeAWS) { f.balancers = fiftyBalancers(elbtypes.LoadBalancerTypeEnumNetwork) }},
 		"GetServiceQuota":            {change: func(f *fakeAWS) { f.rules = otherRules(58) }},
+		"DescribeManagedPrefixLists": {change: func(f *fakeAWS) { f.listed("office", "IPv4", 60) }},
 		"DescribeSecurityGroupRules": {change: func(f *fakeAWS) { f.rules = otherRules(60) }},
 		"DescribeDhcpOptions":        {change: func(f *fakeAWS) { f.noDNS = true }},
 		"DescribeVpcAttribute":       {change: func(f *fakeAWS) { f.noDNS = true }},
@@ -378,6 +379,31 @@ func TestWhatStillWorks(t *testing.T) {
 			addGroup(f, "sg-theirs")
 			addGroup(f, "sg-unseen")
 			f.groups[1].OwnerId, f.groups = aws.String("999999999999"), f.groups[:2]
+		}},
+		"prefix lists that leave room": {change: func(f *fakeAWS) {
+			f.rules = otherRules(1)
+			f.listed("com.amazonaws.global.cloudfront.origin-facing", "IPv4", 0) // 55
+			f.listed("com.amazonaws.eu-central-1.s3", "IPv4", 0)
+			f.listed("office", "IPv6", 1000)
+		}},
+		"a prefix list that nobody may see any more counts as one": {change: func(f *fakeAWS) {
+			f.rules = otherRules(56)
+			f.listed("office", "IPv4", 1000)
+			f.lists = nil
+		}},
+		"a prefix list of AWS's without a known weight counts as one": {change: func(f *fakeAWS) {
+			f.rules = otherRules(56)
+			f.listed("com.amazonaws.global.teleport", "IPv4", 0)
+		}},
+		"a full group that has the rules already": {change: func(f *fakeAWS) {
+			f.rules = sharedRules(1)
+			f.listed("office", "IPv4", 1000)
+		}},
+		"a limit that ELB does not name": {change: func(f *fakeAWS) {
+			f.limitName, f.balancers = "load-balancers-of-the-network", fiftyBalancers(elbtypes.LoadBalancerTypeEnumNetwork)
+		}},
+		"a limit that is no number": {change: func(f *fakeAWS) {
+			f.nlbLimit, f.balancers = "many", fiftyBalancers(elbtypes.LoadBalancerTypeEnumNetwork)
 		}},
 		"application load balancers do not count": {change: func(f *fakeAWS) { f.balancers = fiftyBalancers(elbtypes.LoadBalancerTypeEnumApplication) }},
 		"our own load balancer does not count": {change: func(f *fakeAWS) {

@@ -115,7 +115,13 @@ func (s updateTheRDSSecurityGroup) share(ctx context.Context, need ingress.Need,
 		Resources: shared,
 		Tags:      owned.EC2Tags(map[string]string{owned.RuleTag(need.Exposure): "true"}),
 	})
-	if err != nil {
+	switch {
+	case hasCode(err, "TagLimitExceeded"): // step 1 counts, and others may have come first
+		return outcome.BadInput("tag security group rules %s: one of them serves as many exposures as a resource can have tags: "+
+			"attach another security group to the database, or remove an exposure: %w", strings.Join(shared, ", "), err)
+	case hasCode(err, "InvalidSecurityGroupRuleId.NotFound"):
+		return outcome.NotReady("tag security group rules %s: one of them went meanwhile, look again: %w", strings.Join(shared, ", "), err)
+	case err != nil:
 		return fmt.Errorf("tag security group rules %s: %w", strings.Join(shared, ", "), err)
 	}
 	return nil
@@ -136,6 +142,10 @@ func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, grou
 	})
 	if hasCode(err, "InvalidPermission.Duplicate") {
 		return nil, outcome.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", groupID)
+	}
+	if hasCode(err, "RulesPerSecurityGroupLimitExceeded") { // step 1 counts, and others may have come first
+		return nil, outcome.BadInput("security group %s has no room for %d more rules: merge rules, raise the quota (Service Quotas, "+
+			"Amazon VPC), or attach another security group to the database, and start again: %w", groupID, len(missing), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, s.untagged(groupID, err))

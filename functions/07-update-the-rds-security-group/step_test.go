@@ -30,8 +30,9 @@ type cloud struct {
 	steptest.Fake
 	rules   []types.SecurityGroupRule
 	nodes   []string
-	unseen  []ingress.Source // a rule that an earlier describe did not show yet
-	refused bool             // IAM lets nobody change the groups
+	unseen  []ingress.Source  // a rule that an earlier describe did not show yet
+	refused bool              // IAM lets nobody change the groups
+	refuses map[string]string // how EC2 refuses to authorize, or to tag
 }
 
 var errRefused = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."}
@@ -51,6 +52,9 @@ func (c *cloud) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSe
 func (c *cloud) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
 	if c.refused {
 		return nil, errRefused
+	}
+	if code := c.refuses["authorize"]; code != "" {
+		return nil, &smithy.GenericAPIError{Code: code}
 	}
 	var made []types.SecurityGroupRule
 	for _, s := range sourcesOf(in.IpPermissions[0]) {
@@ -86,6 +90,9 @@ func (c *cloud) RevokeSecurityGroupIngress(_ context.Context, in *ec2.RevokeSecu
 }
 
 func (c *cloud) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
+	if code := c.refuses["tag"]; code != "" {
+		return nil, &smithy.GenericAPIError{Code: code}
+	}
 	c.Mutate("tag %v", in.Resources)
 	for i, rule := range c.rules {
 		if slices.Contains(in.Resources, *rule.SecurityGroupRuleId) {
@@ -229,6 +236,21 @@ func TestRun(t *testing.T) {
 		},
 		"a rule that a describe did not show yet": {
 			Drift: func(c *cloud) { c.unseen = []ingress.Source{subnet1} }, Err: "NotReady",
+		},
+		"a group that others filled meanwhile": {
+			Drift: func(c *cloud) { c.refuses = map[string]string{"authorize": "RulesPerSecurityGroupLimitExceeded"} }, Err: "BadInput",
+		},
+		"a rule that took its last tag meanwhile": {
+			Drift: func(c *cloud) {
+				c.rules = append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther))
+				c.refuses = map[string]string{"tag": "TagLimitExceeded"}
+			}, Err: "BadInput",
+		},
+		"a rule of another exposure's that went meanwhile": {
+			Drift: func(c *cloud) {
+				c.rules = append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther))
+				c.refuses = map[string]string{"tag": "InvalidSecurityGroupRuleId.NotFound"}
+			}, Err: "NotReady",
 		},
 		"addresses of the nodes": {
 			Drift: func(c *cloud) { c.nodes = []string{"10.0.1.7", "10.0.2.9"} }, In: byAddress,

@@ -248,7 +248,7 @@ func TestTheReportIsPrinted(t *testing.T) {
 	report.Print(&out)
 	for _, want := range []string{
 		"\nLoad balancing\n", "  ✓ confirmed     14  The interfaces of a load balancer's nodes", "  ✗ contradicted  39  The rules quota has the code",
-		`L-0EA8095F is "VPCs per Region"`, "If it is wrong: step 1 ends in `Failed` where a group has 60 rules or more. Correct the code",
+		`L-0EA8095F is "VPCs per Region"`, "If it is wrong: a raised quota is not seen: step 1 ends in `BadInput` where a group has 60 rules or more. Correct the code",
 		"  · not seen      23  ", "  ☞ by hand       42  ", "Gathered\n", "Account 111122223333, eu-central-1: ", " 1 contradicted, ",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -50,10 +50,10 @@ func (s *Service) guardOf(i *Interface, members map[string][]netip.Addr) network
 		g, _ := s.securityGroups.find(id) // a group that an interface carries cannot be deleted
 		for _, r := range g.rules {
 			if r.egress {
-				guard.Outbound = append(guard.Outbound, r.compile("tcp", members)...)
-				guard.Queries = append(guard.Queries, r.compile("udp", members)...)
+				guard.Outbound = append(guard.Outbound, s.compile(r, "tcp", members)...)
+				guard.Queries = append(guard.Queries, s.compile(r, "udp", members)...)
 			} else {
-				guard.Inbound = append(guard.Inbound, r.compile("tcp", members)...)
+				guard.Inbound = append(guard.Inbound, s.compile(r, "tcp", members)...)
 			}
 		}
 	}
@@ -61,7 +61,7 @@ func (s *Service) guardOf(i *Interface, members map[string][]netip.Addr) network
 }
 
 // compile is the rule in terms of addresses. ICMP does not exist in the local network, and UDP for DNS alone.
-func (r *rule) compile(protocol string, members map[string][]netip.Addr) []network.Rule {
+func (s *Service) compile(r *rule, protocol string, members map[string][]netip.Addr) []network.Rule {
 	from, to := uint16(r.fromPort), uint16(r.toPort)
 	switch r.protocol {
 	case allProtocols:
@@ -70,10 +70,13 @@ func (r *rule) compile(protocol string, members map[string][]netip.Addr) []netwo
 	default:
 		return nil
 	}
-	if r.cidr != "" {
-		return []network.Rule{{Peer: netip.MustParsePrefix(r.cidr), FromPort: from, ToPort: to}}
-	}
 	var rules []network.Rule
+	if r.group == "" {
+		for _, block := range s.blocks(r.permission) {
+			rules = append(rules, network.Rule{Peer: block, FromPort: from, ToPort: to})
+		}
+		return rules
+	}
 	for _, a := range members[r.group] {
 		rules = append(rules, network.Rule{Peer: netip.PrefixFrom(a, a.BitLen()), FromPort: from, ToPort: to})
 	}

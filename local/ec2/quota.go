@@ -7,12 +7,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 
+	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// Quotas are the operations of Service Quotas, for the one quota that is enforced here. Nobody raises it.
-func Quotas() wire.Operations {
-	return wire.Operations{"GetServiceQuota": wire.Op(getServiceQuota)}
+// Quotas are the operations of Service Quotas, for the one quota that is enforced here. Nobody raises it. In a world without
+// it, it has no value of the account's own: "For some quotas, only the default values are available. If the applied quota
+// value is not available for a quota, the quota is not retrieved" (API_ListServiceQuotas).
+func Quotas(w *model.World) wire.Operations {
+	return wire.Operations{"GetServiceQuota": wire.Op(
+		func(ctx context.Context, in *servicequotas.GetServiceQuotaInput) (*servicequotas.GetServiceQuotaOutput, error) {
+			if w.Lacks("servicequotas", aws.ToString(in.QuotaCode)) {
+				return nil, noQuota()
+			}
+			return getServiceQuota(ctx, in)
+		},
+	)}
+}
+
+func noQuota() error {
+	return wire.Errorf("NoSuchResourceException", "The request failed because the specified service or quota does not exist.")
 }
 
 // rulesQuota is "Inbound or outbound rules per security group"
@@ -21,7 +35,7 @@ const rulesQuota = "L-0EA8095F"
 
 func getServiceQuota(_ context.Context, in *servicequotas.GetServiceQuotaInput) (*servicequotas.GetServiceQuotaOutput, error) {
 	if aws.ToString(in.ServiceCode) != "vpc" || aws.ToString(in.QuotaCode) != rulesQuota {
-		return nil, wire.Errorf("NoSuchResourceException", "The request failed because the specified service or quota does not exist.")
+		return nil, noQuota()
 	}
 	return &servicequotas.GetServiceQuotaOutput{Quota: &types.ServiceQuota{
 		ServiceCode: in.ServiceCode, QuotaCode: in.QuotaCode, Value: aws.Float64(mostRules), Adjustable: true,

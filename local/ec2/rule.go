@@ -31,6 +31,7 @@ type permission struct {
 	fromPort, toPort int32
 	cidr             string // the peer is either addresses
 	group            string // or the members of a group
+	list             string // or the blocks of a prefix list
 }
 
 // rule is a security group's rule.
@@ -60,13 +61,13 @@ func (p permission) String() string {
 	var ports string
 	switch p.protocol {
 	case allProtocols:
-		return fmt.Sprintf("peer: %s%s, ALL, ALLOW", p.cidr, p.group)
+		return fmt.Sprintf("peer: %s%s%s, ALL, ALLOW", p.cidr, p.group, p.list)
 	case "tcp", "udp":
 		ports = fmt.Sprintf("%s, from port: %d, to port: %d", strings.ToUpper(p.protocol), p.fromPort, p.toPort)
 	default:
 		ports = "protocol: " + p.protocol
 	}
-	return fmt.Sprintf("peer: %s%s, %s, ALLOW", p.cidr, p.group, ports)
+	return fmt.Sprintf("peer: %s%s%s, %s, ALLOW", p.cidr, p.group, p.list, ports)
 }
 
 // granted is a permission as a request words it.
@@ -109,8 +110,8 @@ func (s *Service) grants(g *SecurityGroup, egress bool, listed []types.IpPermiss
 }
 
 func (s *Service) grantsOf(g *SecurityGroup, egress bool, in types.IpPermission) ([]granted, error) {
-	if len(in.Ipv6Ranges)+len(in.PrefixListIds) > 0 {
-		return nil, wire.Errorf("InvalidParameterValue", "IPv6 ranges and prefix lists are not part of this local cloud")
+	if len(in.Ipv6Ranges) > 0 {
+		return nil, wire.Errorf("InvalidParameterValue", "IPv6 ranges are not part of this local cloud")
 	}
 	p, err := portsOf(in)
 	if err != nil {
@@ -135,6 +136,15 @@ func (s *Service) grantsOf(g *SecurityGroup, egress bool, in types.IpPermission)
 		one := p
 		one.group = peer.ID
 		all = append(all, granted{one, pair.Description})
+	}
+	for _, named := range in.PrefixListIds {
+		l, err := s.listed(g.Account, aws.ToString(named.PrefixListId))
+		if err != nil {
+			return nil, err
+		}
+		one := p
+		one.list = l.ID
+		all = append(all, granted{one, named.Description})
 	}
 	if len(all) == 0 {
 		return nil, wire.Errorf("MissingParameter", "Missing source specification: include source security group or CIDR information")
@@ -222,7 +232,7 @@ func (s *Service) authorize(
 	if err != nil {
 		return nil, err
 	}
-	if err := g.admits(grants, egress); err != nil {
+	if err := s.admits(g, grants, egress); err != nil {
 		return nil, err
 	}
 	var made table[*rule]
@@ -237,14 +247,18 @@ func (s *Service) authorize(
 }
 
 // admits says whether g can take these rules too.
-func (g *SecurityGroup) admits(grants []granted, egress bool) error {
+func (s *Service) admits(g *SecurityGroup, grants []granted, egress bool) error {
+	total := 0
 	for _, grant := range grants {
+		total += s.counts(grant.permission)
 		if _, exists := g.ruleFor(grant.permission); exists {
 			return wire.Errorf("InvalidPermission.Duplicate", `the specified rule "%s" already exists`, grant.permission)
 		}
 	}
-	same := g.rules.where(func(r *rule) bool { return r.egress == egress })
-	if len(same)+len(grants) > mostRules {
+	for _, r := range g.rules.where(func(r *rule) bool { return r.egress == egress }) {
+		total += s.counts(r.permission)
+	}
+	if total > mostRules {
 		return wire.Errorf("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 	}
 	return nil
@@ -360,9 +374,12 @@ func (s *Service) describedRules(rules table[*rule]) []types.SecurityGroupRule {
 			GroupId: &r.groupID, GroupOwnerId: &r.Account, IsEgress: &r.egress, IpProtocol: &r.protocol,
 			FromPort: &r.fromPort, ToPort: &r.toPort, Description: r.description, Tags: r.tags,
 		}
-		if r.group != "" {
+		switch {
+		case r.group != "":
 			out.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: &r.group, UserId: &r.Account}
-		} else {
+		case r.list != "":
+			out.PrefixListId = &r.list
+		default:
 			out.CidrIpv4 = &r.cidr
 		}
 		all = append(all, out)
@@ -377,9 +394,12 @@ func revokedRules(rules table[*rule]) []types.RevokedSecurityGroupRule {
 			SecurityGroupRuleId: &r.ID, GroupId: &r.groupID, IsEgress: &r.egress, IpProtocol: &r.protocol,
 			FromPort: &r.fromPort, ToPort: &r.toPort, Description: r.description,
 		}
-		if r.group != "" {
+		switch {
+		case r.group != "":
 			out.ReferencedGroupId = &r.group
-		} else {
+		case r.list != "":
+			out.PrefixListId = &r.list
+		default:
 			out.CidrIpv4 = &r.cidr
 		}
 		all = append(all, out)
@@ -403,10 +423,13 @@ func (g *SecurityGroup) permissions(egress bool) []types.IpPermission {
 			index[key] = i
 			all = append(all, r.ipPermission())
 		}
-		if r.group != "" {
+		switch {
+		case r.group != "":
 			all[i].UserIdGroupPairs = append(all[i].UserIdGroupPairs,
 				types.UserIdGroupPair{GroupId: &r.group, UserId: &r.Account, Description: r.description})
-		} else {
+		case r.list != "":
+			all[i].PrefixListIds = append(all[i].PrefixListIds, types.PrefixListId{PrefixListId: &r.list, Description: r.description})
+		default:
 			all[i].IpRanges = append(all[i].IpRanges, types.IpRange{CidrIp: &r.cidr, Description: r.description})
 		}
 	}

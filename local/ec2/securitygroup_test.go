@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,8 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
+	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/wire"
 )
 
 // tcp is permission to connect to PostgreSQL from each of the blocks.
@@ -27,6 +31,32 @@ func from(group string) []types.IpPermission {
 	p := tcp()
 	p[0].UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: &group}}
 	return p
+}
+
+// listed is permission to connect to PostgreSQL from the blocks of a prefix list.
+func listed(list string) []types.IpPermission {
+	p := tcp()
+	p[0].PrefixListIds = []types.PrefixListId{{PrefixListId: &list}}
+	return p
+}
+
+func (c *cloud) prefixList(account string, most int32, cidrs ...string) string {
+	c.t.Helper()
+	in := ec2.CreateManagedPrefixListInput{PrefixListName: aws.String("office"), AddressFamily: aws.String("IPv4"), MaxEntries: &most}
+	for _, cidr := range cidrs {
+		in.Entries = append(in.Entries, types.AddPrefixListEntry{Cidr: &cidr})
+	}
+	return *must(c, account, c.createPrefixList, in).PrefixList.PrefixListId
+}
+
+func (c *cloud) listOfAWS(name string) string {
+	c.t.Helper()
+	in := ec2.DescribeManagedPrefixListsInput{Filters: []types.Filter{{Name: aws.String("prefix-list-name"), Values: []string{name}}}}
+	found := must(c, provider, c.describePrefixLists, in).PrefixLists
+	if len(found) != 1 || *found[0].OwnerId != "AWS" || found[0].MaxEntries != nil {
+		c.t.Fatalf("%s: %+v", name, found)
+	}
+	return *found[0].PrefixListId
 }
 
 func (c *cloud) tryPermit(group string, permissions []types.IpPermission) error {
@@ -69,6 +99,30 @@ func TestSecurityGroupRefusals(t *testing.T) {
 		"sixty rules for a direction": {
 			source: "vpc/latest/userguide/amazon-vpc-limits.html", code: "RulesPerSecurityGroupLimitExceeded",
 			do: authorize(tcp(sixty...), tcp("10.1.0.0/24")),
+		},
+		"a prefix list counts as the most entries that it can have": {
+			source: "vpc/latest/userguide/security-group-rules.html, Security group size", code: "RulesPerSecurityGroupLimitExceeded",
+			do: func(c *cloud) error {
+				group := c.group(provider, c.providerVPC, "orders")
+				c.permit(group, listed(c.prefixList(provider, 58)))
+				c.permit(group, tcp("10.1.0.0/24", "10.2.0.0/24"))
+				return c.tryPermit(group, tcp("10.3.0.0/24"))
+			},
+		},
+		"AWS's prefix lists count with their weight": {
+			source: "vpc/latest/userguide/working-with-aws-managed-prefix-lists.html", code: "RulesPerSecurityGroupLimitExceeded",
+			do: func(c *cloud) error {
+				group := c.group(provider, c.providerVPC, "orders")
+				c.permit(group, listed(c.listOfAWS("com.amazonaws.global.cloudfront.origin-facing")))
+				c.permit(group, tcp(sixty[:5]...))
+				return c.tryPermit(group, listed(c.listOfAWS("com.amazonaws.eu-central-1.s3")))
+			},
+		},
+		"a prefix list is the account's own, or AWS's": {
+			source: errorCodes, code: "InvalidPrefixListID.NotFound",
+			do: func(c *cloud) error {
+				return c.tryPermit(c.group(provider, c.providerVPC, "orders"), listed(c.prefixList(consumer, 1)))
+			},
 		},
 		"TCP has ports":          {source: errorCodes, code: "InvalidParameterValue", words: "Must specify both from and to ports", do: authorize(withoutPorts)},
 		"a rule has a source":    {source: errorCodes, code: "MissingParameter", words: "source", do: authorize(tcp())},
@@ -259,5 +313,42 @@ func TestEgressCanBeNarrowed(t *testing.T) {
 	want := []network.Rule{{Peer: netip.MustParsePrefix("10.0.0.0/16"), FromPort: 5432, ToPort: 5432}}
 	if got := c.network.firewalls[c.providerVPC][i.Address].Outbound; !slices.Equal(got, want) {
 		t.Errorf("outbound %v, want %v", got, want)
+	}
+}
+
+func TestARuleWithAPrefixListLetsItsBlocksIn(t *testing.T) {
+	c := newCloud(t)
+	group := c.group(provider, c.providerVPC, "orders")
+	list := c.prefixList(provider, 3, "10.1.0.0/16", "10.2.0.0/16")
+	c.permit(group, listed(list))
+	for client, want := range map[string]bool{"10.1.0.9": true, "10.2.0.9": true, "10.3.0.9": false} {
+		if c.Admits([]string{group}, netip.MustParseAddr(client), 5432) != want {
+			t.Errorf("%s is not right", client)
+		}
+	}
+	rules := must(c, provider, c.describeSecurityGroupRules, ec2.DescribeSecurityGroupRulesInput{
+		Filters: []types.Filter{{Name: aws.String("group-id"), Values: []string{group}}},
+	}).SecurityGroupRules
+	if !slices.ContainsFunc(rules, func(r types.SecurityGroupRule) bool { return aws.ToString(r.PrefixListId) == list && r.CidrIpv4 == nil }) {
+		t.Errorf("%+v", rules)
+	}
+}
+
+// API_ListServiceQuotas: for some quotas only the default values are available.
+func TestAQuotaMayHaveNoValueOfTheAccountsOwn(t *testing.T) {
+	w := &model.World{}
+	ask := func() error {
+		_, err := Quotas(w)["GetServiceQuota"](t.Context(), func(in any) error {
+			*in.(*servicequotas.GetServiceQuotaInput) = servicequotas.GetServiceQuotaInput{ServiceCode: aws.String("vpc"), QuotaCode: aws.String(rulesQuota)}
+			return nil
+		})
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Error(err)
+	}
+	w.Without = []string{"servicequotas:" + rulesQuota}
+	if e, ok := errors.AsType[*wire.Error](ask()); !ok || e.Code != "NoSuchResourceException" {
+		t.Error(e)
 	}
 }

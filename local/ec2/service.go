@@ -54,6 +54,7 @@ type Service struct {
 	subnets        table[*Subnet]
 	securityGroups table[*SecurityGroup]
 	interfaces     table[*Interface]
+	prefixLists    table[*prefixList]
 	services       table[*endpointService]
 	endpoints      table[*endpoint]
 	notifications  table[*notification]
@@ -65,7 +66,10 @@ type Service struct {
 func New(w *model.World, n *network.Network) *Service { return newService(w, n, n) }
 
 func newService(w *model.World, n namespaces, a addresses) *Service {
-	return &Service{world: w, namespaces: n, addresses: a, records: newRecords(), issued: map[clientToken]issue{}, accounts: map[string]bool{}}
+	return &Service{
+		world: w, namespaces: n, addresses: a, records: newRecords(), issued: map[clientToken]issue{}, accounts: map[string]bool{},
+		prefixLists: listsOfAWS(w.Region),
+	}
 }
 
 // Records are the names that the DNS servers of the VPCs know. The lock is not needed.
@@ -101,6 +105,9 @@ func (s *Service) Operations() wire.Operations {
 		"RevokeSecurityGroupIngress":    op(s.revokeIngress),
 		"RevokeSecurityGroupEgress":     op(s.revokeEgress),
 		"DeleteSecurityGroup":           op(s.deleteSecurityGroup),
+
+		"CreateManagedPrefixList":    op(s.createPrefixList),
+		"DescribeManagedPrefixLists": op(s.describePrefixLists),
 
 		"DescribeNetworkInterfaces": op(s.describeNetworkInterfaces),
 

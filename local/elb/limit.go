@@ -3,6 +3,7 @@ package elb
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,14 +26,16 @@ func (s *Service) describeAccountLimits(context.Context, *elb.DescribeAccountLim
 	limit := func(name string, most int) types.Limit {
 		return types.Limit{Name: &name, Max: aws.String(strconv.Itoa(most))}
 	}
-	return &elb.DescribeAccountLimitsOutput{Limits: []types.Limit{
+	limits := []types.Limit{
 		limit("network-load-balancers", loadBalancersPerRegion),
 		limit("listeners-per-network-load-balancer", listenersPerLoadBalancer),
 		limit("target-groups", targetGroupsPerRegion),
 		limit("target-groups-per-action-on-network-load-balancer", 1),
 		limit("targets-per-network-load-balancer", 3000),
 		limit("targets-per-availability-zone-per-network-load-balancer", 500),
-	}}, nil
+	}
+	limits = slices.DeleteFunc(limits, func(l types.Limit) bool { return s.world.Lacks("elasticloadbalancing", *l.Name) })
+	return &elb.DescribeAccountLimitsOutput{Limits: limits}, nil
 }
 
 // How often an account may call. The figures of reads are AWS's

@@ -23,8 +23,8 @@ type World struct {
 	// Speed divides AWS's real durations: 100 turns the two minutes of a load balancer's provisioning into 1.2 s.
 	Speed  float64
 	Delays Delays
-	// Without are the zones that a service does not have, by the service's signing name and the zone's id:
-	// lambda:euc1-az1.
+	// Without is what a service does not have, by its signing name: zones by their ids, quotas by their codes or names
+	// (lambda:euc1-az1, servicequotas:L-0EA8095F).
 	Without []string
 
 	// Publish sends an event to the default event bus of an account; nil drops it. It is called with the
@@ -168,9 +168,9 @@ func (w *World) Zones(account string) []Zone {
 	return zones
 }
 
-// Lacks says whether a service does not have a zone.
-func (w *World) Lacks(service, zoneID string) bool {
-	return slices.Contains(w.Without, service+":"+zoneID)
+// Lacks says whether a service does not have a zone or a quota.
+func (w *World) Lacks(service, what string) bool {
+	return slices.Contains(w.Without, service+":"+what)
 }
 
 // Locked makes every operation of ops run under the world's lock.

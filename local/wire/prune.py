@@ -15,12 +15,13 @@ import botocore
 OPERATIONS = {
     "ec2": ("2016-11-15", """
         AcceptVpcEndpointConnections AssociateDhcpOptions AssociateVpcCidrBlock AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
-        CreateDhcpOptions CreateNetworkInterface
+        CreateDhcpOptions CreateManagedPrefixList CreateNetworkInterface
         CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint CreateVpcEndpointConnectionNotification
         CreateVpcEndpointServiceConfiguration DeleteNetworkInterface DeleteSecurityGroup DeleteSubnet DeleteTags
         DeleteVpc DeleteVpcEndpointConnectionNotifications DeleteVpcEndpointServiceConfigurations DeleteVpcEndpoints
         DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeDhcpOptions DescribeInternetGateways
-        DescribeNetworkInterfaceAttribute DescribeNetworkInterfaces DescribeRegions DescribeRouteTables
+        DescribeManagedPrefixLists DescribeNetworkInterfaceAttribute DescribeNetworkInterfaces DescribeRegions
+        DescribeRouteTables
         DescribeSecurityGroupReferences DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
         DescribeVpcAttribute DescribeVpcEndpointConnectionNotifications DescribeVpcEndpointConnections
         DescribeVpcEndpointServiceConfigurations DescribeVpcEndpointServicePermissions DescribeVpcEndpointServices
