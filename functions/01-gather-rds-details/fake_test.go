@@ -271,7 +271,11 @@ func (f *fakeAWS) GetServiceQuota(context.Context, *servicequotas.GetServiceQuot
 	if f.noQuota {
 		return nil, &servicequotastypes.NoSuchResourceException{}
 	}
-	return &servicequotas.GetServiceQuotaOutput{Quota: &servicequotastypes.ServiceQuota{Value: &f.ruleLimit}}, nil
+	quota := &servicequotastypes.ServiceQuota{Value: &f.ruleLimit}
+	if f.ruleLimit == 0 {
+		quota.ErrorReason = &servicequotastypes.ErrorReason{ErrorCode: servicequotastypes.ErrorCodeDependencyAccessDeniedError}
+	}
+	return &servicequotas.GetServiceQuotaOutput{Quota: quota}, nil
 }
 
 func (f *fakeAWS) DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {

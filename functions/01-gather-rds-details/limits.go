@@ -249,7 +249,8 @@ func (s gatherRDSDetails) rulesQuota(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("get quota of rules per security group: %w", err)
 	}
-	if out.Quota == nil || out.Quota.Value == nil {
+	// Where Service Quotas may not ask the service, it gives a reason and the value 0: hashicorp/terraform-provider-aws#19719.
+	if out.Quota == nil || out.Quota.Value == nil || out.Quota.ErrorReason != nil {
 		return rulesPerGroup, nil
 	}
 	return int(*out.Quota.Value), nil

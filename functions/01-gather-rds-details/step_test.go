@@ -301,6 +301,15 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
+// A quota that Service Quotas could not read is no quota of 0.
+func TestAQuotaWithAReasonHasNoValue(t *testing.T) {
+	fake := newFake()
+	fake.ruleLimit = 0
+	if limit, err := fake.step().rulesQuota(t.Context()); err != nil || limit != rulesPerGroup {
+		t.Errorf("%d, %v", limit, err)
+	}
+}
+
 // A check that AWS does not let us make is no reason to fail: the step that makes the thing finds out. What the plan rests
 // on ends the step, and names the action.
 func TestWhatAWSRefusesToTell(t *testing.T) {
