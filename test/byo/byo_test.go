@@ -37,6 +37,10 @@ var brought = []string{"setup", "schedules", "resolver", "ip-sync", "observer", 
 // approver is the one role that may decide about connections.
 const approver = "arn:aws:iam::" + stage.Customer + ":role/approver"
 
+// forbidden is what the account's administrators forbid by the boundary or, in the role of step 8, by a policy of their own:
+// what a set-up does not rest on. The execution succeeds all the same.
+var forbidden = []string{"elasticloadbalancing:DescribeAccountLimits", "sns:ListSubscriptionsByTopic"}
+
 // account is a customer's account, before and after the deployment.
 type account struct {
 	*testing.T
@@ -125,7 +129,7 @@ func (a *account) bringsKeyAndBoundary() {
 	a.Helper()
 	boundary, err := a.roles.CreatePolicy(a.ctx, &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(
 		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
-			{"Effect": "Deny", "Action": ["iam:CreateRole", "iam:CreateUser", "iam:CreatePolicy"], "Resource": "*"}]}`)})
+			{"Effect": "Deny", "Action": ["iam:CreateRole", "iam:CreateUser", "iam:CreatePolicy", "` + forbidden[0] + `"], "Resource": "*"}]}`)})
 	a.check(err)
 	key, err := kms.NewFromConfig(a.cloud.Config(stage.Customer)).CreateKey(a.ctx, &kms.CreateKeyInput{})
 	a.check(err)
@@ -160,6 +164,11 @@ func (a *account) bringsRoles() {
 		}
 		_, err = a.roles.PutRolePolicy(a.ctx, &iam.PutRolePolicyInput{RoleName: made.Role.RoleName, PolicyName: aws.String("rdslink"), PolicyDocument: aws.String(string(role.Permissions))})
 		a.check(err)
+		if name == "share-the-service-name" {
+			_, err = a.roles.PutRolePolicy(a.ctx, &iam.PutRolePolicyInput{RoleName: made.Role.RoleName, PolicyName: aws.String("administrators"), PolicyDocument: aws.String(
+				`{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "` + forbidden[1] + `", "Resource": "*"}]}`)})
+			a.check(err)
+		}
 		a.given.Roles = append(a.given.Roles, preflight.Role{Name: name, ARN: arn, Service: map[string]string{"setup": "states.amazonaws.com", "schedules": "scheduler.amazonaws.com"}[name]})
 	}
 	for i, role := range a.given.Roles {
@@ -251,7 +260,7 @@ func (a *account) exposesADatabase() {
 	database, err := a.cloud.NewDatabase(a.ctx, home, "orders-prod", false)
 	a.check(err)
 	a.check(a.cloud.Fill(a.ctx, database))
-	const input = `{"database": "orders-prod", "vendor": "pushmetrics", "acceptance": {"mode": "expected-account"}}`
+	const input = `{"database": "orders-prod", "vendor": "pushmetrics", "acceptance": {"mode": "expected-account"}, "notify": ["dba@example.com"]}`
 
 	people := operator.New(a.cloud.Config(stage.Customer), deployment.Unnamed)
 	refused, err := people.Start(a.ctx, input)
@@ -296,6 +305,8 @@ func (a *account) reads(h stage.Handoff, ended <-chan operator.Progress) {
 	a.check(err)
 	if p := <-ended; p.Status != "SUCCEEDED" {
 		a.Fatalf("the execution ends %s: %s: %s", p.Status, p.Error, p.Cause)
+	} else if !strings.Contains(p.Output, "dba@example.com: nobody may see") {
+		a.Errorf("the output does not say who did not hear: %s", p.Output)
 	}
 	client, err := a.cloud.Client(a.ctx, endpoint, h)
 	a.check(err)
@@ -364,12 +375,19 @@ func (a *account) usedItsRoles() {
 		}
 	}
 	a.check(a.cloud.Rest(a.ctx))
+	seen := map[string]bool{}
 	for _, c := range a.calls() {
 		for _, p := range c.Permissions {
-			if p.Refused != "" && (strings.Contains(p.Role, "/rdslink-") || strings.Contains(p.Role, "/byo-")) {
+			if p.Refused == "" || !strings.Contains(p.Role, "/rdslink-") && !strings.Contains(p.Role, "/byo-") {
+				continue
+			}
+			if seen[p.Action] = true; !slices.Contains(forbidden, p.Action) || !strings.Contains(p.Refused, "explicit deny") {
 				a.Errorf("%s was refused %s on %s %s", p.Role, p.Action, p.Resource, p.Refused)
 			}
 		}
+	}
+	if len(seen) != len(forbidden) {
+		a.Errorf("of %v, only %v was tried", forbidden, seen)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestACompromisedFunctionIsDenied(t *testing.T) {
 type foreign struct {
 	subnets                                     []string
 	group, targetGroup, service, topic, machine string
-	key                                         string // rdslink's own
+	keys                                        []string // rdslink's own, and that of the CDK's bucket
 }
 
 func (s story) foreign(vpc stage.VPC) foreign {
@@ -102,7 +102,12 @@ func (s story) foreign(vpc stage.VPC) foreign {
 	f.service = "vpce-svc-0123456789abcdef0"
 	keys, err := kms.NewFromConfig(cloud.Config(stage.Customer)).ListKeys(s.ctx, &kms.ListKeysInput{})
 	s.check(err)
-	f.key = aws.ToString(keys.Keys[0].KeyArn)
+	for _, key := range keys.Keys {
+		f.keys = append(f.keys, aws.ToString(key.KeyArn))
+	}
+	if len(f.keys) < 2 {
+		s.Fatalf("the customer has the keys %v", f.keys)
+	}
 	return f
 }
 
@@ -171,7 +176,11 @@ func attacks(f foreign) map[string]attack {
 			return err
 		},
 		"nobody: uses a key by itself": func(s story, c aws.Config) error {
-			_, err := kms.NewFromConfig(c).Decrypt(s.ctx, &kms.DecryptInput{CiphertextBlob: []byte("x"), KeyId: &f.key})
+			for _, key := range f.keys[1:] {
+				_, err := kms.NewFromConfig(c).Decrypt(s.ctx, &kms.DecryptInput{CiphertextBlob: []byte("x"), KeyId: &key})
+				s.denied("uses "+key, err)
+			}
+			_, err := kms.NewFromConfig(c).Decrypt(s.ctx, &kms.DecryptInput{CiphertextBlob: []byte("x"), KeyId: &f.keys[0]})
 			return err
 		},
 	}
