@@ -91,6 +91,9 @@ func build(ctx context.Context, o options, run string) (*cloud, error) {
 	if !o.Documented {
 		w.Delays.Visibility = 0
 	}
+	if state, instead, ok := strings.Cut(o.Instead, "="); ok {
+		w.Instead = map[string]string{state: instead}
+	}
 	n, err := network.New(run)
 	if err != nil {
 		return nil, err

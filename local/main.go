@@ -66,6 +66,7 @@ type options struct {
 	TimeoutSpeed float64
 	Documented   bool
 	Without      string
+	Instead      string
 }
 
 func readOptions(args []string) options {
@@ -80,6 +81,7 @@ func readOptions(args []string) options {
 	flags.Float64Var(&o.TimeoutSpeed, "timeout-speed", 1, "timeouts and heartbeats of state machines are this many times shorter")
 	flags.BoolVar(&o.Documented, "documented", false, "a describe may miss what was just made, as AWS's documents warn")
 	flags.StringVar(&o.Without, "without", "", "what services lack, zones and quotas: lambda:euc1-az1,servicequotas:L-0EA8095F")
+	flags.StringVar(&o.Instead, "instead", "", "states of connections that answers name in place of others: available=partial")
 	_ = flags.Parse(args) // exits on an error
 	return o
 }
@@ -155,6 +157,6 @@ func (o options) args() []string {
 	return []string{
 		"serve", "--port", strconv.Itoa(o.Port), "--dir", o.Dir, "--tools", o.Tools, "--region", o.Region, "--account", o.Account,
 		"--speed", fmt.Sprint(o.Speed), "--timeout-speed", fmt.Sprint(o.TimeoutSpeed), "--documented=" + strconv.FormatBool(o.Documented),
-		"--without", o.Without,
+		"--without", o.Without, "--instead", o.Instead,
 	}
 }

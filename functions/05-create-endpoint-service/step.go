@@ -76,8 +76,8 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 	}); err != nil {
 		return Output{}, err
 	}
-	if !is(service, types.ServiceStateAvailable) {
-		return Output{}, outcome.NotReady("endpoint service %s is %s", aws.ToString(service.ServiceId), service.ServiceState)
+	if err := ready(ctx, service); err != nil {
+		return Output{}, err
 	}
 	if err := s.correct(ctx, in, service, balancer); err != nil {
 		return Output{}, err
@@ -106,13 +106,32 @@ func (s createEndpointService) activeBalancer(ctx context.Context, arn string) (
 		return elbtypes.LoadBalancer{}, outcome.NotReady("load balancer %s does not show yet", arn)
 	}
 	balancer := out.LoadBalancers[0]
-	switch balancer.State.Code {
+	return balancer, active(ctx, arn, *balancer.State)
+}
+
+// active judges every state of a load balancer.
+func active(ctx context.Context, arn string, state elbtypes.LoadBalancerState) error {
+	switch state.Code {
 	case elbtypes.LoadBalancerStateEnumActive, elbtypes.LoadBalancerStateEnumActiveImpaired:
-		return balancer, nil
+		return nil
 	case elbtypes.LoadBalancerStateEnumFailed:
-		return balancer, outcome.Failed("load balancer %s failed: %s; delete it and start again", arn, aws.ToString(balancer.State.Reason))
+		return outcome.Failed("load balancer %s failed: %s; delete it and start again", arn, aws.ToString(state.Reason))
+	case elbtypes.LoadBalancerStateEnumProvisioning:
+		return outcome.NotReady("load balancer %s is %s", arn, state.Code)
 	}
-	return balancer, outcome.NotReady("load balancer %s is %s", arn, balancer.State.Code)
+	return outcome.Unknown(ctx, "state", "load balancer "+arn, string(state.Code))
+}
+
+// ready judges every state of an endpoint service that service lets through.
+func ready(ctx context.Context, service types.ServiceConfiguration) error {
+	id := aws.ToString(service.ServiceId)
+	switch {
+	case is(service, types.ServiceStateAvailable):
+		return nil
+	case is(service, types.ServiceStatePending), gone(service):
+		return outcome.NotReady("endpoint service %s is %s", id, service.ServiceState)
+	}
+	return outcome.Unknown(ctx, "state", "endpoint service "+id, string(service.ServiceState))
 }
 
 // service finds or creates the exposure's endpoint service, and says of which generation the exposure is by then.

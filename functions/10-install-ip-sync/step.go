@@ -38,7 +38,7 @@ type Input struct {
 // Output is the hand-off, and the output of the execution.
 type Output struct{ handoff.Document }
 
-func handOff(in Input) Output {
+func handOff(in Input, state string) Output {
 	facts := handoff.Facts{
 		ServiceName:         in.ServiceName,
 		ServiceID:           in.ServiceID,
@@ -48,7 +48,7 @@ func handOff(in Input) Output {
 		Port:                in.ListenerPort,
 		TLSServerName:       in.Binding.Host,
 	}
-	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: connection.Available}
+	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: state}
 	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, accepted, in.NotNotified, handoff.Resources{
 		TargetGroupARN:              in.Binding.TargetGroupARN,
 		LoadBalancerARN:             in.LoadBalancerARN,
@@ -88,10 +88,11 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	if err := s.proveTarget(ctx, in.Binding); err != nil {
 		return Output{}, err
 	}
-	if err := s.proveConnection(ctx, in); err != nil {
+	state, err := s.proveConnection(ctx, in)
+	if err != nil {
 		return Output{}, err
 	}
-	return handOff(in), nil
+	return handOff(in, state), nil
 }
 
 // proveTarget does the first sync, and wants what every later one wants: the database's address
@@ -109,21 +110,26 @@ func (s installIPSync) proveTarget(ctx context.Context, b registry.Binding) erro
 	return nil
 }
 
-func (s installIPSync) proveConnection(ctx context.Context, in Input) error {
+// proveConnection wants the connection to carry data, and says in which state it is.
+func (s installIPSync) proveConnection(ctx context.Context, in Input) (state string, err error) {
 	connections, err := connection.To(ctx, s.connections, in.ServiceID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	i := slices.IndexFunc(connections, func(c connection.Connection) bool { return c.VPCEndpointID == in.VPCEndpointID })
-	switch {
-	case i < 0:
-		return outcome.Failed("prove connection %s: endpoint service %s does not list it: start again with the same input, to wait for another",
+	if i < 0 {
+		return "", outcome.Failed("prove connection %s: endpoint service %s does not list it: start again with the same input, to wait for another",
 			in.VPCEndpointID, in.ServiceID)
-	case connections[i].State == connection.Available:
-		return nil
-	case connections[i].Live():
-		return outcome.NotReady("prove connection %s: it is %s", in.VPCEndpointID, connections[i].State)
 	}
-	return outcome.Failed("prove connection %s: it is %s: start again with the same input, to wait for another",
-		in.VPCEndpointID, connections[i].State)
+	switch c := connections[i]; {
+	case c.Connected():
+		return c.State, nil
+	case !c.Known():
+		return "", outcome.Unknown(ctx, "state", "connection "+in.VPCEndpointID, c.State)
+	case c.Live():
+		return "", outcome.NotReady("prove connection %s: it is %s", in.VPCEndpointID, c.State)
+	default:
+		return "", outcome.Failed("prove connection %s: it is %s: start again with the same input, to wait for another",
+			in.VPCEndpointID, c.State)
+	}
 }

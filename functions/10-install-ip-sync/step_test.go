@@ -125,7 +125,7 @@ func TestRun(t *testing.T) {
 		Cloud:  proven,
 		In:     decoded,
 		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
-		Output: func(_ *cloud, in Input) Output { return handOff(in) },
+		Output: func(c *cloud, in Input) Output { return handOff(in, c.state) },
 	}.Play(t, map[string]row{
 		"the first run makes the schedule": {Want: created},
 		"disabled by hand":                 {Again: true, Drift: func(c *cloud) { c.schedule.State = types.ScheduleStateDisabled }, Want: updated},
@@ -144,6 +144,8 @@ func TestRun(t *testing.T) {
 		"database moving":    {Drift: func(c *cloud) { c.report.State = targets.Moving }, Want: created, Err: "NotReady", Says: "moving"},
 		"database stopped":   {Drift: func(c *cloud) { c.report.State = targets.Stopped }, Want: created, Err: "Failed", Says: "redrive"},
 		"not available yet":  {Drift: func(c *cloud) { c.state = "pending" }, Want: created, Err: "NotReady", Says: "pending"},
+		"connected in part":  {Drift: func(c *cloud) { c.state = "partial" }, Want: created},
+		"an unknown state":   {Drift: func(c *cloud) { c.state = "meditating" }, Want: created, Err: "NotReady", Says: `"meditating" is a value that this version of rdslink does not know`},
 		"rejected meanwhile": {Drift: func(c *cloud) { c.state = "rejected" }, Want: created, Err: "Failed", Says: "rejected"},
 		"endpoint is gone":   {Drift: func(c *cloud) { c.state = "" }, Want: created, Err: "Failed", Says: "vpce-1"},
 	})

@@ -45,7 +45,7 @@ func (d decision) complete(ctx context.Context, exposure registry.Exposure, foun
 // available prefers the connection that the event is about.
 func available(exposure registry.Exposure, found []connection.Connection, endpoint string) (connection.Connection, bool) {
 	ready := slices.DeleteFunc(slices.Clone(found), func(c connection.Connection) bool {
-		return c.State != connection.Available || !connection.Expected(exposure, c.Owner)
+		return !c.Connected() || !connection.Expected(exposure, c.Owner)
 	})
 	if len(ready) == 0 {
 		return connection.Connection{}, false

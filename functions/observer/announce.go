@@ -25,6 +25,9 @@ const entriesPerCall = 10 // PutEvents takes no more
 func (o observer) announce(ctx context.Context, exposure registry.Exposure, tell []news) error {
 	var entries []types.PutEventsRequestEntry
 	for _, n := range tell {
+		if !n.Known() {
+			continue // the operators hear of it; what listens to the bus could do nothing with it
+		}
 		event, _ := o.event(exposure, n)
 		slog.InfoContext(ctx, "put event", "detailType", report(n.Connection), "detail", event)
 		entries = append(entries, types.PutEventsRequestEntry{
@@ -72,6 +75,12 @@ func (o observer) event(exposure registry.Exposure, n news) (event bus.Event, su
 	text := report(n.Connection)
 	if text == bus.ConnectionPending && !event.Expected {
 		text = unexpected
+	}
+	switch {
+	case !n.Known():
+		text = unknownState
+	case n.State == connection.Partial:
+		text = inPart
 	}
 	subject, event.Message = messages.Write(text, o.facts(event, exposure))
 	return event, subject

@@ -26,7 +26,7 @@ func report(c connection.Connection) string {
 	switch {
 	case c.State == connection.PendingAcceptance:
 		return bus.ConnectionPending
-	case c.State == connection.Available:
+	case c.Connected():
 		return bus.ConnectionAvailable
 	case c.Refused():
 		return bus.ConnectionRejected
@@ -50,6 +50,13 @@ func compare(exposure registry.Exposure, found []connection.Connection, now time
 			seen[c.VPCEndpointID] = registry.Connection{Owner: c.Owner, State: c.State, Seen: now}
 		}
 		switch {
+		case !c.Known() || c.State == connection.Partial:
+			// Nobody may wait in silence for what is not as it should be.
+			if before.State != c.State {
+				tell = append(tell, news{Connection: c})
+			} else if awaitedState(exposure, c, before.Seen) {
+				tell = append(tell, news{Connection: c, repeated: true})
+			}
 		case report(c) == "":
 		case report(c) != report(connection.Connection{State: before.State}):
 			tell = append(tell, news{Connection: c})

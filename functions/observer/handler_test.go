@@ -55,6 +55,25 @@ func TestLook(t *testing.T) {
 			found: map[string]string{"vpce-1": "pendingAcceptance"},
 			want:  []string{"ConnectionPending vpce-1 expected", "tell rdslink: connection requested: orders", "record vpce-1 pendingAcceptance"},
 		},
+		"a connection in part is announced as one that is there, and told for what it is": {
+			found: map[string]string{"vpce-1": "Partial"}, recorded: map[string]string{"vpce-1": connection.Pending},
+			want: []string{"ConnectionAvailable vpce-1 expected", "tell rdslink: connected in part: orders", "record vpce-1 partial"},
+		},
+		"a connection that loses a part is told": {
+			found: map[string]string{"vpce-1": "partial"}, recorded: map[string]string{"vpce-1": connection.Available},
+			want: []string{"ConnectionAvailable vpce-1 expected", "tell rdslink: connected in part: orders", "record vpce-1 partial"},
+		},
+		"a connection in part that an execution waits for is announced again, and told once": {
+			found: map[string]string{"vpce-1": "partial"}, recorded: map[string]string{"vpce-1": connection.Partial}, token: waitingSince(noon),
+			want: []string{"ConnectionAvailable vpce-1 expected repeated"},
+		},
+		"a state that nobody knows is told": {
+			found: map[string]string{"vpce-1": "meditating"}, recorded: map[string]string{"vpce-1": connection.Pending}, token: waitingSince(noon),
+			want: []string{"tell rdslink: unknown state: orders", "record vpce-1 meditating"},
+		},
+		"a state that nobody knows is told once": {
+			found: map[string]string{"vpce-1": "meditating"}, recorded: map[string]string{"vpce-1": "meditating"}, token: waitingSince(noon),
+		},
 		"a stranger's request is announced as one": {
 			found: map[string]string{"vpce-1": "pendingAcceptance"}, owner: stranger,
 			want: []string{"ConnectionPending vpce-1 stranger", "tell rdslink: connection requested: orders", "record vpce-1 pendingAcceptance"},
@@ -149,6 +168,7 @@ func TestReports(t *testing.T) {
 		connection.PendingAcceptance:     bus.ConnectionPending,
 		connection.Pending:               "",
 		connection.Available:             bus.ConnectionAvailable,
+		connection.Partial:               bus.ConnectionAvailable,
 		connection.Rejected:              bus.ConnectionRejected,
 		connection.Failed:                bus.ConnectionRejected,
 		connection.Expired:               bus.ConnectionRejected,

@@ -28,12 +28,22 @@ var messages = message.Read(texts)
 // unexpected is the message about a request of an account that the exposure was not made for.
 const unexpected = bus.ConnectionPending + "-unexpected"
 
+// The messages about a connection that is there in part, and about one in a state that this version does not know.
+const (
+	inPart       = bus.ConnectionAvailable + "-partial"
+	unknownState = "unknown-state"
+)
+
 // tellOperators publishes each change once. A rule of the bus could not: its text templates do not carry line breaks and
 // quotation marks, and the command to accept has both.
 func (o observer) tellOperators(ctx context.Context, exposure registry.Exposure, changes []news) error {
 	for _, n := range changes {
 		if n.repeated {
 			continue
+		}
+		if !n.Known() {
+			slog.ErrorContext(ctx, "connection is in a state that this version does not know", "exposure", exposure.ID,
+				"vpcEndpointId", n.VPCEndpointID, "state", n.State)
 		}
 		event, subject := o.event(exposure, n)
 		if err := o.publish(ctx, subject, event.Message); err != nil {

@@ -29,6 +29,8 @@ func TestReportsReadAsAWhole(t *testing.T) {
 		"requested":               {Owner: vendor, State: connection.PendingAcceptance},
 		"requested-by-a-stranger": {Owner: stranger, State: connection.PendingAcceptance},
 		"connected":               {Owner: vendor, State: connection.Available},
+		"connected-in-part":       {Owner: vendor, State: connection.Partial},
+		"unknown-state":           {Owner: vendor, State: "meditating"},
 		"rejected":                {Owner: vendor, State: connection.Expired},
 		"deleted":                 {Owner: vendor, State: connection.Deleted},
 	} {

@@ -27,9 +27,10 @@ const (
 	Rejected          = "rejected"
 	Failed            = "failed"
 	Expired           = "expired"
+	Partial           = "partial" // connected in some of the consumer's zones; no page says more
 )
 
-var states = []string{PendingAcceptance, Pending, Available, Deleting, Deleted, Rejected, Failed, Expired}
+var states = []string{PendingAcceptance, Pending, Available, Deleting, Deleted, Rejected, Failed, Expired, Partial}
 
 // Connection is one consumer's endpoint at one of our services.
 type Connection struct {
@@ -99,11 +100,18 @@ func spelled(state string) string {
 	return state
 }
 
-// Accepted tells a connection that someone has let in.
-func (c Connection) Accepted() bool { return c.State == Pending || c.State == Available }
+// Known tells a connection in a state that this package has a word for. Any other is logged and told, and taken neither for a
+// connection nor for a refusal.
+func (c Connection) Known() bool { return slices.Contains(states, c.State) }
 
-// Live tells a connection that carries data, or may come to.
-func (c Connection) Live() bool { return c.State == PendingAcceptance || c.Accepted() }
+// Connected tells a connection that carries data.
+func (c Connection) Connected() bool { return c.State == Available || c.State == Partial }
+
+// Accepted tells a connection that someone has let in.
+func (c Connection) Accepted() bool { return c.State == Pending || c.Connected() }
+
+// Live tells a connection that carries data, or may come to, as far as one knows.
+func (c Connection) Live() bool { return c.State == PendingAcceptance || c.Accepted() || !c.Known() }
 
 // Refused tells a connection that comes to nothing unless the consumer makes another.
 func (c Connection) Refused() bool {

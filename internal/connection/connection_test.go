@@ -29,7 +29,8 @@ func TestStates(t *testing.T) {
 		"expired":                            {state: Expired, refused: true},
 		"deleting":                           {state: Deleting, over: true},
 		"deleted":                            {state: Deleted, over: true},
-		"a state that AWS invents later":     {state: "a state that AWS invents later"},
+		"partial":                            {state: Partial, accepted: true, live: true},
+		"a state that AWS invents later":     {state: "a state that AWS invents later", live: true},
 	} {
 		t.Run(answered, func(t *testing.T) {
 			c := from(types.VpcEndpointConnection{VpcEndpointState: types.State(answered)})
@@ -38,6 +39,19 @@ func TestStates(t *testing.T) {
 				t.Errorf("%+v: accepted %t, live %t, refused %t, over %t", c, c.Accepted(), c.Live(), c.Refused(), c.Over())
 			}
 		})
+	}
+}
+
+// A state that the SDK learns has to be judged here.
+func TestEveryStateOfTheSDKIsJudged(t *testing.T) {
+	for _, state := range types.State("").Values() {
+		c := from(types.VpcEndpointConnection{VpcEndpointState: state})
+		if judged := c.State == PendingAcceptance || c.Accepted() || c.Refused() || c.Over(); !judged || !c.Known() {
+			t.Errorf("nothing says what %s is", state)
+		}
+	}
+	if (Connection{State: "meditating"}).Known() {
+		t.Error("a state that nobody knows is known")
 	}
 }
 

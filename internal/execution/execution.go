@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -24,5 +25,19 @@ func Running(ctx context.Context, api API, arn string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("describe execution %s: %w", arn, err)
 	}
-	return out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive, nil
+	running, known := statuses[out.Status]
+	if !known { // whoever takes it for ended takes its exposure away
+		slog.ErrorContext(ctx, "execution has a status that this version does not know", "execution", arn, "status", out.Status)
+	}
+	return running || !known, nil
+}
+
+// statuses tell whether an execution runs.
+var statuses = map[types.ExecutionStatus]bool{
+	types.ExecutionStatusRunning:        true,
+	types.ExecutionStatusPendingRedrive: true,
+	types.ExecutionStatusSucceeded:      false,
+	types.ExecutionStatusFailed:         false,
+	types.ExecutionStatusTimedOut:       false,
+	types.ExecutionStatusAborted:        false,
 }

@@ -55,7 +55,7 @@ func (s *Service) describeConnections(
 	for _, c := range found {
 		out.VpcEndpointConnections = append(out.VpcEndpointConnections, types.VpcEndpointConnection{
 			ServiceId: &c.service.ID, VpcEndpointConnectionId: &c.connectionID, VpcEndpointId: &c.endpoint.ID,
-			VpcEndpointOwner: &c.endpoint.Account, VpcEndpointRegion: &c.region, VpcEndpointState: c.state,
+			VpcEndpointOwner: &c.endpoint.Account, VpcEndpointRegion: &c.region, VpcEndpointState: types.State(s.world.Says(string(c.state))),
 			CreationTimestamp: &c.endpoint.created, DnsEntries: c.dnsEntries(), NetworkLoadBalancerArns: c.service.loadBalancers,
 			IpAddressType: types.IpAddressTypeIpv4,
 		})

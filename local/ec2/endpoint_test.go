@@ -320,3 +320,16 @@ func TestAnEndpointListensOnTheLoadBalancersPorts(t *testing.T) {
 		t.Errorf("arrived at %s", got)
 	}
 }
+
+// The enum State of AWS's model has Partial, which no page explains, and may learn others.
+func TestAConnectionMayBeInAStateThatNoPageExplains(t *testing.T) {
+	c := newCloud(t)
+	_, e := c.connected()
+	for _, state := range []string{"partial", "meditating"} {
+		c.world.Instead = map[string]string{"available": state}
+		found := must(c, provider, c.describeConnections, ec2.DescribeVpcEndpointConnectionsInput{}).VpcEndpointConnections
+		if len(found) != 1 || *found[0].VpcEndpointId != *e.VpcEndpointId || string(found[0].VpcEndpointState) != state {
+			t.Errorf("%+v", found)
+		}
+	}
+}

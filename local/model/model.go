@@ -26,6 +26,8 @@ type World struct {
 	// Without is what a service does not have, by its signing name: zones by their ids, quotas by their codes or names
 	// (lambda:euc1-az1, servicequotas:L-0EA8095F).
 	Without []string
+	// Instead are states that answers name in place of others: what AWS's documents do not explain, or will add.
+	Instead map[string]string
 
 	// Publish sends an event to the default event bus of an account; nil drops it. It is called with the
 	// lock held and must not block.
@@ -171,6 +173,14 @@ func (w *World) Zones(account string) []Zone {
 // Lacks says whether a service does not have a zone or a quota.
 func (w *World) Lacks(service, what string) bool {
 	return slices.Contains(w.Without, service+":"+what)
+}
+
+// Says is how an answer names a state.
+func (w *World) Says(state string) string {
+	if instead, ok := w.Instead[state]; ok {
+		return instead
+	}
+	return state
 }
 
 // Locked makes every operation of ops run under the world's lock.
