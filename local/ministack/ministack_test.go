@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -435,6 +436,41 @@ func TestAStackWhoseStateMachineIsInvalidFails(t *testing.T) {
 	}
 	if status := destroy(t, stacks, "bad"); status != "DELETE_COMPLETE" {
 		t.Error(status)
+	}
+}
+
+// A second stack takes nothing from the first, not even a name that the service itself would take twice.
+func TestANameIsOneStacks(t *testing.T) {
+	_, _, config := start(t)
+	stacks := cloudformation.NewFromConfig(config)
+	for what, row := range map[string]struct{ properties, name string }{
+		"AWS::Events::EventBusPolicy":   {`"EventBusName":"bus-%s","StatementId":"Only","Statement":{"Effect":"Deny","Principal":"*","Action":"events:PutEvents","Resource":"*"}`, "Only"},
+		"AWS::Events::EventBus":         {`"Name":"app","Tags":[{"Key":"stack","Value":"%s"}]`, "app"},
+		"AWS::Lambda::Function":         {`"FunctionName":"f","Runtime":"provided.al2023","Handler":"bootstrap","Role":"arn:aws:iam::111122223333:role/%s","Code":{"ZipFile":"x"}`, "f"},
+		"AWS::Logs::LogGroup":           {`"LogGroupName":"/app","Tags":[{"Key":"stack","Value":"%s"}]`, "/app"},
+		"AWS::Scheduler::ScheduleGroup": {`"Name":"sync","Tags":[{"Key":"stack","Value":"%s"}]`, "sync"},
+	} {
+		name := strings.ToLower(what[strings.LastIndex(what, ":")+1:])
+		template := func(stack string) string {
+			return `{"Resources":{"It":{"Type":"` + what + `","Properties":{` + fmt.Sprintf(row.properties, stack) + `}}}}`
+		}
+		one, other := name+"-one", name+"-other"
+		if status := deploy(t, stacks, one, template(one)); status != "CREATE_COMPLETE" {
+			t.Errorf("%s: %s", what, status)
+		}
+		if status := deploy(t, stacks, other, template(other)); status != "ROLLBACK_COMPLETE" {
+			t.Errorf("%s of another stack with the same name: %s", what, status)
+		}
+		events, err := stacks.DescribeStackEvents(context.Background(), &cloudformation.DescribeStackEventsInput{StackName: &other})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := row.name + " already exists in stack arn:aws:cloudformation:eu-central-1:111122223333:stack/" + one + "/"
+		if !slices.ContainsFunc(events.StackEvents, func(e types.StackEvent) bool {
+			return e.ResourceStatus == "CREATE_FAILED" && strings.Contains(aws.ToString(e.ResourceStatusReason), want)
+		}) {
+			t.Errorf("%s: nothing says %q", what, want)
+		}
 	}
 }
 

@@ -418,6 +418,32 @@ ours = {
     "AWS::StepFunctions::StateMachine": completed(original["AWS::StepFunctions::StateMachine"], complete_machine, check_machine),
 }
 provisioners._RESOURCE_HANDLERS.update(ours)
+
+# CloudFormation knows a resource of a type by its physical id, in all stacks of an account and region. That of a bus's statement
+# is its id alone, whatever bus it is of: https://github.com/aws/aws-cdk/issues/8010, https://github.com/aws/aws-cdk/pull/38655.
+NAMES = {
+    "AWS::Events::EventBus": "Name", "AWS::Events::EventBusPolicy": "StatementId", "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::Lambda::Function": "FunctionName", "AWS::Logs::LogGroup": "LogGroupName", "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
+
+
+def create_new(kind, create):
+    def create_unless_taken(logical_id, properties, stack):
+        name = properties.get(NAMES[kind])
+        for other in cloudformation._stacks.values():
+            for logical, resource in other.get("_resources", {}).items():
+                same = resource.get("ResourceType") == kind and resource.get("Properties", {}).get(NAMES[kind]) == name
+                if name and same and (other["StackName"], logical) != (stack, logical_id) and other["StackStatus"] != "DELETE_COMPLETE":
+                    raise ValueError(f"{name} already exists in stack {other['StackId']}")
+        return create(logical_id, properties, stack)
+    return create_unless_taken
+
+
+for kind in NAMES:
+    taken = provisioners._RESOURCE_HANDLERS[kind]
+    provisioners._RESOURCE_HANDLERS[kind] = {**taken, "create": create_new(kind, taken["create"])}
+
 # What calls the front must leave the event loop free: the front may call back.
 on_thread = stacks._runs_on_worker_thread
 stacks._runs_on_worker_thread = lambda resource_type: resource_type in ours or on_thread(resource_type)
