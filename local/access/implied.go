@@ -3,6 +3,7 @@ package access
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rdslink/rdslink/local/iam"
 	"github.com/rdslink/rdslink/local/model"
@@ -204,7 +205,11 @@ func (q *question) trust() error {
 	if role == "" {
 		return nil
 	}
+	asked := time.Now()
 	trusts, err := q.trusts(role, service, associated)
+	if err == nil && !trusts && q.documents.forget(asked) {
+		trusts, err = q.trusts(role, service, associated) // somebody may have made the role just now
+	}
 	switch {
 	case err != nil:
 		return unjudged(q.Service, err)
