@@ -3,6 +3,7 @@ package permissions
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -25,7 +26,7 @@ func Check(r Record, rules *Rules) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := checker{role: strings.ToLower(role.Name), uses: role.Uses, policies: policies, rules: rules, used: used}
+		c := checker{role: strings.ToLower(role.Name), twin: role.Twin, uses: role.Uses, policies: policies, rules: rules, used: used}
 		all = append(all, c.all()...)
 	}
 	for i, reason := range rules.Reasons {
@@ -66,6 +67,7 @@ func Prove(r Record, rules *Rules) error {
 // checker checks one role's policies.
 type checker struct {
 	role     string
+	twin     bool // what it does not need, its like of the first deployment may
 	uses     []Use
 	policies []*iam.Policy
 	rules    *Rules
@@ -77,7 +79,7 @@ type checker struct {
 
 func (c *checker) all() []Finding {
 	c.missing()
-	if c.more() {
+	if c.more() && !c.twin {
 		c.unused()
 	}
 	if c.more() {
@@ -94,6 +96,9 @@ func (c *checker) add(format string, args ...any) {
 
 // excused looks for a reason.
 func (c *checker) excused(action, about string, context iam.Context) bool {
+	if c.twin {
+		about = c.rules.Twins.first(about)
+	}
 	for i := range c.rules.Reasons {
 		r := &c.rules.Reasons[i]
 		if r.covers(c.role, action, about, context) {
@@ -188,7 +193,11 @@ func (c *checker) unusedParts(s iam.Statement, uses []Use) {
 		}
 		for _, value := range condition.Values {
 			used := slices.ContainsFunc(uses, func(u Use) bool {
-				return slices.ContainsFunc(values(u, condition.Key), func(v string) bool { return iam.Like(value, v) })
+				has := values(u, condition.Key)
+				if condition.Operator == "Null" {
+					return strconv.FormatBool(len(has) == 0) == value
+				}
+				return slices.ContainsFunc(has, func(v string) bool { return iam.Like(value, v) })
 			})
 			if !used && !c.excused(s.Action[0], "unused "+value, nil) {
 				c.add("unused: %s allows %s %s", s, condition.Key, value)

@@ -14,10 +14,14 @@ type Mutant struct {
 	Caught                  string // the first finding; empty: nobody would notice
 }
 
-// Mutants drops and widens every part of every statement of every role, one at a time, and checks each.
+// Mutants drops and widens every part of every statement of every role of the first deployment, one at a time, and checks
+// each.
 func Mutants(r Record, rules *Rules) ([]Mutant, error) {
 	var all []Mutant
 	for _, role := range rules.lent(r).Roles {
+		if role.Twin {
+			continue
+		}
 		policies, err := role.parsed()
 		if err != nil {
 			return nil, err

@@ -12,27 +12,27 @@ import (
 
 // guards are those of AWS's keys; an app has more, its tags first of all.
 var guards = []Guard{
-	{"ec2:CreateAction", ""},
-	{"ec2:CreateAction", "RunInstances"},
-	{"elasticloadbalancing:CreateAction", ""},
-	{"elasticloadbalancing:CreateAction", "CreateRule"},
-	{"elasticloadbalancing:Scheme", "internet-facing"},
-	{"iam:PassedToService", ""},
-	{"iam:PassedToService", "ec2.amazonaws.com"},
-	{"iam:AWSServiceName", ""},
-	{"iam:AWSServiceName", "spot.amazonaws.com"},
-	{"sns:Protocol", ""},
-	{"sns:Protocol", "https"},
-	{"events:detail-type", ""},
-	{"events:detail-type", "Another"},
-	{"events:source", ""},
-	{"events:source", "another"},
-	{"elasticloadbalancing:Scheme", ""},
-	{"kms:ViaService", ""},
-	{"kms:ViaService", "s3.eu-central-1.amazonaws.com"},
-	{"kms:ViaService", "ec2.eu-central-1.amazonaws.com"},
-	{"kms:EncryptionContext:aws:s3:arn", ""},
-	{"kms:EncryptionContext:aws:s3:arn", "arn:aws:s3:::another/object"},
+	{Key: "ec2:CreateAction", Other: ""},
+	{Key: "ec2:CreateAction", Other: "RunInstances"},
+	{Key: "elasticloadbalancing:CreateAction", Other: ""},
+	{Key: "elasticloadbalancing:CreateAction", Other: "CreateRule"},
+	{Key: "elasticloadbalancing:Scheme", Other: "internet-facing"},
+	{Key: "iam:PassedToService", Other: ""},
+	{Key: "iam:PassedToService", Other: "ec2.amazonaws.com"},
+	{Key: "iam:AWSServiceName", Other: ""},
+	{Key: "iam:AWSServiceName", Other: "spot.amazonaws.com"},
+	{Key: "sns:Protocol", Other: ""},
+	{Key: "sns:Protocol", Other: "https"},
+	{Key: "events:detail-type", Other: ""},
+	{Key: "events:detail-type", Other: "Another"},
+	{Key: "events:source", Other: ""},
+	{Key: "events:source", Other: "another"},
+	{Key: "elasticloadbalancing:Scheme", Other: ""},
+	{Key: "kms:ViaService", Other: ""},
+	{Key: "kms:ViaService", Other: "s3.eu-central-1.amazonaws.com"},
+	{Key: "kms:ViaService", Other: "ec2.eu-central-1.amazonaws.com"},
+	{Key: "kms:EncryptionContext:aws:s3:arn", Other: ""},
+	{Key: "kms:EncryptionContext:aws:s3:arn", Other: "arn:aws:s3:::another/object"},
 }
 
 // guards are AWS's and the app's.
@@ -40,7 +40,7 @@ func (r *Rules) guards() []Guard {
 	all := slices.Concat(guards, r.Guards)
 	for _, tag := range r.Tags {
 		for _, whose := range []string{"aws:RequestTag/", "aws:ResourceTag/"} {
-			all = append(all, Guard{whose + tag, ""}, Guard{whose + tag, "another"})
+			all = append(all, Guard{Key: whose + tag}, Guard{Key: whose + tag, Other: "another"})
 		}
 	}
 	return all
@@ -60,7 +60,7 @@ type neighbour struct {
 func (c *checker) neighbours() {
 	for _, u := range c.representatives() {
 		known := map[string]bool{}
-		for _, n := range c.rules.around(u) {
+		for _, n := range c.rules.around(u, c.twin) {
 			if !c.more() {
 				return
 			}
@@ -103,11 +103,18 @@ func (c *checker) representatives() []Use {
 }
 
 // around are the neighbours of a use.
-func (r *Rules) around(u Use) []neighbour {
+func (r *Rules) around(u Use, twin bool) []neighbour {
 	var all []neighbour
 	for _, g := range r.guards() {
+		added := slices.Contains(r.Guards, g)
+		if twin {
+			g.Other = r.Twins.second(g.Other)
+		}
 		v, modelled := u.Context[g.Key]
-		if !modelled || len(v) == 0 && !slices.Contains(r.Guards, g) || slices.Equal(v, []string{g.Other}) {
+		if g.Action != "" && iam.Like(g.Action, u.Action) { // a tag that the resource does not have is there with its family
+			_, modelled = u.Context[g.Key[:strings.LastIndex(g.Key, "/")+1]]
+		}
+		if !modelled || len(v) == 0 && !added || slices.Equal(v, []string{g.Other}) {
 			continue
 		}
 		context := maps.Clone(u.Context)
@@ -210,7 +217,7 @@ func generic(pattern, region, account string) string {
 func boundaries(name string) []int {
 	at := []int{0}
 	for i, r := range name {
-		if strings.ContainsRune("/:-", r) && i+1 < len(name) {
+		if strings.ContainsRune("/:-_", r) && i+1 < len(name) {
 			at = append(at, i+1)
 		}
 	}

@@ -88,6 +88,66 @@ func TestMutants(t *testing.T) {
 	}
 }
 
+// A condition that a key is absent is a guard, and not a value that nothing needs.
+func TestAbsence(t *testing.T) {
+	const revokes = `{"Effect":"Allow","Action":"ec2:RevokeSecurityGroupIngress","Resource":"arn:aws:ec2:eu-central-1:111122223333:security-group/*"`
+	revoke := use("ec2:RevokeSecurityGroupIngress", "arn:aws:ec2:eu-central-1:111122223333:security-group/sg-1", nil)
+	rules := &Rules{
+		Guards:  []Guard{{Key: "aws:ResourceTag/app:managed", Other: "another", Action: "ec2:Revoke*"}},
+		Reasons: []Reason{{Role: "*", Action: "ec2:RevokeSecurityGroupIngress", About: "on security-group/other", Why: "AWS chooses the id."}},
+	}
+	for condition, want := range map[string]string{
+		`,"Condition":{"Null":{"aws:ResourceTag/app:managed":"true"}}}`: "",
+		`}`: "registrar: wide: ec2:RevokeSecurityGroupIngress is allowed with aws:ResourceTag/app:managed another, too (needed on " + revoke.Resource + ")",
+	} {
+		findings, err := Check(record(revokes+condition, revoke), rules)
+		if err != nil || len(findings) > 1 || len(findings) == 1 && findings[0].String() != want || len(findings) == 0 && want != "" {
+			t.Errorf("%s: found %v, %v, want %q", condition, findings, err, want)
+		}
+	}
+	if err := Prove(record(revokes+`,"Condition":{"Null":{"aws:ResourceTag/app:managed":"true"}}}`, revoke), rules); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of a second deployment's roles only what they needed is looked at, and what stands next to it. The reasons are the first's.
+func TestTwins(t *testing.T) {
+	rules := &Rules{
+		Roles: "app-", Twins: Twins{"app-b-", []string{"app_b_", "app-"}},
+		Lends:   []Lend{{From: "registrar", To: []string{"*"}, Actions: []string{"dynamodb:GetItem"}}},
+		Guards:  []Guard{{Key: "app:from", Other: "app-another"}},
+		Reasons: []Reason{{Role: "*", Action: "dynamodb:GetItem", About: "on table/app-other", Why: "Names are new each time."}},
+	}
+	for name, want := range map[string]Role{"app-registrar": {Name: "registrar"}, "app-b-registrar": {Name: "registrar", Twin: true}} {
+		if got, ours := rules.role(name); !ours || got.Name != want.Name || got.Twin != want.Twin {
+			t.Errorf("%s is %+v, %v", name, got, ours)
+		}
+	}
+	if got, ours := rules.role("another"); ours {
+		t.Errorf("another app's role is %+v", got)
+	}
+	if got := rules.Twins.second("function:app-another"); got != "function:app_b_another" {
+		t.Errorf("the second deployment calls it %s", got)
+	}
+	at := func(name string) string { return strings.TrimSuffix(table, "registry") + name }
+	on := func(name string) string { return strings.ReplaceAll(reads, table, at(name)) }
+	first := record(on("app-*"), use("dynamodb:GetItem", at("app-1"), nil)).Roles[0]
+	for what, row := range map[string]struct{ statements, want string }{
+		"its own, and no more":  {on("app_b_*"), ""},
+		"what it does not need": {strings.ReplaceAll(on("app_b_*"), `"dynamodb:GetItem"`, `["dynamodb:GetItem","dynamodb:Scan"]`), ""},
+		"another's, too":        {on("app_*"), "wide: dynamodb:GetItem is allowed on table/app_other"},
+		"everybody's":           {on("*"), "wide: dynamodb:GetItem is allowed on table/other"},
+		"the first's only":      {on("app-*"), "missing: dynamodb:GetItem"},
+	} {
+		second := record(row.statements, use("dynamodb:GetItem", at("app_b_1"), nil)).Roles[0]
+		second.Twin = true
+		err := Prove(Record{Roles: []Role{first, second}}, rules)
+		if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v, want %q", what, err, row.want)
+		}
+	}
+}
+
 func TestWhatIntrudersTryIsNoNeed(t *testing.T) {
 	found, err := uses([]byte(`{"session":"intruder","permissions":[{"role":"r","action":"a:B","resource":"*","refused":"no"}]}
 {"session":"app-observer","permissions":[{"role":"r","action":"a:C","resource":"*"}]}
@@ -107,6 +167,7 @@ func TestReadRules(t *testing.T) {
 		`{"reasons": []}`: "names no roles",
 		`{"roles": "app-", "reasons": [{"role": "*", "action": "a:B", "about": "on other"}]}`: "says not all",
 		`{"roles": "app-", "lends": [{"from": "a", "to": ["b"], "actions": ["a:B"]}]}`:        "says not all",
+		`{"roles": "app-", "twins": {"roles": "app-b-", "names": ["app-b-"]}}`:                "no pairs",
 		`{"roles": "app-", "resons": []}`:                                                     "unknown field",
 	} {
 		file := filepath.Join(t.TempDir(), "rules.json")

@@ -28,6 +28,7 @@ type Record struct {
 // Role is one of the app's roles: what it is allowed, and what it needed.
 type Role struct {
 	Name     string
+	Twin     bool // it is of the second deployment
 	Policies []Document
 	Uses     []Use
 }
@@ -63,14 +64,14 @@ func Collect(ctx context.Context, config aws.Config, log []byte, rules *Rules) (
 			}
 		}
 		for _, detail := range page.RoleDetailList {
-			role := Role{Name: strings.TrimPrefix(aws.ToString(detail.RoleName), rules.Roles)}
+			role, ours := rules.role(aws.ToString(detail.RoleName))
 			for _, inline := range detail.RolePolicyList {
 				role.Policies = append(role.Policies, Document{aws.ToString(inline.PolicyName), unescaped(inline.PolicyDocument)})
 			}
 			for _, attached := range detail.AttachedManagedPolicies {
 				role.Policies = append(role.Policies, Document{aws.ToString(attached.PolicyName), managed[aws.ToString(attached.PolicyArn)]})
 			}
-			if strings.HasPrefix(aws.ToString(detail.RoleName), rules.Roles) && len(role.Policies) > 0 {
+			if ours && len(role.Policies) > 0 {
 				role.Uses = uses[aws.ToString(detail.Arn)]
 				r.Roles = append(r.Roles, role)
 			}

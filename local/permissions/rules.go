@@ -14,6 +14,7 @@ import (
 // Rules are what an app says of itself: which roles are its own, and what about them needs a reason.
 type Rules struct {
 	Roles   string // what the names of the app's roles begin with
+	Twins   Twins
 	Tags    []string
 	Guards  []Guard
 	Except  string // the session name of those who are refused on purpose: what they try is no need of the app's
@@ -21,9 +22,28 @@ type Rules struct {
 	Reasons []Reason
 }
 
+// Twins are a second deployment of the app, whose policies differ from the first's in names alone.
+type Twins struct {
+	Roles string   // what the names of its roles begin with
+	Names []string // what the second calls something, what the first calls it, and so on: reasons speak as the first does
+}
+
+// first is what the first deployment calls what the second calls so.
+func (t Twins) first(text string) string { return strings.NewReplacer(t.Names...).Replace(text) }
+
+// second is the reverse.
+func (t Twins) second(text string) string {
+	names := slices.Clone(t.Names)
+	for i := 0; i+1 < len(names); i += 2 {
+		names[i], names[i+1] = names[i+1], names[i]
+	}
+	return strings.NewReplacer(names...).Replace(text)
+}
+
 // Guard is a condition key that keeps a grant narrow, with a value that nobody of the app's may have. An empty value means
-// that the request does not have the key.
-type Guard struct{ Key, Other string }
+// that the request does not have the key. With Action, a pattern with stars, it is also tried on what of these actions does
+// not have the key: nobody may have the value there either.
+type Guard struct{ Key, Other, Action string }
 
 // Lend is that some roles run another role's code: what that one needed of these actions, they need, too. From and
 // To are patterns with stars.
@@ -56,6 +76,9 @@ func ReadRules(file string) (*Rules, error) {
 	if r.Roles == "" {
 		return nil, fmt.Errorf("read rules %s: it names no roles", file)
 	}
+	if len(r.Twins.Names)%2 != 0 {
+		return nil, fmt.Errorf("read rules %s: the twins' names are no pairs", file)
+	}
 	for _, reason := range r.Reasons {
 		if reason.Role == "" || reason.Action == "" || reason.About == "" || reason.Why == "" {
 			return nil, fmt.Errorf("read rules %s: a reason says not all: %+v", file, reason)
@@ -67,6 +90,15 @@ func ReadRules(file string) (*Rules, error) {
 		}
 	}
 	return r, nil
+}
+
+// role is the role of that name, and whether it is the app's.
+func (r *Rules) role(name string) (Role, bool) {
+	if rest, twin := strings.CutPrefix(name, r.Twins.Roles); twin && r.Twins.Roles != "" {
+		return Role{Name: rest, Twin: true}, true
+	}
+	rest, ours := strings.CutPrefix(name, r.Roles)
+	return Role{Name: rest}, ours
 }
 
 func (r Reason) covers(role, action, about string, context iam.Context) bool {
@@ -90,7 +122,7 @@ func (r *Rules) lent(record Record) Record {
 				continue
 			}
 			for _, lender := range record.Roles {
-				if !iam.Like(l.From, strings.ToLower(lender.Name)) {
+				if lender.Twin != role.Twin || !iam.Like(l.From, strings.ToLower(lender.Name)) {
 					continue
 				}
 				for _, u := range lender.Uses {

@@ -14,6 +14,9 @@ import (
 // becomes of changed policies.
 func Print(w io.Writer, r Record, rules *Rules) error {
 	for _, role := range r.Roles {
+		if role.Twin {
+			continue
+		}
 		if err := printRole(w, role); err != nil {
 			return err
 		}
