@@ -34,7 +34,8 @@ func TestBadInputFailsInStepOneAndSaysWhatIsWrong(t *testing.T) {
 		{"an input that is no object", `["ledger"]`, []string{"must be an object"}},
 	} {
 		s.Run(row.name, func(t *testing.T) {
-			s := story{t, s.ctx, s.operator}
+			s := s
+			s.T = t
 			p := s.starts(row.input).fails("BadInput", row.says...)
 			if len(p.Steps) != 1 {
 				t.Errorf("it came to %s", p.Steps[len(p.Steps)-1].Name)

@@ -45,28 +45,31 @@ func (r *record) find(words ...string) (string, bool) {
 
 // listen begins to record.
 func listen(ctx context.Context) error {
-	for _, topic := range []struct {
-		queue, output string
-		record        *record
-	}{
-		{"e2e-mail", "HandOffTopicArn", mail},
-		{"e2e-news", "OperatorsTopicArn", news},
-	} {
-		box, err := cloud.NewMailbox(ctx, topic.queue, topic.output)
-		if err != nil {
-			return err
-		}
-		go func() {
-			for {
-				text, err := box.Next(ctx)
-				if err != nil {
-					return // the cloud is gone
-				}
-				topic.record.add(text)
-			}
-		}()
+	if err := subscribe(ctx, cloud, "e2e-mail", "HandOffTopicArn", mail); err != nil {
+		return err
+	}
+	if err := subscribe(ctx, cloud, "e2e-news", "OperatorsTopicArn", news); err != nil {
+		return err
 	}
 	return overhear(ctx, "e2e-bus")
+}
+
+// subscribe begins to record what the topic of a stack's output publishes.
+func subscribe(ctx context.Context, stack *stage.Cloud, queue, output string, into *record) error {
+	box, err := stack.NewMailbox(ctx, queue, output)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			text, err := box.Next(ctx)
+			if err != nil {
+				return // the cloud is gone, or the story over
+			}
+			into.add(text)
+		}
+	}()
+	return nil
 }
 
 // overhear has a queue get every event of rdslink's bus, and records them.

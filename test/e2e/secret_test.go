@@ -84,7 +84,7 @@ func (s story) registry() *registry.Table {
 
 func (s story) registryTable() string {
 	s.Helper()
-	return s.function("rdslink-observer").Environment.Variables["REGISTRY_TABLE"]
+	return s.function(s.stack.Function("observer")).Environment.Variables["REGISTRY_TABLE"]
 }
 
 func (s story) functionARN(name string) string {

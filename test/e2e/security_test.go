@@ -48,7 +48,7 @@ func (s story) denied(what string, err error) {
 // roleOf is the role of one of the app's functions.
 func (s story) roleOf(function string) string {
 	s.Helper()
-	out, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).GetFunctionConfiguration(s.ctx, &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("rdslink-" + function)})
+	out, err := lambda.NewFromConfig(cloud.Config(stage.Customer)).GetFunctionConfiguration(s.ctx, &lambda.GetFunctionConfigurationInput{FunctionName: aws.String(s.stack.Function(function))})
 	s.check(err)
 	return aws.ToString(out.Role)
 }
@@ -59,16 +59,18 @@ func (s story) intruder(function string) aws.Config {
 	return cloud.As(s.roleOf(function), intruder)
 }
 
+var functions = []string{
+	"gather-rds-details", "resolve-private-ip", "create-target-group", "create-load-balancer", "create-endpoint-service", "allow-principals",
+	"update-the-rds-security-group", "share-the-service-name", "accept-the-connection", "install-ip-sync", "ip-sync", "observer", "decision", "on-stack-change",
+}
+
 // What somebody could do who runs code of their own in one of the functions: nothing to what is not ours, nothing to who may
 // connect, nothing to the other functions.
 func TestACompromisedFunctionIsDenied(t *testing.T) {
 	s := begin(t)
 	vpc := s.vpc(stage.Customer)
 	customers := s.foreign(vpc)
-	for _, function := range []string{
-		"gather-rds-details", "resolve-private-ip", "create-target-group", "create-load-balancer", "create-endpoint-service", "allow-principals",
-		"update-the-rds-security-group", "share-the-service-name", "accept-the-connection", "install-ip-sync", "ip-sync", "observer", "decision", "on-stack-change",
-	} {
+	for _, function := range functions {
 		for what, try := range attacks(customers) {
 			if strings.HasPrefix(what, function+" may") {
 				continue

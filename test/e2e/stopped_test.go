@@ -60,7 +60,7 @@ func (s story) syncs(exposure string) string {
 	s.Helper()
 	about := func(line string) bool { return strings.Contains(line, `"exposure":"`+exposure+`"`) }
 	var lines []string
-	for line := range strings.Lines(s.logs("rdslink-ip-sync")) {
+	for line := range strings.Lines(s.logs(s.stack.Function("ip-sync"))) {
 		if about(line) {
 			lines = append(lines, line)
 		}

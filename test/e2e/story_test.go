@@ -19,6 +19,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -37,6 +38,8 @@ type story struct {
 	*testing.T
 	ctx      context.Context
 	operator *operator.Operator
+	stack    deployment.Name
+	mail     *record // what the stack's hand-off topic published
 }
 
 // begin begins a story, beside the others.
@@ -49,7 +52,7 @@ func begin(t *testing.T) story {
 func alone(t *testing.T) story {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	return story{t, ctx, operator.New(cloud.Config(stage.Customer), deployment.Unnamed)}
+	return story{t, ctx, operator.New(cloud.Config(stage.Customer), deployment.Unnamed), deployment.Unnamed, mail}
 }
 
 func (s story) check(err error) {
@@ -101,7 +104,7 @@ func (s story) hears(from *record, words ...string) (text string) {
 // handoff waits for the message about a database and reads it as the vendor does.
 func (s story) handoff(database stage.Database) stage.Handoff {
 	s.Helper()
-	handoff, err := stage.ReadHandoff(s.hears(mail, "the database "+database.Identifier+","))
+	handoff, err := stage.ReadHandoff(s.hears(s.mail, "the database "+database.Identifier+","))
 	s.check(err)
 	return handoff
 }
@@ -242,7 +245,7 @@ func (e execution) succeeds() output {
 // leaveAlone ends the syncs of an exposure whose story is over: every minute is a second here, and
 // the others need the machine.
 func (s story) leaveAlone(o output) {
-	group := "rdslink"
+	group := s.stack.ScheduleGroup()
 	_, err := scheduler.NewFromConfig(cloud.Config(stage.Customer)).DeleteSchedule(context.WithoutCancel(s.ctx), &scheduler.DeleteScheduleInput{
 		Name: &o.Resources.ScheduleName, GroupName: &group,
 	})
@@ -286,6 +289,7 @@ type output struct {
 		TargetGroupARN, LoadBalancerARN, ListenerARN         string
 		LoadBalancerSecurityGroupID, DatabaseSecurityGroupID string
 		SecurityGroupRuleIDs                                 []string
+		BorrowedRules                                        []ingress.Borrowed
 		ScheduleName, ResolverFunction                       string
 	}
 

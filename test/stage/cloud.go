@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -21,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/rdslink/rdslink/internal/deployment"
 )
 
 // The accounts of the stage.
@@ -52,6 +55,20 @@ func At(port int) (*Cloud, error) {
 	}
 	return &Cloud{Endpoint: fmt.Sprintf("http://localhost:%d", port), Root: root, port: port}, nil
 }
+
+// Beside is the same cloud for another stack of the app.
+func (c *Cloud) Beside(name deployment.Name) *Cloud {
+	other := *c
+	other.Context = maps.Clone(c.Context)
+	if other.Context == nil {
+		other.Context = map[string]string{}
+	}
+	other.Context["name"] = string(name)
+	return &other
+}
+
+// name is the stack's.
+func (c *Cloud) name() deployment.Name { return deployment.Name(c.Context["name"]) }
 
 // Start starts the local cloud on a free port. It ends with this process at the latest.
 func Start(ctx context.Context) (*Cloud, error) {

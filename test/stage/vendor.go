@@ -79,7 +79,7 @@ func (m *Mailbox) take(ctx context.Context, message types.Message) (string, erro
 // Output is an output of the deployed stack.
 func (c *Cloud) Output(ctx context.Context, key string) (string, error) {
 	out, err := cloudformation.NewFromConfig(c.Config(Customer)).DescribeStacks(ctx,
-		&cloudformation.DescribeStacksInput{StackName: aws.String("rdslink")})
+		&cloudformation.DescribeStacksInput{StackName: aws.String(c.name().Stack())})
 	if err != nil {
 		return "", fmt.Errorf("describe stack: %w", err)
 	}
