@@ -125,6 +125,9 @@ func (gs grants) where(operator, key string, values []string) grants {
 	return narrower
 }
 
+// without adds a condition: the request does not have the key.
+func (gs grants) without(key string) grants { return gs.where("Null", key, []string{"true"}) }
+
 func (gs grants) statements() []awsiam.PolicyStatement {
 	all := make([]awsiam.PolicyStatement, len(gs))
 	for i, g := range gs {

@@ -79,8 +79,10 @@ func admitToKey(r *resources, name string, may grants) {
 	}
 }
 
-// onDatabaseGroups narrows what step 7 may do with a security group to those that the deployer lets it change.
+// onDatabaseGroups narrows what step 7 may do with a security group to those that no stack of ours made, and to those that
+// the deployer lets it change.
 func (o options) onDatabaseGroups(may grants) grants {
+	may = may.without(tagOnResource)
 	if !o.tagged {
 		return may
 	}

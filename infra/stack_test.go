@@ -70,23 +70,6 @@ func synthesisOf(o options) (s synthesis) {
 	return s
 }
 
-// Schedules, resolvers, scripts and people refer to functions by name: a renamed function is a broken installation.
-func TestFunctionNamesArePinned(t *testing.T) {
-	want := []string{
-		"rdslink-accept-the-connection", "rdslink-allow-principals", "rdslink-create-endpoint-service", "rdslink-create-load-balancer",
-		"rdslink-create-target-group", "rdslink-decision", "rdslink-gather-rds-details", "rdslink-install-ip-sync", "rdslink-ip-sync",
-		"rdslink-observer", "rdslink-on-stack-change", "rdslink-resolve-private-ip", "rdslink-share-the-service-name", "rdslink-update-the-rds-security-group",
-	}
-	var got []string
-	for _, f := range synthesized().json.ofType("AWS::Lambda::Function") {
-		got = append(got, f.Properties["FunctionName"].(string))
-	}
-	slices.Sort(got)
-	if !slices.Equal(got, want) {
-		t.Errorf("functions are\n%v, want\n%v", got, want)
-	}
-}
-
 // A log group that AWS makes by itself keeps everything for ever, and is left behind: every function, CDK's own among them,
 // and every state machine writes to one that the stack makes.
 func TestNoLogIsKeptForEver(t *testing.T) {

@@ -77,15 +77,15 @@ func (s updateTheRDSSecurityGroup) nodeAddresses(ctx context.Context, in Input) 
 	return cidrs, nil
 }
 
-func permission(sources []ingress.Source, port int32) types.IpPermission {
-	description := aws.String("rdslink")
+func (s updateTheRDSSecurityGroup) permission(sources []ingress.Source, port int32) types.IpPermission {
+	description := aws.String(s.owner.Name.Stack())
 	p := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port}
-	for _, s := range sources {
-		if s.GroupID != "" {
-			p.UserIdGroupPairs = append(p.UserIdGroupPairs, types.UserIdGroupPair{GroupId: &s.GroupID, Description: description})
+	for _, source := range sources {
+		if source.GroupID != "" {
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, types.UserIdGroupPair{GroupId: &source.GroupID, Description: description})
 			continue
 		}
-		p.IpRanges = append(p.IpRanges, types.IpRange{CidrIp: &s.CIDR, Description: description})
+		p.IpRanges = append(p.IpRanges, types.IpRange{CidrIp: &source.CIDR, Description: description})
 	}
 	return p
 }

@@ -34,8 +34,9 @@ type Input struct {
 
 // Output is the group that admits them and its rules, ours or not, that do.
 type Output struct {
-	SecurityGroupID      string   `json:"securityGroupId"`
-	SecurityGroupRuleIDs []string `json:"securityGroupRuleIds"`
+	SecurityGroupID      string             `json:"securityGroupId"`
+	SecurityGroupRuleIDs []string           `json:"securityGroupRuleIds"`
+	BorrowedRules        []ingress.Borrowed `json:"borrowedRules"`
 }
 
 type rulesAPI interface {
@@ -81,8 +82,12 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	if err := s.leave(ctx, need, all, present); err != nil {
 		return Output{}, err
 	}
-	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...)}
+	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...), BorrowedRules: need.Borrowed(present)}
 	slices.Sort(out.SecurityGroupRuleIDs)
+	for _, b := range out.BorrowedRules {
+		slog.WarnContext(ctx, "security group rule is not this stack's: when it goes, start the exposure again with the same input",
+			"exposure", in.Exposure, "securityGroupRuleId", b.SecurityGroupRuleID, "stack", b.Stack)
+	}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
 		m.DatabaseSecurityGroupID, m.SecurityGroupRuleIDs = out.SecurityGroupID, out.SecurityGroupRuleIDs
 	})
@@ -98,8 +103,8 @@ func chooseGroup(in Input, need ingress.Need, rules []types.SecurityGroupRule) s
 	return in.SecurityGroupIDs[0]
 }
 
-// share puts the exposure's tag on rules that we made for another exposure. A rule of somebody else's serves as it is and is
-// never touched.
+// share puts the exposure's tag on rules that we made for another exposure. A rule of somebody else's, another stack of
+// ours included, serves as it is and is never touched.
 func (s updateTheRDSSecurityGroup) share(ctx context.Context, need ingress.Need, present []types.SecurityGroupRule) error {
 	var shared []string
 	for _, rule := range present {
@@ -136,7 +141,7 @@ func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, grou
 		in.Port, "sources", missing)
 	out, err := s.rules.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId:       &groupID,
-		IpPermissions: []types.IpPermission{permission(missing, in.Port)},
+		IpPermissions: []types.IpPermission{s.permission(missing, in.Port)},
 		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule,
 			s.owner.RuleTags(in.Exposure)),
 	})

@@ -183,7 +183,10 @@ func TestRun(t *testing.T) {
 	rules := func(rules ...types.SecurityGroupRule) func(*cloud) { return func(c *cloud) { c.rules = rules } }
 	byAddress := func(in *Input) { in.Ingress, in.ResolverSecurityGroupID = ingress.Addresses, "" }
 	recorded := func(mutations ...string) []string { return append(mutations, "Record") }
-	admits := func(ruleIDs ...string) *Output { return &Output{"sg-db", ruleIDs} }
+	admits := func(ruleIDs ...string) *Output { return &Output{"sg-db", ruleIDs, []ingress.Borrowed{}} }
+	borrows := func(rule, stack string) *Output {
+		return &Output{"sg-db", []string{"sgr-2", "sgr-3", rule}, []ingress.Borrowed{{SecurityGroupRuleID: rule, Stack: stack}}}
+	}
 	steptest.Step[*cloud, Input, Output]{
 		Cloud:  func() *cloud { return &cloud{} },
 		In:     input,
@@ -203,7 +206,15 @@ func TestRun(t *testing.T) {
 		},
 		"somebody else's rule serves and is not touched": {
 			Drift: rules(append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, nil))...),
-			Want:  recorded(), Output: admits("sgr-2", "sgr-3", "sgr-9"),
+			Want:  recorded(), Output: borrows("sgr-9", ""),
+		},
+		"another stack's rule serves and is not touched": {
+			Drift: rules(append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, owned.Owner{Name: "finance"}.RuleTags("other")))...),
+			Want:  recorded(), Output: borrows("sgr-9", "rdslink-finance"),
+		},
+		"another stack's rule that says it serves us stays that stack's": {
+			Drift: rules(append(complete(), ruleOf("sgr-9", "sg-db", stale, 5432, owned.Owner{Name: "finance"}.RuleTags(exposure)))...),
+			Want:  recorded(), Output: admits("sgr-1", "sgr-2", "sgr-3"),
 		},
 		"another exposure's rule is shared": {
 			Drift: rules(append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther))...),
@@ -232,7 +243,7 @@ func TestRun(t *testing.T) {
 		"the group that holds our rules is kept": {
 			Drift: rules(ruleOf("sgr-1", "sg-second", subnet1, 5432, forUs),
 				ruleOf("sgr-2", "sg-second", subnet2, 5432, forUs), ruleOf("sgr-3", "sg-second", resolver, 5432, forUs)),
-			Want: recorded(), Output: &Output{"sg-second", []string{"sgr-1", "sgr-2", "sgr-3"}},
+			Want: recorded(), Output: &Output{"sg-second", []string{"sgr-1", "sgr-2", "sgr-3"}, []ingress.Borrowed{}},
 		},
 		"a rule that a describe did not show yet": {
 			Drift: func(c *cloud) { c.unseen = []ingress.Source{subnet1} }, Err: "NotReady",
@@ -268,6 +279,32 @@ func TestRun(t *testing.T) {
 
 func (c *cloud) step() updateTheRDSSecurityGroup {
 	return updateTheRDSSecurityGroup{rules: c, network: c, registry: c}
+}
+
+// The stack without a name is no exception: its rules are not another's to change either.
+func TestOfTwoStacksNeitherChangesTheOthersRules(t *testing.T) {
+	finance := owned.Owner{Name: "finance"}
+	c := &cloud{rules: complete()}
+	s := c.step()
+	s.owner = finance
+	out, err := s.run(t.Context(), input())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Mutations) != 1 || len(out.BorrowedRules) != 3 || out.BorrowedRules[0].Stack != "rdslink" {
+		t.Errorf("it did %v and says %+v", c.Mutations, out.BorrowedRules)
+	}
+	// The other stack takes its rules away. The next start makes them, under the own name.
+	c.rules, c.Mutations = nil, nil
+	out, err = s.run(t.Context(), input())
+	if err != nil || len(out.BorrowedRules) != 0 || len(c.rules) != 3 {
+		t.Errorf("%v, %+v, rules %v", err, out, c.rules)
+	}
+	for _, rule := range c.rules {
+		if !finance.Manages(owned.FromEC2(rule.Tags)) {
+			t.Errorf("a new rule has the tags %v", owned.FromEC2(rule.Tags))
+		}
+	}
 }
 
 func TestNewRulesCarryOurTagsAndTheDeployers(t *testing.T) {

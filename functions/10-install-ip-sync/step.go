@@ -9,6 +9,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/handoff"
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -16,23 +17,24 @@ import (
 
 // Input is what the state machine passes: the binding of the sync, and what the hand-off names.
 type Input struct {
-	Execution                   string           `json:"execution"`
-	Exposure                    string           `json:"exposure"`
-	Consumer                    string           `json:"consumer"`
-	Region                      string           `json:"region"`
-	Binding                     registry.Binding `json:"binding"`
-	ListenerPort                int              `json:"listenerPort"`
-	LoadBalancerARN             string           `json:"loadBalancerArn"`
-	ListenerARN                 string           `json:"listenerArn"`
-	LoadBalancerSecurityGroupID string           `json:"loadBalancerSecurityGroupId"`
-	DatabaseSecurityGroupID     string           `json:"databaseSecurityGroupId"`
-	SecurityGroupRuleIDs        []string         `json:"securityGroupRuleIds"`
-	ServiceID                   string           `json:"serviceId"`
-	ServiceName                 string           `json:"serviceName"`
-	AvailabilityZoneIDs         []string         `json:"availabilityZoneIds"`
-	SupportedRegions            []string         `json:"supportedRegions"`
-	VPCEndpointID               string           `json:"vpcEndpointId"`
-	NotNotified                 []string         `json:"notNotified"`
+	Execution                   string             `json:"execution"`
+	Exposure                    string             `json:"exposure"`
+	Consumer                    string             `json:"consumer"`
+	Region                      string             `json:"region"`
+	Binding                     registry.Binding   `json:"binding"`
+	ListenerPort                int                `json:"listenerPort"`
+	LoadBalancerARN             string             `json:"loadBalancerArn"`
+	ListenerARN                 string             `json:"listenerArn"`
+	LoadBalancerSecurityGroupID string             `json:"loadBalancerSecurityGroupId"`
+	DatabaseSecurityGroupID     string             `json:"databaseSecurityGroupId"`
+	SecurityGroupRuleIDs        []string           `json:"securityGroupRuleIds"`
+	BorrowedRules               []ingress.Borrowed `json:"borrowedRules"`
+	ServiceID                   string             `json:"serviceId"`
+	ServiceName                 string             `json:"serviceName"`
+	AvailabilityZoneIDs         []string           `json:"availabilityZoneIds"`
+	SupportedRegions            []string           `json:"supportedRegions"`
+	VPCEndpointID               string             `json:"vpcEndpointId"`
+	NotNotified                 []string           `json:"notNotified"`
 }
 
 // Output is the hand-off, and the output of the execution.
@@ -56,6 +58,7 @@ func handOff(in Input, state string) Output {
 		LoadBalancerSecurityGroupID: in.LoadBalancerSecurityGroupID,
 		DatabaseSecurityGroupID:     in.DatabaseSecurityGroupID,
 		SecurityGroupRuleIDs:        in.SecurityGroupRuleIDs,
+		BorrowedRules:               in.BorrowedRules,
 		ScheduleName:                in.Exposure,
 		ResolverFunction:            in.Binding.ResolverFunction,
 	})}

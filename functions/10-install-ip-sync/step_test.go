@@ -39,7 +39,8 @@ const input = `{
 		"vpcId": "vpc-1", "vpcCidrs": ["10.0.0.0/16"], "resolverFunction": "rdslink-resolver-vpc-1", "targetGroupArn": "arn:tg"
 	},
 	"listenerPort": 5433, "loadBalancerArn": "arn:lb", "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
-	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
+	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"],
+	"borrowedRules": [{"securityGroupRuleId": "sgr-1", "stack": "rdslink-finance"}], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
 	"availabilityZoneIds": ["euc1-az1"], "supportedRegions": [], "vpcEndpointId": "vpce-1",
 	"notNotified": ["dba@example.com: it has not confirmed the e-mail from AWS yet"]
 }`

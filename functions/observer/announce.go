@@ -31,7 +31,7 @@ func (o observer) announce(ctx context.Context, exposure registry.Exposure, tell
 		event, _ := o.event(exposure, n)
 		slog.InfoContext(ctx, "put event", "detailType", report(n.Connection), "detail", event)
 		entries = append(entries, types.PutEventsRequestEntry{
-			EventBusName: &o.bus,
+			EventBusName: aws.String(o.name.Bus()),
 			Source:       aws.String(bus.Source),
 			DetailType:   aws.String(report(n.Connection)),
 			Detail:       aws.String(encode(event)),
@@ -49,12 +49,12 @@ func (o observer) announce(ctx context.Context, exposure registry.Exposure, tell
 func (o observer) put(ctx context.Context, batch []types.PutEventsRequestEntry) error {
 	out, err := o.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: batch})
 	if err != nil {
-		return fmt.Errorf("put events on %s: %w", o.bus, err)
+		return fmt.Errorf("put events on %s: %w", o.name.Bus(), err)
 	}
 	for _, entry := range out.Entries {
 		if entry.ErrorCode != nil {
 			return fmt.Errorf("put events on %s: %d of %d refused: %s: %s",
-				o.bus, out.FailedEntryCount, len(batch), *entry.ErrorCode, aws.ToString(entry.ErrorMessage))
+				o.name.Bus(), out.FailedEntryCount, len(batch), *entry.ErrorCode, aws.ToString(entry.ErrorMessage))
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/execution"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -50,6 +51,7 @@ type functionAPI interface {
 }
 
 type observer struct {
+	name        deployment.Name
 	registry    registryAPI
 	waiting     waitingAPI
 	connections connection.API
@@ -58,7 +60,6 @@ type observer struct {
 	executions  execution.API
 	topic       topicAPI
 	operators   arn.ARN // of their topic
-	bus         string
 	sync        string
 	now         func() time.Time
 }

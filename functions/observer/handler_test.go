@@ -382,7 +382,7 @@ func decisionOf(t *testing.T, command string) bus.Decision {
 	if err := json.Unmarshal([]byte(strings.TrimSuffix(quoted, "'")), &entries); err != nil {
 		t.Fatal(err)
 	}
-	if *entries[0].DetailType != bus.ConnectionDecision || *entries[0].EventBusName != "bus" {
+	if *entries[0].DetailType != bus.ConnectionDecision || *entries[0].EventBusName != "rdslink" {
 		t.Errorf("entry %s", quoted)
 	}
 	var decision bus.Decision
@@ -411,7 +411,7 @@ type world struct {
 func newWorld() *world { return &world{status: sfntypes.ExecutionStatusRunning} }
 
 func (w *world) observer() observer {
-	return observer{registry: w, waiting: w, connections: w, events: w, functions: w, executions: w, topic: w, operators: operators, bus: "bus", sync: "ip-sync", now: func() time.Time { return noon }}
+	return observer{registry: w, waiting: w, connections: w, events: w, functions: w, executions: w, topic: w, operators: operators, sync: "ip-sync", now: func() time.Time { return noon }}
 }
 
 func (w *world) expose(id, serviceID string) {

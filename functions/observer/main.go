@@ -25,6 +25,7 @@ func main() {
 			log.Fatal(err)
 		}
 		return observer{
+			name:        deployment.Own(),
 			registry:    table,
 			waiting:     table,
 			connections: ec2.NewFromConfig(config),
@@ -33,7 +34,6 @@ func main() {
 			executions:  sfn.NewFromConfig(config),
 			topic:       sns.NewFromConfig(config),
 			operators:   operators,
-			bus:         deployment.Own().Bus(),
 			sync:        step.Env(deployment.IPSyncFunctionARN),
 			now:         time.Now,
 		}.handle

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -73,10 +74,18 @@ func (o observer) facts(e bus.Event, exposure registry.Exposure) message.Facts {
 	}
 	facts := message.Facts{
 		"Exposure": e.Exposure, "Owner": e.Owner, "VPCEndpointID": e.VPCEndpointID, "State": e.State, "deadline": deadline(exposure),
-		"Decision": decision, "Goal": goals[decision], "Command": o.command(e, decision), "Console": o.console(e.ServiceID),
+		"Decision": decision, "stack": o.stack(), "Goal": goals[decision], "Command": o.command(e, decision), "Console": o.console(e.ServiceID),
 	}
 	facts["ways"] = messages.Text("ways", facts)
 	return facts
+}
+
+// stack is what a command needs to know of which stack, if it needs any.
+func (o observer) stack() string {
+	if o.name == deployment.Unnamed {
+		return ""
+	}
+	return " STACK=" + string(o.name)
 }
 
 // deadline says until when an execution waits, if one does.
@@ -91,7 +100,7 @@ func deadline(exposure registry.Exposure) string {
 func (o observer) command(e bus.Event, decision string) string {
 	detail := encode(bus.Decision{Exposure: e.Exposure, VPCEndpointID: e.VPCEndpointID, Decision: decision})
 	entry := encode([]map[string]string{{
-		"EventBusName": o.bus, "Source": bus.Source, "DetailType": bus.ConnectionDecision, "Detail": detail,
+		"EventBusName": o.name.Bus(), "Source": bus.Source, "DetailType": bus.ConnectionDecision, "Detail": detail,
 	}})
 	return "aws events put-events --region " + o.operators.Region + " --entries '" + entry + "'"
 }

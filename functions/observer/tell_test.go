@@ -42,6 +42,18 @@ func TestReportsReadAsAWhole(t *testing.T) {
 	}
 }
 
+// Whoever decides about a connection of one of several stacks is told the command for that one.
+func TestAStackWithANameNamesItself(t *testing.T) {
+	o := newWorld().observer()
+	o.name = "finance"
+	event, _ := o.event(awaited(), news{Connection: connection.Connection{VPCEndpointID: "vpce-1", Owner: vendor, State: connection.PendingAcceptance}})
+	for _, want := range []string{`"EventBusName":"rdslink-finance"`, "make approve EXPOSURE=orders-prod-acme-0a1b2c3d ENDPOINT=vpce-1 STACK=finance\n"} {
+		if !strings.Contains(event.Message, want) {
+			t.Errorf("the message does not say %s:\n%s", want, event.Message)
+		}
+	}
+}
+
 func TestAReminderSaysHowLongAtWhatCostAndWhatToDo(t *testing.T) {
 	const endpoint = "vpce-0123456789abcdef0"
 	for name, row := range map[string]struct {

@@ -101,6 +101,18 @@ func Log(function string) string { return "/aws/lambda/" + function }
 // ResolverLog is the log group that all resolvers write to.
 func (n Name) ResolverLog() string { return Log(n.Of("resolver")) }
 
+// Manager is the deployment whose Managed value a tag has, by the name of its stack; empty if it has none.
+func Manager(tag string) string {
+	name, err := Parse(tag)
+	switch {
+	case tag == Unnamed.Managed():
+		return Unnamed.Stack()
+	case tag == "" || err != nil:
+		return ""
+	}
+	return name.Stack()
+}
+
 // The environment variables of the functions, for what CloudFormation or the deployer names.
 const (
 	RegistryTable        = "REGISTRY_TABLE"

@@ -108,6 +108,9 @@ func TestNoDeploymentMeansWhatIsAnothers(t *testing.T) {
 					}
 				}
 			}
+			if Manager(other.Managed()) != other.Stack() {
+				t.Errorf("%q is the tag of %q, and not of %q", other.Managed(), Manager(other.Managed()), other.Stack())
+			}
 			if one.Managed() == other.Managed() {
 				t.Errorf("%q and %q put the same tag", one, other)
 			}

@@ -1,6 +1,9 @@
 package handoff
 
-import "github.com/rdslink/rdslink/internal/cost"
+import (
+	"github.com/rdslink/rdslink/internal/cost"
+	"github.com/rdslink/rdslink/internal/ingress"
+)
 
 // Document is the output of the execution.
 type Document struct {
@@ -20,16 +23,17 @@ type Connection struct {
 	State         string `json:"state"`
 }
 
-// Resources are what was made for the exposure.
+// Resources are what was made for the exposure, and what serves it.
 type Resources struct {
-	TargetGroupARN              string   `json:"targetGroupArn"`
-	LoadBalancerARN             string   `json:"loadBalancerArn"`
-	ListenerARN                 string   `json:"listenerArn"`
-	LoadBalancerSecurityGroupID string   `json:"loadBalancerSecurityGroupId"`
-	DatabaseSecurityGroupID     string   `json:"databaseSecurityGroupId"`
-	SecurityGroupRuleIDs        []string `json:"securityGroupRuleIds"`
-	ScheduleName                string   `json:"scheduleName"`
-	ResolverFunction            string   `json:"resolverFunction"`
+	TargetGroupARN              string             `json:"targetGroupArn"`
+	LoadBalancerARN             string             `json:"loadBalancerArn"`
+	ListenerARN                 string             `json:"listenerArn"`
+	LoadBalancerSecurityGroupID string             `json:"loadBalancerSecurityGroupId"`
+	DatabaseSecurityGroupID     string             `json:"databaseSecurityGroupId"`
+	SecurityGroupRuleIDs        []string           `json:"securityGroupRuleIds"`
+	BorrowedRules               []ingress.Borrowed `json:"borrowedRules"` // those of them that are not the stack's
+	ScheduleName                string             `json:"scheduleName"`
+	ResolverFunction            string             `json:"resolverFunction"`
 }
 
 // Cost is an estimate, with where and of what it holds.

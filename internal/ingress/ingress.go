@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/owned"
 )
 
@@ -81,6 +82,24 @@ func (n Need) Ours(rule types.SecurityGroupRule) bool {
 func (n Need) Serves(rule types.SecurityGroupRule) bool {
 	_, tagged := owned.FromEC2(rule.Tags)[owned.RuleTag(n.Exposure)]
 	return tagged && n.Ours(rule)
+}
+
+// Borrowed is a rule that admits an exposure and is not its stack's: it may go without a word.
+type Borrowed struct {
+	SecurityGroupRuleID string `json:"securityGroupRuleId"`
+	Stack               string `json:"stack"` // whose it is; empty: somebody else's
+}
+
+// Borrowed are those of the rules that are not the owner's.
+func (n Need) Borrowed(rules []types.SecurityGroupRule) []Borrowed {
+	borrowed := []Borrowed{}
+	for _, rule := range rules {
+		if !n.Ours(rule) {
+			borrowed = append(borrowed, Borrowed{aws.ToString(rule.SecurityGroupRuleId),
+				deployment.Manager(owned.FromEC2(rule.Tags)[owned.ManagedTag])})
+		}
+	}
+	return borrowed
 }
 
 // API is what EC2 has to answer.
