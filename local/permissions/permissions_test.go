@@ -110,7 +110,8 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
-// Of a second deployment's roles only what they needed is looked at, and what stands next to it. The reasons are the first's.
+// Of a second deployment's roles only what they needed is looked at, and what stands next to it. The reasons are the
+// first's.
 func TestTwins(t *testing.T) {
 	rules := &Rules{
 		Roles: "app-", Twins: Twins{"app-b-", []string{"app_b_", "app-"}},

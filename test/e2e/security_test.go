@@ -59,18 +59,16 @@ func (s story) intruder(function string) aws.Config {
 	return cloud.As(s.roleOf(function), intruder)
 }
 
-var functions = []string{
-	"gather-rds-details", "resolve-private-ip", "create-target-group", "create-load-balancer", "create-endpoint-service", "allow-principals",
-	"update-the-rds-security-group", "share-the-service-name", "accept-the-connection", "install-ip-sync", "ip-sync", "observer", "decision", "on-stack-change",
-}
-
 // What somebody could do who runs code of their own in one of the functions: nothing to what is not ours, nothing to who may
 // connect, nothing to the other functions.
 func TestACompromisedFunctionIsDenied(t *testing.T) {
 	s := begin(t)
 	vpc := s.vpc(stage.Customer)
 	customers := s.foreign(vpc)
-	for _, function := range functions {
+	for _, function := range []string{
+		"gather-rds-details", "resolve-private-ip", "create-target-group", "create-load-balancer", "create-endpoint-service", "allow-principals",
+		"update-the-rds-security-group", "share-the-service-name", "accept-the-connection", "install-ip-sync", "ip-sync", "observer", "decision", "on-stack-change",
+	} {
 		for what, try := range attacks(customers) {
 			if strings.HasPrefix(what, function+" may") {
 				continue
