@@ -65,6 +65,14 @@ func TestDecisions(t *testing.T) {
 			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.afterAccept = "pending" },
 			want: []string{accepted, "accept vpce-1"},
 		},
+		"a connection in part ends the wait": {
+			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.afterAccept = "Partial" },
+			want: []string{accepted, "accept vpce-1", "success vpce-1"},
+		},
+		"a state that nobody knows does not": {
+			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.afterAccept = "meditating" },
+			want: []string{accepted, "accept vpce-1"},
+		},
 		"a describe that does not show the acceptance yet": {
 			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.afterAccept = "pendingAcceptance" },
 			want: []string{accepted, "accept vpce-1"},

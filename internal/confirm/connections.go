@@ -62,9 +62,9 @@ func connectionsAreListed(ctx context.Context, v *view, f *findings) error {
 	return err
 }
 
-// spellings are the states that rdslink knows, with that of the SDK which it does not wait for.
+// spellings are the states that rdslink knows.
 var spellings = []string{connection.PendingAcceptance, connection.Pending, connection.Available, connection.Deleting, connection.Deleted,
-	connection.Rejected, connection.Failed, connection.Expired}
+	connection.Rejected, connection.Failed, connection.Expired, connection.Partial}
 
 func statesAreSpelled(ctx context.Context, v *view, f *findings) error {
 	all, err := v.connections(ctx, "")

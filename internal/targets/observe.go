@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -148,6 +149,13 @@ func (d Deps) deepen(ctx context.Context, b registry.Binding, seen observation) 
 	return o, nil
 }
 
+// healthStates are those that registered and serves judge.
+var healthStates = []elbtypes.TargetHealthStateEnum{
+	elbtypes.TargetHealthStateEnumInitial, elbtypes.TargetHealthStateEnumHealthy, elbtypes.TargetHealthStateEnumUnhealthy,
+	elbtypes.TargetHealthStateEnumUnhealthyDraining, elbtypes.TargetHealthStateEnumUnused, elbtypes.TargetHealthStateEnumDraining,
+	elbtypes.TargetHealthStateEnumUnavailable,
+}
+
 func (d Deps) targetHealth(ctx context.Context, group string) (map[target]health, error) {
 	out, err := d.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &group})
 	if err != nil {
@@ -159,6 +167,10 @@ func (d Deps) targetHealth(ctx context.Context, group string) (map[target]health
 			return nil, fmt.Errorf("describe target health of %s: %w", group, errors.New("a target without id or health"))
 		}
 		port := int(aws.ToInt32(t.Target.Port))
+		if !slices.Contains(healthStates, t.TargetHealth.State) { // it counts as registered, and as serving nobody
+			slog.ErrorContext(ctx, "target is in a state that this version does not know", "targetGroupArn", group,
+				"target", aws.ToString(t.Target.Id), "state", t.TargetHealth.State)
+		}
 		found[target{aws.ToString(t.Target.Id), port}] = health{
 			state:  t.TargetHealth.State,
 			reason: aws.ToString(t.TargetHealth.Description),
