@@ -140,7 +140,7 @@ func (d *documents) account(ctx context.Context, id string) (*account, error) {
 	known := func() *account {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if a := d.accounts[id]; a != nil && time.Since(a.read) < fresh {
+		if a := d.accounts[id]; a != nil && d.current(a.read) {
 			return a
 		}
 		return nil
@@ -191,6 +191,11 @@ func (d *documents) forget(since time.Time) bool {
 	return true
 }
 
+// current says whether what began to be read then still counts: not what was under way when everything was forgotten.
+func (d *documents) current(read time.Time) bool {
+	return time.Since(read) < fresh && read.After(d.forgot)
+}
+
 // parse reads each document once.
 func (d *documents) parse(kind iam.Kind, name, text string) (*iam.Policy, error) {
 	d.mu.Lock()
@@ -210,7 +215,7 @@ func (d *documents) remembered(what string, ask func() (string, error)) (string,
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		a, ok := d.answers[what]
-		return a, ok && time.Since(a.read) < fresh
+		return a, ok && d.current(a.read)
 	}
 	if a, ok := known(); ok {
 		return a.text, nil
@@ -220,13 +225,14 @@ func (d *documents) remembered(what string, ask func() (string, error)) (string,
 	if a, ok := known(); ok {
 		return a.text, nil
 	}
+	begun := time.Now()
 	text, err := ask()
 	if err != nil {
 		return "", err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.answers[what] = answer{text, time.Now()}
+	d.answers[what] = answer{text, begun}
 	return text, nil
 }
 
