@@ -193,7 +193,7 @@ func (d *documents) forget(since time.Time) bool {
 
 // current says whether what began to be read then still counts: not what was under way when everything was forgotten.
 func (d *documents) current(read time.Time) bool {
-	return time.Since(read) < fresh && read.After(d.forgot)
+	return time.Since(read) < fresh && !read.Before(d.forgot)
 }
 
 // parse reads each document once.
