@@ -100,8 +100,8 @@ func spelled(state string) string {
 	return state
 }
 
-// Known tells a connection in a state that this package has a word for. Any other is logged and told, and taken neither for a
-// connection nor for a refusal.
+// Known tells a connection in a state that this package has a word for. Any other is logged and told, and taken neither for
+// a connection nor for a refusal.
 func (c Connection) Known() bool { return slices.Contains(states, c.State) }
 
 // Connected tells a connection that carries data.
