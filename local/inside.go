@@ -89,7 +89,7 @@ type cloud struct {
 func build(ctx context.Context, o options, run string) (*cloud, error) {
 	w := &model.World{Region: o.Region, Speed: o.Speed, Delays: model.Documented, Without: strings.Split(o.Without, ",")}
 	if !o.Documented {
-		w.Delays.Visibility = 0
+		w.Delays.Visibility, w.Delays.Propagation = 0, 0
 	}
 	if state, instead, ok := strings.Cut(o.Instead, "="); ok {
 		w.Instead = map[string]string{state: instead}
@@ -186,6 +186,9 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	deliveries.Begin = door.Rest.Begin
 	w.Hold = func(resource string) time.Duration {
 		return door.Fault(context.Background(), changeCall(resource)).Delay
+	}
+	w.Closed = func(service, zone, zoneID, subnet string) bool {
+		return door.Fault(context.Background(), front.ZoneCall(service, zone, zoneID, subnet)).Kind == front.Refuse
 	}
 	w.Publish, w.Notify = deliveries.Publish, deliveries.Notify
 	door.Handle("/_local/deliver", deliveries)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -156,6 +157,10 @@ func TestAFaultDisturbsDeliveries(t *testing.T) {
 	c := deliveryCall(delivery.Invocation{Principal: "events.amazonaws.com", FunctionARN: "arn:aws:lambda:eu-central-1:111122223333:function:ip-sync"})
 	if c.Service+":"+c.Action != "events:Deliver" || c.Resources()[0] != "arn:aws:lambda:eu-central-1:111122223333:function:ip-sync" {
 		t.Errorf("a rule sees %+v", c)
+	}
+	if c := front.ZoneCall("vpce", "eu-central-1c", "euc1-az1", "subnet-1"); c.Service+":"+c.Action != "vpce:Zone" ||
+		!slices.Equal(c.Resources(), []string{"euc1-az1", "eu-central-1c", "subnet-1"}) {
+		t.Errorf("a rule sees %+v", c.Resources())
 	}
 	if c := changeCall("vpce-0123456789abcdef0"); c.Action != "Change" || c.Resources()[0] != "vpce-0123456789abcdef0" {
 		t.Errorf("a rule sees %+v", c)

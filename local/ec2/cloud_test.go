@@ -57,9 +57,14 @@ func newCloudIn(t *testing.T, n namespaces, a addresses) *cloud {
 	c.consumerVPC, c.consumerSubnets = c.makeVPC(consumer)
 	c.balancers.byARN[balancer] = LoadBalancer{
 		ARN: balancer, Account: provider, Type: "network", Scheme: "internal", State: "active", VPC: c.providerVPC,
-		ZoneIDs: []string{"euc1-az2", "euc1-az3"}, Ports: []uint16{5432},
+		Subnets: c.subnetsIn("euc1-az2", "euc1-az3"), Ports: []uint16{5432},
 	}
 	return c
+}
+
+// subnetsIn are the provider's subnets in zones.
+func (c *cloud) subnetsIn(zones ...string) []*Subnet {
+	return c.Service.subnets.where(func(n *Subnet) bool { return n.VPC == c.providerVPC && slices.Contains(zones, n.ZoneID) })
 }
 
 func (c *cloud) makeVPC(account string) (vpc string, subnets []string) {

@@ -36,7 +36,7 @@ func (svc *endpointService) servedBy(lbARN string) bool {
 // endpointService is the caller's service with that id, unless it has been deleted.
 func (s *Service) endpointService(ctx context.Context, id *string) (*endpointService, error) {
 	svc, ok := s.services.of(wire.CallerOf(ctx).Account, aws.ToString(id))
-	if !ok || svc.state == types.ServiceStateDeleting || svc.state == types.ServiceStateDeleted {
+	if !ok || !s.world.Visible(svc.created) || svc.state == types.ServiceStateDeleting || svc.state == types.ServiceStateDeleted {
 		return nil, serviceKind.unknown(aws.ToString(id))
 	}
 	return svc, nil
@@ -129,13 +129,18 @@ func (s *Service) addLoadBalancer(svc *endpointService, arn string) error {
 	return nil
 }
 
-// readZones takes over the zones that the load balancers now have. AWS does it when a service is created or modified, even
-// without a change (privatelink/configure-endpoint-service.html), and at no other time.
+// readZones takes over the zones that the load balancers now have, but for those where PrivateLink has no place. AWS does it
+// when a service is created or modified, even without a change (privatelink/configure-endpoint-service.html), and at no
+// other time.
 func (s *Service) readZones(svc *endpointService) {
 	svc.zoneIDs = nil
 	for _, arn := range svc.loadBalancers {
 		lb, _ := s.loadBalancers.LoadBalancer(arn)
-		svc.zoneIDs = append(svc.zoneIDs, lb.ZoneIDs...)
+		for _, n := range lb.Subnets {
+			if s.world.Admits("vpce", n.Zone, n.ZoneID, n.ID) {
+				svc.zoneIDs = append(svc.zoneIDs, n.ZoneID)
+			}
+		}
 	}
 	slices.Sort(svc.zoneIDs)
 	svc.zoneIDs = slices.Compact(svc.zoneIDs)
@@ -194,11 +199,13 @@ func (s *Service) baseName(svc *endpointService) string {
 
 var interfaceService = []types.ServiceTypeDetail{{ServiceType: types.ServiceTypeInterface}}
 
+// serviceConfiguration names the zones and leaves their ids out: AvailabilityZoneIds is in the model, and no recording of a
+// real answer shows it filled.
 func (s *Service) serviceConfiguration(svc *endpointService) types.ServiceConfiguration {
 	out := types.ServiceConfiguration{
 		ServiceId: &svc.ID, ServiceName: &svc.name, ServiceState: svc.state, ServiceType: interfaceService,
 		AcceptanceRequired: aws.Bool(svc.acceptanceRequired), ManagesVpcEndpoints: aws.Bool(false),
-		AvailabilityZones: s.zoneNames(svc.Account, svc.zoneIDs), AvailabilityZoneIds: slices.Clone(svc.zoneIDs),
+		AvailabilityZones:       s.zoneNames(svc.Account, svc.zoneIDs),
 		NetworkLoadBalancerArns: slices.Clone(svc.loadBalancers), BaseEndpointDnsNames: []string{s.baseName(svc)},
 		SupportedIpAddressTypes: []types.ServiceConnectivityType{types.ServiceConnectivityTypeIpv4},
 		RemoteAccessEnabled:     aws.Bool(len(svc.regions) > 0), Tags: svc.tags,

@@ -63,7 +63,7 @@ func TestEndpointServiceRefusals(t *testing.T) {
 		},
 		"cross-Region access from one zone": {
 			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter",
-			do: create(func(lb *LoadBalancer) { lb.ZoneIDs = lb.ZoneIDs[:1] }, abroad),
+			do: create(func(lb *LoadBalancer) { lb.Subnets = lb.Subnets[:1] }, abroad),
 		},
 		"the service's own Region cannot be removed": {
 			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter", words: "Cannot remove region",
@@ -133,8 +133,9 @@ func TestAServiceBecomesAvailableAndHoldsItsLoadBalancerUntilDeleted(t *testing.
 	if pendingService.ServiceState != types.ServiceStatePending {
 		t.Errorf("born %s", pendingService.ServiceState)
 	}
-	if want := []string{"euc1-az2", "euc1-az3"}; !slices.Equal(pendingService.AvailabilityZoneIds, want) || len(pendingService.AvailabilityZones) != 2 {
-		t.Errorf("in the zones %v", pendingService.AvailabilityZoneIds)
+	// Zones go by the names that the account has for them. Their ids are in the model, and in no recording of an answer.
+	if got := pendingService.AvailabilityZones; len(got) != 2 || pendingService.AvailabilityZoneIds != nil {
+		t.Errorf("in the zones %v with the ids %v", got, pendingService.AvailabilityZoneIds)
 	}
 	must(c, provider, c.deleteEndpointServices, ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{*pendingService.ServiceId}})
 	if state := c.configuration(*pendingService.ServiceId).ServiceState; state != types.ServiceStateDeleting {
@@ -145,15 +146,30 @@ func TestAServiceBecomesAvailableAndHoldsItsLoadBalancerUntilDeleted(t *testing.
 	}
 }
 
+func TestAZoneThatPrivateLinkNeverEnablesStaysOutWhateverIsModified(t *testing.T) {
+	c := newCloud(t)
+	closed := c.subnetsIn("euc1-az3")[0]
+	c.world.Closed = func(service, zone, zoneID, subnet string) bool {
+		return service == "vpce" && zone == closed.Zone && zoneID == closed.ZoneID && subnet == closed.ID
+	}
+	svc := c.service()
+	for range 2 {
+		if got, open := c.configuration(*svc.ServiceId).AvailabilityZones, c.subnetsIn("euc1-az2")[0].Zone; !slices.Equal(got, []string{open}) {
+			t.Errorf("in the zones %v, want %s", got, open)
+		}
+		must(c, provider, c.modifyEndpointService, ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId})
+	}
+}
+
 func TestAModificationReadsTheLoadBalancersZonesAgain(t *testing.T) {
 	c := newCloud(t)
 	svc := c.service()
-	c.balancers.change(func(lb *LoadBalancer) { lb.ZoneIDs = []string{"euc1-az1", "euc1-az2", "euc1-az3"} })
-	if got := c.configuration(*svc.ServiceId).AvailabilityZoneIds; len(got) != 2 {
+	c.balancers.change(func(lb *LoadBalancer) { lb.Subnets = c.subnetsIn("euc1-az1", "euc1-az2", "euc1-az3") })
+	if got := c.configuration(*svc.ServiceId).AvailabilityZones; len(got) != 2 {
 		t.Errorf("zones %v without a modification", got)
 	}
 	must(c, provider, c.modifyEndpointService, ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: svc.ServiceId})
-	if got := c.configuration(*svc.ServiceId).AvailabilityZoneIds; len(got) != 3 {
+	if got := c.configuration(*svc.ServiceId).AvailabilityZones; len(got) != 3 {
 		t.Errorf("zones %v after one", got)
 	}
 }

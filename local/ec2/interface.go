@@ -82,7 +82,7 @@ func (s *Service) SetGroups(interfaceID string, groups []string) error {
 
 func (s *Service) checkGroups(account string, subnet *Subnet, groups []string) error {
 	for _, id := range groups {
-		group, err := s.SecurityGroup(account, id)
+		group, err := s.securityGroup(account, id)
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ type LoadBalancers interface {
 type LoadBalancer struct {
 	ARN, Account, Type, Scheme, State, VPC string
 
-	ZoneIDs []string
+	Subnets []*Subnet
 	Ports   []uint16 // of its listeners
 }
 

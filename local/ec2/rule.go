@@ -188,7 +188,7 @@ func (s *Service) peerGroup(g *SecurityGroup, pair types.UserIdGroupPair) (*Secu
 			return peer, nil
 		}
 	}
-	peer, err := s.SecurityGroup(g.Account, aws.ToString(pair.GroupId))
+	peer, err := s.securityGroup(g.Account, aws.ToString(pair.GroupId))
 	if err == nil && peer.VPC != g.VPC {
 		return nil, wire.Errorf("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
 	}
@@ -220,7 +220,7 @@ func (s *Service) authorizeEgress(
 func (s *Service) authorize(
 	ctx context.Context, egress bool, groupID *string, listed []types.IpPermission, single flat, specs []types.TagSpecification,
 ) (table[*rule], error) {
-	g, err := s.SecurityGroup(wire.CallerOf(ctx).Account, aws.ToString(groupID))
+	g, err := s.securityGroup(wire.CallerOf(ctx).Account, aws.ToString(groupID))
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +288,7 @@ func (s *Service) revokeEgress(ctx context.Context, in *ec2.RevokeSecurityGroupE
 func (s *Service) revoke(
 	ctx context.Context, egress bool, groupID *string, ids []string, listed []types.IpPermission, single flat,
 ) (table[*rule], error) {
-	g, err := s.SecurityGroup(wire.CallerOf(ctx).Account, aws.ToString(groupID))
+	g, err := s.securityGroup(wire.CallerOf(ctx).Account, aws.ToString(groupID))
 	if err != nil {
 		return nil, err
 	}

@@ -41,10 +41,21 @@ func newSecurityGroup(v *vpc, account, name, description string, tags []types.Ta
 	return g
 }
 
-// SecurityGroup is the account's security group with that id.
+// SecurityGroup is the account's security group with that id, as other services know it: later than EC2 itself
+// (kubernetes-sigs/aws-load-balancer-controller#2371: ELB hands EC2's InvalidGroup.NotFound on).
 func (s *Service) SecurityGroup(account, id string) (*SecurityGroup, error) {
+	g, err := s.securityGroup(account, id)
+	if err == nil && !s.world.Propagated(g.created) {
+		return nil, groupKind.unknown(id)
+	}
+	return g, err
+}
+
+// securityGroup is the account's security group with that id. What creates one and then names it may hear that it does not
+// exist (AWSEC2/latest/APIReference/query-api-troubleshooting.html, "Eventual consistency"; boto/boto3#620).
+func (s *Service) securityGroup(account, id string) (*SecurityGroup, error) {
 	g, ok := s.securityGroups.of(account, id)
-	if !ok {
+	if !ok || !s.world.Visible(g.created) {
 		return nil, groupKind.unknown(id)
 	}
 	return g, nil
@@ -114,7 +125,7 @@ func validGroupNames(name, description string) error {
 }
 
 func (s *Service) deleteSecurityGroup(ctx context.Context, in *ec2.DeleteSecurityGroupInput) (*ec2.DeleteSecurityGroupOutput, error) {
-	g, err := s.SecurityGroup(wire.CallerOf(ctx).Account, aws.ToString(in.GroupId))
+	g, err := s.securityGroup(wire.CallerOf(ctx).Account, aws.ToString(in.GroupId))
 	if err != nil {
 		return nil, err
 	}

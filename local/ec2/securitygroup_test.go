@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -350,5 +351,33 @@ func TestAQuotaMayHaveNoValueOfTheAccountsOwn(t *testing.T) {
 	w.Without = []string{"servicequotas:" + rulesQuota}
 	if e, ok := errors.AsType[*wire.Error](ask()); !ok || e.Code != "NoSuchResourceException" {
 		t.Error(e)
+	}
+}
+
+// A group that EC2 has just made is unknown to EC2's own operations for a while (boto/boto3#620), and longer to other
+// services.
+func TestAFreshGroupIsUnknownToOthersLongerThanToEC2(t *testing.T) {
+	c := newCloud(t)
+	c.world.Speed, c.world.Delays.Visibility, c.world.Delays.Propagation = 1, time.Hour, 2*time.Hour
+	made := must(c, provider, c.createSecurityGroup,
+		ec2.CreateSecurityGroupInput{GroupName: aws.String("fresh"), Description: aws.String("fresh"), VpcId: &c.providerVPC})
+	unknown := func(err error) bool {
+		refused, _ := errors.AsType[*wire.Error](err)
+		return refused != nil && refused.Code == "InvalidGroup.NotFound"
+	}
+	known := func() (own, others bool) {
+		_, elsewhere := c.SecurityGroup(provider, *made.GroupId)
+		return !unknown(c.tryPermit(*made.GroupId, tcp("10.0.0.0/16"))), !unknown(elsewhere)
+	}
+	if own, others := known(); own || others {
+		t.Error("a group is known at once")
+	}
+	c.world.Delays.Visibility = 0
+	if own, others := known(); !own || others {
+		t.Error("what EC2 knows, every service knows")
+	}
+	c.world.Delays.Propagation = 0
+	if _, others := known(); !others {
+		t.Error("the others never know")
 	}
 }

@@ -222,8 +222,6 @@ func TestADescribeMayMissWhatIsYoung(t *testing.T) {
 	if out := must(c, provider, c.describeSecurityGroups, ec2.DescribeSecurityGroupsInput{}); len(out.SecurityGroups) != 0 {
 		t.Error("seen in a list")
 	}
-	authorize := ec2.AuthorizeSecurityGroupIngressInput{GroupId: &fresh, IpPermissions: tcp("10.0.0.0/16")}
-	must(c, provider, c.authorizeIngress, authorize) // a write finds it
 }
 
 func TestDNSFollowsTheVPCsAttributes(t *testing.T) {

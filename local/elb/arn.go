@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/rdslink/rdslink/local/wire"
 )
@@ -30,13 +31,15 @@ func (s *Service) validate(ctx context.Context, k kind, arn string) error {
 	return nil
 }
 
-// find finds the caller's resource of kind k among all.
-func find[T any](ctx context.Context, s *Service, k kind, all map[string]*T, arn string, notFound error) (*T, error) {
+// find finds the caller's resource of kind k among all. What was just made may be unknown to every operation
+// (hashicorp/terraform-provider-aws#15214).
+func find[T interface{ born() time.Time }](ctx context.Context, s *Service, k kind, all map[string]T, arn string, notFound error) (T, error) {
+	var none T
 	if err := s.validate(ctx, k, arn); err != nil {
-		return nil, err
+		return none, err
 	}
-	if found := all[arn]; found != nil {
+	if found, ok := all[arn]; ok && s.world.Visible(found.born()) {
 		return found, nil
 	}
-	return nil, notFound
+	return none, notFound
 }

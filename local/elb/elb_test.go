@@ -1,6 +1,7 @@
 package elb
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/rdslink/rdslink/local/wire"
 )
 
 func TestLoadBalancerIsProvisionedBeforeItIsActive(t *testing.T) {
@@ -35,7 +38,7 @@ func TestLoadBalancerIsProvisionedBeforeItIsActive(t *testing.T) {
 		}
 	}
 	told, _ := b.LoadBalancer(*lb.LoadBalancerArn)
-	if told.State != "provisioning" || !slices.Equal(told.ZoneIDs, []string{"euc1-a", "euc1-b"}) {
+	if told.State != "provisioning" || len(told.Subnets) != 2 || told.Subnets[0].ZoneID != "euc1-a" || told.Subnets[1].ZoneID != "euc1-b" {
 		t.Errorf("endpoint services are told %+v", told)
 	}
 	tags := must(b, b.describeTags, elb.DescribeTagsInput{ResourceArns: []string{*lb.LoadBalancerArn}}).TagDescriptions[0].Tags
@@ -198,4 +201,41 @@ func TestASubnetNeeds8FreeAddressesUnlessOneIsNamed(t *testing.T) {
 	must(b, b.createLoadBalancer, in)
 	// Where a load balancer is, nothing is asked for again.
 	must(b, b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: lb, Subnets: []string{"subnet-a", "subnet-full"}})
+}
+
+// Some accounts get no load balancer in some zones (widdix/mastodon-on-aws#13, aws/copilot-cli#1298).
+func TestAZoneThatELBDoesNotTakeIsRefusedByName(t *testing.T) {
+	b := newBed(t)
+	lb := b.makeLoadBalancer() // in a and b
+	b.world.Closed = func(service, zone, _, _ string) bool {
+		return service == "elasticloadbalancing" && zone == "eu-central-1c"
+	}
+	const words = "The following Availability Zones eu-central-1c cannot be associated with a load balancer. Please try a different Availability Zone."
+	in := loadBalancerInput()
+	in.Name, in.Subnets = aws.String("second"), []string{"subnet-a", "subnet-c"}
+	_, created := locked(b, func() (*elb.CreateLoadBalancerOutput, error) { return b.createLoadBalancer(b.ctx, &in) })
+	_, added := locked(b, func() (*elb.SetSubnetsOutput, error) {
+		return b.setSubnets(b.ctx, &elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a", "subnet-b", "subnet-c"}})
+	})
+	for _, err := range []error{created, added} {
+		if e, ok := errors.AsType[*wire.Error](err); !ok || e.Code != "ValidationError" || e.Message != words {
+			t.Errorf("got %v", err)
+		}
+	}
+	must(b, b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a", "subnet-b"}})
+}
+
+// hashicorp/terraform-provider-aws#15214.
+func TestWhatWasJustMadeIsUnknownToEveryOperation(t *testing.T) {
+	b := newBed(t)
+	in := loadBalancerInput()
+	b.world.Delays.Visibility = time.Hour
+	lb := must(b, b.createLoadBalancer, in).LoadBalancers[0].LoadBalancerArn
+	group := b.makeTargetGroup()
+	refused(b, "LoadBalancerNotFound", b.setSecurityGroups, elb.SetSecurityGroupsInput{LoadBalancerArn: lb, SecurityGroups: []string{"sg-1"}})
+	refused(b, "LoadBalancerNotFound", b.createListener, listenerInput(*lb, group))
+	b.world.Delays.Visibility = 0
+	b.targetGroups[group].created = time.Now().Add(time.Hour)
+	refused(b, "TargetGroupNotFound", b.createListener, listenerInput(*lb, group))
+	refused(b, "TargetGroupNotFound", b.registerTargets, elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets("10.0.1.10")})
 }

@@ -96,7 +96,7 @@ func (s *Service) LoadBalancer(arn string) (ec2.LoadBalancer, bool) {
 		Type: string(types.LoadBalancerTypeEnumNetwork), Scheme: string(types.LoadBalancerSchemeEnumInternal),
 	}
 	for _, n := range lb.nodes {
-		told.ZoneIDs = append(told.ZoneIDs, n.subnet.ZoneID)
+		told.Subnets = append(told.Subnets, n.subnet)
 	}
 	for _, l := range lb.listeners {
 		told.Ports = append(told.Ports, uint16(l.port))

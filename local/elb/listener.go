@@ -148,9 +148,6 @@ func (s *Service) describeListeners(ctx context.Context, in *elb.DescribeListene
 	case len(in.ListenerArns) > 0:
 		for _, arn := range in.ListenerArns {
 			l, err := s.listener(ctx, arn)
-			if err == nil && !s.world.Visible(l.created) {
-				err = listenerNotFound()
-			}
 			if err != nil {
 				return nil, err
 			}
@@ -166,6 +163,8 @@ func (s *Service) describeListeners(ctx context.Context, in *elb.DescribeListene
 	}
 	return out, nil
 }
+
+func (l *listener) born() time.Time { return l.created }
 
 func (l *listener) describe() types.Listener {
 	return types.Listener{

@@ -241,9 +241,6 @@ func (s *Service) findLoadBalancers(ctx context.Context, in *elb.DescribeLoadBal
 	var found []*loadBalancer
 	for _, arn := range in.LoadBalancerArns {
 		lb, err := s.loadBalancer(ctx, arn)
-		if err == nil && !s.world.Visible(lb.created) {
-			err = noLoadBalancer(arn)
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -308,6 +305,8 @@ func (s *Service) loadBalancer(ctx context.Context, arn string) (*loadBalancer, 
 func noLoadBalancer(nameOrARN string) error {
 	return wire.Errorf("LoadBalancerNotFound", "Load balancers '[%s]' not found", nameOrARN)
 }
+
+func (lb *loadBalancer) born() time.Time { return lb.created }
 
 func (s *Service) loadBalancerNamed(account, name string) *loadBalancer {
 	for _, lb := range s.loadBalancers {

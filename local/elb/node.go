@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -27,6 +28,9 @@ const roomy = 8
 
 // addNodes attaches a node in each of the subnets, or none.
 func (s *Service) addNodes(lb *loadBalancer, subnets []*ec2.Subnet, pinned map[string]string) error {
+	if err := s.checkZones(subnets); err != nil {
+		return err
+	}
 	for _, subnet := range subnets {
 		if pinned[subnet.ID] == "" && s.vpcs.Free(subnet) < roomy {
 			return wire.Errorf("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.",
@@ -46,6 +50,22 @@ func (s *Service) addNodes(lb *loadBalancer, subnets []*ec2.Subnet, pinned map[s
 	}
 	lb.nodes = append(lb.nodes, added...)
 	return nil
+}
+
+// checkZones refuses zones that ELB does not take for the account, in the words of widdix/mastodon-on-aws#13 and
+// aws/copilot-cli#1298.
+func (s *Service) checkZones(subnets []*ec2.Subnet) error {
+	var closed []string
+	for _, subnet := range subnets {
+		if !s.world.Admits("elasticloadbalancing", subnet.Zone, subnet.ZoneID, subnet.ID) {
+			closed = append(closed, subnet.Zone)
+		}
+	}
+	if len(closed) == 0 {
+		return nil
+	}
+	return wire.Errorf("ValidationError", "The following Availability Zones %s cannot be associated with a load balancer. "+
+		"Please try a different Availability Zone.", strings.Join(closed, ", "))
 }
 
 func (s *Service) attach(lb *loadBalancer, subnet *ec2.Subnet, pinned string) (*node, error) {

@@ -34,6 +34,7 @@ func (b *bed) slow() {
 	defer b.world.Unlock()
 	b.world.Speed = 1
 	b.world.Delays = model.Documented
+	b.world.Delays.Visibility = 0
 }
 
 func TestTargetBecomesHealthyAndUnhealthyByItsAnswers(t *testing.T) {

@@ -132,9 +132,6 @@ func (s *Service) findTargetGroups(ctx context.Context, in *elb.DescribeTargetGr
 	var found []*targetGroup
 	for _, arn := range in.TargetGroupArns {
 		g, err := s.targetGroup(ctx, arn)
-		if err == nil && !s.world.Visible(g.created) {
-			err = targetGroupNotFound()
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -193,6 +190,8 @@ func (s *Service) user(g *targetGroup) *loadBalancer {
 func (s *Service) targetGroup(ctx context.Context, arn string) (*targetGroup, error) {
 	return find(ctx, s, targetGroupKind, s.targetGroups, arn, targetGroupNotFound())
 }
+
+func (g *targetGroup) born() time.Time { return g.created }
 
 func (s *Service) targetGroupNamed(account, name string) *targetGroup {
 	for _, g := range s.targetGroups {

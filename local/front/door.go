@@ -164,6 +164,8 @@ func (d *Door) decided(r *http.Request, a *asked, err error) *captured {
 		return refuse(throttled(a.Service))
 	case Deny:
 		return refuse(Denied(a.Call))
+	case Refuse:
+		return refuse(fault.Refusal)
 	}
 	answer := capture(func(w http.ResponseWriter, r *http.Request) { d.answer(w, r, *a) }, r)
 	if answer.ok() && a.decision.Succeeded != nil {

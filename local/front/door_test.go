@@ -154,9 +154,12 @@ func TestAFaultMeetsTheCallsThatItsRuleNames(t *testing.T) {
 		"lose the reply":      {`{"action":"CreateVpc","kind":"reply-lost","count":1}`, "EOF", "", 2, 0, ""},
 		"delay":               {`{"kind":"delay","delay":"1ms"}`, "", "", 2, 200, ""},
 		"another role's call": {`{"role":"server","kind":"deny"}`, "", "", 2, 200, ""},
-		"the resource's call": {`{"resource":"ipam-pool-0123456789abcdef0","kind":"deny","count":1}`, "UnauthorizedOperation", "", 1, 403, "UnauthorizedOperation"},
-		"another resource":    {`{"resource":"vpc-0123456789abcdef0","kind":"deny"}`, "", "", 2, 200, ""},
-		"another service":     {`{"action":"rds:CreateVpc","kind":"deny"}`, "", "", 2, 200, ""},
+		"refuse in AWS's words": {`{"action":"CreateVpc","kind":"refuse","code":"VpcLimitExceeded","message":"The maximum number of VPCs has been reached.","count":1}`,
+			"VpcLimitExceeded", "", 1, 400, "VpcLimitExceeded"},
+		"refuse with a status": {`{"action":"CreateVpc","kind":"refuse","code":"Unsupported","status":409,"count":1}`, "Unsupported", "", 1, 409, "Unsupported"},
+		"the resource's call":  {`{"resource":"ipam-pool-0123456789abcdef0","kind":"deny","count":1}`, "UnauthorizedOperation", "", 1, 403, "UnauthorizedOperation"},
+		"another resource":     {`{"resource":"vpc-0123456789abcdef0","kind":"deny"}`, "", "", 2, 200, ""},
+		"another service":      {`{"action":"rds:CreateVpc","kind":"deny"}`, "", "", 2, 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cloud := context.Background(), newCloud(t)
@@ -182,6 +185,7 @@ func TestAFaultThatNobodyKnowsIsRefused(t *testing.T) {
 	c := newCloud(t)
 	post(t, c.url+"/_local/faults", `{"kind":"explode"}`, http.StatusBadRequest)
 	post(t, c.url+"/_local/faults", `{"kind":"deny","roles":"x"}`, http.StatusBadRequest)
+	post(t, c.url+"/_local/faults", `{"kind":"refuse","action":"CreateVpc"}`, http.StatusBadRequest)
 }
 
 func post(t *testing.T, url, body string, want int) {

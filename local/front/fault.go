@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,12 +24,14 @@ const (
 	ReplyLost FaultKind = "reply-lost" // it happens, and the connection closes
 	Delay     FaultKind = "delay"      // it happens later
 	Duplicate FaultKind = "duplicate"  // of a delivery: it comes twice
+	Refuse    FaultKind = "refuse"     // with the rule's code; of a Zone: a service has no place there
 )
 
 // Fault is what goes wrong with one call; the zero value is nothing. Delay comes before any kind.
 type Fault struct {
-	Kind  FaultKind
-	Delay time.Duration
+	Kind    FaultKind
+	Delay   time.Duration
+	Refusal *wire.Error // of Refuse
 }
 
 // Rule is a fault for calls of a role, an action and a resource; empty matches every one.
@@ -39,6 +42,10 @@ type Rule struct {
 	Kind     FaultKind `json:"kind"`
 	Delay    string    `json:"delay"` // 1.5s
 	Count    int       `json:"count"` // how often; 0 until the faults are deleted
+	// What refuse says. AWS has more reasons than are modelled here; the words are whose who asks for them.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Status  int    `json:"status"` // 400 where there is none
 
 	delay time.Duration
 }
@@ -62,9 +69,17 @@ func (f *Faults) Pick(_ context.Context, c Call) Fault {
 		} else if r.Count > 1 {
 			r.Count--
 		}
-		return Fault{r.Kind, r.delay}
+		return r.fault()
 	}
 	return Fault{}
+}
+
+func (r *Rule) fault() Fault {
+	f := Fault{Kind: r.Kind, Delay: r.delay}
+	if r.Kind == Refuse {
+		f.Refusal = &wire.Error{Code: r.Code, Message: r.Message, Status: r.Status}
+	}
+	return f
 }
 
 func (r *Rule) matches(c Call) bool {
@@ -93,6 +108,16 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// zone is the action by which a rule names the places that a service does not take.
+const zone = "Zone"
+
+// ZoneCall is how a rule sees that a service looks for a place in a zone, which goes by its name, its id, and that of the
+// subnet there.
+func ZoneCall(service, name, id, subnet string) Call {
+	return Call{Time: time.Now(), Service: service, Action: zone,
+		Parameters: map[string]any{"ZoneName": name, "ZoneIdentifier": id, "SubnetIdentifier": subnet}}
+}
+
 func readRule(r *http.Request) (*Rule, error) {
 	rule := new(Rule)
 	d := json.NewDecoder(r.Body)
@@ -102,8 +127,12 @@ func readRule(r *http.Request) (*Rule, error) {
 	}
 	switch rule.Kind {
 	case Throttle, Deny, Drop, ReplyLost, Delay, Duplicate:
+	case Refuse:
+		if rule.Code == "" && !strings.HasSuffix(rule.Action, zone) {
+			return nil, errors.New("read fault: refuse needs a code")
+		}
 	default:
-		return nil, fmt.Errorf("read fault: kind %q is none of throttle, deny, drop, reply-lost, delay, duplicate", rule.Kind)
+		return nil, fmt.Errorf("read fault: kind %q is none of throttle, deny, drop, reply-lost, delay, duplicate, refuse", rule.Kind)
 	}
 	if rule.Delay == "" {
 		return rule, nil

@@ -38,6 +38,9 @@ type World struct {
 	// Hold says how much longer, in real time, a change of a resource lasts; nil holds nothing up. It is
 	// called with the lock held.
 	Hold func(resource string) time.Duration
+	// Closed says whether a service has no place in a zone, as there are some for some accounts; nil closes none. A zone goes
+	// by its name, its id, and that of the subnet that is meant in it. It is called with the lock held.
+	Closed func(service, zone, zoneID, subnet string) bool
 }
 
 // Event is an event that an AWS service sends to EventBridge.
@@ -74,6 +77,7 @@ type Delays struct {
 	FunctionInVPC            time.Duration // a VPC function's Pending
 	FunctionUpdate           time.Duration // UpdateFunctionCode until the code is taken over
 	Visibility               time.Duration // a describe may miss what is younger
+	Propagation              time.Duration // and another service
 }
 
 // Documented are AWS's own figures, as its documents or field reports have them.
@@ -91,6 +95,7 @@ var Documented = Delays{
 	FunctionInVPC:            time.Minute,
 	FunctionUpdate:           10 * time.Second,
 	Visibility:               2 * time.Second,
+	Propagation:              4 * time.Second,
 }
 
 // Scale is d at the world's speed.
@@ -123,9 +128,19 @@ func (w *World) after(d time.Duration, f func()) {
 	})
 }
 
-// Visible says whether a describe sees what was made at created.
+// Admits says whether a service has a place in a zone.
+func (w *World) Admits(service, zone, zoneID, subnet string) bool {
+	return w.Closed == nil || !w.Closed(service, zone, zoneID, subnet)
+}
+
+// Visible says whether the service that made something at created knows it, by whichever of its machines.
 func (w *World) Visible(created time.Time) bool {
 	return time.Since(created) >= w.Scale(w.Delays.Visibility)
+}
+
+// Propagated says whether other services know what was made at created.
+func (w *World) Propagated(created time.Time) bool {
+	return time.Since(created) >= w.Scale(w.Delays.Propagation)
 }
 
 // ID makes an EC2-style identifier: prefix-0123456789abcdef0.
