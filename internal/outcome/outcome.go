@@ -69,17 +69,23 @@ func Name(err error) string {
 	if n, ok := errors.AsType[*named](err); ok {
 		return n.name
 	}
-	if transient(err) {
+	switch {
+	case transient(err):
 		return NameThrottled
+	case overQuota(err):
+		return NameBadInput
 	}
 	return NameFailed
 }
 
 func transient(err error) bool {
-	// The SDK counts LimitExceededException among the throttles, but Lambda and DynamoDB mean a quota by it, and a quota
-	// does not pass by waiting.
-	if code(err) == "LimitExceededException" {
+	switch code(err) {
+	case "LimitExceededException":
+		// The SDK counts it among the throttles, but Lambda and DynamoDB mean a quota by it, and a quota does not pass by waiting.
 		return false
+	case "KMSThrottling", "KmsThrottlingException", "EC2ThrottledException":
+		// KMS and EC2 throttle the service that acts for us, and the SDK does not know these codes.
+		return true
 	}
 	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
 }
@@ -91,10 +97,13 @@ func code(err error) string {
 	return ""
 }
 
-// Message is what a person reads of err. A refusal names the action that was refused, because EC2 hides it in an encoded
-// blob. What our roles may change must carry our tag, which nothing that somebody deleted does: that may be refused before
-// anybody says that it is gone.
+// Message is what a person reads of err. What there are too many of comes with the quota to raise. A refusal names the
+// action that was refused, because EC2 hides it in an encoded blob. What our roles may change must carry our tag, which
+// nothing that somebody deleted does: that may be refused before anybody says that it is gone.
 func Message(err error) string {
+	if _, said := errors.AsType[*named](err); !said && overQuota(err) {
+		return remedy(code(err)) + "; then redrive this execution: " + err.Error()
+	}
 	action, denied := Denied(err)
 	if !denied {
 		return err.Error()

@@ -24,7 +24,7 @@ func TestName(t *testing.T) {
 		"the outermost name counts": {Failed("give up: %w", NotReady("describe x")), "Failed"},
 		"EC2 throttles":             {fmt.Errorf("describe: %w", &smithy.GenericAPIError{Code: "RequestLimitExceeded"}), "Throttled"},
 		"ELB throttles":             {&smithy.GenericAPIError{Code: "Throttling"}, "Throttled"},
-		"a quota is no throttle":    {&smithy.GenericAPIError{Code: "LimitExceededException"}, "Failed"},
+		"a quota is no throttle":    {&smithy.GenericAPIError{Code: "LimitExceededException"}, "BadInput"},
 		"denied":                    {&smithy.GenericAPIError{Code: "AccessDenied"}, "Failed"},
 		"anything else":             {errors.New("boom"), "Failed"},
 	} {
