@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/nearest"
@@ -150,6 +152,13 @@ func (c consumer) meet(reachable, ofVPC []string) ([]string, error) {
 	}
 	slices.Sort(reachable)
 	return reachable, nil
+}
+
+// ofVendor are the chosen subnets in whose zones the vendor makes endpoints; none, where it does in all.
+func (c consumer) ofVendor(chosen []ec2types.Subnet) []ec2types.Subnet {
+	return slices.DeleteFunc(slices.Clone(chosen), func(s ec2types.Subnet) bool {
+		return !slices.Contains(c.zones, aws.ToString(s.AvailabilityZoneId))
+	})
 }
 
 // checkZones reports, as an error, zones that are none of the region's.

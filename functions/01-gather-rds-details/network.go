@@ -76,6 +76,13 @@ func bestSubnets(zones []string, usable []types.Subnet, db database.Database, ke
 	return chosen, nil
 }
 
+// databaseZones are the chosen subnets in whose zones the database is or fails over to; all, where RDS does not tell.
+func databaseZones(db database.Database, chosen []types.Subnet) []types.Subnet {
+	return slices.DeleteFunc(slices.Clone(chosen), func(s types.Subnet) bool {
+		return len(db.Zones) > 0 && !slices.Contains(db.Zones, aws.ToString(s.AvailabilityZone))
+	})
+}
+
 // usableSubnets are the VPC's subnets that an NLB can use and that serve an endpoint service.
 func usableSubnets(ctx context.Context, api networkAPI, vpcID string, regular []string) ([]types.Subnet, error) {
 	pages := ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{

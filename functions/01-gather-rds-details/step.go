@@ -33,6 +33,8 @@ type Output struct {
 	VPCCIDRs                 []string `json:"vpcCidrs"`
 	DNSServers               []string `json:"dnsServers"` // of the VPC's own, which are not Amazon's
 	SubnetIDs                []string `json:"subnetIds"`
+	DatabaseZoneSubnetIDs    []string `json:"databaseZoneSubnetIds"` // those where the database is, or fails over to
+	VendorZoneSubnetIDs      []string `json:"vendorZoneSubnetIds"`   // those where the vendor makes endpoints; none where it does not matter
 	ResolverSubnetIDs        []string `json:"resolverSubnetIds"`
 	SecurityGroupIDs         []string `json:"securityGroupIds"`
 	Principals               []string `json:"principals"`
@@ -139,6 +141,7 @@ func (s gatherRDSDetails) place(
 		return err
 	}
 	plan.SubnetIDs = subnetIDs(subnets)
+	plan.DatabaseZoneSubnetIDs, plan.VendorZoneSubnetIDs = subnetIDs(databaseZones(db, subnets)), subnetIDs(c.ofVendor(subnets))
 	if err := checkCrossRegion(plan.SupportedRegions, subnets); err != nil {
 		return err
 	}

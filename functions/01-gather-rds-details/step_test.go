@@ -39,7 +39,8 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 		DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders-prod", DatabaseKind: "instance", DatabaseIdentifier: "orders-prod",
 		Endpoint: "writer", Engine: "postgres", Host: "orders-prod.c0ffee.eu-central-1.rds.amazonaws.com", Port: 5432,
 		Region: "eu-central-1", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16", "10.1.0.0/16"}, DNSServers: []string{},
-		SubnetIDs: []string{"subnet-a", "subnet-b"}, ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-db"},
+		SubnetIDs: []string{"subnet-a", "subnet-b"}, DatabaseZoneSubnetIDs: []string{"subnet-a", "subnet-b"}, VendorZoneSubnetIDs: []string{},
+		ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-db"},
 		Principals:               []string{"arn:aws:iam::133737826969:root"},
 		AcceptanceTimeoutSeconds: 14 * 86400,
 		ListenerPort:             5432, SupportedRegions: []string{}, Ingress: "subnets", Resolver: "vpc", Notify: []string{},
@@ -158,13 +159,14 @@ func TestVendorThatAsks(t *testing.T) {
 		zones   string
 		change  func(*fakeAWS)
 		subnets []string
+		theirs  []string // of these, those that the vendor can use
 	}{
-		"a zone in common": {zones: `"euc1-az2","euc1-az3"`, subnets: []string{"subnet-a", "subnet-b"}},
+		"a zone in common": {zones: `"euc1-az2","euc1-az3"`, subnets: []string{"subnet-a", "subnet-b"}, theirs: []string{"subnet-b"}},
 		"none in common: further subnets of the VPC": {zones: `"euc1-az3"`,
 			change: func(f *fakeAWS) {
 				f.subnets = append(f.subnets, subnet("subnet-c", "euc1-az3", 9), subnet("subnet-d", "euc1-az3", 90))
 			},
-			subnets: []string{"subnet-a", "subnet-b", "subnet-d"}},
+			subnets: []string{"subnet-a", "subnet-b", "subnet-d"}, theirs: []string{"subnet-d"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := newFake()
@@ -177,8 +179,40 @@ func TestVendorThatAsks(t *testing.T) {
 				t.Fatal(err)
 			}
 			if plan.Consumer != "tidb-cloud-444455556666" || !slices.Equal(plan.Principals, []string{"arn:aws:iam::444455556666:root"}) ||
-				!slices.Equal(fake.claimed[0].Accounts, []string{"444455556666"}) || !slices.Equal(plan.SubnetIDs, row.subnets) {
+				!slices.Equal(fake.claimed[0].Accounts, []string{"444455556666"}) || !slices.Equal(plan.SubnetIDs, row.subnets) ||
+				!slices.Equal(plan.VendorZoneSubnetIDs, row.theirs) {
 				t.Errorf("plan %+v", plan)
+			}
+		})
+	}
+}
+
+// The load balancer can do without zones where the database neither is nor fails over to.
+func TestTheZonesThatTheDatabaseNeeds(t *testing.T) {
+	for name, row := range map[string]struct {
+		multiAZ         bool
+		zone, secondary string
+		want            []string
+	}{
+		"one instance":                                   {false, "eu-central-1b", "", []string{"subnet-b"}},
+		"a former standby's zone":                        {false, "eu-central-1b", "eu-central-1a", []string{"subnet-b"}},
+		"an instance and its standby":                    {true, "eu-central-1a", "eu-central-1b", []string{"subnet-a", "subnet-b"}},
+		"a standby in the making, which can be anywhere": {true, "eu-central-1a", "", []string{"subnet-a", "subnet-b", "subnet-c"}},
+		"RDS does not tell":                              {false, "", "", []string{"subnet-a", "subnet-b", "subnet-c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake()
+			fake.subnets = append(fake.subnets, subnet("subnet-c", "euc1-az3", 100))
+			for i, letter := range []string{"a", "b", "c"} {
+				fake.subnets[i].AvailabilityZone = aws.String("eu-central-1" + letter)
+			}
+			with(func(d *rdstypes.DBInstance) {
+				d.DBSubnetGroup.Subnets = append(d.DBSubnetGroup.Subnets, rdstypes.Subnet{SubnetIdentifier: aws.String("subnet-c")})
+				d.MultiAZ, d.AvailabilityZone, d.SecondaryAvailabilityZone = &row.multiAZ, &row.zone, &row.secondary
+			})(fake)
+			plan, err := run(t, fake, usual)
+			if err != nil || !slices.Equal(plan.DatabaseZoneSubnetIDs, row.want) {
+				t.Errorf("needs %v (%v), want %v", plan.DatabaseZoneSubnetIDs, err, row.want)
 			}
 		})
 	}

@@ -139,7 +139,7 @@ func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGr
 func (s createTargetGroup) verify(ctx context.Context, in Input, group types.TargetGroup) error {
 	arn := aws.ToString(group.TargetGroupArn)
 	if err := s.owner.VerifyELB(ctx, s.groups, "target group", arn, in.Exposure); err != nil {
-		return lagging(err)
+		return outcome.Unseen(err)
 	}
 	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {
 		return outcome.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: "+
@@ -155,7 +155,7 @@ func (s createTargetGroup) register(ctx context.Context, binding registry.Bindin
 	report, err := s.sync(ctx, binding)
 	switch {
 	case err != nil:
-		return fmt.Errorf("register %s: %w", binding.Host, lagging(err))
+		return fmt.Errorf("register %s: %w", binding.Host, outcome.Unseen(err))
 	case report.Registered:
 		return nil
 	case report.State == targets.Stopped:
@@ -208,7 +208,7 @@ func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, gro
 		UnhealthyThresholdCount:    aws.Int32(threshold),
 	})
 	if err != nil {
-		return fmt.Errorf("modify target group %s: %w", arn, lagging(err))
+		return fmt.Errorf("modify target group %s: %w", arn, outcome.Unseen(err))
 	}
 	return nil
 }
@@ -227,7 +227,7 @@ func (in Input) attributes() map[string]string {
 func (s createTargetGroup) setAttributes(ctx context.Context, in Input, arn string) error {
 	out, err := s.attributes.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
 	if err != nil {
-		return fmt.Errorf("describe attributes of target group %s: %w", arn, lagging(err))
+		return fmt.Errorf("describe attributes of target group %s: %w", arn, outcome.Unseen(err))
 	}
 	change := drift.Attributes(in.attributes(), out.Attributes)
 	if len(change) == 0 {
@@ -236,15 +236,7 @@ func (s createTargetGroup) setAttributes(ctx context.Context, in Input, arn stri
 	slog.InfoContext(ctx, "modify target group attributes", "targetGroupArn", arn, "attributes", change)
 	_, err = s.attributes.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn, Attributes: change})
 	if err != nil {
-		return fmt.Errorf("modify attributes of target group %s: %w", arn, lagging(err))
+		return fmt.Errorf("modify attributes of target group %s: %w", arn, outcome.Unseen(err))
 	}
 	return nil
-}
-
-// lagging names what ELB says of a group that it has just made: asking again settles it.
-func lagging(err error) error {
-	if _, missing := errors.AsType[*types.TargetGroupNotFoundException](err); missing {
-		return outcome.NotReady("ELB does not agree with itself yet: %w", err)
-	}
-	return err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -22,22 +21,27 @@ import (
 
 // Input is what the state machine passes.
 type Input struct {
-	Execution      string   `json:"execution"`
-	Exposure       string   `json:"exposure"`
-	DatabaseARN    string   `json:"databaseArn"`
-	VPCID          string   `json:"vpcId"`
-	VPCCIDRs       []string `json:"vpcCidrs"`
-	SubnetIDs      []string `json:"subnetIds"`
-	Port           int32    `json:"port"`
-	ListenerPort   int32    `json:"listenerPort"`
-	TargetGroupARN string   `json:"targetGroupArn"`
+	Execution             string   `json:"execution"`
+	Exposure              string   `json:"exposure"`
+	DatabaseARN           string   `json:"databaseArn"`
+	VPCID                 string   `json:"vpcId"`
+	VPCCIDRs              []string `json:"vpcCidrs"`
+	SubnetIDs             []string `json:"subnetIds"`
+	DatabaseZoneSubnetIDs []string `json:"databaseZoneSubnetIds"`
+	VendorZoneSubnetIDs   []string `json:"vendorZoneSubnetIds"`
+	SupportedRegions      []string `json:"supportedRegions"`
+	Port                  int32    `json:"port"`
+	ListenerPort          int32    `json:"listenerPort"`
+	TargetGroupARN        string   `json:"targetGroupArn"`
 }
 
 // Output is what later steps need.
 type Output struct {
-	LoadBalancerARN string `json:"loadBalancerArn"`
-	ListenerARN     string `json:"listenerArn"`
-	SecurityGroupID string `json:"securityGroupId"`
+	LoadBalancerARN string   `json:"loadBalancerArn"`
+	ListenerARN     string   `json:"listenerArn"`
+	SecurityGroupID string   `json:"securityGroupId"`
+	SubnetIDs       []string `json:"subnetIds"`      // where the load balancer is
+	ZoneIDsLeftOut  []string `json:"zoneIdsLeftOut"` // where the plan has it, and ELB does not take it
 }
 
 type balancerAPI interface {
@@ -84,18 +88,18 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	balancer, err := s.loadBalancer(ctx, in, group)
+	balancer, placed, err := s.loadBalancer(ctx, in, group)
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.correct(ctx, in, balancer, group); err != nil {
+	if err := s.correct(ctx, balancer, group); err != nil {
 		return Output{}, err
 	}
 	listener, err := s.listener(ctx, in, *balancer.LoadBalancerArn)
 	if err != nil {
 		return Output{}, err
 	}
-	out := Output{LoadBalancerARN: *balancer.LoadBalancerArn, ListenerARN: listener, SecurityGroupID: group}
+	out := Output{*balancer.LoadBalancerArn, listener, group, placed.subnetIDs, placed.leftOut}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
 		m.LoadBalancerARN, m.LoadBalancerSecurityGroupID, m.ListenerARN = out.LoadBalancerARN, out.SecurityGroupID, out.ListenerARN
 	})
@@ -113,15 +117,20 @@ func (s createLoadBalancer) group(in Input) securitygroup.Group {
 	}
 }
 
-func (s createLoadBalancer) loadBalancer(ctx context.Context, in Input, group string) (types.LoadBalancer, error) {
+// loadBalancer finds or creates the load balancer, in the subnets of the plan as far as ELB lets it.
+func (s createLoadBalancer) loadBalancer(ctx context.Context, in Input, group string) (types.LoadBalancer, placement, error) {
 	balancer, found, err := s.find(ctx, in.Exposure)
 	if err != nil {
-		return types.LoadBalancer{}, err
+		return types.LoadBalancer{}, placement{}, err
 	}
 	if !found {
 		return s.create(ctx, in, group)
 	}
-	return balancer, s.verify(ctx, in, balancer)
+	if err := s.verify(ctx, in, balancer); err != nil {
+		return types.LoadBalancer{}, placement{}, err
+	}
+	placed, err := s.addSubnets(ctx, in, balancer)
+	return balancer, placed, err
 }
 
 func (s createLoadBalancer) find(ctx context.Context, name string) (types.LoadBalancer, bool, error) {
@@ -138,29 +147,33 @@ func (s createLoadBalancer) find(ctx context.Context, name string) (types.LoadBa
 	return out.LoadBalancers[0], true, nil
 }
 
-func (s createLoadBalancer) create(ctx context.Context, in Input, group string) (types.LoadBalancer, error) {
-	slog.InfoContext(ctx, "create load balancer", "name", in.Exposure, "subnetIds", in.SubnetIDs)
-	out, err := s.balancers.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
-		Name:           &in.Exposure,
-		Type:           types.LoadBalancerTypeEnumNetwork,
-		Scheme:         types.LoadBalancerSchemeEnumInternal,
-		IpAddressType:  types.IpAddressTypeIpv4,
-		Subnets:        in.SubnetIDs,
-		SecurityGroups: []string{group},
-		Tags:           owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
+func (s createLoadBalancer) create(ctx context.Context, in Input, group string) (made types.LoadBalancer, _ placement, _ error) {
+	placed, err := s.place(ctx, in, nil, in.SubnetIDs, func(subnets []string) error {
+		slog.InfoContext(ctx, "create load balancer", "name", in.Exposure, "subnetIds", subnets)
+		out, err := s.balancers.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
+			Name:           &in.Exposure,
+			Type:           types.LoadBalancerTypeEnumNetwork,
+			Scheme:         types.LoadBalancerSchemeEnumInternal,
+			IpAddressType:  types.IpAddressTypeIpv4,
+			Subnets:        subnets,
+			SecurityGroups: []string{group},
+			Tags:           owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
+		})
+		if err != nil {
+			return fmt.Errorf("create load balancer %s: %w", in.Exposure, outcome.Unseen(err))
+		}
+		made = out.LoadBalancers[0]
+		slog.InfoContext(ctx, "created load balancer", "loadBalancerArn", *made.LoadBalancerArn)
+		return nil
 	})
-	if err != nil {
-		return types.LoadBalancer{}, fmt.Errorf("create load balancer %s: %w", in.Exposure, err)
-	}
-	slog.InfoContext(ctx, "created load balancer", "loadBalancerArn", *out.LoadBalancers[0].LoadBalancerArn)
-	return out.LoadBalancers[0], nil
+	return made, placed, err
 }
 
 // verify decides whether what carries our name may be adopted.
 func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types.LoadBalancer) error {
 	arn := *balancer.LoadBalancerArn
 	if err := s.owner.VerifyELB(ctx, s.balancers, "load balancer", arn, in.Exposure); err != nil {
-		return lagging(err)
+		return outcome.Unseen(err)
 	}
 	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
 		aws.ToString(balancer.VpcId) != in.VPCID {
@@ -173,47 +186,11 @@ func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types
 	return nil
 }
 
-func (s createLoadBalancer) correct(ctx context.Context, in Input, balancer types.LoadBalancer, group string) error {
-	if err := s.addSubnets(ctx, in, balancer); err != nil {
-		return err
-	}
+func (s createLoadBalancer) correct(ctx context.Context, balancer types.LoadBalancer, group string) error {
 	if err := s.admitPrivateLink(ctx, balancer, group); err != nil {
 		return err
 	}
 	return s.setAttributes(ctx, *balancer.LoadBalancerArn)
-}
-
-// addSubnets extends the load balancer to AZs that it does not serve yet. An AZ keeps the subnet it has: a network load
-// balancer takes exactly one per AZ, and consumers are connected through it.
-func (s createLoadBalancer) addSubnets(ctx context.Context, in Input, balancer types.LoadBalancer) error {
-	var subnets, zones []string
-	for _, zone := range balancer.AvailabilityZones {
-		subnets = append(subnets, aws.ToString(zone.SubnetId))
-		zones = append(zones, aws.ToString(zone.ZoneName))
-	}
-	missing := drift.Without(in.SubnetIDs, subnets)
-	if len(missing) == 0 {
-		return nil
-	}
-	found, err := s.subnets.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: missing})
-	if err != nil {
-		return fmt.Errorf("describe subnets %s: %w", strings.Join(missing, " "), err)
-	}
-	served := len(subnets)
-	for _, subnet := range found.Subnets {
-		if !slices.Contains(zones, aws.ToString(subnet.AvailabilityZone)) {
-			subnets = append(subnets, aws.ToString(subnet.SubnetId))
-		}
-	}
-	if len(subnets) == served {
-		return nil
-	}
-	slog.InfoContext(ctx, "set subnets", "loadBalancerArn", *balancer.LoadBalancerArn, "subnetIds", subnets)
-	_, err = s.balancers.SetSubnets(ctx, &elb.SetSubnetsInput{LoadBalancerArn: balancer.LoadBalancerArn, Subnets: subnets})
-	if err != nil {
-		return fmt.Errorf("set subnets of load balancer %s: %w", *balancer.LoadBalancerArn, lagging(err))
-	}
-	return nil
 }
 
 // admitPrivateLink turns inbound enforcement off. With it on, which is AWS's default, the group's inbound rules are held
@@ -231,7 +208,7 @@ func (s createLoadBalancer) admitPrivateLink(ctx context.Context, balancer types
 		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: off,
 	})
 	if err != nil {
-		return fmt.Errorf("set security groups of load balancer %s: %w", *balancer.LoadBalancerArn, lagging(err))
+		return fmt.Errorf("set security groups of load balancer %s: %w", *balancer.LoadBalancerArn, outcome.Unseen(err))
 	}
 	return nil
 }
@@ -246,7 +223,7 @@ var wantedAttributes = map[string]string{
 func (s createLoadBalancer) setAttributes(ctx context.Context, arn string) error {
 	out, err := s.attributes.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
 	if err != nil {
-		return fmt.Errorf("describe attributes of load balancer %s: %w", arn, lagging(err))
+		return fmt.Errorf("describe attributes of load balancer %s: %w", arn, outcome.Unseen(err))
 	}
 	change := drift.Attributes(wantedAttributes, out.Attributes)
 	if len(change) == 0 {
@@ -255,7 +232,7 @@ func (s createLoadBalancer) setAttributes(ctx context.Context, arn string) error
 	slog.InfoContext(ctx, "modify load balancer attributes", "loadBalancerArn", arn, "attributes", change)
 	_, err = s.attributes.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &arn, Attributes: change})
 	if err != nil {
-		return fmt.Errorf("modify attributes of load balancer %s: %w", arn, lagging(err))
+		return fmt.Errorf("modify attributes of load balancer %s: %w", arn, outcome.Unseen(err))
 	}
 	return nil
 }
@@ -265,7 +242,7 @@ func (s createLoadBalancer) setAttributes(ctx context.Context, arn string) error
 func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN string) (string, error) {
 	out, err := s.listeners.DescribeListeners(ctx, &elb.DescribeListenersInput{LoadBalancerArn: &balancerARN})
 	if err != nil {
-		return "", fmt.Errorf("describe listeners of load balancer %s: %w", balancerARN, lagging(err))
+		return "", fmt.Errorf("describe listeners of load balancer %s: %w", balancerARN, outcome.Unseen(err))
 	}
 	if len(out.Listeners) == 0 {
 		return s.createListener(ctx, in, balancerARN)
@@ -283,7 +260,7 @@ func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN 
 		DefaultActions: forwardTo(in.TargetGroupARN),
 	})
 	if err != nil {
-		return "", fmt.Errorf("modify listener %s: %w", *listener.ListenerArn, lagging(err))
+		return "", fmt.Errorf("modify listener %s: %w", *listener.ListenerArn, outcome.Unseen(err))
 	}
 	return *listener.ListenerArn, nil
 }
@@ -300,7 +277,7 @@ func (s createLoadBalancer) createListener(ctx context.Context, in Input, balanc
 		Tags:            owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
 	})
 	if err != nil {
-		return "", fmt.Errorf("create listener on load balancer %s: %w", balancerARN, lagging(err))
+		return "", fmt.Errorf("create listener on load balancer %s: %w", balancerARN, outcome.Unseen(err))
 	}
 	slog.InfoContext(ctx, "created listener", "listenerArn", *out.Listeners[0].ListenerArn)
 	return *out.Listeners[0].ListenerArn, nil
@@ -312,15 +289,4 @@ func forwards(listener types.Listener, targetGroupARN string) bool {
 
 func forwardTo(targetGroupARN string) []types.Action {
 	return []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &targetGroupARN}}
-}
-
-// lagging names what ELB says of things that an earlier call of ours made or saw: asking again settles it.
-func lagging(err error) error {
-	_, balancer := errors.AsType[*types.LoadBalancerNotFoundException](err)
-	_, group := errors.AsType[*types.TargetGroupNotFoundException](err)
-	_, duplicate := errors.AsType[*types.DuplicateListenerException](err)
-	if balancer || group || duplicate {
-		return outcome.NotReady("ELB does not agree with itself yet: %w", err)
-	}
-	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -47,10 +49,12 @@ func TestRun(t *testing.T) {
 		"Record",
 	}
 	steptest.Step[*cloud, Input, Output]{
-		Cloud:  newCloud,
-		In:     input,
-		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
-		Output: func(c *cloud, _ Input) Output { return Output{balancerARN, *c.listenerARN(), "sg-1"} },
+		Cloud: newCloud,
+		In:    input,
+		Run:   func(c *cloud) step.Run[Input, Output] { return c.step().run },
+		Output: func(c *cloud, _ Input) Output {
+			return Output{balancerARN, *c.listenerARN(), "sg-1", c.subnets(), []string{}}
+		},
 	}.Play(t, map[string]row{
 		"the first run makes everything": {Want: everything},
 		"a lost claim ends the step": {
@@ -104,6 +108,95 @@ func TestRun(t *testing.T) {
 		"a describe that does not know the new load balancer yet is asked again": {
 			Again: true, Drift: func(c *cloud) { c.lag = true }, Err: "NotReady",
 		},
+		"a group that ELB does not know yet is waited for": {
+			Drift: func(c *cloud) { c.strangers = true }, Want: everything[:3], Err: "NotReady", Says: "InvalidSecurityGroup",
+		},
+		"also where the load balancer is there": {
+			Again: true, Drift: func(c *cloud) { c.balancer.SecurityGroups, c.strangers = []string{"sg-0"}, true }, Err: "NotReady",
+		},
+		"subnets that others have filled since step 1": {
+			Drift: func(c *cloud) { c.full = "subnet-b" }, Want: everything[:3], Err: "BadInput", Says: "8 free addresses",
+		},
+		"a further subnet that is full": {
+			Again: true, Drift: func(c *cloud) { c.full = "subnet-c" },
+			In: func(in *Input) { in.SubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} }, Err: "BadInput", Says: "subnet-c",
+		},
+	})
+}
+
+// Some accounts get no load balancer in some zones. Two of three are such ones here.
+func TestZonesThatELBDoesNotTakeAreLeftOut(t *testing.T) {
+	abc := []string{"subnet-a", "subnet-b", "subnet-c"}
+	without := func(zones ...string) func(*cloud) { return func(c *cloud) { c.closed = zones } }
+	in := func(change func(*Input)) func(*Input) {
+		return func(in *Input) {
+			in.SubnetIDs, in.DatabaseZoneSubnetIDs = abc, []string{"subnet-a"}
+			if change != nil {
+				change(in)
+			}
+		}
+	}
+	prepare := []string{
+		"CreateSecurityGroup rdslink-orders-acme-00000000",
+		"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16",
+		"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0",
+	}
+	made := func(subnets string) []string {
+		return append(prepare[:len(prepare):len(prepare)], "CreateLoadBalancer orders-acme-00000000 network internal "+subnets+" sg-1", "SetSecurityGroups sg-1 off",
+			"ModifyLoadBalancerAttributes deletion_protection.enabled=true load_balancing.cross_zone.enabled=true",
+			"CreateListener TCP 5432 "+targetGroup, "Record")
+	}
+	out := func(subnets []string, leftOut ...string) *Output {
+		return &Output{balancerARN, balancerARN + "/listener/1", "sg-1", subnets, leftOut}
+	}
+	steptest.Step[*cloud, Input, Output]{
+		Cloud:  newCloud,
+		In:     input,
+		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
+		Output: func(c *cloud, _ Input) Output { return *out(c.subnets(), []string{}...) },
+	}.Play(t, map[string]row{
+		"one": {Drift: without("c"), In: in(nil), Want: made("subnet-a subnet-b"), Output: out(abc[:2], "euc1-c")},
+		"two, named one after the other": {
+			Drift: func(c *cloud) { c.closed, c.oneByOne = []string{"b", "c"}, true }, In: in(nil), Want: made("subnet-a"), Output: out(abc[:1], "euc1-b", "euc1-c"),
+		},
+		"said in the other code": {
+			Drift: func(c *cloud) { c.closed, c.unsupported = []string{"c"}, true }, In: in(nil), Want: made("subnet-a subnet-b"), Output: out(abc[:2], "euc1-c"),
+		},
+		"where the load balancer is there already": {
+			Again: true, Drift: without("c"), In: in(nil), Output: out(abc[:2], "euc1-c"),
+		},
+		"where the load balancer could have entered two": {
+			Again: true, Drift: without("c"), In: in(func(in *Input) { in.SubnetIDs = append(abc[:3:3], "subnet-d") }),
+			Want: []string{"SetSubnets subnet-a subnet-b subnet-d"}, Output: out([]string{"subnet-a", "subnet-b", "subnet-d"}, "euc1-c"),
+		},
+		"the database's own": {
+			Drift: without("a"), In: in(nil), Want: prepare, Err: "BadInput", Says: "in zone euc1-a (eu-central-1a), and the database is there",
+		},
+		"that of its standby, where the load balancer is there already": {
+			Again: true, Drift: without("c"), In: in(func(in *Input) { in.DatabaseZoneSubnetIDs = []string{"subnet-a", "subnet-c"} }),
+			Err: "BadInput", Says: "or fails over to it",
+		},
+		"every one": {
+			Drift: without("a", "b", "c"), In: in(func(in *Input) { in.DatabaseZoneSubnetIDs = nil }), Want: prepare, Err: "BadInput", Says: "no other is left",
+		},
+		"the only one of the vendor": {
+			Drift: without("c"), In: in(func(in *Input) { in.VendorZoneSubnetIDs = []string{"subnet-c"} }), Want: prepare, Err: "BadInput",
+			Says: "the consumer makes endpoints in no other zone of it",
+		},
+		"one of the vendor's two": {
+			Drift: without("c"), In: in(func(in *Input) { in.VendorZoneSubnetIDs = []string{"subnet-b", "subnet-c"} }),
+			Want: made("subnet-a subnet-b"), Output: out(abc[:2], "euc1-c"),
+		},
+		"one of the two that other regions need": {
+			Drift: without("b", "c"), In: in(func(in *Input) { in.SupportedRegions = []string{"us-east-1"} }), Want: prepare, Err: "BadInput",
+			Says: "only from two zones or more",
+		},
+		"one that the refusal does not name": {
+			Drift: func(c *cloud) { c.closed, c.unsupported, c.nameless = []string{"c"}, true, true }, In: in(nil), Want: prepare, Err: "BadInput", Says: "euc1-c (eu-central-1c)",
+		},
+		"another invalid value is no zone": {
+			Drift: func(c *cloud) { c.invalid = true }, In: in(nil), Want: prepare, Err: "Failed", Says: "name cannot be longer",
+		},
 	})
 }
 
@@ -132,6 +225,13 @@ type cloud struct {
 	listenerTags []types.Tag
 	listeners    int
 	lag          bool // describes of attributes and tags do not know the load balancer yet
+	strangers    bool // nor does ELB know the security group
+	full         string
+	closed       []string // zones that ELB does not take
+	oneByOne     bool     // it names one at a time
+	unsupported  bool     // it says so in the code that is made for it
+	nameless     bool     // without a name
+	invalid      bool
 }
 
 func newCloud() *cloud {
@@ -151,7 +251,8 @@ func (c *cloud) listenerARN() *string {
 func (c *cloud) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
 	var out ec2.DescribeSubnetsOutput
 	for _, id := range in.SubnetIds {
-		out.Subnets = append(out.Subnets, ec2types.Subnet{SubnetId: &id, AvailabilityZone: zoneOf(id)})
+		out.Subnets = append(out.Subnets, ec2types.Subnet{SubnetId: &id, AvailabilityZone: zoneOf(id),
+			AvailabilityZoneId: aws.String(strings.Replace(*zoneOf(id), "eu-central-1", "euc1-", 1))})
 	}
 	return &out, nil
 }
@@ -176,6 +277,9 @@ func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...
 }
 
 func (c *cloud) CreateLoadBalancer(_ context.Context, in *elb.CreateLoadBalancerInput, _ ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error) {
+	if err := c.refuse(in.Subnets, true); err != nil {
+		return nil, err
+	}
 	c.Mutate("CreateLoadBalancer %s %s %s %s %s", *in.Name, in.Type, in.Scheme, strings.Join(in.Subnets, " "), in.SecurityGroups[0])
 	c.tags = in.Tags
 	c.balancer = &types.LoadBalancer{
@@ -188,9 +292,57 @@ func (c *cloud) CreateLoadBalancer(_ context.Context, in *elb.CreateLoadBalancer
 }
 
 func (c *cloud) SetSubnets(_ context.Context, in *elb.SetSubnetsInput, _ ...func(*elb.Options)) (*elb.SetSubnetsOutput, error) {
+	if err := c.refuse(in.Subnets, false); err != nil {
+		return nil, err
+	}
 	c.Mutate("SetSubnets %s", strings.Join(in.Subnets, " "))
 	c.setSubnets(in.Subnets)
 	return &elb.SetSubnetsOutput{}, nil
+}
+
+// refuse is ELB's refusal of subnets, and of the group where one is named.
+func (c *cloud) refuse(subnets []string, grouped bool) error {
+	var closed []string
+	for _, id := range subnets {
+		if id == c.full {
+			return &types.InvalidSubnetException{Message: aws.String("Not enough IP space available in " + id + ". ELB requires at least 8 free IP addresses in each subnet.")}
+		}
+		if slices.Contains(c.closed, strings.TrimPrefix(*zoneOf(id), "eu-central-1")) {
+			closed = append(closed, *zoneOf(id))
+		}
+	}
+	if c.oneByOne {
+		closed = closed[:min(1, len(closed))]
+	}
+	names := strings.Join(closed, ", ")
+	if c.nameless {
+		names = ""
+	}
+	switch {
+	case c.invalid:
+		return &smithy.GenericAPIError{Code: "ValidationError", Message: "The load balancer name cannot be longer than '32' characters"}
+	case len(closed) > 0 && c.unsupported:
+		return &types.AvailabilityZoneNotSupportedException{Message: aws.String("The specified Availability Zone " + names + " is not supported.")}
+	case len(closed) > 0:
+		return &smithy.GenericAPIError{Code: "ValidationError", Message: "The following Availability Zones " + names +
+			" cannot be associated with a load balancer. Please try a different Availability Zone."}
+	case grouped && c.strangers:
+		return unknownGroup()
+	}
+	return nil
+}
+
+func unknownGroup() error {
+	return &types.InvalidSecurityGroupException{Message: aws.String("The security group 'sg-1' does not exist")}
+}
+
+// subnets are where the load balancer is.
+func (c *cloud) subnets() []string {
+	var ids []string
+	for _, zone := range c.balancer.AvailabilityZones {
+		ids = append(ids, *zone.SubnetId)
+	}
+	return ids
 }
 
 func (c *cloud) setSubnets(subnets []string) {
@@ -201,6 +353,9 @@ func (c *cloud) setSubnets(subnets []string) {
 }
 
 func (c *cloud) SetSecurityGroups(_ context.Context, in *elb.SetSecurityGroupsInput, _ ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error) {
+	if c.strangers {
+		return nil, unknownGroup()
+	}
 	c.Mutate("SetSecurityGroups %s %s", strings.Join(in.SecurityGroups, " "), in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic)
 	c.balancer.SecurityGroups = in.SecurityGroups
 	c.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String(string(in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic))

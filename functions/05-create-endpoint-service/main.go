@@ -17,6 +17,7 @@ func main() {
 		network := ec2.NewFromConfig(config)
 		return createEndpointService{
 			balancers:     elb.NewFromConfig(config),
+			subnets:       network,
 			services:      network,
 			notifications: network,
 			registry:      table,

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 )
 
@@ -74,7 +75,7 @@ func (s createEndpointService) createNotification(ctx context.Context, exposure 
 	slog.InfoContext(ctx, "create connection notification", "serviceId", serviceID, "topicArn", s.topic)
 	out, err := s.notifications.CreateVpcEndpointConnectionNotification(ctx, request)
 	if err != nil {
-		return fmt.Errorf("create connection notification of endpoint service %s: %w", serviceID, lagging(err))
+		return fmt.Errorf("create connection notification of endpoint service %s: %w", serviceID, outcome.Unseen(err))
 	}
 	slog.InfoContext(ctx, "created connection notification", "connectionNotificationId",
 		aws.ToString(out.ConnectionNotification.ConnectionNotificationId))

@@ -24,11 +24,13 @@ import (
 
 // Input is what the state machine passes.
 type Input struct {
-	Execution        string   `json:"execution"`
-	Exposure         string   `json:"exposure"`
-	DatabaseARN      string   `json:"databaseArn"`
-	LoadBalancerARN  string   `json:"loadBalancerArn"`
-	SupportedRegions []string `json:"supportedRegions"`
+	Execution           string   `json:"execution"`
+	RetryCount          int      `json:"retryCount"`
+	Exposure            string   `json:"exposure"`
+	DatabaseARN         string   `json:"databaseArn"`
+	LoadBalancerARN     string   `json:"loadBalancerArn"`
+	VendorZoneSubnetIDs []string `json:"vendorZoneSubnetIds"`
+	SupportedRegions    []string `json:"supportedRegions"`
 }
 
 // Output is what consumers and later steps need. AZ names differ from account to account, so the AZs go by their ids.
@@ -36,6 +38,7 @@ type Output struct {
 	ServiceID           string   `json:"serviceId"`
 	ServiceName         string   `json:"serviceName"`
 	AvailabilityZoneIDs []string `json:"availabilityZoneIds"`
+	ZoneIDsLeftOut      []string `json:"zoneIdsLeftOut"` // the load balancer is there, and PrivateLink is not
 }
 
 type balancerAPI interface {
@@ -55,6 +58,7 @@ type registryAPI interface {
 
 type createEndpointService struct {
 	balancers     balancerAPI
+	subnets       subnetAPI
 	services      serviceAPI
 	notifications notificationAPI
 	registry      registryAPI
@@ -67,30 +71,42 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
-	service, generation, err := s.service(ctx, in)
+	service, exposure, err := s.service(ctx, in)
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
-		m.ServiceID, m.ServiceName = aws.ToString(service.ServiceId), aws.ToString(service.ServiceName)
-	}); err != nil {
+	if err := s.record(ctx, in, service, exposure); err != nil {
 		return Output{}, err
 	}
 	if err := ready(ctx, service); err != nil {
 		return Output{}, err
 	}
-	if err := s.correct(ctx, in, service, balancer); err != nil {
+	if err := s.correct(ctx, in, service, balancer, exposure.ServiceChange); err != nil {
 		return Output{}, err
 	}
-	err = s.notify(ctx, in.Exposure, generation, aws.ToString(service.ServiceId))
+	served, leftOut, err := s.zones(ctx, in, service, balancer)
+	if err != nil {
+		return Output{}, err
+	}
+	err = s.notify(ctx, in.Exposure, exposure.Generation, aws.ToString(service.ServiceId))
 	if err != nil && !outcome.DoWithout(ctx, err, "notifications of connections, which the observer sees a minute later") {
 		return Output{}, err
 	}
 	return Output{
 		ServiceID:           aws.ToString(service.ServiceId),
 		ServiceName:         aws.ToString(service.ServiceName),
-		AvailabilityZoneIDs: slices.Sorted(slices.Values(service.AvailabilityZoneIds)),
+		AvailabilityZoneIDs: served,
+		ZoneIDsLeftOut:      leftOut,
 	}, nil
+}
+
+// record keeps which service is the exposure's. What was read just now need not be read again to be left as it is.
+func (s createEndpointService) record(ctx context.Context, in Input, service types.ServiceConfiguration, exposure registry.Exposure) error {
+	id, name := aws.ToString(service.ServiceId), aws.ToString(service.ServiceName)
+	if exposure.Claim == in.Execution && exposure.ServiceID == id && exposure.ServiceName == name {
+		return nil
+	}
+	return s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ServiceID, m.ServiceName = id, name })
 }
 
 // activeBalancer waits for the load balancer: an endpoint service is refused before it is active, which takes minutes.
@@ -134,37 +150,38 @@ func ready(ctx context.Context, service types.ServiceConfiguration) error {
 	return outcome.Unknown(ctx, "state", "endpoint service "+id, string(service.ServiceState))
 }
 
-// service finds or creates the exposure's endpoint service, and says of which generation the exposure is by then.
-func (s createEndpointService) service(ctx context.Context, in Input) (types.ServiceConfiguration, int, error) {
+// service finds or creates the exposure's endpoint service. The exposure is of the generation that it is of by then.
+func (s createEndpointService) service(ctx context.Context, in Input) (types.ServiceConfiguration, registry.Exposure, error) {
 	exposure, err := s.registry.Get(ctx, in.Exposure)
 	if err != nil {
-		return types.ServiceConfiguration{}, 0, err
+		return types.ServiceConfiguration{}, exposure, err
 	}
 	found, err := s.find(ctx, in, exposure.ServiceID)
 	if err != nil {
-		return types.ServiceConfiguration{}, 0, err
+		return types.ServiceConfiguration{}, exposure, err
 	}
 	if found != nil {
-		return *found, exposure.Generation, s.verify(in, *found)
+		return *found, exposure, s.verify(in, *found)
 	}
 	if exposure.ServiceID != "" {
 		if exposure.Generation, err = s.raise(ctx, in, exposure); err != nil {
-			return types.ServiceConfiguration{}, 0, err
+			return types.ServiceConfiguration{}, exposure, err
 		}
+		exposure.ServiceID = ""
 	}
 	made, err := s.create(ctx, in, exposure.Generation)
 	if err != nil {
-		return types.ServiceConfiguration{}, 0, err
+		return types.ServiceConfiguration{}, exposure, err
 	}
 	if gone(made) {
 		// The token was used before, for a service that was deleted since: AWS answers with the dead one.
 		if _, err := s.raise(ctx, in, exposure); err != nil {
-			return types.ServiceConfiguration{}, 0, err
+			return types.ServiceConfiguration{}, exposure, err
 		}
-		return types.ServiceConfiguration{}, 0, outcome.NotReady("endpoint service %s is gone: the next attempt makes another",
+		return types.ServiceConfiguration{}, exposure, outcome.NotReady("endpoint service %s is gone: the next attempt makes another",
 			aws.ToString(made.ServiceId))
 	}
-	return made, exposure.Generation, nil
+	return made, exposure, nil
 }
 
 // find looks for the service by its tags, and for the recorded one by its id: tags show later than what carries them.
@@ -246,35 +263,52 @@ func (s createEndpointService) create(ctx context.Context, in Input, generation 
 	slog.InfoContext(ctx, "create endpoint service", "loadBalancerArn", in.LoadBalancerARN, "supportedRegions", in.SupportedRegions)
 	out, err := s.services.CreateVpcEndpointServiceConfiguration(ctx, request)
 	if err != nil {
-		return types.ServiceConfiguration{}, fmt.Errorf("create endpoint service for load balancer %s: %w", in.LoadBalancerARN, err)
+		return types.ServiceConfiguration{}, fmt.Errorf("create endpoint service for load balancer %s: %w", in.LoadBalancerARN, unknownYet(in, err))
 	}
 	slog.InfoContext(ctx, "created endpoint service", "serviceId", aws.ToString(out.ServiceConfiguration.ServiceId))
 	return *out.ServiceConfiguration, nil
 }
 
-// correct changes what differs. It ends in NotReady after a change: the output tells AZs, and only the
-// next describe knows them.
+// patience is for how many attempts, which are 10 s apart, a change is waited for that AWS has taken and does not show.
+const patience = 6
+
+// correct changes what differs, and ends in NotReady after a change: only the next describe shows what came of it. A change
+// that does not show is not asked for at each attempt. Zones that stay out after a while are left to zones: some are never
+// enabled.
 func (s createEndpointService) correct(
-	ctx context.Context, in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer,
+	ctx context.Context, in Input, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer, asked *registry.ServiceChange,
 ) error {
 	home, err := arn.Parse(in.LoadBalancerARN)
 	if err != nil {
 		return outcome.Failed("read load balancer %q: %w", in.LoadBalancerARN, err)
 	}
-	change, differs := difference(in, home.Region, service, balancer)
-	if !differs {
+	change, differs := difference(in, home.Region, service)
+	waiting := outside(service, balancer)
+	if !differs && len(waiting) == 0 {
 		return nil
 	}
 	id := aws.ToString(service.ServiceId)
+	this := registry.ServiceChange{Execution: in.Execution, Attempt: in.RetryCount, Change: describe(change, waiting)}
+	if asked != nil && asked.Execution == this.Execution && asked.Change == this.Change {
+		switch since := in.RetryCount - asked.Attempt; {
+		case since > 0 && since <= patience:
+			return outcome.NotReady("endpoint service %s does not show what was changed yet: %s", id, this.Change)
+		case !differs:
+			return nil
+		}
+	}
 	slog.InfoContext(ctx, "modify endpoint service", "serviceId", id,
-		"addRegions", change.AddSupportedRegions, "removeRegions", change.RemoveSupportedRegions)
+		"addRegions", change.AddSupportedRegions, "removeRegions", change.RemoveSupportedRegions, "zones", waiting)
 	if _, err := s.services.ModifyVpcEndpointServiceConfiguration(ctx, &change); err != nil {
-		return fmt.Errorf("modify endpoint service %s: %w", id, lagging(err))
+		return fmt.Errorf("modify endpoint service %s: %w", id, outcome.Unseen(err))
+	}
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ServiceChange = &this }); err != nil {
+		return err
 	}
 	return outcome.NotReady("endpoint service %s takes the load balancer's AZs and the changed settings over", id)
 }
 
-func difference(in Input, home string, service types.ServiceConfiguration, balancer elbtypes.LoadBalancer) (
+func difference(in Input, home string, service types.ServiceConfiguration) (
 	change ec2.ModifyVpcEndpointServiceConfigurationInput, differs bool,
 ) {
 	change.ServiceId = service.ServiceId
@@ -285,14 +319,13 @@ func difference(in Input, home string, service types.ServiceConfiguration, balan
 	if len(change.AddSupportedRegions)+len(change.RemoveSupportedRegions) > 0 {
 		differs = true
 	}
-	for _, zone := range balancer.AvailabilityZones {
-		if !slices.Contains(service.AvailabilityZones, aws.ToString(zone.ZoneName)) {
-			// An AZ that the load balancer got later is enabled by a modify that names the service alone
-			// (configure-endpoint-service in the PrivateLink guide).
-			differs = true
-		}
-	}
 	return change, differs
+}
+
+// describe writes a change down, so that it is known again.
+func describe(change ec2.ModifyVpcEndpointServiceConfigurationInput, zones []string) string {
+	return fmt.Sprintf("acceptance %t, regions +%s -%s, zones +%s", aws.ToBool(change.AcceptanceRequired),
+		strings.Join(change.AddSupportedRegions, " "), strings.Join(change.RemoveSupportedRegions, " "), strings.Join(zones, " "))
 }
 
 // regions compares the service's regions with the wanted ones. The service's own region is implied, whether listed or not;
@@ -316,12 +349,14 @@ func is(service types.ServiceConfiguration, state types.ServiceState) bool {
 	return strings.EqualFold(string(service.ServiceState), string(state))
 }
 
-// lagging names what EC2 says of a service that it has just made: asking again settles it.
-func lagging(err error) error {
-	if missing(err) {
-		return outcome.NotReady("EC2 does not agree with itself yet: %w", err)
+// unknownYet names what EC2 says of a load balancer that ELB shows active and EC2 does not know so yet. No page lists the
+// code; HyperShift (openshift/hypershift, awsprivatelink_controller.go) waits on InvalidParameter. Regions can be invalid
+// for good.
+func unknownYet(in Input, err error) error {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "InvalidParameter" && len(in.SupportedRegions) == 0 {
+		return outcome.NotReady("EC2 does not know the load balancer as active yet: %w", err)
 	}
-	return err
+	return outcome.Unseen(err)
 }
 
 // missing tells the codes of a service that does not exist; which one comes depends on the action.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
@@ -46,7 +48,7 @@ func TestRun(t *testing.T) {
 		Run:   func(c *cloud) step.Run[Input, Output] { return c.step().run },
 		Output: func(c *cloud, _ Input) Output {
 			id := fmt.Sprintf("vpce-svc-%d", c.made)
-			return Output{id, "com.amazonaws.vpce.eu-central-1." + id, []string{"euc1-a", "euc1-b"}}
+			return Output{id, "com.amazonaws.vpce.eu-central-1." + id, []string{"euc1-a", "euc1-b"}, []string{}}
 		},
 	}.Play(t, map[string]row{
 		"the first run makes the service and its notification": {
@@ -115,16 +117,23 @@ func TestRun(t *testing.T) {
 		},
 		"acceptance that was turned off is required again": {
 			Again: true, Drift: func(c *cloud) { c.services[0].AcceptanceRequired = aws.Bool(false) },
-			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 acceptance=true add= remove="}, Err: "NotReady",
+			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 acceptance=true add= remove=", record}, Err: "NotReady",
 		},
 		"an AZ that the load balancer got later is taken over": {
 			Again: true, Drift: func(c *cloud) { c.addZone("c") },
-			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 add= remove="}, Err: "NotReady",
+			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 add= remove=", record}, Err: "NotReady",
+		},
+		"what EC2 does not know yet is waited for": {
+			Drift: func(c *cloud) { c.refusal = "InvalidParameter" }, Want: []string{}, Err: "NotReady",
+		},
+		"a region that is refused is not": {
+			Drift: func(c *cloud) { c.refusal = "InvalidParameter" }, In: func(in *Input) { in.SupportedRegions = []string{"us-east-1"} },
+			Want: []string{}, Err: "Failed",
 		},
 		"regions are added and removed": {
 			Again: true, Drift: func(c *cloud) { c.setRegions("us-west-2", "eu-central-1") },
 			In:   func(in *Input) { in.SupportedRegions = []string{"us-east-1"} },
-			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 add=us-east-1 remove=us-west-2"}, Err: "NotReady",
+			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 add=us-east-1 remove=us-west-2", record}, Err: "NotReady",
 		},
 		"a region that is being removed is left alone": {
 			Again: true, Drift: func(c *cloud) {
@@ -143,6 +152,104 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// A zone that PrivateLink never enables is asked for once, waited for a minute, and then left out.
+func TestAZoneThatIsNeverEnabledIsLeftOutAfterAWhile(t *testing.T) {
+	for name, row := range map[string]struct {
+		zones   string // of the load balancer beside a and b
+		closed  string
+		in      func(*Input)
+		done    int // the attempt that ends it
+		asked   int // how often a modify was sent by then
+		served  []string
+		leftOut []string
+		err     string
+		says    string
+	}{
+		"a third":           {zones: "c", closed: "c", done: patience + 1, asked: 1, served: []string{"euc1-a", "euc1-b"}, leftOut: []string{"euc1-c"}},
+		"one that comes":    {zones: "c", done: 1, asked: 1, served: []string{"euc1-a", "euc1-b", "euc1-c"}, leftOut: []string{}},
+		"two":               {zones: "cd", closed: "cd", done: patience + 1, asked: 1, served: []string{"euc1-a", "euc1-b"}, leftOut: []string{"euc1-c", "euc1-d"}},
+		"one of the vendor": {zones: "c", closed: "c", in: vendorIn("subnet-b", "subnet-c"), done: patience + 1, asked: 1, served: []string{"euc1-a", "euc1-b"}, leftOut: []string{"euc1-c"}},
+		"the vendor's only": {zones: "c", closed: "c", in: vendorIn("subnet-c"), done: patience + 1, asked: 1, err: "BadInput", says: "zones euc1-c"},
+		"every one":         {closed: "ab", done: patience + 1, asked: 1, err: "BadInput", says: "zones euc1-a, euc1-b"},
+		"beside a region that does not show": {zones: "c", closed: "c", in: func(in *Input) { in.SupportedRegions = []string{"us-east-1"} },
+			done: 90, asked: 90/(patience+1) + 1, err: "NotReady", says: "us-east-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, in := newCloud(), input()
+			c.closed = row.closed
+			if row.zones != "" { // the load balancer gets them later
+				if _, err := c.step().run(t.Context(), in); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, letter := range row.zones {
+				c.addZone(string(letter))
+			}
+			if row.in != nil {
+				row.in(&in)
+			}
+			c.Mutations = nil
+			var out Output
+			var err error
+			for in.RetryCount = range row.done + 1 {
+				if out, err = c.step().run(t.Context(), in); outcome.Name(err) != "NotReady" {
+					break
+				}
+			}
+			if in.RetryCount != row.done || outcome.Name(err) != row.err || err != nil && !strings.Contains(err.Error(), row.says) {
+				t.Fatalf("attempt %d ended in %v", in.RetryCount, err)
+			}
+			if err == nil && (!slices.Equal(out.AvailabilityZoneIDs, row.served) || !slices.Equal(out.ZoneIDsLeftOut, row.leftOut)) {
+				t.Errorf("served %v, left out %v", out.AvailabilityZoneIDs, out.ZoneIDsLeftOut)
+			}
+			if asked := c.modified(); asked != row.asked {
+				t.Errorf("modified %d times: %v", asked, c.Mutations)
+			}
+		})
+	}
+}
+
+// After a redrive the attempts count from 0 again, and another execution asks once more.
+func TestAZoneIsAskedForOnceInAnExecution(t *testing.T) {
+	c, in := newCloud(), input()
+	c.closed, in.RetryCount = "b", 12 // the load balancer took its time
+	for range patience + 1 {
+		if _, err := c.step().run(t.Context(), in); outcome.Name(err) != "NotReady" {
+			t.Fatal(err)
+		}
+		in.RetryCount++
+	}
+	in.RetryCount = 0
+	if _, err := c.step().run(t.Context(), in); err != nil || c.modified() != 1 {
+		t.Errorf("a redrive ends in %v after %d changes", err, c.modified())
+	}
+	in.Execution = "another"
+	if _, err := c.step().run(t.Context(), in); outcome.Name(err) != "NotReady" || c.modified() != 2 {
+		t.Errorf("another execution ends in %v after %d changes", err, c.modified())
+	}
+}
+
+func vendorIn(subnets ...string) func(*Input) {
+	return func(in *Input) { in.VendorZoneSubnetIDs = subnets }
+}
+
+// What the registry says of the service already is not read a second time to be left as it is.
+func TestARecordThatStandsIsNotReadAgain(t *testing.T) {
+	c := newCloud()
+	if _, err := c.step().run(t.Context(), input()); err != nil {
+		t.Fatal(err)
+	}
+	c.held = "execution"
+	c.Lost = errors.New("read again")
+	if _, err := c.step().run(t.Context(), input()); err != nil {
+		t.Error(err)
+	}
+	c.held = "another"
+	if _, err := c.step().run(t.Context(), input()); !errors.Is(err, c.Lost) {
+		t.Errorf("a claim that was lost ends in %v", err)
+	}
+}
+
 // cloud is EC2's endpoint services in front of one load balancer, and the registry with one exposure.
 type cloud struct {
 	steptest.Fake
@@ -153,6 +260,9 @@ type cloud struct {
 	made          int
 	born          types.ServiceState
 	tagsLag       bool
+	closed        string // the zones that PrivateLink never enables
+	refusal       string // the code with which a service is refused
+	held          string // the execution that has the claim
 	notifications []types.ConnectionNotification
 }
 
@@ -172,11 +282,43 @@ func newCloud() *cloud {
 }
 
 func (c *cloud) step() createEndpointService {
-	return createEndpointService{balancers: c, services: c, notifications: c, registry: c, topic: topic}
+	return createEndpointService{balancers: c, subnets: c, services: c, notifications: c, registry: c, topic: topic}
 }
 
 func (c *cloud) addZone(letter string) {
-	c.balancer.AvailabilityZones = append(c.balancer.AvailabilityZones, elbtypes.AvailabilityZone{ZoneName: aws.String("eu-central-1" + letter)})
+	c.balancer.AvailabilityZones = append(c.balancer.AvailabilityZones,
+		elbtypes.AvailabilityZone{ZoneName: aws.String("eu-central-1" + letter), SubnetId: aws.String("subnet-" + letter)})
+}
+
+// enabled are the names of the load balancer's zones where PrivateLink is. Their ids are in the model and in no recorded
+// answer.
+func (c *cloud) enabled() []string {
+	var names []string
+	for _, zone := range c.balancer.AvailabilityZones {
+		if !strings.Contains(c.closed, strings.TrimPrefix(*zone.ZoneName, "eu-central-1")) {
+			names = append(names, *zone.ZoneName)
+		}
+	}
+	return names
+}
+
+func (c *cloud) modified() int {
+	return len(slices.DeleteFunc(slices.Clone(c.Mutations), func(m string) bool { return !strings.HasPrefix(m, "ModifyVpcEndpointServiceConfiguration") }))
+}
+
+func (c *cloud) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+	var out ec2.DescribeSubnetsOutput
+	for _, id := range in.SubnetIds {
+		letter := strings.TrimPrefix(id, "subnet-")
+		out.Subnets = append(out.Subnets, types.Subnet{SubnetId: &id, AvailabilityZone: aws.String("eu-central-1" + letter), AvailabilityZoneId: aws.String("euc1-" + letter)})
+	}
+	return &out, nil
+}
+
+func (c *cloud) Get(ctx context.Context, id string) (registry.Exposure, error) {
+	e, err := c.Fake.Get(ctx, id)
+	e.Claim = c.held
+	return e, err
 }
 
 func (c *cloud) setRegions(regions ...string) {
@@ -218,6 +360,9 @@ func (c *cloud) DescribeVpcEndpointServiceConfigurations(_ context.Context, in *
 }
 
 func (c *cloud) CreateVpcEndpointServiceConfiguration(_ context.Context, in *ec2.CreateVpcEndpointServiceConfigurationInput, _ ...func(*ec2.Options)) (*ec2.CreateVpcEndpointServiceConfigurationOutput, error) {
+	if c.refusal != "" {
+		return nil, &smithy.GenericAPIError{Code: c.refusal}
+	}
 	c.Mutate("CreateVpcEndpointServiceConfiguration %s acceptance=%t %s %s", in.NetworkLoadBalancerArns[0], *in.AcceptanceRequired,
 		in.SupportedIpAddressTypes[0], strings.Join(in.SupportedRegions, " "))
 	for i, service := range c.services {
@@ -231,7 +376,7 @@ func (c *cloud) CreateVpcEndpointServiceConfiguration(_ context.Context, in *ec2
 	made := types.ServiceConfiguration{
 		ServiceId: &id, ServiceName: aws.String("com.amazonaws.vpce.eu-central-1." + id), ServiceState: c.born,
 		AcceptanceRequired: in.AcceptanceRequired, NetworkLoadBalancerArns: in.NetworkLoadBalancerArns, Tags: in.TagSpecifications[0].Tags,
-		AvailabilityZones: []string{"eu-central-1b", "eu-central-1a"}, AvailabilityZoneIds: []string{"euc1-b", "euc1-a"},
+		AvailabilityZones: c.enabled(),
 	}
 	for _, region := range in.SupportedRegions {
 		made.SupportedRegions = append(made.SupportedRegions, types.SupportedRegionDetail{Region: &region, ServiceState: aws.String("Pending")})
@@ -247,6 +392,7 @@ func (c *cloud) ModifyVpcEndpointServiceConfiguration(_ context.Context, in *ec2
 	}
 	c.Mutate("ModifyVpcEndpointServiceConfiguration %s %sadd=%s remove=%s", *in.ServiceId, acceptance,
 		strings.Join(in.AddSupportedRegions, " "), strings.Join(in.RemoveSupportedRegions, " "))
+	c.services[len(c.services)-1].AvailabilityZones = c.enabled()
 	return &ec2.ModifyVpcEndpointServiceConfigurationOutput{}, nil
 }
 

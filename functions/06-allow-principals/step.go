@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
@@ -60,7 +58,7 @@ func (s allowPrincipals) allowed(ctx context.Context, serviceID string) ([]strin
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("describe permissions of endpoint service %s: %w", serviceID, lagging(err))
+			return nil, fmt.Errorf("describe permissions of endpoint service %s: %w", serviceID, outcome.Unseen(err))
 		}
 		for _, principal := range page.AllowedPrincipals {
 			allowed = append(allowed, aws.ToString(principal.Principal))
@@ -82,16 +80,7 @@ func (s allowPrincipals) correct(ctx context.Context, in Input, add, remove []st
 		RemoveAllowedPrincipals: remove,
 	})
 	if err != nil {
-		return fmt.Errorf("modify permissions of endpoint service %s: %w", in.ServiceID, lagging(err))
+		return fmt.Errorf("modify permissions of endpoint service %s: %w", in.ServiceID, outcome.Unseen(err))
 	}
 	return nil
-}
-
-// lagging names what EC2 says of a service that step 5 has just seen: asking again settles it.
-func lagging(err error) error {
-	refusal, ok := errors.AsType[smithy.APIError](err)
-	if ok && (refusal.ErrorCode() == "InvalidVpcEndpointServiceId.NotFound" || refusal.ErrorCode() == "InvalidVpcEndpointService.NotFound") {
-		return outcome.NotReady("EC2 does not agree with itself yet: %w", err)
-	}
-	return err
 }

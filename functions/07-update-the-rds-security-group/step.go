@@ -152,6 +152,9 @@ func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, grou
 		return nil, outcome.BadInput("security group %s has no room for %d more rules: merge rules, raise the quota (Service Quotas, "+
 			"Amazon VPC), or attach another security group to the database, and start again: %w", groupID, len(missing), err)
 	}
+	if slices.Contains(missing, ingress.Source{GroupID: in.ResolverSecurityGroupID}) {
+		err = outcome.Unseen(err) // of the resolver's group, which may be new; the database's own was there in step 1
+	}
 	if err != nil {
 		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, s.untagged(groupID, err))
 	}

@@ -33,6 +33,7 @@ type cloud struct {
 	unseen  []ingress.Source  // a rule that an earlier describe did not show yet
 	refused bool              // IAM lets nobody change the groups
 	refuses map[string]string // how EC2 refuses to authorize, or to tag
+	unknown string            // a group that EC2 does not know
 }
 
 var errRefused = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."}
@@ -57,6 +58,9 @@ func (c *cloud) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.Authori
 		return nil, &smithy.GenericAPIError{Code: code}
 	}
 	var made []types.SecurityGroupRule
+	if *in.GroupId == c.unknown || slices.Contains(sourcesOf(in.IpPermissions[0]), ingress.Source{GroupID: c.unknown}) {
+		return nil, &smithy.GenericAPIError{Code: "InvalidGroup.NotFound", Message: "The security group '" + c.unknown + "' does not exist"}
+	}
 	for _, s := range sourcesOf(in.IpPermissions[0]) {
 		if slices.Contains(c.unseen, s) {
 			return nil, &smithy.GenericAPIError{Code: "InvalidPermission.Duplicate"}
@@ -262,6 +266,12 @@ func TestRun(t *testing.T) {
 				c.rules = append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther))
 				c.refuses = map[string]string{"tag": "InvalidSecurityGroupRuleId.NotFound"}
 			}, Err: "NotReady",
+		},
+		"the resolver's group, which EC2 does not know yet": {
+			Drift: func(c *cloud) { c.unknown = "sg-resolver" }, Err: "NotReady",
+		},
+		"the database's group, which is gone": {
+			Drift: func(c *cloud) { c.unknown = "sg-db" }, In: func(in *Input) { in.ResolverSecurityGroupID = "" }, Err: "Failed",
 		},
 		"addresses of the nodes": {
 			Drift: func(c *cloud) { c.nodes = []string{"10.0.1.7", "10.0.2.9"} }, In: byAddress,

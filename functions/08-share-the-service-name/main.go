@@ -17,6 +17,7 @@ func main() {
 			topic:         topics,
 			subscriptions: topics,
 			topicARN:      step.Env(deployment.HandoffTopicARN),
+			operatorsARN:  step.Env(deployment.OperatorsTopicARN),
 			registry:      table,
 		}.run
 	})

@@ -3,35 +3,40 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/rdslink/rdslink/internal/handoff"
+	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // Input is what the consumer needs to know.
 type Input struct {
-	Execution                string   `json:"execution"`
-	Exposure                 string   `json:"exposure"`
-	Consumer                 string   `json:"consumer"`
-	Vendor                   string   `json:"vendor"`
-	DatabaseIdentifier       string   `json:"databaseIdentifier"`
-	Engine                   string   `json:"engine"`
-	Region                   string   `json:"region"`
-	Host                     string   `json:"host"`
-	ListenerPort             int      `json:"listenerPort"`
-	ServiceName              string   `json:"serviceName"`
-	AvailabilityZoneIDs      []string `json:"availabilityZoneIds"`
-	SupportedRegions         []string `json:"supportedRegions"`
-	AcceptanceTimeoutSeconds int      `json:"acceptanceTimeoutSeconds"`
-	Notify                   []string `json:"notify"`
+	Execution                  string   `json:"execution"`
+	Exposure                   string   `json:"exposure"`
+	Consumer                   string   `json:"consumer"`
+	Vendor                     string   `json:"vendor"`
+	DatabaseIdentifier         string   `json:"databaseIdentifier"`
+	Engine                     string   `json:"engine"`
+	Region                     string   `json:"region"`
+	Host                       string   `json:"host"`
+	ListenerPort               int      `json:"listenerPort"`
+	ServiceName                string   `json:"serviceName"`
+	AvailabilityZoneIDs        []string `json:"availabilityZoneIds"`
+	ZoneIDsWithoutLoadBalancer []string `json:"zoneIdsWithoutLoadBalancer"`
+	ZoneIDsWithoutService      []string `json:"zoneIdsWithoutService"`
+	SupportedRegions           []string `json:"supportedRegions"`
+	AcceptanceTimeoutSeconds   int      `json:"acceptanceTimeoutSeconds"`
+	Notify                     []string `json:"notify"`
 }
 
 const secondsPerDay = 24 * 60 * 60
@@ -72,11 +77,13 @@ type shareTheServiceName struct {
 	topic         publisher
 	subscriptions subscriptionAPI
 	topicARN      string
+	operatorsARN  string
 	registry      exposures
 }
 
 // run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it. It publishes first: a
-// hand-off that arrives twice is better than one that is recorded and never sent.
+// hand-off that arrives twice is better than one that is recorded and never sent. With it, operators hear of zones that the
+// exposure does without.
 func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) {
 	exposure, err := s.registry.Get(ctx, in.Exposure)
 	if err != nil {
@@ -100,6 +107,9 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if err := s.publish(ctx, in, letter.Subject(), text); err != nil {
 		return Output{}, err
 	}
+	if err := s.tellOfZones(ctx, in); err != nil {
+		return Output{}, err
+	}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
 }
 
@@ -120,6 +130,33 @@ func (s shareTheServiceName) publish(ctx context.Context, in Input, subject, tex
 	})
 	if err != nil {
 		return fmt.Errorf("publish hand-off to %s: %w", s.topicARN, err)
+	}
+	return nil
+}
+
+//go:embed messages
+var texts embed.FS
+
+var messages = message.Read(texts)
+
+// tellOfZones tells operators of zones that steps 4 and 5 went on without.
+func (s shareTheServiceName) tellOfZones(ctx context.Context, in Input) error {
+	facts := message.Facts{"Exposure": in.Exposure}
+	for text, zones := range map[string][]string{
+		"withoutLoadBalancer": in.ZoneIDsWithoutLoadBalancer, "withoutService": in.ZoneIDsWithoutService,
+	} {
+		facts[text] = ""
+		if len(zones) > 0 {
+			facts[text] = messages.Text(text, message.Facts{"Zones": strings.Join(zones, ", ")})
+		}
+	}
+	if len(in.ZoneIDsWithoutLoadBalancer)+len(in.ZoneIDsWithoutService) == 0 {
+		return nil
+	}
+	subject, text := messages.Write("zones", facts)
+	slog.InfoContext(ctx, "tell operators", "subject", subject)
+	if _, err := s.topic.Publish(ctx, &sns.PublishInput{TopicArn: &s.operatorsARN, Subject: &subject, Message: &text}); err != nil {
+		return fmt.Errorf("publish %q to %s: %w", subject, s.operatorsARN, err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/rdslink/rdslink/internal/golden"
 	"github.com/rdslink/rdslink/internal/steptest"
 )
 
@@ -55,6 +56,26 @@ func TestRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Operators hear once, with the letter, of zones that steps 4 and 5 went on without.
+func TestOperatorsHearOfZonesThatAreLeftOut(t *testing.T) {
+	topic, kept := &fakeTopic{}, &steptest.Fake{}
+	s := shareTheServiceName{topic: topic, subscriptions: &fakeSubscriptions{}, topicARN: "arn:topic", operatorsARN: "arn:operators", registry: kept}
+	in := input
+	in.ZoneIDsWithoutLoadBalancer, in.ZoneIDsWithoutService = []string{"euc1-az3"}, []string{"euc1-az4", "euc1-az5"}
+	for range 2 {
+		if _, err := s.run(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(topic.sent) != 2 || aws.ToString(topic.sent[1].TopicArn) != "arn:operators" {
+		t.Fatalf("published %d messages", len(topic.sent))
+	}
+	if subject := aws.ToString(topic.sent[1].Subject); len(subject) > 100 || strings.Contains(subject, "\n") {
+		t.Errorf("subject %q", subject)
+	}
+	golden.Compare(t, "zones.txt", aws.ToString(topic.sent[1].Message))
 }
 
 // What the letters say is held by internal/handoff; that each fact of the input is in its place, here.

@@ -32,6 +32,8 @@ type Input struct {
 	ServiceID                   string             `json:"serviceId"`
 	ServiceName                 string             `json:"serviceName"`
 	AvailabilityZoneIDs         []string           `json:"availabilityZoneIds"`
+	ZoneIDsWithoutLoadBalancer  []string           `json:"zoneIdsWithoutLoadBalancer"`
+	ZoneIDsWithoutService       []string           `json:"zoneIdsWithoutService"`
 	SupportedRegions            []string           `json:"supportedRegions"`
 	VPCEndpointID               string             `json:"vpcEndpointId"`
 	NotNotified                 []string           `json:"notNotified"`
@@ -51,7 +53,8 @@ func handOff(in Input, state string) Output {
 		TLSServerName:       in.Binding.Host,
 	}
 	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: state}
-	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, accepted, in.NotNotified, handoff.Resources{
+	without := handoff.ZonesLeftOut{LoadBalancer: in.ZoneIDsWithoutLoadBalancer, EndpointService: in.ZoneIDsWithoutService}
+	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, without, accepted, in.NotNotified, handoff.Resources{
 		TargetGroupARN:              in.Binding.TargetGroupARN,
 		LoadBalancerARN:             in.LoadBalancerARN,
 		ListenerARN:                 in.ListenerARN,
@@ -107,6 +110,11 @@ func (s installIPSync) proveTarget(ctx context.Context, b registry.Binding) erro
 		return fmt.Errorf("prove target of exposure %s: %w", b.Exposure, err)
 	case report.State == targets.Stopped:
 		return outcome.Failed("prove target of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
+	case report.State == targets.Settling && report.Registered:
+		// Security groups are open by now, and what else stands between the two is not ours to see.
+		return outcome.NotReady("prove target of exposure %s: %s: %s; if it stays so, network ACLs may be in the way: "+
+			"those of the subnets of load balancer and database must let TCP to port %d and the answers through "+
+			"(aws ec2 describe-network-acls --filters Name=vpc-id,Values=%s)", b.Exposure, report.State, report.Detail, b.Port, b.VPCID)
 	case report.State != targets.Settled:
 		return outcome.NotReady("prove target of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
 	}

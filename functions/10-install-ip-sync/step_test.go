@@ -41,7 +41,7 @@ const input = `{
 	"listenerPort": 5433, "loadBalancerArn": "arn:lb", "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
 	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"],
 	"borrowedRules": [{"securityGroupRuleId": "sgr-1", "stack": "rdslink-finance"}], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
-	"availabilityZoneIds": ["euc1-az1"], "supportedRegions": [], "vpcEndpointId": "vpce-1",
+	"availabilityZoneIds": ["euc1-az1"], "zoneIdsWithoutLoadBalancer": ["euc1-az2"], "zoneIdsWithoutService": [], "supportedRegions": [], "vpcEndpointId": "vpce-1",
 	"notNotified": ["dba@example.com: it has not confirmed the e-mail from AWS yet"]
 }`
 
@@ -141,6 +141,12 @@ func TestRun(t *testing.T) {
 		"target not healthy": {
 			Drift: func(c *cloud) { c.report = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is initial"} },
 			Want:  created, Err: "NotReady", Says: "initial",
+		},
+		"registered and never healthy": {
+			Drift: func(c *cloud) {
+				c.report = targets.Report{State: targets.Settling, Registered: true, Detail: "10.0.1.5:5432 is unhealthy"}
+			},
+			Want: created, Err: "NotReady", Says: "TCP to port 5432 and the answers through (aws ec2 describe-network-acls --filters Name=vpc-id,Values=vpc-1)",
 		},
 		"database moving":    {Drift: func(c *cloud) { c.report.State = targets.Moving }, Want: created, Err: "NotReady", Says: "moving"},
 		"database stopped":   {Drift: func(c *cloud) { c.report.State = targets.Stopped }, Want: created, Err: "Failed", Says: "redrive"},

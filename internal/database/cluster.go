@@ -51,8 +51,18 @@ func findCluster(ctx context.Context, api API, identifier string) (Database, boo
 			slices.ContainsFunc(members, func(m types.DBInstance) bool { return aws.ToBool(m.PubliclyAccessible) }),
 		VPCID:            aws.ToString(group.VpcId),
 		SubnetIDs:        subnetIDs(group.Subnets),
+		Zones:            memberZones(members),
 		SecurityGroupIDs: activeGroups(cluster.VpcSecurityGroups),
 	}, true, nil
+}
+
+// memberZones are the zones of the members: any of them can become the writer.
+func memberZones(members []types.DBInstance) []string {
+	var zones []string
+	for _, member := range members {
+		zones = append(zones, aws.ToString(member.AvailabilityZone))
+	}
+	return known(zones)
 }
 
 func describeCluster(ctx context.Context, api TopologyAPI, identifier string) (types.DBCluster, bool, error) {

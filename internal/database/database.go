@@ -36,6 +36,7 @@ type Database struct {
 	Public           bool // its name resolves to a public address outside the VPC
 	VPCID            string
 	SubnetIDs        []string // of the subnet group; RDS does not promise that they still exist
+	Zones            []string // the names of those where it is or fails over to; empty where RDS does not tell
 	SecurityGroupIDs []string // the active ones
 }
 

@@ -92,6 +92,7 @@ func instance(id string) types.DBInstance {
 	return types.DBInstance{
 		DBInstanceIdentifier: &id, DBInstanceArn: aws.String(arnOf("db:" + id)), DBInstanceStatus: aws.String("available"),
 		Engine: aws.String("postgres"), MultiAZ: aws.Bool(true),
+		AvailabilityZone: aws.String("eu-central-1a"), SecondaryAvailabilityZone: aws.String("eu-central-1b"),
 		Endpoint:          &types.Endpoint{Address: aws.String(id + ".example"), Port: aws.Int32(5432)},
 		DBSubnetGroup:     &types.DBSubnetGroup{VpcId: aws.String("vpc-1"), Subnets: subnets("subnet-b", "subnet-a")},
 		VpcSecurityGroups: []types.VpcSecurityGroupMembership{membership("sg-1", "active"), membership("sg-2", "removing")},
@@ -109,7 +110,7 @@ func cluster(id string) (types.DBCluster, []types.DBInstance) {
 	var members []types.DBInstance
 	for _, number := range []string{"1", "2"} {
 		member := instance(id + "-" + number)
-		member.DBClusterIdentifier, member.Engine = &id, c.Engine
+		member.DBClusterIdentifier, member.Engine, member.AvailabilityZone = &id, c.Engine, aws.String("zone-"+number)
 		members = append(members, member)
 		c.DBClusterMembers = append(c.DBClusterMembers, types.DBClusterMember{
 			DBInstanceIdentifier: member.DBInstanceIdentifier, IsClusterWriter: aws.Bool(number == "1")})

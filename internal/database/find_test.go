@@ -15,9 +15,9 @@ var home = Home{Partition: "aws", Region: "eu-central-1", Account: "111122223333
 
 func TestFind(t *testing.T) {
 	orders := Database{ARN: arnOf("db:orders"), Kind: Instance, Identifier: "orders", Endpoint: Writer, Engine: "postgres",
-		Host: "orders.example", Port: 5432, VPCID: "vpc-1", SubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-1"}}
+		Host: "orders.example", Port: 5432, VPCID: "vpc-1", SubnetIDs: []string{"subnet-a", "subnet-b"}, Zones: []string{"eu-central-1a", "eu-central-1b"}, SecurityGroupIDs: []string{"sg-1"}}
 	ledger := Database{ARN: arnOf("cluster:ledger"), Kind: Cluster, Identifier: "ledger", Endpoint: Writer, Engine: "aurora-postgresql",
-		Host: "ledger.cluster.example", Port: 5432, VPCID: "vpc-1", SubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-cluster"}}
+		Host: "ledger.cluster.example", Port: 5432, VPCID: "vpc-1", SubnetIDs: []string{"subnet-a", "subnet-b"}, Zones: []string{"zone-1", "zone-2"}, SecurityGroupIDs: []string{"sg-cluster"}}
 	pool := Database{ARN: arnOf("db-proxy:prx-0a1b"), Kind: Proxy, Identifier: "Pool", Endpoint: Writer, Engine: "postgres",
 		Host: "Pool.proxy.example", Port: 5432, VPCID: "vpc-1", SubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-proxy"}}
 	for name, row := range map[string]struct {

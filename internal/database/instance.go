@@ -44,8 +44,26 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, bo
 		Public:           aws.ToBool(instance.PubliclyAccessible),
 		VPCID:            aws.ToString(instance.DBSubnetGroup.VpcId),
 		SubnetIDs:        subnetIDs(instance.DBSubnetGroup.Subnets),
+		Zones:            instanceZones(instance),
 		SecurityGroupIDs: activeGroups(instance.VpcSecurityGroups),
 	}, true, nil
+}
+
+// instanceZones are the zones of the instance and its standby, or none where RDS does not tell both.
+func instanceZones(instance types.DBInstance) []string {
+	zones := []string{aws.ToString(instance.AvailabilityZone)}
+	if aws.ToBool(instance.MultiAZ) {
+		zones = append(zones, aws.ToString(instance.SecondaryAvailabilityZone))
+	}
+	return known(zones)
+}
+
+// known are the zones, or none when one of them is not told.
+func known(zones []string) []string {
+	if slices.Contains(zones, "") {
+		return nil
+	}
+	return zones
 }
 
 // identifierRule is RDS's own (API_CreateDBInstance). RDS answers what breaks it with a parameter

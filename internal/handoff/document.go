@@ -10,11 +10,18 @@ type Document struct {
 	Exposure string `json:"exposure"`
 	Consumer string `json:"consumer"`
 	Facts
-	TCPKeepaliveSeconds int        `json:"tcpKeepaliveSeconds"`
-	Connection          Connection `json:"connection"`
-	NotNotified         []string   `json:"notNotified"` // addresses that did not hear of the letter, and why
-	Resources           Resources  `json:"resources"`
-	MonthlyCostEstimate Cost       `json:"monthlyCostEstimate"`
+	AvailabilityZoneIDsLeftOut ZonesLeftOut `json:"availabilityZoneIdsLeftOut"`
+	TCPKeepaliveSeconds        int          `json:"tcpKeepaliveSeconds"`
+	Connection                 Connection   `json:"connection"`
+	NotNotified                []string     `json:"notNotified"` // addresses that did not hear of the letter, and why
+	Resources                  Resources    `json:"resources"`
+	MonthlyCostEstimate        Cost         `json:"monthlyCostEstimate"`
+}
+
+// ZonesLeftOut are the zones of the plan that the exposure does without, by what is not there.
+type ZonesLeftOut struct {
+	LoadBalancer    []string `json:"loadBalancer"`
+	EndpointService []string `json:"endpointService"`
 }
 
 // Connection is the one that was accepted.
@@ -44,15 +51,18 @@ type Cost struct {
 }
 
 // NewDocument states, beside the facts, what does not depend on the exposure: the keepalive and the cost.
-func NewDocument(exposure, consumer string, facts Facts, accepted Connection, notNotified []string, made Resources) Document {
+func NewDocument(
+	exposure, consumer string, facts Facts, without ZonesLeftOut, accepted Connection, notNotified []string, made Resources,
+) Document {
 	return Document{
-		Exposure:            exposure,
-		Consumer:            consumer,
-		Facts:               facts,
-		TCPKeepaliveSeconds: keepaliveSeconds,
-		Connection:          accepted,
-		NotNotified:         notNotified,
-		Resources:           made,
+		Exposure:                   exposure,
+		Consumer:                   consumer,
+		Facts:                      facts,
+		AvailabilityZoneIDsLeftOut: without,
+		TCPKeepaliveSeconds:        keepaliveSeconds,
+		Connection:                 accepted,
+		NotNotified:                notNotified,
+		Resources:                  made,
 		MonthlyCostEstimate: Cost{
 			AmountUSD: cost.MonthUSD(),
 			Region:    cost.Region,

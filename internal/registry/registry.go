@@ -41,21 +41,29 @@ type Exposure struct {
 // Made is what the steps made, each its own part of it, and record. The rest of an exposure has methods of its own,
 // with their own conditions.
 type Made struct {
-	Generation                  int      `dynamodbav:"generation"` // raised when a recorded resource is gone
-	ResolverFunction            string   `dynamodbav:"resolverFunction,omitempty"`
-	TargetGroupARN              string   `dynamodbav:"targetGroupArn,omitempty"`
-	Binding                     *Binding `dynamodbav:"binding,omitempty"`
-	LoadBalancerARN             string   `dynamodbav:"loadBalancerArn,omitempty"`
-	LoadBalancerSecurityGroupID string   `dynamodbav:"loadBalancerSecurityGroupId,omitempty"`
-	ListenerARN                 string   `dynamodbav:"listenerArn,omitempty"`
-	ServiceID                   string   `dynamodbav:"serviceId,omitempty"`
-	ServiceName                 string   `dynamodbav:"serviceName,omitempty"`
-	Principals                  []string `dynamodbav:"principals,omitempty"`
-	DatabaseSecurityGroupID     string   `dynamodbav:"databaseSecurityGroupId,omitempty"`
-	SecurityGroupRuleIDs        []string `dynamodbav:"securityGroupRuleIds,omitempty"`
-	Handoff                     string   `dynamodbav:"handoff,omitempty"` // the text that the vendor gets
-	HandoffHash                 string   `dynamodbav:"handoffHash,omitempty"`
-	ScheduleName                string   `dynamodbav:"scheduleName,omitempty"`
+	Generation                  int            `dynamodbav:"generation"` // raised when a recorded resource is gone
+	ResolverFunction            string         `dynamodbav:"resolverFunction,omitempty"`
+	TargetGroupARN              string         `dynamodbav:"targetGroupArn,omitempty"`
+	Binding                     *Binding       `dynamodbav:"binding,omitempty"`
+	LoadBalancerARN             string         `dynamodbav:"loadBalancerArn,omitempty"`
+	LoadBalancerSecurityGroupID string         `dynamodbav:"loadBalancerSecurityGroupId,omitempty"`
+	ListenerARN                 string         `dynamodbav:"listenerArn,omitempty"`
+	ServiceID                   string         `dynamodbav:"serviceId,omitempty"`
+	ServiceName                 string         `dynamodbav:"serviceName,omitempty"`
+	ServiceChange               *ServiceChange `dynamodbav:"serviceChange,omitempty"`
+	Principals                  []string       `dynamodbav:"principals,omitempty"`
+	DatabaseSecurityGroupID     string         `dynamodbav:"databaseSecurityGroupId,omitempty"`
+	SecurityGroupRuleIDs        []string       `dynamodbav:"securityGroupRuleIds,omitempty"`
+	Handoff                     string         `dynamodbav:"handoff,omitempty"` // the text that the vendor gets
+	HandoffHash                 string         `dynamodbav:"handoffHash,omitempty"`
+	ScheduleName                string         `dynamodbav:"scheduleName,omitempty"`
+}
+
+// ServiceChange is the last change that was asked of the endpoint service, and at which attempt of which execution.
+type ServiceChange struct {
+	Execution string `dynamodbav:"execution,omitempty"`
+	Attempt   int    `dynamodbav:"attempt"`
+	Change    string `dynamodbav:"change,omitempty"`
 }
 
 // Acceptance is who may accept a connection request, and how many.

@@ -112,7 +112,7 @@ func create(ctx context.Context, api API, group Group) (string, error) {
 		TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroup, group.Tags),
 	})
 	if err != nil {
-		return "", fmt.Errorf("create security group %s: %w", group.Name, lagging(err))
+		return "", fmt.Errorf("create security group %s: %w", group.Name, outcome.Unseen(err))
 	}
 	slog.InfoContext(ctx, "created security group", "securityGroupId", aws.ToString(made.GroupId))
 	return aws.ToString(made.GroupId), nil
@@ -127,7 +127,7 @@ func egress(ctx context.Context, api API, id string) ([]types.SecurityGroupRule,
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("describe rules of security group %s: %w", id, lagging(err))
+			return nil, fmt.Errorf("describe rules of security group %s: %w", id, outcome.Unseen(err))
 		}
 		rules = append(rules, page.SecurityGroupRules...)
 	}
@@ -149,7 +149,7 @@ func correct(ctx context.Context, api API, id string, group Group, rules []types
 			IpPermissions:     missing,
 			TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule, group.Tags),
 		}); err != nil {
-			return fmt.Errorf("authorize egress of security group %s: %w", id, lagging(err))
+			return fmt.Errorf("authorize egress of security group %s: %w", id, outcome.Unseen(err))
 		}
 	}
 	var surplus []string
@@ -166,7 +166,7 @@ func correct(ctx context.Context, api API, id string, group Group, rules []types
 		GroupId:              aws.String(id),
 		SecurityGroupRuleIds: surplus,
 	}); err != nil {
-		return fmt.Errorf("revoke egress of security group %s: %w", id, lagging(err))
+		return fmt.Errorf("revoke egress of security group %s: %w", id, outcome.Unseen(err))
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func revokeUnseen(ctx context.Context, api API, id string) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("revoke egress of security group %s: %w", id, lagging(err))
+			return fmt.Errorf("revoke egress of security group %s: %w", id, outcome.Unseen(err))
 		}
 	}
 	return nil
@@ -230,18 +230,4 @@ func (e Egress) permission() types.IpPermission {
 		ToPort:     aws.Int32(e.Port),
 		IpRanges:   []types.IpRange{{CidrIp: aws.String(e.CIDR)}},
 	}
-}
-
-// lagging names the answers of a describe that is behind a create: asking again settles them.
-func lagging(err error) error {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return err
-	}
-	switch api.ErrorCode() {
-	case "InvalidGroup.NotFound", "InvalidGroup.Duplicate", "InvalidPermission.Duplicate", "InvalidPermission.NotFound",
-		"InvalidSecurityGroupRuleId.NotFound":
-		return outcome.NotReady("EC2 does not agree with itself yet: %w", err)
-	}
-	return err
 }

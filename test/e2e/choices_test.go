@@ -81,3 +81,41 @@ func (s story) nodes(vpc stage.VPC, output output) []string {
 	slices.Sort(blocks)
 	return blocks
 }
+
+// Of the VPC's three zones ELB takes the third for no load balancer, and PrivateLink never enables the second. The database
+// and its standby are in the other two. Later, the service answers 503 for a while, though it is available.
+func TestZonesThatAWSDoesNotServeAreLeftOutAndToldToWhoeverNeedsToKnow(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-zone", multiAZ)
+	served, unserved, closed := database.VPC.Subnets[0], database.VPC.Subnets[1], database.VPC.Subnets[2]
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "elasticloadbalancing:Zone", Resource: *closed.SubnetId, Kind: "refuse"}))
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "vpce:Zone", Resource: *unserved.SubnetId, Kind: "refuse"}))
+	execution := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "ingress": "addresses"}`, database.Identifier))
+	handoff := s.handoff(database)
+	if want := []string{*served.AvailabilityZoneId}; !slices.Equal(handoff.ZoneIDs, want) {
+		s.Errorf("the hand-off says the zones %v, want %v", handoff.ZoneIDs, want)
+	}
+	execution.waits()
+	s.hears(news, "orders-zone-", *closed.AvailabilityZoneId+": ELB takes", *unserved.AvailabilityZoneId+": PrivateLink")
+
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "CreateVpcEndpoint", Resource: handoff.ServiceName, Kind: "refuse",
+		Code: "Unavailable", Message: "The service is unavailable", Status: 503, Count: 4})) // more than the SDK tries
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	s.decides(bus.Accept, endpoint)
+	output := execution.succeeds()
+	s.readsOrders(s.client(endpoint, handoff))
+
+	without := output.AvailabilityZoneIDsLeftOut
+	if !slices.Equal(without.LoadBalancer, []string{*closed.AvailabilityZoneId}) || !slices.Equal(without.EndpointService, []string{*unserved.AvailabilityZoneId}) {
+		s.Errorf("the output says %+v", without)
+	}
+	if nodes := s.nodes(database.VPC, output); len(nodes) != 2 {
+		s.Errorf("the load balancer has the nodes %v", nodes)
+	}
+	asked := s.calls(0, func(c call) bool {
+		return c.Action == "ModifyVpcEndpointServiceConfiguration" && c.about(output.ServiceID)
+	})
+	if len(asked) != 1 {
+		s.Errorf("the zone was asked for %d times", len(asked))
+	}
+}

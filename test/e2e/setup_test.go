@@ -124,6 +124,8 @@ func (s story) cannotReach(from stage.VPC, address string) {
 // documented are the fields of the output as the README lists them.
 var documented = []string{
 	"availabilityZoneIds",
+	"availabilityZoneIdsLeftOut.endpointService",
+	"availabilityZoneIdsLeftOut.loadBalancer",
 	"connection.state",
 	"connection.vpcEndpointId",
 	"consumer",

@@ -281,11 +281,12 @@ func said(cause string) string {
 
 // output is what the tests go by in an execution's output.
 type output struct {
-	Exposure    string
-	ServiceID   string
-	ServiceName string
-	Connection  struct{ VPCEndpointID, State string }
-	Resources   struct {
+	Exposure                   string
+	ServiceID                  string
+	ServiceName                string
+	AvailabilityZoneIDsLeftOut struct{ LoadBalancer, EndpointService []string }
+	Connection                 struct{ VPCEndpointID, State string }
+	Resources                  struct {
 		TargetGroupARN, LoadBalancerARN, ListenerARN         string
 		LoadBalancerSecurityGroupID, DatabaseSecurityGroupID string
 		SecurityGroupRuleIDs                                 []string

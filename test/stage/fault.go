@@ -11,14 +11,17 @@ import (
 
 // Fault is what goes wrong with the calls that it names; an empty field names all. Kinds are the front's.
 // Deliveries to functions are calls of Deliver, what a resource becomes by itself (an endpoint available, a
-// database made) is a call of Change.
+// database made) is a call of Change, a zone in which a service may have no place is one of Zone.
 type Fault struct {
 	Role     string `json:"role,omitempty"`
 	Action   string `json:"action,omitempty"`   // CreateLoadBalancer
 	Resource string `json:"resource,omitempty"` // an ARN, id or name among the call's parameters
-	Kind     string `json:"kind"`               // throttle, deny, drop, reply-lost, delay; of the action Deliver also duplicate
+	Kind     string `json:"kind"`               // throttle, deny, drop, reply-lost, delay, refuse; of the action Deliver also duplicate
 	Delay    string `json:"delay,omitempty"`    // 1.5s
 	Count    int    `json:"count,omitempty"`    // how often; 0 is always
+	Code     string `json:"code,omitempty"`     // what refuse says, in AWS's words; a refused Zone needs none
+	Message  string `json:"message,omitempty"`
+	Status   int    `json:"status,omitempty"`
 }
 
 // Disturb makes things go wrong from now on.

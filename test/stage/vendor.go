@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 )
 
 // Mailbox receives what a topic of the deployment publishes.
@@ -162,17 +163,23 @@ func (c *Cloud) NewEndpoint(ctx context.Context, vpc VPC, h Handoff) (Endpoint, 
 	}); err != nil {
 		return Endpoint{}, fmt.Errorf("authorize clients of the endpoint: %w", err)
 	}
-	made, err := client.CreateVpcEndpoint(ctx, &ec2.CreateVpcEndpointInput{
-		VpcEndpointType:  ec2types.VpcEndpointTypeInterface,
-		ServiceName:      &h.ServiceName,
-		VpcId:            &vpc.ID,
-		SubnetIds:        subnets,
-		SecurityGroupIds: []string{aws.ToString(group.GroupId)},
-	})
-	if err != nil {
-		return Endpoint{}, fmt.Errorf("create endpoint to %s: %w", h.ServiceName, err)
+	for {
+		made, err := client.CreateVpcEndpoint(ctx, &ec2.CreateVpcEndpointInput{
+			VpcEndpointType:  ec2types.VpcEndpointTypeInterface,
+			ServiceName:      &h.ServiceName,
+			VpcId:            &vpc.ID,
+			SubnetIds:        subnets,
+			SecurityGroupIds: []string{aws.ToString(group.GroupId)},
+		})
+		// As the hand-off says of a new service: it answers so for some minutes (aws/aws-sdk-go-v2#2254).
+		if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "Unavailable" && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return Endpoint{}, fmt.Errorf("create endpoint to %s: %w", h.ServiceName, err)
+		}
+		return Endpoint{ID: aws.ToString(made.VpcEndpoint.VpcEndpointId), VPC: vpc}, nil
 	}
-	return Endpoint{ID: aws.ToString(made.VpcEndpoint.VpcEndpointId), VPC: vpc}, nil
 }
 
 // Describe asks, as the vendor, how the endpoint is and by which name it is reached.
