@@ -43,7 +43,11 @@ type need struct {
 
 // operation is the call's action as policies name it.
 func (q *question) operation() string {
-	switch action := q.Service + ":" + q.Action; action {
+	service := q.Service
+	if service == "monitoring" { // requests to CloudWatch are signed for it
+		service = "cloudwatch"
+	}
+	switch action := service + ":" + q.Action; action {
 	case "lambda:Invoke":
 		return "lambda:InvokeFunction"
 	case "s3:HeadObject":

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/smithy-go/encoding/cbor"
+
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
 )
@@ -118,7 +120,10 @@ func (d *Door) read(r *http.Request, service string, body []byte) (asked, error)
 		a.Action = r.Method + " " + r.URL.Path
 		// Smithy's RPC over CBOR, which CloudWatch speaks.
 		if _, operation, ok := strings.Cut(r.URL.Path, "/operation/"); ok {
-			a.Action = operation
+			a.service.Protocol, a.Action = wire.CBOR, operation
+			sent, err := cbor.Decode(body)
+			a.Parameters, _ = fromCBOR(sent).(map[string]any)
+			return a, err
 		}
 	}
 	return a, nil

@@ -182,6 +182,8 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, a asked) {
 	p := d.parts[a.Service]
 	switch {
 	case refuseForeignSources(w, a):
+	case a.service.Protocol == wire.CBOR:
+		asJSON(w, r, a, forward)
 	case p == nil:
 		forward(w, r)
 	case d.wraps[a.Service] != nil:

@@ -1,6 +1,7 @@
 package front_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/encoding/cbor"
 
 	"github.com/rdslink/rdslink/local/front"
 	"github.com/rdslink/rdslink/local/front/identity"
@@ -215,6 +218,60 @@ func TestAPermissionIsAskedForBeforeTheCallAndItsRefusalIsTheAnswer(t *testing.T
 	}
 	if asked[1].Parameters["CidrBlock"] != "10.0.0.0/16" || asked[1].Caller.Role != role || asked[0].Parameters["TopicArn"] != *in.TopicArn {
 		t.Errorf("%+v", asked)
+	}
+}
+
+// CloudWatch's clients speak CBOR, and take an answer in nothing else
+// (smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html). Who answers speaks JSON.
+func TestACallInCBORIsServedAsJSONAndAnsweredInCBOR(t *testing.T) {
+	c := newCloud(t)
+	var asked front.Call
+	var refusal error
+	c.Decide = func(_ context.Context, call front.Call) (front.Decision, error) {
+		asked = call
+		return front.Decision{}, refusal
+	}
+	call := func() (int, cbor.Value) {
+		t.Helper()
+		sent := cbor.Encode(cbor.Map{"Namespace": cbor.String("own"), "Period": cbor.Uint(60), "StartTime": &cbor.Tag{ID: 1, Value: cbor.Float64(1.5)},
+			"Statistics": cbor.List{cbor.String("Sum")}})
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			c.url+"/service/GraniteServiceVersion20100801/operation/GetMetricStatistics", bytes.NewReader(sent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20260101/eu-central-1/monitoring/aws4_request")
+		r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil || answer.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" || answer.Header.Get("Content-Type") != "application/cbor" {
+			t.Errorf("%v %v", answer.Header, err)
+		}
+		said, err := cbor.Decode(body)
+		if err != nil {
+			t.Errorf("%q: %v", body, err)
+		}
+		return answer.StatusCode, said
+	}
+	status, said := call()
+	if _, ok := said.(cbor.Map); status != http.StatusOK || !ok {
+		t.Errorf("%d %v", status, said)
+	}
+	want := map[string]any{"Namespace": "own", "Period": uint64(60), "StartTime": 1.5, "Statistics": []any{"Sum"}}
+	if !reflect.DeepEqual(asked.Parameters, want) || asked.Action != "GetMetricStatistics" {
+		t.Errorf("asked %s %v", asked.Action, asked.Parameters)
+	}
+	if forwarded := strings.Join(c.forwarded, "\n"); !strings.Contains(forwarded, "monitoring GraniteServiceVersion20100801.GetMetricStatistics") {
+		t.Error(forwarded)
+	}
+	refusal = &wire.Error{Code: "AccessDenied", Message: "no", Status: http.StatusForbidden}
+	status, said = call()
+	if status != http.StatusForbidden || !reflect.DeepEqual(said, cbor.Map{"__type": cbor.String("AccessDenied"), "message": cbor.String("no")}) {
+		t.Errorf("%d %v", status, said)
 	}
 }
 

@@ -21,7 +21,7 @@ if version("ministack") != "1.5.33":
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import cloudformation, dynamodb, eventbridge, iam, lambda_svc, s3, scheduler, sns, stepfunctions
+from ministack.services import cloudformation, cloudwatch, cloudwatch_logs, dynamodb, eventbridge, iam, lambda_svc, s3, scheduler, sns, stepfunctions
 from ministack.services.cloudformation import handlers, provisioners, stacks
 
 FRONT = os.environ["AWS_ENDPOINT_URL"]
@@ -272,6 +272,49 @@ def validated(store):
 
 stepfunctions._create_state_machine = validated(stepfunctions._create_state_machine)
 stepfunctions._update_state_machine = validated(stepfunctions._update_state_machine)
+
+# CloudWatch: lines of logs in the embedded metric format become values of metrics, one for each set of dimensions. An empty set
+# is a set: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html.
+# No alarm is judged by them.
+statistics = cloudwatch._get_metric_statistics
+taken = {}
+
+
+def take_metrics():
+    for name, group in cloudwatch_logs._log_groups.items():
+        for stream, content in group["streams"].items():
+            where = (get_account_id(), get_region(), name, stream)
+            events = content["events"]
+            for event in events[taken.get(where, 0):]:
+                for line in event["message"].splitlines():
+                    if '"CloudWatchMetrics"' in line:
+                        take_line(json.loads(line))
+            taken[where] = len(events)
+
+
+def take_line(line):
+    at = line["_aws"]["Timestamp"] / 1000
+    for directive in line["_aws"]["CloudWatchMetrics"]:
+        for names in directive["Dimensions"]:
+            for metric in directive["Metrics"]:
+                cloudwatch._store_datum(directive["Namespace"], metric["Name"], {n: line[n] for n in names}, at,
+                                        metric.get("Unit", "None"), line[metric["Name"]], None, None, None)
+
+
+def statistics_of_logs(params, cbor, *how):
+    take_metrics()
+    if (cbor or {}).get("Dimensions") or cloudwatch._p(params, "Dimensions.member.1.Name"):
+        return statistics(params, cbor, *how)
+    # Who names no dimensions asks for the metric that has none. MiniStack adds all of them up.
+    everything = cloudwatch._metrics
+    cloudwatch._metrics = {key: values for key, values in everything.items() if not key[2]}
+    try:
+        return statistics(params, cbor, *how)
+    finally:
+        cloudwatch._metrics = everything
+
+
+cloudwatch._get_metric_statistics = statistics_of_logs
 
 # CloudFormation: schedules and functions of a VPC are made through the front, and properties that it drops are applied after all.
 

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+
+	"github.com/aws/smithy-go/encoding/cbor"
 )
 
 // Answer writes out, the SDK's output struct of the request's operation.
@@ -60,11 +62,24 @@ func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) {
 		fmt.Fprintf(&b,
 			`<ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`,
 			s.XMLNamespace, blame(e.Status), e.Code, escaped(e.Message), requestID)
+	case CBOR:
+		w.Header().Set("X-Amzn-ErrorType", e.Code)
+		s.WriteCBOR(w, requestID, e.Status, cbor.Map{"__type": cbor.String(e.Code), "message": cbor.String(e.Message)})
+		return
 	default:
 		w.Header().Set("X-Amzn-ErrorType", e.Code)
 		_ = json.NewEncoder(&b).Encode(map[string]string{"__type": e.Code, "message": e.Message})
 	}
 	s.write(w, requestID, e.Status, b.Bytes())
+}
+
+// CBOR is the protocol that CloudWatch's clients speak: smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html.
+const CBOR = "rpc-v2-cbor"
+
+// WriteCBOR writes an answer, or an error, in CBOR.
+func (s *Service) WriteCBOR(w http.ResponseWriter, requestID string, status int, v cbor.Value) {
+	w.Header().Set("Smithy-Protocol", CBOR)
+	s.write(w, requestID, status, cbor.Encode(v))
 }
 
 func (s *Service) complete(err error) *Error {
@@ -104,6 +119,8 @@ func (s *Service) write(w http.ResponseWriter, requestID string, status int, bod
 		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)) // DynamoDB's clients look at it
 	case "rest-json":
 		contentType = "application/json"
+	case CBOR:
+		contentType = "application/cbor"
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("X-Amzn-RequestId", requestID)

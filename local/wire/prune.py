@@ -54,7 +54,7 @@ OPERATIONS = {
     "scheduler": ("2021-06-30", """
         CreateSchedule CreateScheduleGroup DeleteSchedule DeleteScheduleGroup GetSchedule GetScheduleGroup
         ListScheduleGroups ListSchedules ListTagsForResource TagResource UntagResource UpdateSchedule"""),
-    "service-quotas": ("2019-06-24", "GetServiceQuota"),
+    "service-quotas": ("2019-06-24", "GetServiceQuota ListServiceQuotas"),
     "sts": ("2011-06-15", "AssumeRole GetCallerIdentity"),
     # Served by MiniStack: the door only reads what is asked.
     "lambda": ("2015-03-31", """
