@@ -80,13 +80,12 @@ func confirmerGrants(r *resources) grants {
 		reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections", "DescribeNetworkInterfaces",
 			"DescribeSecurityGroupRules"),
 		reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTargetHealth", "DescribeAccountLimits"),
-		reads("cloudwatch", "ListMetrics", "GetMetricStatistics"),
+		reads("cloudwatch", "GetMetricStatistics"),
 		allows("rds", r.wide("rds", "db:*", atRunTime), "DescribeDBInstances"),
 		allows("rds", r.wide("rds", "cluster:*", atRunTime), "DescribeDBClusters"),
 		allows("rds", r.wide("rds", "db-proxy:*", atRunTime), "DescribeDBProxies"),
 		allows("rds", wide(r.globalARN("rds", "global-cluster:*"), atRunTime), "DescribeGlobalClusters"),
 		reads("servicequotas", "ListServiceQuotas"),
-		allows("servicequotas", r.wide("servicequotas", "vpc/*", "One quota is read, whose code AWS may change; quotas are no secret."),
-			"GetServiceQuota"),
+		allows("servicequotas", wide("*", aQuota), "GetServiceQuota"),
 	)
 }

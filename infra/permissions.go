@@ -12,6 +12,7 @@ const (
 	atRunTime = "Known only when an execution starts, and an unknown name is answered with the nearest ones; it is only looked at."
 	tagged    = "AWS chooses the id. What is made must carry our tag, and what is changed must have it."
 	named     = "Names are the exposures'. What is made must carry our tag, and what is changed must have it."
+	aQuota    = "AWS's pages disagree whether a quota is a resource. One is read, and quotas are no secret."
 	perVPC    = "One resolver per VPC, made by step 2 under this prefix."
 	perRun    = "Executions of this state machine only; their names are new each time."
 )
@@ -38,7 +39,7 @@ func permissions(r *resources) map[string]grants {
 		listeners = r.wide("elasticloadbalancing", "listener/net/*/*/*", named)
 		resolvers = r.wide("lambda", "function:"+r.options.name.Resolver("*"), perVPC)
 		runs      = r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
-		quotas    = wide("*", "AWS's pages disagree whether a quota is a resource. One is read, and quotas are no secret.")
+		quotas    = wide("*", aQuota)
 		schedules = r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*", "One schedule per exposure, in our own group.")
 
 		code = *r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())

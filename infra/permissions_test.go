@@ -126,7 +126,7 @@ func TestTheProofsReasonsAreTheGrants(t *testing.T) {
 	}
 	r := synthesized().resources
 	interfaces, logs := resolverGrants(r)
-	roles := map[string]grants{"resolverrole": slices.Concat(interfaces, logs), "starter": operatorGrants(r)}
+	roles := map[string]grants{"resolverrole": slices.Concat(interfaces, logs), "starter": operatorGrants(r), "confirmer": confirmerGrants(r)}
 	for name, may := range permissions(r) {
 		roles[strings.ReplaceAll(name, "-", "")+"role"] = may
 	}

@@ -140,5 +140,5 @@ func (s ipSync) measure(ctx context.Context, exposure string, report targets.Rep
 	if !good {
 		age = s.now().Sub(report.FailingSince).Seconds()
 	}
-	slog.InfoContext(ctx, "synced", "exposure", exposure, metric.SyncAge.Value(s.name, age, s.now()))
+	slog.InfoContext(ctx, "synced", "exposure", exposure, "address", report.Address, metric.SyncAge.Value(s.name, age, s.now()))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
@@ -32,13 +31,14 @@ type Account interface {
 	Proxies(ctx context.Context) ([]rdstypes.DBProxy, error)
 	GlobalClusters(ctx context.Context) ([]rdstypes.GlobalCluster, error)
 
-	Executions(ctx context.Context) ([]Execution, error)                       // of the setup state machine, the newest first
+	Executions(ctx context.Context) ([]string, error) // ARNs of the setup state machine's, the newest first
+	Execution(ctx context.Context, arn string) (Execution, error)
 	Binding(ctx context.Context, exposure string) (*registry.Binding, error)   // nil without a schedule
 	Variables(ctx context.Context, function string) (map[string]string, error) // of a function's environment
 	Log(ctx context.Context, function, message string) ([]Line, error)         // every line that may have the message
 	Sum(ctx context.Context, loadBalancer, metric string) (float64, error)     // over two weeks
-	Metrics(ctx context.Context) ([]cloudwatchtypes.Metric, error)
-	Quotas(ctx context.Context) ([]servicequotastypes.ServiceQuota, error) // of Amazon VPC
+	Values(ctx context.Context, metric string) (int, error)                    // days with values of ours without dimensions
+	Quotas(ctx context.Context) ([]servicequotastypes.ServiceQuota, error)     // of Amazon VPC
 	Quota(ctx context.Context, code string) (*servicequotastypes.ServiceQuota, error)
 
 	Lookup(ctx context.Context, host string) ([]string, error) // as this machine's DNS answers
@@ -48,7 +48,6 @@ type Account interface {
 type Execution struct {
 	ARN, Status  string
 	Error, Cause string // where it failed
-	Exposure     string // where it succeeded
 	Steps        []Step // in the order of their first entry
 	// Last is the type of the last event, LastResource what it says that it is about.
 	Last, LastResource string

@@ -242,28 +242,31 @@ func (a *AWS) Log(ctx context.Context, function, message string) ([]Line, error)
 
 // Sum implements Account.
 func (a *AWS) Sum(ctx context.Context, loadBalancer, metric string) (float64, error) {
-	now := time.Now()
-	out, err := cloudwatch.NewFromConfig(a.config).GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
-		Namespace: aws.String("AWS/NetworkELB"), MetricName: &metric,
-		Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("LoadBalancer"), Value: &loadBalancer}},
-		StartTime:  aws.Time(now.Add(-measured)), EndTime: &now, Period: aws.Int32(24 * 60 * 60),
-		Statistics: []cloudwatchtypes.Statistic{cloudwatchtypes.StatisticSum},
-	})
-	if err != nil {
-		return 0, err
-	}
+	days, err := a.days(ctx, &cloudwatch.GetMetricStatisticsInput{Namespace: aws.String("AWS/NetworkELB"), MetricName: &metric,
+		Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("LoadBalancer"), Value: &loadBalancer}}})
 	sum := 0.0
-	for _, point := range out.Datapoints {
-		sum += aws.ToFloat64(point.Sum)
+	for _, day := range days {
+		sum += aws.ToFloat64(day.Sum)
 	}
-	return sum, nil
+	return sum, err
 }
 
-// Metrics implements Account.
-func (a *AWS) Metrics(ctx context.Context) ([]cloudwatchtypes.Metric, error) {
-	return collect(ctx, cloudwatch.NewListMetricsPaginator(cloudwatch.NewFromConfig(a.config),
-		&cloudwatch.ListMetricsInput{Namespace: aws.String(a.name.Metrics())}),
-		func(p *cloudwatch.ListMetricsOutput) []cloudwatchtypes.Metric { return p.Metrics })
+// Values implements Account.
+func (a *AWS) Values(ctx context.Context, metric string) (int, error) {
+	days, err := a.days(ctx, &cloudwatch.GetMetricStatisticsInput{Namespace: aws.String(a.name.Metrics()), MetricName: &metric})
+	return len(days), err
+}
+
+// days are the sums of a metric's values, each of a day. One without dimensions is not the sum of those that have some.
+func (a *AWS) days(ctx context.Context, in *cloudwatch.GetMetricStatisticsInput) ([]cloudwatchtypes.Datapoint, error) {
+	now := time.Now()
+	in.StartTime, in.EndTime, in.Period = aws.Time(now.Add(-measured)), &now, aws.Int32(24*60*60)
+	in.Statistics = []cloudwatchtypes.Statistic{cloudwatchtypes.StatisticSum}
+	out, err := cloudwatch.NewFromConfig(a.config).GetMetricStatistics(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return out.Datapoints, nil
 }
 
 // Quotas implements Account.
@@ -293,36 +296,28 @@ func (a *AWS) Lookup(ctx context.Context, host string) ([]string, error) {
 	return a.lookups(ctx, host)
 }
 
-// Executions implements Account. Histories come without their data, in which the task token is.
-func (a *AWS) Executions(ctx context.Context) ([]Execution, error) {
-	client := sfn.NewFromConfig(a.config)
+// Executions implements Account.
+func (a *AWS) Executions(ctx context.Context) (arns []string, err error) {
 	machine := arn.ARN{Partition: a.caller.Partition, Service: "states", Region: a.config.Region, AccountID: a.caller.AccountID,
 		Resource: "stateMachine:" + a.name.StateMachine()}.String()
-	out, err := client.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: &machine, MaxResults: newest})
+	out, err := sfn.NewFromConfig(a.config).ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: &machine, MaxResults: newest})
 	if err != nil {
 		return nil, err
 	}
-	var all []Execution
 	for _, item := range out.Executions {
-		e, err := a.execution(ctx, client, aws.ToString(item.ExecutionArn))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
+		arns = append(arns, aws.ToString(item.ExecutionArn))
 	}
-	return all, nil
+	return arns, nil
 }
 
-func (a *AWS) execution(ctx context.Context, client *sfn.Client, executionARN string) (Execution, error) {
+// Execution implements Account. The history comes without its data, in which the task token is.
+func (a *AWS) Execution(ctx context.Context, executionARN string) (Execution, error) {
+	client := sfn.NewFromConfig(a.config)
 	out, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &executionARN})
 	if err != nil {
 		return Execution{}, err
 	}
 	e := Execution{ARN: executionARN, Status: string(out.Status), Error: aws.ToString(out.Error), Cause: aws.ToString(out.Cause)}
-	var document struct{ Exposure string }
-	if json.Unmarshal([]byte(aws.ToString(out.Output)), &document) == nil {
-		e.Exposure = document.Exposure
-	}
 	events, err := collect(ctx, sfn.NewGetExecutionHistoryPaginator(client,
 		&sfn.GetExecutionHistoryInput{ExecutionArn: &executionARN, IncludeExecutionData: aws.Bool(false)}),
 		func(p *sfn.GetExecutionHistoryOutput) []sfntypes.HistoryEvent { return p.Events })

@@ -11,6 +11,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 func balancerIsChanged(ctx context.Context, v *view, f *findings) error {
@@ -24,7 +25,7 @@ func balancerIsChanged(ctx context.Context, v *view, f *findings) error {
 			if at, ok := made[nameOf(l.Text("listenerArn"))]; ok {
 				f.confirm("%s had its listener %s after it was made", nameOf(l.Text("listenerArn")), l.At.Sub(at).Round(time.Second))
 			}
-		case l.Text("error") != "Failed":
+		case l.Text("error") != outcome.NameFailed:
 		case slices.ContainsFunc([]string{"create listener", "modify load balancer attributes", "set security groups"},
 			func(verb string) bool { return strings.HasPrefix(message, verb) }):
 			f.contradict("Redrive the execution two minutes later.", "step 4: %s", message)
@@ -237,7 +238,9 @@ func (v *view) served(ctx context.Context) (map[string]time.Duration, error) {
 			continue
 		}
 		first, waits := registered[e]
-		if age, ok := l.Number("SyncAge"); ok && age == 0 && waits {
+		address, _, _ := strings.Cut(first.Text("target"), ":")
+		// A tick that began before the move tells of the address that was.
+		if age, ok := l.Number("SyncAge"); ok && age == 0 && waits && strings.Contains(l.Text("address"), address) {
 			took[e+" "+first.Text("target")] = l.At.Sub(first.At)
 			delete(registered, e)
 		}

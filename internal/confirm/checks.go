@@ -33,7 +33,7 @@ var checks = []check{
 	{28, "step 2's log: `created function`, and no refusal that ended it", resolverIsMade},
 	{29, "the resolver's log", resolverLogs},
 	{31, "the errors of the executions' attempts", errorsAreNamed},
-	{32, "`cloudwatch:ListMetrics` of `rdslink`", metricsAreMade},
+	{32, "the metric `SyncAge` without dimensions", metricsAreMade},
 	{33, "the last event of an execution that waits in step 9", waitIsTold},
 	{34, "the ends of the executions", waitEnds},
 	{35, "the executions: step 1 succeeded", steps("kms:Decrypt", "Allow what the message names, then redrive.", "1.")},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	servicequotastypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
@@ -58,7 +57,7 @@ var each = map[int]verdicts{
 	21: {nil, func(f *fake) {
 		f.forget("ip-sync")
 		f.logged("ip-sync", time.Now().Add(-time.Hour), "register target", "exposure", id, "target", "10.0.1.1:5432")
-		f.logged("ip-sync", time.Now().Add(-50*time.Minute), "synced", "exposure", id, "SyncAge", 0.0)
+		f.logged("ip-sync", time.Now().Add(-50*time.Minute), "synced", "exposure", id, "address", "10.0.1.1", "SyncAge", 0.0)
 	}, forgets("ip-sync"), "10m"},
 	22: {nil, func(f *fake) { f.instances[0].VpcSecurityGroups = nil }, unbound, "carries none"},
 	23: {nil, func(f *fake) { f.names[host] = []string{address, "10.0.2.20"} }, func(f *fake) { f.names = nil }, "10.0.2.20"},
@@ -69,9 +68,7 @@ var each = map[int]verdicts{
 	28: {nil, stepFails("resolve-private-ip", "create function x: The zone is odd"), forgets("resolve-private-ip"), "The zone is odd"},
 	29: {nil, func(f *fake) { f.logs = nil }, func(f *fake) { f.binding.ResolverFunction = "" }, "is empty"},
 	31: {nil, func(f *fake) { f.executions[1].Steps[0].Failures = []string{"ENILimitReachedException"} }, func(f *fake) { f.executions[2].Steps[1].Failures = nil }, "ENILimitReachedException"},
-	32: {nil, func(f *fake) {
-		f.metrics = []cloudwatchtypes.Metric{{MetricName: aws.String("SyncAge"), Dimensions: make([]cloudwatchtypes.Dimension, 1)}}
-	}, func(f *fake) { f.metrics = nil; f.forget("ip-sync") }, "no such metric"},
+	32: {nil, func(f *fake) { f.values = 0 }, func(f *fake) { f.values = 0; f.forget("ip-sync") }, "no such metric"},
 	33: {nil, func(f *fake) { f.executions[0].LastResource = ":" }, func(f *fake) { f.executions[0].Last = "TaskScheduled" }, "waits"},
 	34: {nil, func(f *fake) { f.executions[2].Status = "TIMED_OUT" }, func(f *fake) { f.executions = f.executions[:2] }, "TIMED_OUT"},
 	35: {nil, fails(1, "User: x is not authorized to perform: kms:Decrypt"), noExecutions, "kms:Decrypt"},
@@ -199,6 +196,12 @@ func TestOneExposureIsLookedAtAlone(t *testing.T) {
 	one, err := Run(t.Context(), f, Rows(page(t)), id)
 	if err != nil || !slices.Equal(one.Exposures, []string{id}) || one.Row(5).Verdict != Confirmed || one.Row(26).Verdict != Confirmed {
 		t.Errorf("%v %v %v %v", err, one.Exposures, one.Row(5), one.Row(26))
+	}
+	// Of the executions of one exposure those that are not among the account's newest are looked at, too.
+	f.executions, f.older = nil, f.executions[1:2]
+	f.logged("resolve-private-ip", time.Now(), "step started", "exposure", id, "execution", f.older[0].ARN)
+	if one, err = Run(t.Context(), f, Rows(page(t)), id); err != nil || one.Row(35).Verdict != Confirmed {
+		t.Errorf("%v %v", err, one.Row(35))
 	}
 	if _, err := Run(t.Context(), f, Rows(page(t)), "nobodys"); !errors.Is(err, ErrNoExposure) {
 		t.Errorf("an exposure that is not there: %v", err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 const noConnection = "connect the vendor's endpoint first"
@@ -26,7 +27,7 @@ func serviceIsMade(ctx context.Context, v *view, f *findings) error {
 			waited = 0
 		case strings.Contains(message, "load balancer") && strings.Contains(message, " is provisioning"):
 			waited++
-		case strings.HasPrefix(message, "create endpoint service"):
+		case l.Text("error") == outcome.NameFailed && strings.HasPrefix(message, "create endpoint service"):
 			f.contradict("Redrive the execution, and have functions/05-create-endpoint-service wait for what the message says.",
 				"step 5: %s", message)
 		}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
@@ -46,11 +46,12 @@ type fake struct {
 	proxies     []rdstypes.DBProxy
 	global      []rdstypes.GlobalCluster
 	executions  []Execution
+	older       []Execution // not among the newest
 	binding     *registry.Binding
 	variables   map[string]string
 	logs        map[string][]Line // by function
 	sums        map[string]float64
-	metrics     []cloudwatchtypes.Metric
+	values      int
 	quotas      []servicequotastypes.ServiceQuota
 	quota       *servicequotastypes.ServiceQuota
 	names       map[string][]string
@@ -112,8 +113,20 @@ func (f *fake) Proxies(context.Context) ([]rdstypes.DBProxy, error) {
 func (f *fake) GlobalClusters(context.Context) ([]rdstypes.GlobalCluster, error) {
 	return read(f, "GlobalClusters", f.global)
 }
-func (f *fake) Executions(context.Context) ([]Execution, error) {
-	return read(f, "Executions", f.executions)
+func (f *fake) Executions(context.Context) ([]string, error) {
+	var arns []string
+	for _, e := range f.executions {
+		arns = append(arns, e.ARN)
+	}
+	return read(f, "Executions", arns)
+}
+func (f *fake) Execution(_ context.Context, arn string) (Execution, error) {
+	for _, e := range slices.Concat(f.executions, f.older) {
+		if e.ARN == arn {
+			return read(f, "Execution"+arn, e)
+		}
+	}
+	return Execution{}, errors.New("no such execution")
 }
 func (f *fake) Binding(_ context.Context, exposure string) (*registry.Binding, error) {
 	return read(f, "Binding"+exposure, f.binding)
@@ -127,8 +140,8 @@ func (f *fake) Log(_ context.Context, function, message string) ([]Line, error) 
 func (f *fake) Sum(_ context.Context, balancer, metric string) (float64, error) {
 	return read(f, "Sum"+balancer+metric, f.sums[metric])
 }
-func (f *fake) Metrics(context.Context) ([]cloudwatchtypes.Metric, error) {
-	return read(f, "Metrics", f.metrics)
+func (f *fake) Values(_ context.Context, metric string) (int, error) {
+	return read(f, "Values"+metric, f.values)
 }
 func (f *fake) Quotas(context.Context) ([]servicequotastypes.ServiceQuota, error) {
 	return read(f, "Quotas", f.quotas)
@@ -164,7 +177,7 @@ func (f *fake) connection(state ec2types.State, made time.Time) {
 
 // succeeded is an execution that went through every step.
 func succeeded() Execution {
-	e := Execution{ARN: "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:first", Status: "SUCCEEDED", Exposure: id}
+	e := Execution{ARN: "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:first", Status: "SUCCEEDED"}
 	for i := 1; i <= 10; i++ {
 		e.Steps = append(e.Steps, Step{Name: fmt.Sprintf("%d. Step", i), Entered: time.Now(), Ended: time.Now()})
 	}
@@ -174,7 +187,8 @@ func succeeded() Execution {
 // stopped is an execution that came to an end in a step, or waits there.
 func stopped(step int, status, name, cause string) Execution {
 	e := succeeded()
-	e.Status, e.Error, e.Cause, e.Exposure = status, name, cause, ""
+	e.ARN = fmt.Sprintf("arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:%s-in-%d-%s", status, step, name)
+	e.Status, e.Error, e.Cause = status, name, cause
 	e.Steps = e.Steps[:step]
 	e.Steps[step-1].Ended = time.Time{}
 	return e
@@ -214,7 +228,7 @@ func asAssumed() *fake {
 		variables: map[string]string{deployment.DatabaseGroups: deployment.OnlyTagged},
 		logs:      map[string][]Line{"resolver": {{At: now}}},
 		sums:      map[string]float64{"NewFlowCount": 40},
-		metrics:   []cloudwatchtypes.Metric{{MetricName: aws.String("SyncAge")}},
+		values:    14,
 		quotas:    []servicequotastypes.ServiceQuota{{QuotaName: aws.String("Interface VPC endpoints per VPC"), QuotaCode: aws.String("L-29B6F2EB"), Value: aws.Float64(50)}},
 		quota:     &servicequotastypes.ServiceQuota{QuotaName: aws.String("Inbound or outbound rules per security group"), Value: aws.Float64(60)},
 		names:     map[string][]string{host: {address}},
@@ -235,7 +249,8 @@ func asAssumed() *fake {
 	f.logged("create-target-group", month, "register target", "exposure", id, "target", "10.0.1.10:5432")
 	f.logged("ip-sync", now.Add(-time.Hour), "database moves", "exposure", id, "event", "RDS-EVENT-0049")
 	f.logged("ip-sync", now.Add(-time.Hour+2*time.Second), "register target", "exposure", id, "target", address+":5432")
-	f.logged("ip-sync", now.Add(-time.Hour+100*time.Second), "synced", "exposure", id, "SyncAge", 0.0)
+	f.logged("ip-sync", now.Add(-time.Hour+3*time.Second), "synced", "exposure", id, "address", "10.0.1.10", "SyncAge", 0.0) // from before the move
+	f.logged("ip-sync", now.Add(-time.Hour+100*time.Second), "synced", "exposure", id, "address", address, "SyncAge", 0.0)
 	return f
 }
 

@@ -94,20 +94,12 @@ func errorsAreNamed(ctx context.Context, v *view, f *findings) error {
 }
 
 func metricsAreMade(ctx context.Context, v *view, f *findings) error {
-	found, err := once(v, "metrics", func() (bool, error) {
-		all, err := v.Metrics(ctx)
-		for _, m := range all {
-			if aws.ToString(m.MetricName) == metric.SyncAge.Name && len(m.Dimensions) == 0 {
-				return true, nil
-			}
-		}
-		return false, err
-	})
+	days, err := v.Values(ctx, metric.SyncAge.Name)
 	if err != nil {
 		return err
 	}
-	if found {
-		f.confirm("%s has no dimensions", metric.SyncAge.Name)
+	if days > 0 {
+		f.confirm("%s has values on %d of the last 14 days", metric.SyncAge.Name, days)
 		return nil
 	}
 	lines, err := v.log(ctx, "ip-sync", "synced")

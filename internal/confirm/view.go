@@ -133,8 +133,34 @@ func (v *view) interfaces(ctx context.Context, name, value string) ([]ec2types.N
 	return once(v, "interfaces "+name+" "+value, func() ([]ec2types.NetworkInterface, error) { return v.Interfaces(ctx, name, value) })
 }
 
+// executions are the newest of the account, and those of the one exposure that is looked at.
 func (v *view) executions(ctx context.Context) ([]Execution, error) {
-	return once(v, "executions", func() ([]Execution, error) { return v.Executions(ctx) })
+	return once(v, "executions", func() ([]Execution, error) {
+		arns, err := v.Executions(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if v.only != "" {
+			// The first step does not know the exposure yet.
+			lines, err := v.log(ctx, "resolve-private-ip", "step started")
+			if err != nil {
+				return nil, err
+			}
+			for _, l := range lines[max(len(lines)-newest, 0):] {
+				arns = append(arns, l.Text("execution"))
+			}
+		}
+		slices.Sort(arns)
+		var all []Execution
+		for _, arn := range slices.Compact(arns) {
+			e, err := v.Execution(ctx, arn)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, e)
+		}
+		return all, nil
+	})
 }
 
 // log has the lines of a function's log with a message, the oldest first; with exposures, their lines alone.

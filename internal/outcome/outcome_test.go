@@ -65,6 +65,9 @@ func TestRefusalNamesTheAction(t *testing.T) {
 			if !DoWithout(t.Context(), err, "a look") {
 				t.Error("it is no refusal")
 			}
+			if action, denied := Denied(err); !denied || !strings.HasPrefix(row.want, action+" ") {
+				t.Errorf("denied is %q", action)
+			}
 		})
 	}
 }
@@ -86,5 +89,18 @@ func TestOnlyARefusalIsDoneWithout(t *testing.T) {
 		if DoWithout(t.Context(), err, "a look") {
 			t.Errorf("%s is done without", name)
 		}
+	}
+}
+
+// A refusal may be of another action than the one that was called, and says so; what is no refusal names none.
+func TestDeniedNamesTheActionThatIsMissing(t *testing.T) {
+	of := func(code, message string) error {
+		return &smithy.OperationError{ServiceID: "DynamoDB", OperationName: "Scan", Err: &smithy.GenericAPIError{Code: code, Message: message}}
+	}
+	if action, denied := Denied(of("AccessDeniedException", "User: x is not authorized to perform: kms:Decrypt on resource: y")); action != "kms:Decrypt" || !denied {
+		t.Errorf("denied is %q", action)
+	}
+	if action, denied := Denied(of("ResourceNotFoundException", "gone")); action != "" || denied {
+		t.Errorf("denied is %q", action)
 	}
 }

@@ -20,7 +20,7 @@ func TestAfterAFailoverAndASwitchoverTheVendorWritesToTheNewPrimary(t *testing.T
 	handoff := s.handoff(database)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
 	s.decides(bus.Accept, endpoint)
-	execution.succeeds()
+	output := execution.succeeds()
 	client := s.client(endpoint, handoff)
 	s.check(s.inserts(client, "(4, 'tray', 1)"))
 
@@ -31,10 +31,12 @@ func TestAfterAFailoverAndASwitchoverTheVendorWritesToTheNewPrimary(t *testing.T
 	s.await("the vendor to write again", func() bool { return s.inserts(client, "(5, 'spoon', 12)") == nil })
 
 	s.readsAgain(client, orders+"\n4  tray     1\n5  spoon    12")
+	role := s.confirms(database, output)
 
 	s.switchesOver(database)
 	s.await("the vendor to write to the green instance", func() bool { return s.inserts(client, "(6, 'cup', 6)") == nil })
 	s.readsAgain(client, orders+"\n4  tray     1\n5  spoon    12\n6  cup      6")
+	s.contradicts(role, database, output)
 }
 
 // switchesOver has a green instance take the database's name, and all that was written before. The blue one goes on, under
