@@ -53,7 +53,6 @@ var checks = []check{
 	{59, "the schedules: one of a proxy", proxiesAreDescribed},
 	{61, "step 2's log: `created function`", resolverIsTagged},
 	{66, "the sync's log: `certificate names another server`, after `database moves` for a switchover", certificatesAreRenewed},
-	{62, "the sync's log: `certificate names another server`, after `database moves` for a switchover", certificatesAreRenewed},
 	{67, "the executions: the ten steps succeeded, and none was refused an action", steps(`\w+:\w+`,
 		"Allow it to the role that was refused, then redrive.", "1.", "2.", "3.", "4.", "5.", "6.", "7.", "8.", "9.", "10.")},
 }
