@@ -136,6 +136,7 @@ var documented = []string{
 	"notNotified",
 	"port",
 	"region",
+	"resources.borrowedRules",
 	"resources.databaseSecurityGroupId",
 	"resources.listenerArn",
 	"resources.loadBalancerArn",
