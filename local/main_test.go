@@ -159,7 +159,7 @@ func TestAFaultDisturbsDeliveries(t *testing.T) {
 		t.Errorf("a rule sees %+v", c)
 	}
 	if c := front.ZoneCall("vpce", "eu-central-1c", "euc1-az1", "subnet-1"); c.Service+":"+c.Action != "vpce:Zone" ||
-		!slices.Equal(c.Resources(), []string{"euc1-az1", "eu-central-1c", "subnet-1"}) {
+		!slices.Equal(c.Resources(), []string{"eu-central-1c", "euc1-az1", "subnet-1"}) {
 		t.Errorf("a rule sees %+v", c.Resources())
 	}
 	if c := changeCall("vpce-0123456789abcdef0"); c.Action != "Change" || c.Resources()[0] != "vpce-0123456789abcdef0" {
