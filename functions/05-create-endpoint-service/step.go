@@ -263,7 +263,8 @@ func (s createEndpointService) create(ctx context.Context, in Input, generation 
 	slog.InfoContext(ctx, "create endpoint service", "loadBalancerArn", in.LoadBalancerARN, "supportedRegions", in.SupportedRegions)
 	out, err := s.services.CreateVpcEndpointServiceConfiguration(ctx, request)
 	if err != nil {
-		return types.ServiceConfiguration{}, fmt.Errorf("create endpoint service for load balancer %s: %w", in.LoadBalancerARN, unknownYet(in, err))
+		return types.ServiceConfiguration{}, fmt.Errorf("create endpoint service for load balancer %s: %w",
+			in.LoadBalancerARN, unknownYet(in, err))
 	}
 	slog.InfoContext(ctx, "created endpoint service", "serviceId", aws.ToString(out.ServiceConfiguration.ServiceId))
 	return *out.ServiceConfiguration, nil

@@ -75,7 +75,8 @@ func (s createEndpointService) subnetsOf(ctx context.Context, balancer elbtypes.
 	}
 	out, err := s.subnets.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: ids})
 	if err != nil {
-		return nil, fmt.Errorf("describe subnets %s of load balancer %s: %w", strings.Join(ids, ", "), aws.ToString(balancer.LoadBalancerArn), err)
+		return nil, fmt.Errorf("describe subnets %s of load balancer %s: %w",
+			strings.Join(ids, ", "), aws.ToString(balancer.LoadBalancerArn), err)
 	}
 	return out.Subnets, nil
 }

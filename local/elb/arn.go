@@ -33,7 +33,9 @@ func (s *Service) validate(ctx context.Context, k kind, arn string) error {
 
 // find finds the caller's resource of kind k among all. What was just made may be unknown to every operation
 // (hashicorp/terraform-provider-aws#15214).
-func find[T interface{ born() time.Time }](ctx context.Context, s *Service, k kind, all map[string]T, arn string, notFound error) (T, error) {
+func find[T interface{ born() time.Time }](
+	ctx context.Context, s *Service, k kind, all map[string]T, arn string, notFound error,
+) (T, error) {
 	var none T
 	if err := s.validate(ctx, k, arn); err != nil {
 		return none, err
