@@ -298,7 +298,7 @@ func TestRequiredRolesAreThoseThatTheStackMakes(t *testing.T) {
 				o.key != "" && !strings.Contains(string(pass), `"`+broughtRole("resolver")+`"`) {
 				t.Errorf("step 2 may pass %s", pass)
 			}
-			for _, name := range []string{"rdslink-operator-eu-central-1", "rdslink-approver-eu-central-1"} {
+			for _, name := range []string{"rdslink-operator-eu-central-1", "rdslink-approver-eu-central-1", "rdslink-confirmer-eu-central-1"} {
 				if needs.Policies[name] == nil {
 					t.Errorf("no policy %s among %v", name, needs.Policies)
 				}

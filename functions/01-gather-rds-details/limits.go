@@ -237,8 +237,8 @@ func count(want ingress.Need, groupID string, rules []ec2types.SecurityGroupRule
 	return count
 }
 
-// rulesQuota is the account's own value, if it has one: for some quotas Service Quotas knows AWS's default only, and answers as
-// if there were none (API_ListServiceQuotas).
+// rulesQuota is the account's own value, if it has one: for some quotas Service Quotas knows AWS's default only, and answers
+// as if there were none (API_ListServiceQuotas).
 func (s gatherRDSDetails) rulesQuota(ctx context.Context) (int, error) {
 	out, err := s.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
 		ServiceCode: aws.String("vpc"), QuotaCode: aws.String(rulesQuotaCode),

@@ -14,8 +14,8 @@ import (
 	"github.com/rdslink/rdslink/internal/outcome"
 )
 
-// weights are what a rule with a prefix list of AWS's counts as, by the end of the list's name (VPC guide, "AWS-managed prefix
-// lists"). No API tells them.
+// weights are what a rule with a prefix list of AWS's counts as, by the end of the list's name (VPC guide, "AWS-managed
+// prefix lists"). No API tells them.
 var weights = map[string]int{
 	"cloudfront.origin-facing": 55,
 	"dynamodb":                 1,
