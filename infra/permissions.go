@@ -29,7 +29,7 @@ func permissions(r *resources) map[string]grants {
 		databases = r.wide("rds", "db:*", atRunTime)
 		clusters  = r.wide("rds", "cluster:*", atRunTime)
 		proxies   = r.wide("rds", "db-proxy:*", atRunTime)
-		switched  = r.wide("rds", "deployment:*", "Made when somebody updates a database, with an id that is new each time; it is only looked at.")
+		switched  = r.wide("rds", "deployment:*", "Made when somebody updates a database, with a new id each time; it is only looked at.")
 		services  = r.wide("ec2", "vpc-endpoint-service/*", tagged)
 		groups    = r.wide("ec2", "security-group/*", tagged)
 		rules     = r.wide("ec2", "security-group-rule/*", tagged)

@@ -15,7 +15,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
-	quotatypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
+	servicequotastypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/ingress"
@@ -85,7 +85,7 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 	limit, err := strconv.Atoi(aws.ToString(out.Limits[i].Max))
 	if err != nil {
 		slog.WarnContext(ctx, "ELB's limit is no number: step 4 will find out", "limit", balancersLimit, "max", aws.ToString(out.Limits[i].Max))
-		return nil
+		return nil //nolint:nilerr // what cannot be read is no reason to refuse
 	}
 	if count >= limit {
 		return outcome.BadInput("this region has %d Network Load Balancers and its limit is %d: "+
@@ -127,7 +127,8 @@ func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database
 	}
 	if !slices.ContainsFunc(own, fits) {
 		return nil, outcome.BadInput("no security group of database %s (%s) has room for %d more rules, the limit is %d, "+
-			"and a rule with a prefix list counts as the most entries that the list can have: merge rules, or raise the quota (Service Quotas, Amazon VPC)",
+			"and a rule with a prefix list counts as the most entries that the list can have: merge rules, "+
+			"or raise the quota (Service Quotas, Amazon VPC)",
 			db.Identifier, strings.Join(own, ", "), counts[own[0]].missing, limit)
 	}
 	slices.SortStableFunc(own, func(a, b string) int { return first(fits(a), fits(b)) })
@@ -243,7 +244,7 @@ func (s gatherRDSDetails) rulesQuota(ctx context.Context) (int, error) {
 	out, err := s.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
 		ServiceCode: aws.String("vpc"), QuotaCode: aws.String(rulesQuotaCode),
 	})
-	if _, none := errors.AsType[*quotatypes.NoSuchResourceException](err); none {
+	if _, none := errors.AsType[*servicequotastypes.NoSuchResourceException](err); none {
 		return rulesPerGroup, nil
 	}
 	if err != nil {

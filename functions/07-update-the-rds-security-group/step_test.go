@@ -257,13 +257,13 @@ func TestRun(t *testing.T) {
 		},
 		"a rule that took its last tag meanwhile": {
 			Drift: func(c *cloud) {
-				c.rules = append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther))
+				c.rules = slices.Concat(complete()[1:], []types.SecurityGroupRule{ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther)})
 				c.refuses = map[string]string{"tag": "TagLimitExceeded"}
 			}, Err: "BadInput",
 		},
 		"a rule of another exposure's that went meanwhile": {
 			Drift: func(c *cloud) {
-				c.rules = append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther))
+				c.rules = slices.Concat(complete()[1:], []types.SecurityGroupRule{ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther)})
 				c.refuses = map[string]string{"tag": "InvalidSecurityGroupRuleId.NotFound"}
 			}, Err: "NotReady",
 		},

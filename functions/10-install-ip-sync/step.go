@@ -129,7 +129,8 @@ func (s installIPSync) proveConnection(ctx context.Context, in Input) (state str
 	}
 	i := slices.IndexFunc(connections, func(c connection.Connection) bool { return c.VPCEndpointID == in.VPCEndpointID })
 	if i < 0 {
-		return "", outcome.Failed("prove connection %s: endpoint service %s does not list it: start again with the same input, to wait for another",
+		return "", outcome.Failed("prove connection %s: endpoint service %s does not list it: "+
+			"start again with the same input, to wait for another",
 			in.VPCEndpointID, in.ServiceID)
 	}
 	switch c := connections[i]; {
