@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -19,12 +19,12 @@ func TestWhatWasJustMadeIsWaitedFor(t *testing.T) {
 		"a service's permissions":               &smithy.GenericAPIError{Code: "InvalidVpcEndpointServiceId.NotFound"},
 		"a service's notification":              &smithy.GenericAPIError{Code: "InvalidVpcEndpointService.NotFound"},
 		"a load balancer, which EC2 must know":  &smithy.GenericAPIError{Code: "InvalidNetworkLoadBalancerArn.NotFound"},
-		"a load balancer's attributes":          &elb.LoadBalancerNotFoundException{},
-		"a target group behind a listener":      &elb.TargetGroupNotFoundException{},
-		"a listener":                            &elb.ListenerNotFoundException{},
-		"a listener that a describe missed":     &elb.DuplicateListenerException{},
-		"EC2's group, which ELB must know":      &elb.InvalidSecurityGroupException{},
-		"and through the words of a call of it": fmt.Errorf("create load balancer x: %w", &elb.InvalidSecurityGroupException{}),
+		"a load balancer's attributes":          &elbtypes.LoadBalancerNotFoundException{},
+		"a target group behind a listener":      &elbtypes.TargetGroupNotFoundException{},
+		"a listener":                            &elbtypes.ListenerNotFoundException{},
+		"a listener that a describe missed":     &elbtypes.DuplicateListenerException{},
+		"EC2's group, which ELB must know":      &elbtypes.InvalidSecurityGroupException{},
+		"and through the words of a call of it": fmt.Errorf("create load balancer x: %w", &elbtypes.InvalidSecurityGroupException{}),
 	} {
 		if got := Name(Unseen(err)); got != NameNotReady {
 			t.Errorf("%s: %v is %s", what, err, got)
@@ -36,8 +36,8 @@ func TestWhatWasJustMadeIsWaitedFor(t *testing.T) {
 		"no answer at all":   errors.New("reset"),
 		"a subnet of theirs": &smithy.GenericAPIError{Code: "InvalidSubnetID.NotFound"},
 	} {
-		if Unseen(err) != err {
-			t.Errorf("%s became %v", what, Unseen(err))
+		if outcome := Unseen(err); outcome != err { //nolint:errorlint // it is the same one
+			t.Errorf("%s became %v", what, outcome)
 		}
 	}
 }

@@ -16,7 +16,9 @@ import (
 // value is not available for a quota, the quota is not retrieved" (API_ListServiceQuotas).
 func Quotas(w *model.World) wire.Operations {
 	return wire.Operations{
-		"GetServiceQuota": wire.Op(func(ctx context.Context, in *servicequotas.GetServiceQuotaInput) (*servicequotas.GetServiceQuotaOutput, error) {
+		"GetServiceQuota": wire.Op(func(
+			ctx context.Context, in *servicequotas.GetServiceQuotaInput,
+		) (*servicequotas.GetServiceQuotaOutput, error) {
 			if w.Lacks("servicequotas", aws.ToString(in.QuotaCode)) {
 				return nil, noQuota()
 			}
