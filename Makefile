@@ -61,7 +61,8 @@ lint: build/.npm tools-check functions build/bin/infra ## golangci-lint, cfn-lin
 	build/bin/golangci-lint run --allow-parallel-runners ./...
 	cd local && ../build/bin/golangci-lint run --allow-parallel-runners ./...
 	rm -rf build/lint && $(cdk) synth --quiet --app "build/bin/infra" --output build/lint
-	build/aws/bin/cfn-lint --non-zero-exit-code warning --ignore-checks W3005 -- build/lint/rdslink.template.json
+	@# E3601 knows the partition aws alone; asl-validator looks at the definition with a partition in it.
+	build/aws/bin/cfn-lint --non-zero-exit-code warning --ignore-checks W3005 E3601 -- build/lint/rdslink.template.json
 	for f in statemachine/*.asl.json; do \
 		sed 's/$${Partition}/aws/' "$$f" >build/lint/$${f##*/} && build/node_modules/.bin/asl-validator --json-path build/lint/$${f##*/} || exit 1; \
 	done
