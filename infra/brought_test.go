@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
@@ -44,7 +45,7 @@ var partlyBrought = sync.OnceValue(func() synthesis {
 })
 
 // onlyTagged is a stack that makes everything.
-var onlyTagged = sync.OnceValue(func() synthesis { return synthesisOf(options{tagged: true}) })
+var onlyTagged = sync.OnceValue(func() synthesis { return synthesisOf(options{tagged: true, patience: 10 * time.Minute}) })
 
 func TestContextIsCheckedAtSynthesis(t *testing.T) {
 	here := target{"111122223333", "eu-central-1"}
@@ -86,6 +87,15 @@ func TestContextIsCheckedAtSynthesis(t *testing.T) {
 		"roles that are no object":         {map[string]any{"roles": `["` + broughtRole("x") + `"]`}, here, "context roles: "},
 		"roles that are no JSON":           {map[string]any{"roles": `ip-sync=x`}, here, "context roles: "},
 		"groups of another kind":           {map[string]any{"databaseGroups": "some"}, here, `context databaseGroups: "some" is neither any nor tagged`},
+		"patience, usual":                  {map[string]any{"patience": "5m"}, here, ""},
+		"patience, more":                   {map[string]any{"patience": "15m"}, here, ""},
+		"patience of a faster cloud":       {map[string]any{"patience": "5s"}, here, ""},
+		"patience in words":                {map[string]any{"patience": "long"}, here, `context patience "long" is no duration, such as 5m`},
+		"patience without a unit":          {map[string]any{"patience": "5"}, here, `context patience "5" is no duration`},
+		"patience as a number":             {map[string]any{"patience": 5}, here, "context patience: 5 is not a string"},
+		"patience that no five ticks fit":  {map[string]any{"patience": "2m"}, here, `context patience "2m": it is from 5m0s`},
+		"patience that is none":            {map[string]any{"patience": "-1s"}, here, `context patience "-1s": it is from 5m0s`},
+		"patience of days":                 {map[string]any{"patience": "24h"}, here, `context patience "24h": it is from 5m0s`},
 		"an approver who is no role":       {map[string]any{"approvers": `["alice"]`}, here, `context approvers: "alice" is not the ARN of a role`},
 		"an approver of another partition": {map[string]any{"approvers": `["arn:aws-us-gov:iam::111122223333:role/approver"]`}, here, "is of partition aws-us-gov, and eu-central-1 is in aws"},
 		"all that is wrong at once":        {map[string]any{"permissionsBoundary": "x", "key": "y"}, here, "context key: "},
@@ -258,7 +268,7 @@ func TestDatabaseGroups(t *testing.T) {
 		t.Errorf("tagged: ingress changes under %s, want %s", text, want)
 	}
 	s.template.AllResourcesProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
-		"Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&map[string]any{"DATABASE_GROUPS": "tagged"})},
+		"Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&map[string]any{"DATABASE_GROUPS": "tagged", "RDSLINK_PATIENCE": "10m0s"})},
 	})
 }
 

@@ -72,7 +72,7 @@ func TestTheTemplateSaysTheOptions(t *testing.T) {
 	given := map[string]any{
 		"approvers": []any{"arn:aws:iam::111122223333:role/approver"}, "tags": map[string]any{"CostCenter": "4711"},
 		"roles": map[string]any{"ip-sync": broughtRole("ip-sync")}, "operators": "dba@example.com", "permissionsBoundary": boundaryARN,
-		"key": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "databaseGroups": "tagged",
+		"key": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", "databaseGroups": "tagged", "patience": "10m0s",
 	}
 	for _, match := range regexp.MustCompile(`\bread(?:Text)?\(node, "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
 		if _, has := given[match[1]]; !has && match[1] != "name" {

@@ -152,6 +152,9 @@ func environment(r *resources) *map[string]*string {
 	if r.options.tagged {
 		variables[deployment.DatabaseGroups] = ptr(deployment.OnlyTagged)
 	}
+	if r.options.impatient() {
+		variables[deployment.Patient] = ptr(r.options.patience.String())
+	}
 	if len(r.options.tags) > 0 {
 		tags, _ := json.Marshal(maps.Clone(r.options.tags)) // a map of strings always marshals
 		variables[deployment.Tags] = ptr(string(tags))

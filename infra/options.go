@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -39,6 +40,8 @@ type options struct {
 	roles map[string]string
 	// tagged restricts step 7 to security groups that carry rdslink:ingress=allowed.
 	tagged bool
+	// patience is how long an exposure may be without service, or unwatched, before the operators are told.
+	patience time.Duration
 	// architecture is Lambda's: arm64 or x86_64. The functions must have been built for it.
 	architecture string
 	// functions is the directory that holds one directory per function with its bootstrap binary.
@@ -63,7 +66,7 @@ func destination() target {
 // contextOptions reads the options from node's context, for a stack at to.
 func contextOptions(node constructs.Node, to target) (options, error) {
 	o := options{architecture: architecture(), functions: "build/functions"}
-	var groups, name string
+	var groups, name, patience string
 	if err := errors.Join(
 		readText(node, "name", &name),
 		read(node, "approvers", &o.approvers),
@@ -73,11 +76,12 @@ func contextOptions(node constructs.Node, to target) (options, error) {
 		readText(node, "permissionsBoundary", &o.permissionsBoundary),
 		readText(node, "key", &o.key),
 		readText(node, "databaseGroups", &groups),
+		readText(node, "patience", &patience),
 	); err != nil {
 		return options{}, err
 	}
 	o.tagged = groups == "tagged"
-	return o, errors.Join(o.call(name), checkGroups(groups), o.check(to))
+	return o, errors.Join(o.call(name), checkGroups(groups), o.wait(patience), o.check(to))
 }
 
 // said are the options as they have to be given again at the next deployment, by name. The stack's own name is not among
@@ -96,6 +100,7 @@ func (o options) said() map[string]any {
 	say("permissionsBoundary", o.permissionsBoundary, o.permissionsBoundary != "")
 	say("key", o.key, o.key != "")
 	say("databaseGroups", deployment.OnlyTagged, o.tagged)
+	say("patience", o.patience.String(), o.impatient())
 	return all
 }
 
@@ -105,6 +110,16 @@ func (o *options) call(text string) (err error) {
 	}
 	return nil
 }
+
+func (o *options) wait(text string) (err error) {
+	if o.patience, err = deployment.ParsePatience(text); err != nil {
+		return fmt.Errorf("context %w", err)
+	}
+	return nil
+}
+
+// impatient: another patience was asked for than the usual one. Tests may leave it out.
+func (o options) impatient() bool { return o.patience != 0 && o.patience != deployment.DefaultPatience }
 
 func checkGroups(groups string) error {
 	if !slices.Contains([]string{"", "any", "tagged"}, groups) {

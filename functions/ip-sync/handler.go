@@ -18,6 +18,7 @@ import (
 // no schedule yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
 type input struct {
 	registry.Binding
+	Full   bool   `json:"full"` // with an exposure's id: through each node of the load balancer, too
 	Source string `json:"source"`
 	Detail struct {
 		EventID   string `json:"EventID"`

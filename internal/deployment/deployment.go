@@ -125,9 +125,10 @@ const (
 	ResolverArchitecture = "RESOLVER_ARCHITECTURE"
 	ScheduleRoleARN      = "SCHEDULE_ROLE_ARN"
 	IPSyncFunctionARN    = "IP_SYNC_FUNCTION_ARN"
-	DatabaseGroups       = "DATABASE_GROUPS" // OnlyTagged, or nothing
-	Tags                 = "RDSLINK_TAGS"    // a JSON object of strings, or nothing
-	Named                = "RDSLINK_NAME"    // the deployment's Name, or nothing; of cmd/rdslink, too
+	DatabaseGroups       = "DATABASE_GROUPS"  // OnlyTagged, or nothing
+	Tags                 = "RDSLINK_TAGS"     // a JSON object of strings, or nothing
+	Named                = "RDSLINK_NAME"     // the deployment's Name, or nothing; of cmd/rdslink, too
+	Patient              = "RDSLINK_PATIENCE" // a duration, or nothing
 )
 
 // OnlyTagged in DatabaseGroups has step 7 change only security groups that carry a tag for it.

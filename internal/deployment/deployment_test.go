@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParse(t *testing.T) {
@@ -114,6 +115,24 @@ func TestNoDeploymentMeansWhatIsAnothers(t *testing.T) {
 			if one.Managed() == other.Managed() {
 				t.Errorf("%q and %q put the same tag", one, other)
 			}
+		}
+	}
+}
+
+func TestEverythingDerivesFromPatience(t *testing.T) {
+	for text, want := range map[string][3]time.Duration{
+		"":    {5 * time.Minute, time.Minute, 4 * time.Minute},
+		"5s":  {5 * time.Second, time.Second, 4 * time.Second},
+		"10m": {10 * time.Minute, 2 * time.Minute, 8 * time.Minute},
+	} {
+		t.Setenv(Patient, text)
+		if got := [3]time.Duration{Patience(), Tick(), LookPeriod()}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	for _, text := range []string{"5", "soon", "0s", "-5m", "4s", "1m", "4m59s", "1h0m1s"} {
+		if p, err := ParsePatience(text); err == nil {
+			t.Errorf("patience %q is taken for %v", text, p)
 		}
 	}
 }

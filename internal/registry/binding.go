@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Binding is what a tick of the sync needs to know. Step 3 makes it, and a schedule carries it as its input, so that a
-// broken registry does not stop steady ticks.
+// Binding is what a tick of the sync needs to know. Step 3 makes it, step 10 adds the way through the load balancer, and a
+// schedule carries it as its input, so that a broken registry does not stop steady ticks.
 type Binding struct {
 	Exposure         string   `json:"exposure"`
 	DatabaseARN      string   `json:"databaseArn"`
@@ -21,6 +21,10 @@ type Binding struct {
 	VPCCIDRs         []string `json:"vpcCidrs"`
 	ResolverFunction string   `json:"resolverFunction"`
 	TargetGroupARN   string   `json:"targetGroupArn"`
+	// The port of the listener, and the addresses of the load balancer's nodes. Absent in what an earlier version made: then no
+	// path is tried.
+	ListenerPort int      `json:"listenerPort,omitempty"`
+	Nodes        []string `json:"nodes,omitempty"`
 }
 
 // MarshalDynamoDBAttributeValue keeps a binding as the JSON that its schedule carries.

@@ -36,6 +36,7 @@ type Exposure struct {
 	Lease       *Lease                `dynamodbav:"lease,omitempty"`
 	Fence       int64                 `dynamodbav:"fence"` // counts the leases given
 	Sync        json.RawMessage       `dynamodbav:"sync,omitempty"`
+	Life        Life                  `dynamodbav:"life"`
 }
 
 // Made is what the steps made, each its own part of it, and record. The rest of an exposure has methods of its own,
