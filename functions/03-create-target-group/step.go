@@ -5,18 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
+	"github.com/rdslink/rdslink/internal/wanted"
 )
 
 // Input is what the state machine passes.
@@ -121,10 +120,10 @@ func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGr
 		VpcId:                      &in.VPCID,
 		TargetType:                 types.TargetTypeEnumIp,
 		HealthCheckProtocol:        types.ProtocolEnumTcp,
-		HealthCheckPort:            aws.String(in.checkPort()),
-		HealthCheckIntervalSeconds: aws.Int32(interval),
-		HealthyThresholdCount:      aws.Int32(threshold),
-		UnhealthyThresholdCount:    aws.Int32(threshold),
+		HealthCheckPort:            aws.String(wanted.CheckPort(in.DatabaseKind, in.Engine)),
+		HealthCheckIntervalSeconds: aws.Int32(wanted.CheckInterval),
+		HealthyThresholdCount:      aws.Int32(wanted.CheckThreshold),
+		UnhealthyThresholdCount:    aws.Int32(wanted.CheckThreshold),
 		Tags:                       owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
 	})
 	if err != nil {
@@ -171,41 +170,22 @@ func (s createTargetGroup) correct(ctx context.Context, in Input, group types.Ta
 	return s.setAttributes(ctx, in, aws.ToString(group.TargetGroupArn))
 }
 
-const (
-	interval  = 10 // older Network Load Balancers check TCP every 10 or every 30 seconds only (hashicorp/terraform-provider-aws#5992)
-	threshold = 2  // the lowest: a failover must not wait for the load balancer's doubts
-
-	// blindPort is one that no database listens on: RDS gives out ports from 1150 (API_CreateDBInstance). The load balancer's
-	// security group does not let these checks out.
-	blindPort = "1"
-)
-
-// checkPort is the port of the health check. A TCP check is a connection that breaks off in its handshake. Where the server
-// blocks hosts for that, no check may reach it: the load balancer finds every target unhealthy, so it sends traffic to all
-// of them, and the resolver's probe tells whether one serves.
-func (in Input) checkPort() string {
-	if database.BlocksHosts(in.DatabaseKind, in.Engine) {
-		return blindPort
-	}
-	return "traffic-port"
-}
-
 func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, group types.TargetGroup) error {
-	if group.HealthCheckProtocol == types.ProtocolEnumTcp && aws.ToString(group.HealthCheckPort) == in.checkPort() &&
-		aws.ToInt32(group.HealthCheckIntervalSeconds) == interval &&
-		aws.ToInt32(group.HealthyThresholdCount) == threshold && aws.ToInt32(group.UnhealthyThresholdCount) == threshold {
+	if group.HealthCheckProtocol == types.ProtocolEnumTcp && aws.ToString(group.HealthCheckPort) == wanted.CheckPort(in.DatabaseKind, in.Engine) &&
+		aws.ToInt32(group.HealthCheckIntervalSeconds) == wanted.CheckInterval &&
+		aws.ToInt32(group.HealthyThresholdCount) == wanted.CheckThreshold && aws.ToInt32(group.UnhealthyThresholdCount) == wanted.CheckThreshold {
 		return nil
 	}
 	arn := aws.ToString(group.TargetGroupArn)
-	slog.InfoContext(ctx, "modify target group", "targetGroupArn", arn, "healthCheckPort", in.checkPort(),
-		"healthCheckIntervalSeconds", interval)
+	slog.InfoContext(ctx, "modify target group", "targetGroupArn", arn, "healthCheckPort", wanted.CheckPort(in.DatabaseKind, in.Engine),
+		"healthCheckIntervalSeconds", wanted.CheckInterval)
 	_, err := s.groups.ModifyTargetGroup(ctx, &elb.ModifyTargetGroupInput{
 		TargetGroupArn:             &arn,
 		HealthCheckProtocol:        types.ProtocolEnumTcp,
-		HealthCheckPort:            aws.String(in.checkPort()),
-		HealthCheckIntervalSeconds: aws.Int32(interval),
-		HealthyThresholdCount:      aws.Int32(threshold),
-		UnhealthyThresholdCount:    aws.Int32(threshold),
+		HealthCheckPort:            aws.String(wanted.CheckPort(in.DatabaseKind, in.Engine)),
+		HealthCheckIntervalSeconds: aws.Int32(wanted.CheckInterval),
+		HealthyThresholdCount:      aws.Int32(wanted.CheckThreshold),
+		UnhealthyThresholdCount:    aws.Int32(wanted.CheckThreshold),
 	})
 	if err != nil {
 		return fmt.Errorf("modify target group %s: %w", arn, outcome.Unseen(err))
@@ -213,23 +193,12 @@ func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, gro
 	return nil
 }
 
-// attributes cut the connections to an address that the database has left: without the second, they stay on what may be a
-// read-only instance by now, and the first ends them at once. The third does the same for a target that is unhealthy, and
-// must not where that means nothing.
-func (in Input) attributes() map[string]string {
-	return map[string]string{
-		"deregistration_delay.timeout_seconds":                         "0",
-		"deregistration_delay.connection_termination.enabled":          "true",
-		"target_health_state.unhealthy.connection_termination.enabled": strconv.FormatBool(in.checkPort() != blindPort),
-	}
-}
-
 func (s createTargetGroup) setAttributes(ctx context.Context, in Input, arn string) error {
 	out, err := s.attributes.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
 	if err != nil {
 		return fmt.Errorf("describe attributes of target group %s: %w", arn, outcome.Unseen(err))
 	}
-	change := drift.Attributes(in.attributes(), out.Attributes)
+	change := drift.Attributes(wanted.TargetGroupAttributes(in.DatabaseKind, in.Engine), out.Attributes)
 	if len(change) == 0 {
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/securitygroup"
+	"github.com/rdslink/rdslink/internal/wanted"
 )
 
 // Input is what the state machine passes.
@@ -105,16 +106,10 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 	})
 }
 
-// group lets health checks and traffic out to the database and nothing in: with inbound enforcement off, only PrivateLink
-// reaches the load balancer.
 func (s createLoadBalancer) group(in Input) securitygroup.Group {
-	return securitygroup.Group{
-		Name:        s.owner.Name.Of(in.Exposure),
-		Description: "rdslink: load balancer of " + in.Exposure,
-		VPCID:       in.VPCID,
-		Tags:        s.owner.ExposureTags(in.Exposure, in.DatabaseARN),
-		Egress:      securitygroup.EgressTo("tcp", in.Port, in.VPCCIDRs),
-	}
+	return wanted.Balancer{
+		Owner: s.owner, Exposure: in.Exposure, DatabaseARN: in.DatabaseARN, VPCID: in.VPCID, VPCCIDRs: in.VPCCIDRs, Port: in.Port,
+	}.Group()
 }
 
 // loadBalancer finds or creates the load balancer, in the subnets of the plan as far as ELB lets it.
@@ -213,19 +208,12 @@ func (s createLoadBalancer) admitPrivateLink(ctx context.Context, balancer types
 	return nil
 }
 
-// wantedAttributes: a consumer's endpoint may enter in an AZ where the database is not, and a service name that vendors know
-// must not vanish with a click.
-var wantedAttributes = map[string]string{
-	"deletion_protection.enabled":       "true",
-	"load_balancing.cross_zone.enabled": "true",
-}
-
 func (s createLoadBalancer) setAttributes(ctx context.Context, arn string) error {
 	out, err := s.attributes.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
 	if err != nil {
 		return fmt.Errorf("describe attributes of load balancer %s: %w", arn, outcome.Unseen(err))
 	}
-	change := drift.Attributes(wantedAttributes, out.Attributes)
+	change := drift.Attributes(wanted.LoadBalancerAttributes, out.Attributes)
 	if len(change) == 0 {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/wanted"
 )
 
 type notificationAPI interface {
@@ -19,9 +20,6 @@ type notificationAPI interface {
 	CreateVpcEndpointConnectionNotification(context.Context, *ec2.CreateVpcEndpointConnectionNotificationInput, ...func(*ec2.Options)) (*ec2.CreateVpcEndpointConnectionNotificationOutput, error)
 	ModifyVpcEndpointConnectionNotification(context.Context, *ec2.ModifyVpcEndpointConnectionNotificationInput, ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointConnectionNotificationOutput, error)
 }
-
-// connectionEvents are all that exist; that a connection became available is not among them.
-var connectionEvents = []string{"Accept", "Connect", "Delete", "Reject"}
 
 // notify has every event of the service's connections sent to the topic that the observer listens to.
 func (s createEndpointService) notify(ctx context.Context, exposure string, generation int, serviceID string) error {
@@ -32,13 +30,13 @@ func (s createEndpointService) notify(ctx context.Context, exposure string, gene
 	if found == nil {
 		return s.createNotification(ctx, exposure, generation, serviceID)
 	}
-	if slices.Equal(slices.Sorted(slices.Values(found.ConnectionEvents)), connectionEvents) {
+	if slices.Equal(slices.Sorted(slices.Values(found.ConnectionEvents)), wanted.ConnectionEvents) {
 		return nil
 	}
 	slog.InfoContext(ctx, "modify connection notification", "connectionNotificationId", aws.ToString(found.ConnectionNotificationId))
 	_, err = s.notifications.ModifyVpcEndpointConnectionNotification(ctx, &ec2.ModifyVpcEndpointConnectionNotificationInput{
 		ConnectionNotificationId: found.ConnectionNotificationId,
-		ConnectionEvents:         connectionEvents,
+		ConnectionEvents:         wanted.ConnectionEvents,
 	})
 	if err != nil {
 		return fmt.Errorf("modify connection notification %s: %w", aws.ToString(found.ConnectionNotificationId), err)
@@ -69,7 +67,7 @@ func (s createEndpointService) createNotification(ctx context.Context, exposure 
 	request := &ec2.CreateVpcEndpointConnectionNotificationInput{
 		ServiceId:                 &serviceID,
 		ConnectionNotificationArn: &s.topic,
-		ConnectionEvents:          connectionEvents,
+		ConnectionEvents:          wanted.ConnectionEvents,
 	}
 	request.ClientToken = aws.String(owned.TokenFor(exposure, generation, request))
 	slog.InfoContext(ctx, "create connection notification", "serviceId", serviceID, "topicArn", s.topic)

@@ -24,6 +24,7 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/steptest"
 	"github.com/rdslink/rdslink/internal/targets"
+	"github.com/rdslink/rdslink/internal/wanted"
 )
 
 func TestMain(m *testing.M) {
@@ -175,7 +176,7 @@ func TestSchedule(t *testing.T) {
 	}
 	seconds := map[int]bool{}
 	for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
-		seconds[c.step().schedule(id, "{}").StartDate.Second()] = true
+		seconds[wanted.Schedule{Exposure: id}.Request(c.step().now()).StartDate.Second()] = true
 	}
 	if len(seconds) < 3 {
 		t.Errorf("six schedules start at %d different seconds", len(seconds))
