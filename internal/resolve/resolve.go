@@ -35,6 +35,8 @@ type Request struct {
 	// TLS asks for the server's certificate too, to be compared with ServerName.
 	TLS        bool   `json:"tls"`
 	ServerName string `json:"serverName"`
+	// Path are the listeners of the load balancer's nodes, "address:port" each, through which to go to the database.
+	Path []string `json:"path,omitempty"`
 }
 
 // Answer is what was seen. A lookup that failed has an empty list in Lookups
@@ -49,6 +51,8 @@ type Answer struct {
 	// missing.
 	Names  map[string][]string `json:"names"`
 	Probes []Probe             `json:"probes"`
+	// Path is what came of going through each listener; empty in the answer of a resolver of an earlier version.
+	Path []Probe `json:"path,omitempty"`
 }
 
 // Probe is what one address answered.
@@ -65,6 +69,13 @@ const (
 	Open    = "open"
 	Refused = "refused"
 	Blocked = "blocked"
+)
+
+// Results of going through a listener, beside Refused and Blocked. Only what the database itself says is proof that the way
+// leads to it: a listener accepts a connection for a target that is silent.
+const (
+	Served   = "served"
+	Answered = "answered"
 )
 
 // TLS results of a probe; empty when the identity was not asked for.
