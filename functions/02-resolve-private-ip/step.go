@@ -95,6 +95,7 @@ func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolv
 	}
 	made := registry.Resolver{
 		VPCID: in.VPCID, FunctionName: s.owner.Name.Resolver(in.VPCID), SecurityGroupID: group, SubnetIDs: function.VpcConfig.SubnetIds,
+		RoleARN: s.role, DNSServers: slices.Concat(in.DNSServers), // nil, where there are none: as it is read
 	}
 	if err := s.put(ctx, made); err != nil {
 		return registry.Resolver{}, err

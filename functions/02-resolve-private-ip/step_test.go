@@ -182,7 +182,7 @@ func TestRun(t *testing.T) {
 		},
 		"DNS servers outside the VPC are let out to": {
 			Again: true, In: func(in *Input) { in.DNSServers = []string{"192.168.7.53", "10.0.3.53"} },
-			Want: []string{"AuthorizeSecurityGroupEgress sg-1 udp 53-53 192.168.7.53/32", "AuthorizeSecurityGroupEgress sg-1 tcp 53-53 192.168.7.53/32"},
+			Want: []string{"AuthorizeSecurityGroupEgress sg-1 udp 53-53 192.168.7.53/32", "AuthorizeSecurityGroupEgress sg-1 tcp 53-53 192.168.7.53/32", "PutResolver vpc-1"},
 		},
 		"DNS servers that the VPC has no more are not": {
 			Again: true, Drift: func(c *cloud) {
@@ -193,7 +193,7 @@ func TestRun(t *testing.T) {
 				}
 				c.Mutations = nil
 			},
-			Want: []string{"RevokeSecurityGroupEgress sg-1 udp 53-53 192.168.7.53/32", "RevokeSecurityGroupEgress sg-1 tcp 53-53 192.168.7.53/32"},
+			Want: []string{"RevokeSecurityGroupEgress sg-1 udp 53-53 192.168.7.53/32", "RevokeSecurityGroupEgress sg-1 tcp 53-53 192.168.7.53/32", "PutResolver vpc-1"},
 		},
 		"an empty answer is asked for again": {
 			Again: true, Drift: func(c *cloud) { c.answer.Lookups = [][]string{{}, {}} }, Err: "NotReady",

@@ -103,6 +103,7 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 	out := Output{*balancer.LoadBalancerArn, listener, group, placed.subnetIDs, placed.leftOut}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
 		m.LoadBalancerARN, m.LoadBalancerSecurityGroupID, m.ListenerARN = out.LoadBalancerARN, out.SecurityGroupID, out.ListenerARN
+		m.ListenerPort, m.LoadBalancerSubnetIDs = in.ListenerPort, slices.Sorted(slices.Values(out.SubnetIDs))
 	})
 }
 

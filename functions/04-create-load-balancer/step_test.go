@@ -80,7 +80,7 @@ func TestRun(t *testing.T) {
 		},
 		"a subnet in a new AZ is added to those that are there": {
 			Again: true, In: func(in *Input) { in.SubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
-			Want: []string{"SetSubnets subnet-a subnet-b subnet-c"},
+			Want: []string{"SetSubnets subnet-a subnet-b subnet-c", "Record"},
 		},
 		"another subnet of an AZ that is served is left out": {
 			Again: true, In: func(in *Input) { in.SubnetIDs = []string{"subnet-a2", "subnet-b"} },
@@ -95,7 +95,7 @@ func TestRun(t *testing.T) {
 		},
 		"a new listener port moves the listener": {
 			Again: true, In: func(in *Input) { in.ListenerPort = 6432 },
-			Want: []string{"ModifyListener TCP 6432 " + targetGroup},
+			Want: []string{"ModifyListener TCP 6432 " + targetGroup, "Record"},
 		},
 		"a listener without the target group gets it": {
 			Again: true, Drift: func(c *cloud) { c.listener.DefaultActions = forwardTo("other") },
@@ -167,7 +167,7 @@ func TestZonesThatELBDoesNotTakeAreLeftOut(t *testing.T) {
 		},
 		"where the load balancer could have entered two": {
 			Again: true, Drift: without("c"), In: in(func(in *Input) { in.SubnetIDs = slices.Concat(abc[:3], []string{"subnet-d"}) }),
-			Want: []string{"SetSubnets subnet-a subnet-b subnet-d"}, Output: out([]string{"subnet-a", "subnet-b", "subnet-d"}, "euc1-c"),
+			Want: []string{"SetSubnets subnet-a subnet-b subnet-d", "Record"}, Output: out([]string{"subnet-a", "subnet-b", "subnet-d"}, "euc1-c"),
 		},
 		"the database's own": {
 			Drift: without("a"), In: in(nil), Want: prepare, Err: "BadInput", Says: "in zone euc1-a (eu-central-1a), and the database is there",

@@ -103,10 +103,14 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 // record keeps which service is the exposure's. What was read just now need not be read again to be left as it is.
 func (s createEndpointService) record(ctx context.Context, in Input, service types.ServiceConfiguration, exposure registry.Exposure) error {
 	id, name := aws.ToString(service.ServiceId), aws.ToString(service.ServiceName)
-	if exposure.Claim == in.Execution && exposure.ServiceID == id && exposure.ServiceName == name {
+	if exposure.Claim == in.Execution && exposure.ServiceID == id && exposure.ServiceName == name &&
+		exposure.ConnectionsTopicARN == s.topic && slices.Equal(exposure.SupportedRegions, in.SupportedRegions) {
 		return nil
 	}
-	return s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ServiceID, m.ServiceName = id, name })
+	return s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.ServiceID, m.ServiceName = id, name
+		m.ConnectionsTopicARN, m.SupportedRegions = s.topic, in.SupportedRegions
+	})
 }
 
 // activeBalancer waits for the load balancer: an endpoint service is refused before it is active, which takes minutes.

@@ -133,7 +133,7 @@ func TestRun(t *testing.T) {
 		"regions are added and removed": {
 			Again: true, Drift: func(c *cloud) { c.setRegions("us-west-2", "eu-central-1") },
 			In:   func(in *Input) { in.SupportedRegions = []string{"us-east-1"} },
-			Want: []string{"ModifyVpcEndpointServiceConfiguration vpce-svc-1 add=us-east-1 remove=us-west-2", record}, Err: "NotReady",
+			Want: []string{record, "ModifyVpcEndpointServiceConfiguration vpce-svc-1 add=us-east-1 remove=us-west-2", record}, Err: "NotReady",
 		},
 		"a region that is being removed is left alone": {
 			Again: true, Drift: func(c *cloud) {

@@ -89,7 +89,7 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 			"exposure", in.Exposure, "securityGroupRuleId", b.SecurityGroupRuleID, "stack", b.Stack)
 	}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
-		m.DatabaseSecurityGroupID, m.SecurityGroupRuleIDs = out.SecurityGroupID, out.SecurityGroupRuleIDs
+		m.DatabaseSecurityGroupID, m.SecurityGroupRuleIDs, m.Ingress = out.SecurityGroupID, out.SecurityGroupRuleIDs, in.Ingress
 	})
 }
 

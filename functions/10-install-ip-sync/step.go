@@ -88,7 +88,10 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	if err := s.ensureSchedule(ctx, in.Exposure, string(binding)); err != nil {
 		return Output{}, err
 	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ScheduleName = in.Exposure }); err != nil {
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.ScheduleName, m.ScheduleRoleARN, m.IPSyncFunctionARN = in.Exposure, s.role, s.function
+		m.ZoneIDsWithoutService = in.ZoneIDsWithoutService
+	}); err != nil {
 		return Output{}, err
 	}
 	if err := s.proveTarget(ctx, in.Binding); err != nil {

@@ -58,6 +58,16 @@ type Made struct {
 	Handoff                     string         `dynamodbav:"handoff,omitempty"` // the text that the vendor gets
 	HandoffHash                 string         `dynamodbav:"handoffHash,omitempty"`
 	ScheduleName                string         `dynamodbav:"scheduleName,omitempty"`
+
+	// What an inspection holds AWS against. It is absent where an earlier version made the exposure.
+	ListenerPort          int32    `dynamodbav:"listenerPort,omitempty"`
+	LoadBalancerSubnetIDs []string `dynamodbav:"loadBalancerSubnetIds,omitempty"`
+	ZoneIDsWithoutService []string `dynamodbav:"zoneIdsWithoutService,omitempty"` // the load balancer is there, and PrivateLink is not
+	SupportedRegions      []string `dynamodbav:"supportedRegions,omitempty"`
+	Ingress               string   `dynamodbav:"ingress,omitempty"`             // how the load balancer is let in: see internal/ingress
+	ConnectionsTopicARN   string   `dynamodbav:"connectionsTopicArn,omitempty"` // that the service's notification goes to
+	ScheduleRoleARN       string   `dynamodbav:"scheduleRoleArn,omitempty"`
+	IPSyncFunctionARN     string   `dynamodbav:"ipSyncFunctionArn,omitempty"`
 }
 
 // ServiceChange is the last change that was asked of the endpoint service, and at which attempt of which execution.

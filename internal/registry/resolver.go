@@ -15,6 +15,8 @@ type Resolver struct {
 	FunctionName    string   `dynamodbav:"functionName"`
 	SecurityGroupID string   `dynamodbav:"securityGroupId"`
 	SubnetIDs       []string `dynamodbav:"subnetIds"`
+	RoleARN         string   `dynamodbav:"roleArn,omitempty"`    // absent in records of earlier versions
+	DNSServers      []string `dynamodbav:"dnsServers,omitempty"` // those of the VPC's DHCP options, where they are not Amazon's
 }
 
 func resolverID(vpcID string) string { return "vpc/" + vpcID }
