@@ -2,6 +2,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
@@ -13,13 +15,15 @@ import (
 
 func main() {
 	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		client := elb.NewFromConfig(config)
+		client, deps := elb.NewFromConfig(config), targets.New(config, table)
 		return createTargetGroup{
 			groups:     client,
 			attributes: client,
 			registry:   table,
-			sync:       targets.New(config, table).Sync,
-			owner:      owned.FromEnv(),
+			sync: func(ctx context.Context, b registry.Binding) (targets.Report, error) {
+				return deps.Sync(ctx, b, targets.Asked{})
+			},
+			owner: owned.FromEnv(),
 		}.run
 	})
 }

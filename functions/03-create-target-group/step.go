@@ -74,7 +74,11 @@ func (s createTargetGroup) run(ctx context.Context, in Input) (Output, error) {
 	}
 	binding := in.binding(arn)
 	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
-		m.TargetGroupARN, m.Binding = arn, &binding
+		recorded := binding
+		if m.Binding != nil { // the way through the load balancer is step 10's part of it
+			recorded.ListenerPort, recorded.Nodes = m.Binding.ListenerPort, m.Binding.Nodes
+		}
+		m.TargetGroupARN, m.Binding = arn, &recorded
 	}); err != nil {
 		return Output{}, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/internal/ingress"
-	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 type networkAPI interface {
@@ -54,27 +53,12 @@ func (s updateTheRDSSecurityGroup) subnetCIDRs(ctx context.Context, in Input) ([
 	return cidrs, nil
 }
 
-// nodeAddresses are the addresses of the load balancer's nodes, one per zone. ELB's API does not tell them; the description
-// of their network interfaces does (Knowledge Center, "Find the IP addresses of a Network Load Balancer").
 func (s updateTheRDSSecurityGroup) nodeAddresses(ctx context.Context, in Input) ([]string, error) {
-	_, name, _ := strings.Cut(in.LoadBalancerARN, ":loadbalancer/")
-	pages := ec2.NewDescribeNetworkInterfacesPaginator(s.network, &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"ELB " + name}}},
-	})
-	var cidrs []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("describe network interfaces of %s: %w", name, err)
-		}
-		for _, node := range page.NetworkInterfaces {
-			cidrs = append(cidrs, aws.ToString(node.PrivateIpAddress)+"/32")
-		}
+	nodes, err := ingress.Nodes(ctx, s.network, in.LoadBalancerARN, len(in.SubnetIDs))
+	for i := range nodes {
+		nodes[i] += "/32"
 	}
-	if len(cidrs) < len(in.SubnetIDs) {
-		return nil, outcome.NotReady("describe network interfaces of %s: %d of %d nodes have an address yet", name, len(cidrs), len(in.SubnetIDs))
-	}
-	return cidrs, nil
+	return nodes, err
 }
 
 func (s updateTheRDSSecurityGroup) permission(sources []ingress.Source, port int32) types.IpPermission {

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,15 +17,19 @@ import (
 
 func main() {
 	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+		deps, api := targets.New(config, table), ec2.NewFromConfig(config)
 		return installIPSync{
 			schedules:   scheduler.NewFromConfig(config),
-			connections: ec2.NewFromConfig(config),
+			connections: api,
+			interfaces:  api,
 			registry:    table,
-			sync:        targets.New(config, table).Sync,
-			group:       deployment.Own().ScheduleGroup(),
-			role:        step.Env(deployment.ScheduleRoleARN),
-			function:    step.Env(deployment.IPSyncFunctionARN),
-			now:         time.Now,
+			sync: func(ctx context.Context, b registry.Binding) (targets.Report, error) {
+				return deps.Sync(ctx, b, targets.Asked{Full: true, Record: true})
+			},
+			group:    deployment.Own().ScheduleGroup(),
+			role:     step.Env(deployment.ScheduleRoleARN),
+			function: step.Env(deployment.IPSyncFunctionARN),
+			now:      time.Now,
 		}.run
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/handoff"
 	"github.com/rdslink/rdslink/internal/ingress"
@@ -24,6 +26,7 @@ type Input struct {
 	Binding                     registry.Binding   `json:"binding"`
 	ListenerPort                int                `json:"listenerPort"`
 	LoadBalancerARN             string             `json:"loadBalancerArn"`
+	SubnetIDs                   []string           `json:"subnetIds"` // the load balancer's
 	ListenerARN                 string             `json:"listenerArn"`
 	LoadBalancerSecurityGroupID string             `json:"loadBalancerSecurityGroupId"`
 	DatabaseSecurityGroupID     string             `json:"databaseSecurityGroupId"`
@@ -42,7 +45,7 @@ type Input struct {
 // Output is the hand-off, and the output of the execution.
 type Output struct{ handoff.Document }
 
-func handOff(in Input, state string) Output {
+func handOff(in Input, state, path string) Output {
 	facts := handoff.Facts{
 		ServiceName:         in.ServiceName,
 		ServiceID:           in.ServiceID,
@@ -52,7 +55,7 @@ func handOff(in Input, state string) Output {
 		Port:                in.ListenerPort,
 		TLSServerName:       in.Binding.Host,
 	}
-	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: state}
+	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: state, Path: path}
 	without := handoff.ZonesLeftOut{LoadBalancer: in.ZoneIDsWithoutLoadBalancer, EndpointService: in.ZoneIDsWithoutService}
 	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, without, accepted, in.NotNotified, handoff.Resources{
 		TargetGroupARN:              in.Binding.TargetGroupARN,
@@ -74,6 +77,7 @@ type recorder interface {
 type installIPSync struct {
 	schedules             scheduleAPI
 	connections           connection.API
+	interfaces            ec2.DescribeNetworkInterfacesAPIClient
 	registry              recorder
 	sync                  func(context.Context, registry.Binding) (targets.Report, error)
 	group, role, function string
@@ -81,6 +85,11 @@ type installIPSync struct {
 }
 
 func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
+	var err error
+	in.Binding.ListenerPort = in.ListenerPort
+	if in.Binding.Nodes, err = ingress.Nodes(ctx, s.interfaces, in.LoadBalancerARN, len(in.SubnetIDs)); err != nil {
+		return Output{}, err
+	}
 	binding, err := json.Marshal(in.Binding)
 	if err != nil {
 		return Output{}, fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
@@ -90,38 +99,47 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	}
 	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
 		m.ScheduleName, m.ScheduleRoleARN, m.IPSyncFunctionARN = in.Exposure, s.role, s.function
-		m.ZoneIDsWithoutService = in.ZoneIDsWithoutService
+		m.ZoneIDsWithoutService, m.Binding = in.ZoneIDsWithoutService, &in.Binding
 	}); err != nil {
 		return Output{}, err
 	}
-	if err := s.proveTarget(ctx, in.Binding); err != nil {
+	path, err := s.provePath(ctx, in.Binding)
+	if err != nil {
 		return Output{}, err
 	}
 	state, err := s.proveConnection(ctx, in)
 	if err != nil {
 		return Output{}, err
 	}
-	return handOff(in, state), nil
+	return handOff(in, state, path), nil
 }
 
-// proveTarget does the first sync, and wants what every later one wants: the database's address
-// registered, alone, and healthy.
-func (s installIPSync) proveTarget(ctx context.Context, b registry.Binding) error {
+// provePath does the first sync, a full one, and wants what every later one wants: the database's address registered, alone,
+// and healthy, and the database's own answer through each node of the load balancer.
+func (s installIPSync) provePath(ctx context.Context, b registry.Binding) (path string, err error) {
 	report, err := s.sync(ctx, b)
 	switch {
 	case err != nil:
-		return fmt.Errorf("prove target of exposure %s: %w", b.Exposure, err)
+		return "", fmt.Errorf("prove path of exposure %s: %w", b.Exposure, err)
 	case report.State == targets.Stopped:
-		return outcome.Failed("prove target of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
-	case report.State == targets.Settling && report.Registered:
+		return "", outcome.Failed("prove path of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
+	case report.State != targets.Settled:
+		return "", s.unproven(b, report)
+	case report.Proven():
+		return handoff.Proven, nil
+	}
+	return handoff.NotProven, nil
+}
+
+// unproven says what is known of a path that is not there yet.
+func (s installIPSync) unproven(b registry.Binding, report targets.Report) error {
+	if report.State == targets.Settling && report.Registered {
 		// Security groups are open by now, and what else stands between the two is not ours to see.
-		return outcome.NotReady("prove target of exposure %s: %s: %s; if it stays so, network ACLs may be in the way: "+
+		return outcome.NotReady("prove path of exposure %s: %s: %s; if it stays so, network ACLs may be in the way: "+
 			"those of the subnets of load balancer and database must let TCP to port %d and the answers through "+
 			"(aws ec2 describe-network-acls --filters Name=vpc-id,Values=%s)", b.Exposure, report.State, report.Detail, b.Port, b.VPCID)
-	case report.State != targets.Settled:
-		return outcome.NotReady("prove target of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
 	}
-	return nil
+	return outcome.NotReady("prove path of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
 }
 
 // proveConnection wants the connection to carry data, and says in which state it is.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/rdslink/rdslink/internal/golden"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/steptest"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -39,7 +41,7 @@ const input = `{
 		"endpoint": "writer", "engine": "postgres", "host": "orders.abc.eu-central-1.rds.amazonaws.com", "port": 5432,
 		"vpcId": "vpc-1", "vpcCidrs": ["10.0.0.0/16"], "resolverFunction": "rdslink-resolver-vpc-1", "targetGroupArn": "arn:tg"
 	},
-	"listenerPort": 5433, "loadBalancerArn": "arn:lb", "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
+	"listenerPort": 5433, "loadBalancerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders/0a1b", "subnetIds": ["subnet-a", "subnet-b"], "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
 	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"],
 	"borrowedRules": [{"securityGroupRuleId": "sgr-1", "stack": "rdslink-finance"}], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
 	"availabilityZoneIds": ["euc1-az1"], "zoneIdsWithoutLoadBalancer": ["euc1-az2"], "zoneIdsWithoutService": [], "supportedRegions": [], "vpcEndpointId": "vpce-1",
@@ -50,6 +52,8 @@ const input = `{
 type cloud struct {
 	steptest.Fake
 	schedule  *scheduler.GetScheduleOutput
+	nodes     []string // addresses of the load balancer's, without blocks
+	synced    []registry.Binding
 	state     string // of the connection; empty when there is none
 	report    targets.Report
 	createErr error
@@ -96,16 +100,41 @@ func (c *cloud) DescribeVpcEndpointConnections(context.Context, *ec2.DescribeVpc
 
 func (c *cloud) step() installIPSync {
 	return installIPSync{
-		schedules: c, connections: c, registry: c,
-		sync:  func(context.Context, registry.Binding) (targets.Report, error) { return c.report, c.syncErr },
+		schedules: c, connections: c, interfaces: c, registry: c,
+		sync: func(_ context.Context, b registry.Binding) (targets.Report, error) {
+			c.synced = append(c.synced, b)
+			return c.report, c.syncErr
+		},
 		group: "rdslink", role: "arn:role", function: "arn:ip-sync",
 		now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 31, 0, time.UTC) },
 	}
 }
 
+// DescribeNetworkInterfaces shows the nodes in no order.
+func (c *cloud) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
+	out := &ec2.DescribeNetworkInterfacesOutput{}
+	if in.Filters[0].Values[0] == "ELB net/orders/0a1b" {
+		for _, node := range c.nodes {
+			out.NetworkInterfaces = append(out.NetworkInterfaces, ec2types.NetworkInterface{PrivateIpAddress: &node})
+		}
+	}
+	return out, nil
+}
+
+// served is the way through both nodes.
+var served = []registry.Passage{{Node: "10.0.1.7", Result: resolve.Served}, {Node: "10.0.2.7", Result: resolve.Served}}
+
 // proven is a cloud in which only the schedule is missing.
 func proven() *cloud {
-	return &cloud{state: "available", report: targets.Report{State: targets.Settled, Registered: true}}
+	return &cloud{state: "available", nodes: []string{"10.0.2.7", "10.0.1.7"},
+		report: targets.Report{State: targets.Settled, Registered: true, Path: served}}
+}
+
+// bound is the binding that the step makes.
+func bound() registry.Binding {
+	b := decoded().Binding
+	b.ListenerPort, b.Nodes = 5433, []string{"10.0.1.7", "10.0.2.7"}
+	return b
 }
 
 func decoded() Input {
@@ -127,7 +156,7 @@ func TestRun(t *testing.T) {
 		Cloud:  proven,
 		In:     decoded,
 		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
-		Output: func(c *cloud, in Input) Output { return handOff(in, c.state) },
+		Output: func(c *cloud, in Input) Output { return handOff(in, c.state, "proven") },
 	}.Play(t, map[string]row{
 		"the first run makes the schedule": {Want: created},
 		"disabled by hand":                 {Again: true, Drift: func(c *cloud) { c.schedule.State = types.ScheduleStateDisabled }, Want: updated},
@@ -149,13 +178,26 @@ func TestRun(t *testing.T) {
 			},
 			Want: created, Err: "NotReady", Says: "TCP to port 5432 and the answers through (aws ec2 describe-network-acls --filters Name=vpc-id,Values=vpc-1)",
 		},
-		"database moving":    {Drift: func(c *cloud) { c.report.State = targets.Moving }, Want: created, Err: "NotReady", Says: "moving"},
-		"database stopped":   {Drift: func(c *cloud) { c.report.State = targets.Stopped }, Want: created, Err: "Failed", Says: "redrive"},
-		"not available yet":  {Drift: func(c *cloud) { c.state = "pending" }, Want: created, Err: "NotReady", Says: "pending"},
-		"connected in part":  {Drift: func(c *cloud) { c.state = "partial" }, Want: created},
-		"an unknown state":   {Drift: func(c *cloud) { c.state = "meditating" }, Want: created, Err: "NotReady", Says: `"meditating" is a value that this version of rdslink does not know`},
-		"rejected meanwhile": {Drift: func(c *cloud) { c.state = "rejected" }, Want: created, Err: "Failed", Says: "rejected"},
-		"endpoint is gone":   {Drift: func(c *cloud) { c.state = "" }, Want: created, Err: "Failed", Says: "vpce-1"},
+		"a node does not lead to the database": {
+			Drift: func(c *cloud) {
+				c.report = targets.Report{State: targets.Cut, Registered: true, Detail: "node 10.0.1.7: blocked: i/o timeout"}
+			},
+			Want: created, Err: "NotReady", Says: "prove path of exposure orders-pushmetrics-1a2b3c4d: cut: node 10.0.1.7: blocked",
+		},
+		"nobody can tell": {
+			Drift: func(c *cloud) { c.report.Path = nil }, Want: created, Output: new(handOff(decoded(), "available", "not proven")),
+		},
+		"another node": {
+			Again: true, Drift: func(c *cloud) { c.nodes = []string{"10.0.1.7", "10.0.2.9"} }, Want: append(slices.Clone(updated), "Record"),
+		},
+		"a node without an address yet": {Drift: func(c *cloud) { c.nodes = c.nodes[:1] }, Err: "NotReady", Says: "1 of 2 nodes"},
+		"database moving":               {Drift: func(c *cloud) { c.report.State = targets.Moving }, Want: created, Err: "NotReady", Says: "moving"},
+		"database stopped":              {Drift: func(c *cloud) { c.report.State = targets.Stopped }, Want: created, Err: "Failed", Says: "redrive"},
+		"not available yet":             {Drift: func(c *cloud) { c.state = "pending" }, Want: created, Err: "NotReady", Says: "pending"},
+		"connected in part":             {Drift: func(c *cloud) { c.state = "partial" }, Want: created},
+		"an unknown state":              {Drift: func(c *cloud) { c.state = "meditating" }, Want: created, Err: "NotReady", Says: `"meditating" is a value that this version of rdslink does not know`},
+		"rejected meanwhile":            {Drift: func(c *cloud) { c.state = "rejected" }, Want: created, Err: "Failed", Says: "rejected"},
+		"endpoint is gone":              {Drift: func(c *cloud) { c.state = "" }, Want: created, Err: "Failed", Says: "vpce-1"},
 	})
 }
 
@@ -165,8 +207,11 @@ func TestSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b registry.Binding
-	if err := json.Unmarshal([]byte(*c.schedule.Target.Input), &b); err != nil || !reflect.DeepEqual(b, decoded().Binding) {
-		t.Errorf("the schedule's input is %s (%v), want the binding", *c.schedule.Target.Input, err)
+	if err := json.Unmarshal([]byte(*c.schedule.Target.Input), &b); err != nil || !reflect.DeepEqual(b, bound()) {
+		t.Errorf("the schedule's input is %s (%v), want the binding with the way through the nodes", *c.schedule.Target.Input, err)
+	}
+	if !reflect.DeepEqual(c.Recorded.Binding, new(bound())) || !reflect.DeepEqual(c.synced, []registry.Binding{bound()}) {
+		t.Errorf("recorded is %+v, synced %+v", c.Recorded.Binding, c.synced)
 	}
 	if c.Recorded.ScheduleName != decoded().Exposure {
 		t.Errorf("recorded %+v", c.Recorded)

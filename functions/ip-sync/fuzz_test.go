@@ -15,7 +15,7 @@ func FuzzInput(f *testing.F) {
 	for _, in := range []string{
 		failover, strings.ReplaceAll(failover, orders, member), strings.ReplaceAll(failover, orders, upgrade), `{"source":"aws.rds"}`, `{"source":"aws.rds","detail":{"SourceArn":7}}`,
 		`{"source":"aws.rds","detail":null}`, `{"source":"aws.rds","detail":{"SourceArn":"arn:aws:rds"}}`,
-		`{"exposure":"a","targetGroupArn":"arn:tg"}`, `{"targetGroupArn":"arn:tg"}`, `{"exposure":"a"}`, `{"exposure":"young"}`,
+		`{"exposure":"a","targetGroupArn":"arn:tg"}`, `{"targetGroupArn":"arn:tg"}`, `{"exposure":"a"}`, `{"exposure":"young"}`, `{"exposure":"a","full":true}`,
 		`{"exposure":"z"}`, `{"hello":"world"}`, `{}`, `[]`, `null`, ``,
 	} {
 		f.Add([]byte(in))
@@ -40,11 +40,16 @@ func FuzzInput(f *testing.F) {
 		if junk != (outcome.Name(err) == "BadInput") {
 			t.Errorf("%s: error %v", payload, err)
 		}
+		asked := "sync "
+		if in.Full {
+			asked = "full sync "
+		}
 		for _, name := range ran.names {
 			switch {
 			case ofRDS && (in.Detail.SourceARN == orders || in.Detail.SourceARN == upgrade) && (name == "follow a" || name == "follow b"):
 			case ofRDS && (in.Detail.SourceARN == ledger || in.Detail.SourceARN == member) && name == "follow d":
-			case !ofRDS && name == "sync "+in.Exposure && (ofSchedule || in.Exposure == "a" || in.Exposure == "b" || in.Exposure == "d"):
+			case !ofRDS && ofSchedule && name == "tick "+in.Exposure:
+			case !ofRDS && !ofSchedule && name == asked+in.Exposure && (in.Exposure == "a" || in.Exposure == "b" || in.Exposure == "d"):
 			default:
 				t.Errorf("%s: ran %s", payload, name)
 			}

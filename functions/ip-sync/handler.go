@@ -31,7 +31,7 @@ type exposures interface {
 	ByDatabase(ctx context.Context, databaseARN string) ([]registry.Exposure, error)
 }
 
-type syncFunc func(context.Context, registry.Binding) (targets.Report, error)
+type syncFunc func(context.Context, registry.Binding, targets.Asked) (targets.Report, error)
 
 type ipSync struct {
 	name     deployment.Name
@@ -47,37 +47,35 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	case in.Source == "aws.rds":
 		return s.event(ctx, in)
 	case in.TargetGroupARN != "":
-		return s.run(ctx, s.sync, in.Binding)
+		return s.run(ctx, s.sync, in.Binding, targets.Asked{Tick: true, Record: true})
 	case in.Exposure != "":
-		return s.recorded(ctx, in.Exposure)
+		return s.recorded(ctx, in.Exposure, in.Full)
 	}
 	return outcome.BadInput("neither a binding nor an exposure nor an RDS event")
 }
 
-// event follows every exposure of the databases that RDS speaks of. Most databases of an account have none.
+// event follows every exposure of the databases that RDS speaks of. Most databases of an account have none. Those that are
+// found are followed, whatever hinders others.
 func (s ipSync) event(ctx context.Context, in input) error {
 	if in.Detail.SourceARN == "" {
 		return outcome.BadInput("RDS event %q names no source", in.Detail.EventID)
 	}
 	found, err := s.exposuresOf(ctx, in.Detail.SourceARN)
-	if err != nil {
-		return err
-	}
-	errs := make([]error, len(found))
+	errs := make([]error, len(found), len(found)+1)
 	var loops sync.WaitGroup
 	for i, exposure := range found {
 		loops.Go(func() {
 			slog.InfoContext(ctx, "database moves", "exposure", exposure.ID, "event", in.Detail.EventID)
-			errs[i] = s.runRecorded(ctx, s.follow, exposure)
+			errs[i] = s.runRecorded(ctx, s.follow, exposure, false)
 		})
 	}
 	loops.Wait()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, err)...)
 }
 
 // exposuresOf looks for what the source stands for only when it is not exposed itself: a member of a cluster may be younger
 // than the exposure, and a blue/green deployment is none.
-func (s ipSync) exposuresOf(ctx context.Context, sourceARN string) ([]registry.Exposure, error) {
+func (s ipSync) exposuresOf(ctx context.Context, sourceARN string) (found []registry.Exposure, unread error) {
 	found, err := s.registry.ByDatabase(ctx, sourceARN)
 	if err != nil || len(found) > 0 {
 		return found, err
@@ -88,58 +86,58 @@ func (s ipSync) exposuresOf(ctx context.Context, sourceARN string) ([]registry.E
 	}
 	for _, database := range databases {
 		exposures, err := s.registry.ByDatabase(ctx, database)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, exposures...)
+		found, unread = append(found, exposures...), errors.Join(unread, err)
 	}
-	return found, nil
+	return found, unread
 }
 
-func (s ipSync) recorded(ctx context.Context, id string) error {
+func (s ipSync) recorded(ctx context.Context, id string, full bool) error {
 	exposure, err := s.registry.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	return s.runRecorded(ctx, s.sync, exposure)
+	return s.runRecorded(ctx, s.sync, exposure, full)
 }
 
 // runRecorded passes over an exposure without a binding: its target group does not exist yet.
-func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.Exposure) error {
+func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.Exposure, full bool) error {
 	if exposure.Binding == nil {
 		return nil
 	}
-	return s.run(ctx, f, *exposure.Binding)
+	return s.run(ctx, f, *exposure.Binding, targets.Asked{Full: full, Record: true})
 }
 
-// run is silent about a steady tick, but for its metric: there are 43,000 of them a month. A throttled tick is skipped: the
-// next one comes in a minute, and what alarms is the age of the last good sync.
-func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding) error {
-	report, err := f(ctx, b)
-	s.measure(ctx, b.Exposure, report)
+// run is silent about a steady tick, but for its metric: there are 43,000 of them a month. A look that AWS asked to put off
+// is skipped: the next tick comes in a minute. What failed has been judged, and is recorded or at least told by its age: it
+// is no error of the function, whose alarm is for what nobody would hear of otherwise.
+func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding, asked targets.Asked) error {
+	report, err := f(ctx, b, asked)
+	told := s.measure(ctx, b.Exposure, report)
 	switch {
-	case outcome.Name(err) == outcome.NameThrottled:
-		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "error", err.Error())
-		return nil
+	case report.State == targets.Missed:
+		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "detail", report.Detail)
 	case err != nil:
-		slog.ErrorContext(ctx, "sync failed", "exposure", b.Exposure, "error", err.Error())
-		return err
+		slog.ErrorContext(ctx, "sync failed", "exposure", b.Exposure, "state", report.State, "error", err.Error())
 	case report.State != targets.Settled:
 		slog.InfoContext(ctx, "sync not settled", "exposure", b.Exposure, "state", report.State, "address", report.Address,
 			"detail", report.Detail)
 	}
-	return nil
+	if told {
+		return nil
+	}
+	return err
 }
 
-// measure tells how long ago the last good sync was.
-func (s ipSync) measure(ctx context.Context, exposure string, report targets.Report) {
-	good := report.State == targets.Settled || report.State == targets.Stopped
-	if !good && report.FailingSince.IsZero() {
-		return
-	}
+// measure tells how long ago the last good sync was, if anybody knows.
+func (s ipSync) measure(ctx context.Context, exposure string, report targets.Report) (told bool) {
 	age := 0.0
-	if !good {
-		age = s.now().Sub(report.FailingSince).Seconds()
+	switch {
+	case report.State.Good():
+	case report.Since.IsZero():
+		return false
+	default:
+		age = s.now().Sub(report.Since).Seconds()
 	}
 	slog.InfoContext(ctx, "synced", "exposure", exposure, "address", report.Address, metric.SyncAge.Value(s.name, age, s.now()))
+	return true
 }

@@ -34,6 +34,8 @@ const (
 	member   = "arn:aws:rds:eu-central-1:111122223333:db:ledger-3"
 	snapshot = "arn:aws:rds:eu-central-1:111122223333:snapshot:orders"
 	upgrade  = "arn:aws:rds:eu-central-1:111122223333:deployment:bgd-hdqs3ik6vrwgutsn" // of orders
+	partly   = "arn:aws:rds:eu-central-1:111122223333:deployment:bgd-0000000000000000" // of orders, and of a database that cannot be read
+	unread   = "arn:aws:rds:eu-central-1:111122223333:db:unread"
 
 	// Events as in docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html.
 	failover = `{"version":"0","id":"844e2571-85d4-695f-b930-0153b71dcb42","detail-type":"RDS DB Instance Event","source":"aws.rds",
@@ -55,7 +57,7 @@ func (t table) Get(_ context.Context, id string) (registry.Exposure, error) {
 }
 
 func (t table) ByDatabase(_ context.Context, databaseARN string) ([]registry.Exposure, error) {
-	if databaseARN == "" {
+	if databaseARN == "" || databaseARN == unread {
 		return nil, errors.New("empty key")
 	}
 	return slices.DeleteFunc(slices.Clone(t), func(e registry.Exposure) bool { return e.DatabaseARN != databaseARN }), nil
@@ -68,6 +70,8 @@ func meant(_ context.Context, source string) ([]string, error) {
 		return []string{ledger}, nil
 	case upgrade:
 		return []string{orders, orders + "-old1", "arn:aws:rds:eu-central-1:111122223333:db:archive"}, nil
+	case partly:
+		return []string{unread, orders}, nil
 	case snapshot:
 		return nil, outcome.BadInput("no event of a move")
 	}
@@ -88,26 +92,35 @@ func TestHandle(t *testing.T) {
 		want   []string // what was run
 		age    string   // of the metric, empty for none
 		class  string   // of the error
+		says   string   // the log
 	}{
-		"a schedule's tick":          {in: `{"exposure":"a","targetGroupArn":"arn:tg","addedLater":1}`, report: settled, want: []string{"sync a"}, age: "0"},
+		"a schedule's tick":          {in: `{"exposure":"a","targetGroupArn":"arn:tg","addedLater":1}`, report: settled, want: []string{"tick a"}, age: "0"},
 		"the observer's tick":        {in: `{"exposure":"b"}`, report: settled, want: []string{"sync b"}, age: "0"},
+		"a full look":                {in: `{"exposure":"b","full":true}`, report: settled, want: []string{"full sync b"}, age: "0"},
 		"no target group yet":        {in: `{"exposure":"young"}`},
 		"unknown exposure":           {in: `{"exposure":"z"}`, class: "Failed"},
 		"an RDS event":               {in: failover, report: settled, want: []string{"follow a", "follow b"}, age: "0"},
 		"of a cluster's member":      {in: strings.ReplaceAll(failover, orders, member), report: settled, want: []string{"follow d"}, age: "0"},
 		"of a blue/green deployment": {in: strings.ReplaceAll(failover, orders, upgrade), report: settled, want: []string{"follow a", "follow b"}, age: "0"},
+		"of a blue/green deployment, one of whose databases cannot be read": {in: strings.ReplaceAll(failover, orders, partly), report: settled,
+			want: []string{"follow a", "follow b"}, age: "0", class: "Failed"},
 		"of what is no database":     {in: strings.ReplaceAll(failover, orders, snapshot), class: "BadInput"},
 		"of a database not exposed":  {in: strings.ReplaceAll(failover, "db:orders", "db:payroll")},
 		"an RDS event about nothing": {in: `{"source":"aws.rds","detail":{"EventID":"RDS-EVENT-0049"}}`, class: "BadInput"},
 		"something else":             {in: `{"hello":"world"}`, class: "BadInput"},
-		"failing for two minutes": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"),
-			want: []string{"sync a"}, age: "120", class: "Failed"},
-		"failing without a registry": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
-		"throttled skips the tick": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing, FailingSince: noon.Add(-time.Minute)}, err: outcome.Throttled("describe"),
-			want: []string{"sync a"}, age: "60"},
-		"someone else is at it": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy}, want: []string{"sync a"}},
+		"failing for two minutes: told, no error of the function": {in: `{"exposure":"a"}`,
+			report: targets.Report{State: targets.Failing, Since: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"),
+			want: []string{"sync a"}, age: "120", says: `"msg":"sync failed","exposure":"a","state":"failing","error":"no answer"`},
+		"an event's failure": {in: failover, report: targets.Report{State: targets.Failing, Since: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"),
+			want: []string{"follow a", "follow b"}, age: "120", says: `"msg":"sync failed"`},
+		"failing, and nobody knows since when": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
+		"throttled skips the tick": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Missed, Since: noon.Add(-time.Minute), Detail: "slow down"}, err: outcome.Throttled("describe"),
+			want: []string{"sync a"}, age: "60", says: `"msg":"sync skipped","exposure":"a","detail":"slow down"`},
+		"someone else is at it": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Busy, Since: noon.Add(-10 * time.Second)}, want: []string{"sync a"}, age: "10"},
 		"stopped is no failure": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Stopped}, want: []string{"sync a"}, age: "0"},
-		"settling has an age":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, FailingSince: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
+		"settling has an age":   {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Settling, Since: noon.Add(-30 * time.Second)}, want: []string{"sync a"}, age: "30"},
+		"a path that is cut has an age": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Cut, Since: noon.Add(-time.Minute), Detail: "node 10.0.1.7: refused"},
+			want: []string{"sync a"}, age: "60", says: "node 10.0.1.7: refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := captured(t)
@@ -129,6 +142,9 @@ func TestHandle(t *testing.T) {
 				t.Errorf("ran %v, want %v", ran.names, test.want)
 			}
 			checkMetrics(t, log.String(), test.age)
+			if !strings.Contains(log.String(), test.says) {
+				t.Errorf("the log is\n%s\nwant %s", log, test.says)
+			}
 		})
 	}
 }
@@ -198,10 +214,20 @@ type runs struct {
 }
 
 func (r *runs) as(name string) syncFunc {
-	return func(_ context.Context, b registry.Binding) (targets.Report, error) {
+	return func(_ context.Context, b registry.Binding, asked targets.Asked) (targets.Report, error) {
 		r.lock.Lock()
 		defer r.lock.Unlock()
-		r.names = append(r.names, name+" "+b.Exposure)
+		ran := name
+		switch {
+		case asked.Tick:
+			ran = "tick"
+		case asked.Full:
+			ran = "full " + name
+		}
+		if !asked.Record {
+			ran += " unrecorded"
+		}
+		r.names = append(r.names, ran+" "+b.Exposure)
 		return r.report, r.err
 	}
 }

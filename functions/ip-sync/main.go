@@ -25,9 +25,11 @@ func main() {
 			meant: func(ctx context.Context, sourceARN string) ([]string, error) {
 				return database.Meant(ctx, api, sourceARN)
 			},
-			sync:   deps.Sync,
-			follow: deps.Follow,
-			now:    time.Now,
+			sync: deps.Sync,
+			follow: func(ctx context.Context, b registry.Binding, _ targets.Asked) (targets.Report, error) {
+				return deps.Follow(ctx, b)
+			},
+			now: time.Now,
 		}.handle
 	})
 }

@@ -24,11 +24,20 @@ type ZonesLeftOut struct {
 	EndpointService []string `json:"endpointService"`
 }
 
-// Connection is the one that was accepted.
+// Connection is the one that was accepted, and whether the database itself has answered through every node of the load
+// balancer.
 type Connection struct {
 	VPCEndpointID string `json:"vpcEndpointId"`
 	State         string `json:"state"`
+	Path          string `json:"path"`
 }
+
+// What is known of a connection's path. It cannot be proven where no function is in the VPC, or where the engine says nothing
+// before a login.
+const (
+	Proven    = "proven"
+	NotProven = "not proven"
+)
 
 // Resources are what was made for the exposure, and what serves it.
 type Resources struct {

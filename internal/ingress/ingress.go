@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 )
 
@@ -125,4 +126,29 @@ func Rules(ctx context.Context, api API, groupIDs []string) ([]types.SecurityGro
 		}
 	}
 	return rules, nil
+}
+
+// Nodes are the addresses of a load balancer's nodes, one per zone, in order. ELB's API does not tell them; the description
+// of their network interfaces does (Knowledge Center, "Find the IP addresses of a Network Load Balancer"). Fewer than zones
+// are not ready.
+func Nodes(ctx context.Context, api ec2.DescribeNetworkInterfacesAPIClient, loadBalancerARN string, zones int) ([]string, error) {
+	_, name, _ := strings.Cut(loadBalancerARN, ":loadbalancer/")
+	pages := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{
+		Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"ELB " + name}}},
+	})
+	var nodes []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describe network interfaces of %s: %w", name, err)
+		}
+		for _, node := range page.NetworkInterfaces {
+			nodes = append(nodes, aws.ToString(node.PrivateIpAddress))
+		}
+	}
+	if len(nodes) < zones {
+		return nil, outcome.NotReady("describe network interfaces of %s: %d of %d nodes have an address yet", name, len(nodes), zones)
+	}
+	slices.Sort(nodes)
+	return nodes, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/drift"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
@@ -64,21 +65,17 @@ func decide(b registry.Binding, o observation, m memory) (plan, memory) {
 	}
 	p.conclude(b, o, wanted, registered, err)
 
-	m = m.deregistering(p.taken(), o.ended)
-	if p.report.State == Settled || p.report.State == Stopped {
-		m = m.good()
-	} else {
-		m = m.failing(o.ended)
-	}
-	p.report.FailingSince = m.since()
-	return p, m
+	return p, m.deregistering(p.taken(), o.ended)
 }
 
 // failed is the decision when an observation failed: nothing.
-func failed(b registry.Binding, now time.Time, m memory, err error) (plan, memory) {
-	m = m.failing(now)
+func failed(b registry.Binding, m memory, err error) (plan, memory) {
 	err = fmt.Errorf("sync %s: %w", b.Exposure, err)
-	return plan{report: Report{State: Failing, Detail: err.Error(), FailingSince: m.since()}, err: err}, m
+	report := Report{State: Failing, Detail: err.Error()}
+	if outcome.Name(err) == outcome.NameThrottled {
+		report.State = Missed
+	}
+	return plan{report: report, err: err}, m
 }
 
 // exchange registers what is wanted and not there and, once one of it serves,
@@ -138,6 +135,7 @@ func (p *plan) conclude(b registry.Binding, o observation, wanted, registered []
 	if p.err != nil {
 		p.report.Detail = p.err.Error()
 	}
+	p.report.walk(o)
 }
 
 // wanted are the targets that the endpoint's name stands for now. Everything
@@ -235,6 +233,16 @@ func (o observation) serves(t target) bool {
 		return true
 	}
 	return h.blind && h.state == elbtypes.TargetHealthStateEnumUnhealthy && o.probe(t.Address).Result == resolve.Open
+}
+
+// someTargetMayServe: there is somebody to answer through the load balancer, as far as its checks can tell.
+func (o observation) someTargetMayServe() bool {
+	for _, h := range o.health {
+		if h.state == elbtypes.TargetHealthStateEnumHealthy || h.blind && h.state == elbtypes.TargetHealthStateEnumUnhealthy {
+			return true
+		}
+	}
+	return false
 }
 
 // describe says how the wanted targets are.

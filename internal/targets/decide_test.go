@@ -19,6 +19,8 @@ const (
 	green  = "10.0.2.7"
 	public = "203.0.113.9"
 	group  = "sg-database"
+
+	nodeA, nodeB = "10.0.1.100", "10.0.2.100"
 )
 
 var (
@@ -27,6 +29,7 @@ var (
 		DatabaseKind: database.Instance, Endpoint: database.Writer, Engine: "postgres",
 		Host: "orders.abc.eu-central-1.rds.amazonaws.com", Port: 5432,
 		VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, ResolverFunction: "rdslink-resolver-vpc-1", TargetGroupARN: "arn:targets",
+		ListenerPort: 5433, Nodes: []string{nodeA, nodeB},
 	}
 	noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 )
@@ -197,9 +200,6 @@ func TestDecide(t *testing.T) {
 					t.Errorf("deregisters %s without remembering it: %+v", taken, next)
 				}
 			}
-			if good := test.state == Settled || test.state == Stopped; good != p.report.FailingSince.IsZero() {
-				t.Errorf("failing since %v in state %s", p.report.FailingSince, p.report.State)
-			}
 		})
 	}
 }
@@ -365,18 +365,7 @@ func TestDecideForAProxy(t *testing.T) {
 
 func TestMemory(t *testing.T) {
 	after := noon.Add
-	m := memory{}.failing(noon)
-	if again := m.failing(after(time.Minute)); !again.equal(m) {
-		t.Errorf("a failure that lasts is written every minute: %+v", again)
-	}
-	renewed := m.failing(after(11 * time.Minute))
-	if renewed.equal(m) || !renewed.since().Equal(noon) {
-		t.Errorf("after 11 minutes: %+v, want a renewed failure since noon", renewed)
-	}
-	if later := m.failing(after(time.Hour)); !later.since().Equal(after(time.Hour)) {
-		t.Errorf("a failure an hour after the last is an old one: %+v", later)
-	}
-	m = memory{}.deregistering([]target{at(blue)}, noon)
+	m := memory{}.deregistering([]target{at(blue)}, noon)
 	m = m.deregistering([]target{at(green)}, after(3*time.Minute))
 	if len(m.Deregistered) != 1 || !m.doubts(at(green), after(4*time.Minute)) {
 		t.Errorf("got %+v, want only %s remembered", m, at(green))

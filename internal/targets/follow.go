@@ -32,6 +32,11 @@ func (d Deps) Follow(ctx context.Context, b registry.Binding) (Report, error) {
 	for {
 		report, err := d.underLease(ctx, b, func(h *hold) (Report, error) { return h.follow(ctx, begun, end) })
 		d.warn(ctx, b, report)
+		if _, broken := errors.AsType[*registryError](err); broken {
+			report, err = d.protect(ctx, b, err)
+			d.live(ctx, b, Asked{}, &report, false, false)
+			return report, err
+		}
 		// A minute's tick holds the lease for seconds, and a loop that an earlier
 		// event started may end before this event's change shows: wait for both.
 		if err != nil || report.State != Busy || !pause(ctx, d, end) {
@@ -41,24 +46,26 @@ func (d Deps) Follow(ctx context.Context, b registry.Binding) (Report, error) {
 }
 
 // follow looks until all has been calm since the event for long enough. One failover has several events: a loop that had to
-// wait for another's lease finds that what its own event announced has had its time to show, and is over after a look.
+// wait for another's lease finds that what its own event announced has had its time to show, and is over after a look. The
+// last look is a full one: what the failover moved is proven as consumers use it.
 func (h *hold) follow(ctx context.Context, event, end time.Time) (Report, error) {
-	calmSince := event
+	calmSince, owed := event, false
 	for {
-		report, err := h.pass(ctx)
+		last := !calmSince.IsZero() && h.now().Sub(calmSince) >= calmFor
+		report, err := h.pass(ctx, last || owed)
 		if err != nil {
 			slog.WarnContext(ctx, "sync pass failed", "exposure", h.binding.Exposure, "error", err.Error())
 		}
+		h.live(ctx, h.binding, Asked{Full: last, Record: true}, &report, last || owed, true)
 		switch {
-		case err == nil && report.State == Stopped:
+		case err == nil && (report.State == Stopped || last && report.calm()):
 			return report, nil
 		case err != nil || !report.calm():
 			calmSince = time.Time{}
 		case calmSince.IsZero():
 			calmSince = h.now()
-		case h.now().Sub(calmSince) >= calmFor:
-			return report, nil
 		}
+		owed = report.State.Good() && h.pulses.get(h.binding.Exposure).trouble // which nothing else ends
 		if !pause(ctx, h.Deps, end) {
 			return report, err
 		}
@@ -70,8 +77,8 @@ func (h *hold) follow(ctx context.Context, event, end time.Time) (Report, error)
 	}
 }
 
-// calm: DNS and role agree, and the target serves.
-func (r Report) calm() bool { return r.State == Settled && r.Available }
+// calm: DNS and role agree, and the target serves, whatever is in the way of the load balancer.
+func (r Report) calm() bool { return (r.State == Settled || r.State == Cut) && r.Available }
 
 // keep renews the lease while a pass still fits into it.
 func (h *hold) keep(ctx context.Context) error {

@@ -24,10 +24,6 @@ const (
 	// of a proxy: an answer may hold some of its addresses only. The ticks are as
 	// far apart as those of a name that is gone.
 	missesBeforeRemoval = 3
-	// A failure that lasts is written down again this often, and one that was
-	// not for this long is over, for the same reason.
-	failureRenewed   = 10 * time.Minute
-	failureForgotten = 25 * time.Minute
 	// renamedWithin is how long a new address whose certificate names another
 	// server is waited for. RDS issues certificates anew when a switchover renames
 	// databases (aws/aws-advanced-go-wrapper#230) and says nowhere when; a new DNS
@@ -40,9 +36,7 @@ const (
 // memory is what outlives a tick. It is kept in the registry, and written on
 // change only. Times are Unix seconds.
 type memory struct {
-	FailingSince int64 `json:"failingSince,omitempty"`
-	FailingSeen  int64 `json:"failingSeen,omitempty"`
-	GoneSince    int64 `json:"goneSince,omitempty"`
+	GoneSince int64 `json:"goneSince,omitempty"`
 	// Missing holds the targets that DNS did not name, with how often and when
 	// last.
 	Missing map[string]misses `json:"missing,omitempty"`
@@ -83,30 +77,6 @@ func (m memory) equal(other memory) bool {
 	a, errA := m.encode()
 	b, errB := other.encode()
 	return errA == nil && errB == nil && bytes.Equal(a, b)
-}
-
-func (m memory) failing(now time.Time) memory {
-	seen := time.Unix(m.FailingSeen, 0)
-	switch {
-	case m.FailingSince == 0 || now.Sub(seen) > failureForgotten:
-		m.FailingSince, m.FailingSeen = now.Unix(), now.Unix()
-	case now.Sub(seen) > failureRenewed:
-		m.FailingSeen = now.Unix()
-	}
-	return m
-}
-
-func (m memory) good() memory {
-	m.FailingSince, m.FailingSeen = 0, 0
-	return m
-}
-
-// since is when the failure began; zero without one.
-func (m memory) since() time.Time {
-	if m.FailingSince == 0 {
-		return time.Time{}
-	}
-	return time.Unix(m.FailingSince, 0)
 }
 
 // gone starts the clock of a name that does not exist, when the first look has

@@ -77,8 +77,8 @@ func (o observation) probe(address string) resolve.Probe {
 }
 
 // study observes all that a change rests on.
-func (d Deps) study(ctx context.Context, b registry.Binding) (observation, error) {
-	o, err := d.look(ctx, b, true)
+func (d Deps) study(ctx context.Context, b registry.Binding, full bool) (observation, error) {
+	o, err := d.look(ctx, b, true, full)
 	if err != nil {
 		return o, err
 	}
@@ -86,8 +86,8 @@ func (d Deps) study(ctx context.Context, b registry.Binding) (observation, error
 }
 
 // look is all that a steady tick does: one describe, one invocation, and for a
-// cluster the describes of who writes.
-func (d Deps) look(ctx context.Context, b registry.Binding, checkTLS bool) (o observation, err error) {
+// cluster the describes of who writes. A full one goes through the load balancer, by the same invocation.
+func (d Deps) look(ctx context.Context, b registry.Binding, checkTLS, full bool) (o observation, err error) {
 	o.begun = d.now()
 	defer func() { o.ended = d.now() }()
 	if o.health, err = d.targetHealth(ctx, b.TargetGroupARN); err != nil {
@@ -99,6 +99,9 @@ func (d Deps) look(ctx context.Context, b registry.Binding, checkTLS bool) (o ob
 	}
 	if several(b) {
 		request.Lookups = setLookups
+	}
+	if full {
+		request.Path = o.path(b)
 	}
 	if roles(b) {
 		if o.topology, err = d.observe(ctx, b); err != nil {

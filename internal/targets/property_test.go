@@ -377,7 +377,7 @@ func (tr *trace) run(a *actor, calls int) {
 // the lease's margin times out, and has no effect.
 func (tr *trace) sync(a *actor) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		a.client.calls = nil
+		a.client.calls, a.client.refused = nil, 0
 		a.client.before = func(operation string) error {
 			asked := tr.now
 			if !yield(operation) {
@@ -396,6 +396,7 @@ func (tr *trace) kill(a *actor) {
 	if a.stop != nil {
 		a.stop()
 		a.next, a.stop = nil, nil
+		a.client.restart()
 	}
 }
 
@@ -415,10 +416,14 @@ func (tr *trace) examine(c *client, operation string, described elbtypes.TargetD
 	if described.Port == nil {
 		complain(4, "without its port")
 	}
+	since := slices.Index(c.calls, "Lease") + 1
 	if c.holder != tr.world.holder || tr.now.After(tr.until) {
-		complain(6, "without the lease")
+		if operation == "deregister" || c.refused == 0 {
+			complain(6, "without the lease")
+		}
+		since = c.refused // while the registry does not answer, what is confirmed since then is registered
 	}
-	underLease := c.calls[slices.Index(c.calls, "Lease")+1:]
+	underLease := c.calls[since:]
 	for _, seen := range []string{"DescribeTargetHealth", "Invoke", "DescribeNetworkInterfaces", topologyCalls[tr.bound.DatabaseKind][0]} {
 		if !slices.Contains(underLease, seen) {
 			complain(6, "without %s under the lease", seen)
@@ -583,10 +588,14 @@ func (tr *trace) recover() {
 		tr.wait(60)
 	}
 	c.calls = nil
+	due := c.process.get(tr.bound.Exposure).due(tr.bound.Exposure, tr.now)
 	report, err := c.sync()
 	glance := []string{"DescribeTargetHealth", "Invoke"}
 	if roles(tr.bound) {
 		glance = slices.Insert(glance, 1, topologyCalls[database.Cluster]...)
+	}
+	if due {
+		glance = append(glance, "RecordLife")
 	}
 	if tr.exists && (err != nil || report.State != Settled || !slices.Equal(c.calls, glance)) {
 		tr.t.Fatalf("a steady tick is %+v, %v, and makes the calls %v", report, err, c.calls)

@@ -19,6 +19,7 @@ import (
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/metric"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
@@ -31,10 +32,11 @@ type Deps struct {
 	Lambda   resolve.Invoker
 	Registry Registry
 	name     deployment.Name
+	pulses   *pulses
 	clock    func() time.Time // time.Now, where it is nil
 }
 
-// New is a sync with AWS's own services.
+// New is a sync with AWS's own services. What it remembers of exposures lives as long as it does.
 func New(config aws.Config, table *registry.Table) Deps {
 	return Deps{
 		ELB:      elb.NewFromConfig(config),
@@ -43,6 +45,7 @@ func New(config aws.Config, table *registry.Table) Deps {
 		Lambda:   lambda.NewFromConfig(config),
 		Registry: table,
 		name:     deployment.Own(),
+		pulses:   newPulses(),
 	}
 }
 
@@ -53,12 +56,13 @@ type ELB interface {
 	DeregisterTargets(context.Context, *elb.DeregisterTargetsInput, ...func(*elb.Options)) (*elb.DeregisterTargetsOutput, error)
 }
 
-// Registry keeps the lease and the memory.
+// Registry keeps the lease, the memory, and the signs of life.
 type Registry interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	Lease(ctx context.Context, id, holder string, d time.Duration) (fence int64, ok bool, err error)
 	Release(ctx context.Context, id, holder string) error
 	SaveSync(ctx context.Context, id string, fence int64, state json.RawMessage) error
+	RecordLife(ctx context.Context, id string, ended time.Time, seen registry.Life) error
 }
 
 func (d Deps) now() time.Time {
@@ -70,12 +74,21 @@ func (d Deps) now() time.Time {
 
 // Sync does one tick. A steady one describes the targets, invokes the resolver,
 // and does nothing else; what is not steady is studied, and a change is made
-// under the lease, after studying again.
+// under the lease, after studying again. Where it is due, as asked says, the
+// resolver goes through the load balancer too, and the registry is told.
 //
 // The report is filled in with an error too, as far as it is known.
-func (d Deps) Sync(ctx context.Context, b registry.Binding) (Report, error) {
-	report, err := d.tick(ctx, b)
+func (d Deps) Sync(ctx context.Context, b registry.Binding, asked Asked) (Report, error) {
+	begun, before := d.now(), d.pulses.get(b.Exposure)
+	full := asked.Full || before.trouble || before.due(b.Exposure, begun)
+	report, err := d.tick(ctx, b, full)
+	_, broken := errors.AsType[*registryError](err)
+	if !broken && asked.Record && !report.State.Good() && d.pulses.get(b.Exposure).read.Before(begun) {
+		_, unread := d.recall(ctx, b) // since when it is not good
+		broken, err = unread != nil, errors.Join(err, unread)
+	}
 	d.warn(ctx, b, report)
+	d.live(ctx, b, asked, &report, full, !broken)
 	return report, err
 }
 
@@ -88,17 +101,17 @@ func (d Deps) warn(ctx context.Context, b registry.Binding, report Report) {
 	}
 }
 
-func (d Deps) tick(ctx context.Context, b registry.Binding) (Report, error) {
-	o, err := d.look(ctx, b, identityDue(b.Exposure, d.now()))
+func (d Deps) tick(ctx context.Context, b registry.Binding, full bool) (Report, error) {
+	o, err := d.look(ctx, b, identityDue(b.Exposure, d.now()), full)
 	if err == nil && quiet(b, o) {
 		return steady(b, o), nil
 	}
 	m, registryErr := d.recall(ctx, b)
 	switch {
 	case registryErr != nil:
-		return Report{State: Failing}, errors.Join(err, registryErr)
+		return d.protect(ctx, b, errors.Join(err, registryErr))
 	case err == nil && len(m.Misnamed) > 0: // only its certificate ends the wait early
-		o, err = d.study(ctx, b)
+		o, err = d.study(ctx, b, full)
 	case err == nil:
 		o, err = d.deepen(ctx, b, o)
 	}
@@ -106,17 +119,50 @@ func (d Deps) tick(ctx context.Context, b registry.Binding) (Report, error) {
 	if p.empty() && next.equal(m) {
 		return p.report, p.err
 	}
-	return d.underLease(ctx, b, func(h *hold) (Report, error) { return h.pass(ctx) })
+	report, err := d.underLease(ctx, b, func(h *hold) (Report, error) { return h.pass(ctx, full) })
+	if _, broken := errors.AsType[*registryError](err); broken {
+		return d.protect(ctx, b, err)
+	}
+	return report, err
+}
+
+// protect registers, while the registry does not answer, what DNS, RDS and EC2
+// confirm. Nothing is taken away: without the lease and without what is
+// remembered, nobody knows whether something would be left. Whoever registers
+// the same at the same time does no harm.
+func (d Deps) protect(ctx context.Context, b registry.Binding, cause error) (Report, error) {
+	failing := Report{State: Failing, Detail: cause.Error()}
+	until := d.now().Add(leaseTime - leaseMargin)
+	ctx, cancel := context.WithTimeout(ctx, leaseTime-leaseMargin)
+	defer cancel()
+	o, err := d.study(ctx, b, false)
+	if err != nil {
+		return failing, errors.Join(cause, fmt.Errorf("sync %s: %w", b.Exposure, err))
+	}
+	p, _ := decide(b, o, memory{})
+	failing.Address = p.report.Address
+	for _, t := range p.register {
+		if d.now().After(until) {
+			return failing, cause
+		}
+		if err := d.register(ctx, b, t); err != nil {
+			return failing, errors.Join(cause, fmt.Errorf("sync %s: %w", b.Exposure, err))
+		}
+		failing.changed = true
+	}
+	return failing, cause
 }
 
 func steady(b registry.Binding, o observation) Report {
 	wanted, _ := o.wanted(b) // quiet has seen that there is no error
-	return Report{State: Settled, Address: addressesOf(wanted), Registered: true}
+	report := Report{State: Settled, Address: addressesOf(wanted), Registered: true}
+	report.walk(o)
+	return report
 }
 
 func judge(b registry.Binding, o observation, m memory, err error) (plan, memory) {
 	if err != nil {
-		return failed(b, o.ended, m, err)
+		return failed(b, m, err)
 	}
 	return decide(b, o, m)
 }
@@ -124,10 +170,16 @@ func judge(b registry.Binding, o observation, m memory, err error) (plan, memory
 func (d Deps) recall(ctx context.Context, b registry.Binding) (memory, error) {
 	exposure, err := d.Registry.Get(ctx, b.Exposure)
 	if err != nil {
-		return memory{}, err
+		return memory{}, &registryError{err}
 	}
+	d.pulses.change(b.Exposure, func(p *pulse) { p.life, p.read = exposure.Life, d.now() })
 	return parseMemory(exposure.Sync)
 }
+
+// registryError is the error of a registry that does not answer, or not as it should.
+type registryError struct{ error }
+
+func (e *registryError) Unwrap() error { return e.error }
 
 const (
 	leaseTime = time.Minute
@@ -170,7 +222,7 @@ func (h *hold) renew(ctx context.Context) error {
 	asked := h.now()
 	fence, ok, err := h.Registry.Lease(ctx, h.binding.Exposure, h.holder, leaseTime)
 	if err != nil {
-		return err
+		return &registryError{err}
 	}
 	if !ok {
 		return errLeaseLost
@@ -193,11 +245,12 @@ func (h *hold) release(ctx context.Context) {
 func (h *hold) left() time.Duration { return h.until.Sub(h.now()) - leaseMargin }
 
 // pass studies, decides and acts once.
-func (h *hold) pass(ctx context.Context) (Report, error) {
+func (h *hold) pass(ctx context.Context, full bool) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.left())
 	defer cancel()
-	o, err := h.study(ctx, h.binding)
+	o, err := h.study(ctx, h.binding, full)
 	p, next := judge(h.binding, o, h.memory, err)
+	p.report.changed = !p.empty()
 	if err := h.act(ctx, p, next); err != nil {
 		p.report.State, p.report.Registered = Failing, false
 		return p.report, errors.Join(p.err, fmt.Errorf("sync %s: %w", h.binding.Exposure, err))
@@ -233,8 +286,12 @@ func (h *hold) remember(ctx context.Context, next memory) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Registry.SaveSync(ctx, h.binding.Exposure, h.fence, state); err != nil {
-		return err
+	err = h.Registry.SaveSync(ctx, h.binding.Exposure, h.fence, state)
+	if outcome.Name(err) == outcome.NameConflict {
+		return err // somebody else is at it by now
+	}
+	if err != nil {
+		return &registryError{err}
 	}
 	h.memory = next
 	return nil
@@ -244,8 +301,12 @@ func (h *hold) register(ctx context.Context, t target) error {
 	if h.left() <= 0 {
 		return errLeaseLost
 	}
-	slog.InfoContext(ctx, "register target", "exposure", h.binding.Exposure, "target", t.String())
-	_, err := h.ELB.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: &h.binding.TargetGroupARN, Targets: t.descriptions()})
+	return h.Deps.register(ctx, h.binding, t)
+}
+
+func (d Deps) register(ctx context.Context, b registry.Binding, t target) error {
+	slog.InfoContext(ctx, "register target", "exposure", b.Exposure, "target", t.String())
+	_, err := d.ELB.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: &b.TargetGroupARN, Targets: t.descriptions()})
 	if err != nil {
 		return fmt.Errorf("register target %s: %w", t, err)
 	}

@@ -19,11 +19,27 @@ import (
 func steadyWorld(changes ...func(*world)) *world {
 	w := newWorld()
 	w.set(at(blue), healthy)
+	offSlot(w)
 	for _, change := range changes {
 		change(w)
 	}
 	return w
 }
+
+// slotOf is a moment when the exposure is looked at fully, the first from noon on.
+func slotOf(exposure string) time.Time {
+	for at := noon; ; at = at.Add(time.Minute) {
+		if (pulse{}).due(exposure, at) {
+			return at
+		}
+	}
+}
+
+// offSlot has the tick fall between two slots.
+func offSlot(w *world) { w.now = slotOf(w.bound.Exposure).Add(2 * time.Minute) }
+
+// atSlot has the tick fall into the exposure's slot.
+func atSlot(w *world) { w.now = slotOf(w.bound.Exposure) }
 
 func TestSyncCalls(t *testing.T) {
 	var (
@@ -31,7 +47,16 @@ func TestSyncCalls(t *testing.T) {
 		deeper = []string{"DescribeDBInstances", "DescribeNetworkInterfaces"}
 		study  = slices.Concat(glance, deeper)
 		closer = slices.Concat(glance, []string{"Get"}, deeper)
-		change = slices.Concat(closer, []string{"Lease", "Get"}, study, []string{"SaveSync"})
+		change = slices.Concat(closer, []string{"Lease", "Get"}, study)
+		ended  = []string{"Release", "RecordLife"}
+		alone  = append(slices.Clone(study), "RegisterTargets") // without the registry
+		refuse = func(operations ...string) map[string]error {
+			fails := map[string]error{}
+			for _, operation := range operations {
+				fails[operation] = errors.New("the key is disabled")
+			}
+			return fails
+		}
 	)
 	for name, test := range map[string]struct {
 		world *world
@@ -41,29 +66,43 @@ func TestSyncCalls(t *testing.T) {
 		class string
 	}{
 		"steady":                  {world: steadyWorld(), want: glance, state: Settled},
-		"steady without registry": {world: steadyWorld(), fails: map[string]error{"Get": errors.New("no key"), "Lease": errors.New("no key")}, want: glance, state: Settled},
-		"a cluster's roles are read on every tick": {world: func() *world { w := newCluster(); w.set(at(blue), healthy); return w }(),
+		"steady, at its slot":     {world: steadyWorld(atSlot), want: append(slices.Clone(glance), "RecordLife"), state: Settled},
+		"steady without registry": {world: steadyWorld(atSlot), fails: refuse("Get", "Lease", "RecordLife"), want: append(slices.Clone(glance), "RecordLife"), state: Settled},
+		"a cluster's roles are read on every tick": {world: func() *world { w := newCluster(); w.set(at(blue), healthy); offSlot(w); return w }(),
 			want: []string{"DescribeTargetHealth", "DescribeDBClusters", "DescribeDBInstances", "Invoke"}, state: Settled},
-		"unhealthy: since when is remembered, nothing is changed": {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }),
-			want: slices.Concat(change, []string{"Release"}), state: Settling},
+		"unhealthy: recorded, and nothing is changed": {world: steadyWorld(func(w *world) { w.set(at(blue), unhealthy) }),
+			want: append(slices.Clone(closer), "RecordLife"), state: Settling},
+		"a node that does not lead to the database: recorded": {world: steadyWorld(atSlot, func(w *world) { w.cut = map[string]string{nodeA + ":5433": resolve.Blocked} }),
+			want: slices.Concat(glance, []string{"Get", "RecordLife"}), state: Cut},
 		"failed over": {world: steadyWorld(func(w *world) { w.primary = green }),
-			want: slices.Concat(change, []string{"RegisterTargets", "Release"}), state: Settling},
+			want: slices.Concat(change, []string{"RegisterTargets"}, ended), state: Settling},
 		"stopped, and DNS silent: no lease, no write": {world: steadyWorld(func(w *world) {
 			w.status, w.dns = "stopped", func() resolve.Answer { return resolve.Answer{Lookups: [][]string{{}, {}}} }
 		}), want: closer, state: Stopped},
-		"someone else holds the lease": {world: steadyWorld(func(w *world) {
-			w.primary, w.holder, w.until = green, "someone", noon.Add(time.Minute)
-		}), want: append(slices.Clone(closer), "Lease"), state: Busy},
-		"ELB throttles: remembered, returned": {world: steadyWorld(),
+		"someone else holds the lease: the tick is recorded": {world: steadyWorld(func(w *world) {
+			w.primary, w.holder, w.until = green, "someone", w.now.Add(time.Minute)
+		}), want: append(slices.Clone(closer), "Lease", "RecordLife"), state: Busy},
+		"ELB throttles: recorded as a look that was missed": {world: steadyWorld(),
 			fails: map[string]error{"DescribeTargetHealth": outcome.Throttled("slow down")},
-			want:  []string{"DescribeTargetHealth", "Get", "Lease", "Get", "DescribeTargetHealth", "SaveSync", "Release"},
-			state: Failing, class: "Throttled"},
-		"overtaken: nothing is changed": {world: steadyWorld(func(w *world) { w.primary = green }),
+			want:  []string{"DescribeTargetHealth", "Get", "RecordLife"},
+			state: Missed, class: "Throttled"},
+		"overtaken: nothing is changed": {world: steadyWorld(func(w *world) {
+			w.primary, w.several, w.targets[at(green)] = green, nil, &registered{healthy, w.now}
+			w.record()
+		}),
 			fails: map[string]error{"SaveSync": outcome.Conflict("overtaken")},
-			want:  slices.Concat(change, []string{"Release"}), state: Failing, class: "Conflict"},
+			want:  slices.Concat(change, []string{"SaveSync"}, ended), state: Failing, class: "Conflict"},
 		"registration fails": {world: steadyWorld(func(w *world) { w.primary = green }),
 			fails: map[string]error{"RegisterTargets": errors.New("InvalidTarget")},
-			want:  slices.Concat(change, []string{"RegisterTargets", "Release"}), state: Failing, class: "Failed"},
+			want:  slices.Concat(change, []string{"RegisterTargets"}, ended), state: Failing, class: "Failed"},
+		"failed over, and the registry does not answer": {world: steadyWorld(func(w *world) { w.primary = green }), fails: refuse("Get", "Lease", "SaveSync", "RecordLife"),
+			want: slices.Concat(glance, []string{"Get"}, alone), state: Failing, class: "Failed"},
+		"failed over, and there is no lease to be had": {world: steadyWorld(func(w *world) { w.primary = green }), fails: refuse("Lease"),
+			want: slices.Concat(closer, []string{"Lease"}, alone), state: Failing, class: "Failed"},
+		"to be taken away, and the registry does not answer: nothing is": {world: steadyWorld(func(w *world) {
+			w.primary, w.targets[at(green)] = green, &registered{healthy, w.now}
+			w.record()
+		}), fails: refuse("Get"), want: slices.Concat(glance, []string{"Get"}, study), state: Failing, class: "Failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(test.world)
@@ -79,26 +118,6 @@ func TestSyncCalls(t *testing.T) {
 				t.Errorf("calls\n%v, want\n%v", c.calls, test.want)
 			}
 		})
-	}
-}
-
-func TestFailureIsWrittenOnce(t *testing.T) {
-	c := newClient(steadyWorld(func(w *world) { w.dns = func() resolve.Answer { return answers(public) } }))
-	var since []time.Time
-	for range 3 {
-		report, err := c.sync()
-		if err == nil || !strings.Contains(err.Error(), "outside the VPC") {
-			t.Fatalf("got %v", err)
-		}
-		since = append(since, report.FailingSince)
-		c.now = c.now.Add(time.Minute)
-	}
-	if !since[0].Equal(noon) || !since[2].Equal(noon) {
-		t.Errorf("failing since %v, want noon each time", since)
-	}
-	writes := slices.DeleteFunc(c.calls, func(call string) bool { return call != "SaveSync" && call != "Lease" })
-	if !slices.Equal(writes, []string{"Lease", "SaveSync"}) {
-		t.Errorf("three failing ticks write %v", writes)
 	}
 }
 

@@ -20,7 +20,10 @@
 //     are right for a proxy alone, whose answers are united, and whose address
 //     goes only when it was missing on three ticks
 //  6. running it twice at once is harmless; a steady state takes no lease and
-//     makes no write call
+//     changes nothing: it leaves a sign of life in the registry, at most once in
+//     four ticks. Targets change under the lease, but for one thing: while the
+//     registry does not answer, what DNS, RDS and EC2 confirm is registered
+//     without it, and nothing is taken away
 package targets
 
 import (
@@ -58,6 +61,8 @@ const (
 	Moving   State = "moving"   // DNS, or DNS and RDS, do not agree yet
 	Stopped  State = "stopped"  // the database is stopped, and nothing is to be done
 	Busy     State = "busy"     // someone else holds the lease and does the work
+	Cut      State = "cut"      // all is well with the targets, and the database does not answer through the load balancer
+	Missed   State = "missed"   // AWS asked to come back later, and nobody looked
 	Failing  State = "failing"  // see the error
 )
 
@@ -75,6 +80,11 @@ type Report struct {
 	// Misnamed says which registered targets present a certificate that names
 	// another server; empty also when nobody looked.
 	Misnamed string
-	// FailingSince is when the state was last good; zero while it is.
-	FailingSince time.Time
+	// Since is the last good look that is known, or without one when the first was not good; zero while the state is.
+	Since time.Time
+	// Path is what came of going to the database through each node of the load balancer; empty when nobody did, and where
+	// nobody can: then it is not proven.
+	Path []registry.Passage
+
+	changed bool // targets were registered or deregistered
 }

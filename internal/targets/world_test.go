@@ -3,7 +3,6 @@ package targets
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -18,6 +17,7 @@ import (
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
@@ -41,10 +41,12 @@ type world struct {
 	dns      func() resolve.Answer
 
 	listener bool
+	cut      map[string]string // what comes of a node's listener that does not lead to the database
 	targets  map[target]*registered
 	history  []snapshot
 
 	sync   json.RawMessage
+	life   registry.Life
 	holder string
 	until  time.Time
 	fence  int64
@@ -213,10 +215,12 @@ func (w *world) counted() []target {
 // effect, and may refuse the call; after may lose its reply.
 type client struct {
 	*world
+	process       *pulses
 	before, after func(operation string) error
 	lag           func() time.Duration
 	visible       func(address string) bool // whether EC2 shows the interface of an address already
 	calls         []string                  // every call, in order
+	refused       int                       // calls until the registry's last refusal
 	changes       []string                  // calls that change targets, in order
 	lastAnswer    resolve.Answer
 	lastShown     map[target]elbtypes.TargetHealthStateEnum
@@ -228,6 +232,7 @@ type client struct {
 func newClient(w *world) *client {
 	return &client{
 		world:    w,
+		process:  newPulses(),
 		before:   func(string) error { return nil },
 		after:    func(string) error { return nil },
 		lag:      func() time.Duration { return 0 },
@@ -237,15 +242,22 @@ func newClient(w *world) *client {
 }
 
 func (c *client) deps() Deps {
-	return Deps{ELB: c, RDS: c, EC2: c, Lambda: c, Registry: c, clock: func() time.Time { return c.now }}
+	return Deps{ELB: c, RDS: c, EC2: c, Lambda: c, Registry: c, pulses: c.process, clock: func() time.Time { return c.now }}
 }
 
-func (c *client) sync() (Report, error) { return c.deps().Sync(context.Background(), c.bound) }
+// sync is a tick of the schedule.
+func (c *client) sync() (Report, error) {
+	return c.deps().Sync(context.Background(), c.bound, Asked{Tick: true, Record: true})
+}
+
+// restart is another process, which knows nothing.
+func (c *client) restart() { c.process = newPulses() }
 
 func call[T any](c *client, operation string, effect func() (T, error)) (T, error) {
 	var none T
 	c.calls = append(c.calls, operation)
 	if err := c.before(operation); err != nil {
+		c.refuses(operation)
 		return none, err
 	}
 	out, err := effect()
@@ -253,9 +265,16 @@ func call[T any](c *client, operation string, effect func() (T, error)) (T, erro
 		return none, err
 	}
 	if err := c.after(operation); err != nil {
+		c.refuses(operation)
 		return none, err
 	}
 	return out, nil
+}
+
+func (c *client) refuses(operation string) {
+	if slices.Contains([]string{"Get", "Lease", "SaveSync"}, operation) {
+		c.refused = len(c.calls)
+	}
 }
 
 func (c *client) DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error) {
@@ -399,10 +418,21 @@ func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 				answer.Names[memberHost(address)] = []string{address}
 			}
 		}
+		for _, listener := range r.Path {
+			answer.Path = append(answer.Path, c.through(listener))
+		}
 		c.lastAnswer, c.answered = answer, append(c.answered, past{c.now, answer.Lookups, answer.Probes})
 		payload, err := json.Marshal(answer)
 		return &lambda.InvokeOutput{Payload: payload}, err
 	})
+}
+
+// through is what comes of going to the database through a listener: nobody is asked whose resolver is of before.
+func (w *world) through(listener string) resolve.Probe {
+	if result, cut := w.cut[listener]; cut {
+		return resolve.Probe{Address: listener, Result: result, Detail: "i/o timeout"}
+	}
+	return resolve.Probe{Address: listener, Result: resolve.Served}
 }
 
 func unique(addresses []string) []string {
@@ -425,7 +455,9 @@ func (w *world) probe(address string, tls bool) resolve.Probe {
 }
 
 func (c *client) Get(context.Context, string) (registry.Exposure, error) {
-	return call(c, "Get", func() (registry.Exposure, error) { return registry.Exposure{Sync: c.world.sync}, nil })
+	return call(c, "Get", func() (registry.Exposure, error) {
+		return registry.Exposure{Sync: c.world.sync, Life: c.world.life}, nil
+	})
 }
 
 func (c *client) Lease(_ context.Context, _, holder string, d time.Duration) (int64, bool, error) {
@@ -455,9 +487,32 @@ func (c *client) Release(_ context.Context, _, holder string) error {
 func (c *client) SaveSync(_ context.Context, _ string, fence int64, state json.RawMessage) error {
 	_, err := call(c, "SaveSync", func() (any, error) {
 		if fence != c.fence {
-			return nil, errors.New("overtaken")
+			return nil, outcome.Conflict("overtaken")
 		}
 		c.world.sync = slices.Clone(state)
+		return nil, nil
+	})
+	return err
+}
+
+// RecordLife does what the registry's own does, whose tests hold it.
+func (c *client) RecordLife(_ context.Context, _ string, ended time.Time, seen registry.Life) error {
+	_, err := call(c, "RecordLife", func() (any, error) {
+		l := &c.world.life
+		if l.Looked.After(ended) {
+			return nil, nil
+		}
+		for to, from := range map[*time.Time]time.Time{&l.Looked: seen.Looked, &l.Ticked: seen.Ticked, &l.Good: seen.Good, &l.Proven: seen.Proven} {
+			if !from.IsZero() {
+				*to = from
+			}
+		}
+		if len(seen.Path) > 0 {
+			l.Path = seen.Path
+		}
+		if seen.State != "" {
+			l.State, l.Bad, l.Detail = seen.State, seen.Bad, seen.Detail
+		}
 		return nil, nil
 	})
 	return err

@@ -63,6 +63,7 @@ type Delivery struct {
 
 	world     *model.World
 	invoke    Invoker
+	slots     slots
 	functions functions
 	outlets   outlets
 	outbox    outbox

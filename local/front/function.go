@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,8 +34,8 @@ type sources interface {
 // states that come with them, and the queue of asynchronous invocations.
 type Functions struct {
 	// Later takes an asynchronous invocation over; the function exists.
-	Later   func(ctx context.Context, functionARN string, payload []byte)
-	running *running // bounded
+	Later func(ctx context.Context, functionARN string, payload []byte)
+
 	world   *model.World
 	vpcs    interfaces
 	network sources
@@ -64,9 +65,9 @@ var (
 	updating = functionState{state: "Active", update: "InProgress", reason: "The function is being updated.", code: "Creating"}
 )
 
-// NewFunctions makes Functions without any, of which each account may run limit at once.
-func NewFunctions(w *model.World, vpcs interfaces, network sources, limit int) *Functions {
-	return &Functions{running: newRunning(limit), world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}}
+// NewFunctions makes Functions without any.
+func NewFunctions(w *model.World, vpcs interfaces, network sources) *Functions {
+	return &Functions{world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}}
 }
 
 // Serve is the Wrap around Lambda.
@@ -85,18 +86,10 @@ func (f *Functions) Serve(w http.ResponseWriter, r *http.Request, c Call, forwar
 		f.overlaid(w, r, arn, forward)
 	case "Invoke":
 		f.invoke(w, r, c, arn, forward)
-	case "PutFunctionConcurrency":
-		f.reserve(w, r, c, arn, forward)
-	case "DeleteFunctionConcurrency":
-		f.running.release(arn)
-		forward(w, r)
-	case "GetAccountSettings":
-		f.accountSettings(w, r, c, forward)
 	case "DeleteFunction":
 		answer := capture(forward, r)
 		if answer.ok() && c.Parameters["Qualifier"] == nil {
 			f.withdraw(arn)
-			f.running.release(arn)
 		}
 		answer.send(w)
 	default:
@@ -411,29 +404,34 @@ func (f *Functions) overlaid(w http.ResponseWriter, r *http.Request, arn string,
 // overlay writes a function's state into an answer that shows its configuration.
 func (f *Functions) overlay(answer *captured, arn string) {
 	state, vpc, ok := f.stateOf(arn)
-	if !ok {
+	if !ok || !answer.ok() {
 		return
 	}
-	answer.change(func(all map[string]any) {
-		config, nested := all["Configuration"].(map[string]any)
-		if !nested {
-			config = all
-		}
-		config["State"], config["LastUpdateStatus"] = state.state, state.update
-		if state.update == "" {
-			delete(config, "LastUpdateStatus")
-		}
-		prefix := "State"
-		if state.state == "Active" {
-			prefix = "LastUpdateStatus"
-		}
-		if state.reason != "" {
-			config[prefix+"Reason"], config[prefix+"ReasonCode"] = state.reason, state.code
-		}
-		if placed, ok := config["VpcConfig"].(map[string]any); ok {
-			placed["VpcId"] = vpc
-		}
-	})
+	var all map[string]any
+	if json.Unmarshal(answer.body.Bytes(), &all) != nil {
+		return // not a configuration
+	}
+	config, nested := all["Configuration"].(map[string]any)
+	if !nested {
+		config = all
+	}
+	config["State"], config["LastUpdateStatus"] = state.state, state.update
+	if state.update == "" {
+		delete(config, "LastUpdateStatus")
+	}
+	prefix := "State"
+	if state.state == "Active" {
+		prefix = "LastUpdateStatus"
+	}
+	if state.reason != "" {
+		config[prefix+"Reason"], config[prefix+"ReasonCode"] = state.reason, state.code
+	}
+	if placed, ok := config["VpcConfig"].(map[string]any); ok {
+		placed["VpcId"] = vpc
+	}
+	text, _ := json.Marshal(all) // it was JSON before
+	answer.body.Reset()
+	answer.body.Write(text)
 }
 
 // invoke hands an asynchronous invocation over once MiniStack says that the function exists.
@@ -442,13 +440,8 @@ func (f *Functions) invoke(w http.ResponseWriter, r *http.Request, c Call, arn s
 		return
 	}
 	f.use(arn)
-	switch r.Header.Get("X-Amz-Invocation-Type") {
-	case "Event":
-	case "DryRun":
+	if r.Header.Get("X-Amz-Invocation-Type") != "Event" {
 		forward(w, r)
-		return
-	default:
-		f.run(w, r, arn, forward)
 		return
 	}
 	payload, err := bodyOf(r, c.Service)

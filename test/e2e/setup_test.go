@@ -126,6 +126,7 @@ var documented = []string{
 	"availabilityZoneIds",
 	"availabilityZoneIdsLeftOut.endpointService",
 	"availabilityZoneIdsLeftOut.loadBalancer",
+	"connection.path",
 	"connection.state",
 	"connection.vpcEndpointId",
 	"consumer",
