@@ -63,7 +63,6 @@ type Delivery struct {
 
 	world     *model.World
 	invoke    Invoker
-	slots     slots
 	functions functions
 	outlets   outlets
 	outbox    outbox

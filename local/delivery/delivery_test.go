@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,32 +244,40 @@ func TestDisturbances(t *testing.T) {
 	}
 }
 
-func TestAFunctionGetsSoManyEventsAtOnceAndTheOthersWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{settings: standard, policy: allowRule}
-		d := w.delivery()
-		running, through, over := atomic.Int32{}, make(chan struct{}), atomic.Int32{}
-		d.invoke = func(context.Context, string, string, string, []byte) ([]byte, []byte, error) {
-			running.Add(1)
-			<-through
-			return nil, nil, nil
-		}
-		i := fromRule()
-		i.Over = func() { over.Add(1) }
-		for range concurrency + 5 {
-			d.Invoke(i)
-		}
-		time.Sleep(time.Millisecond)
-		synctest.Wait()
-		if running.Load() != concurrency || over.Load() != 0 {
-			t.Errorf("%d are running, %d are over", running.Load(), over.Load())
-		}
-		close(through)
-		synctest.Wait()
-		if over.Load() != concurrency+5 {
-			t.Errorf("%d are over", over.Load())
-		}
-	})
+// Lambda guide, "How Lambda handles errors and retries with asynchronous invocation": throttles send an event back to the
+// queue, from 1 second after the first attempt to 5 minutes at most, and do not count.
+func TestAThrottledEventComesBackLaterAndLater(t *testing.T) {
+	for name, test := range map[string]struct {
+		maxAge time.Duration
+		want   []time.Duration // of the attempts, since the event was accepted
+		end    string
+	}{
+		"for as long as its age allows": {time.Minute, []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second},
+			"send " + topic + " as role EventAgeExceeded"},
+		"at most five minutes apart": {20 * time.Minute, []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second,
+			63 * time.Second, 127 * time.Second, 255 * time.Second, 511 * time.Second, 811 * time.Second, 1111 * time.Second}, "send " + topic + " as role EventAgeExceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{settings: settings{role: "role", retries: 0, maxAge: test.maxAge, onFailureARN: topic}, policy: allowRule}
+				d := w.delivery()
+				d.world.Speed = 1
+				var attempts []time.Duration
+				begun := time.Now()
+				d.invoke = func(context.Context, string, string, string, []byte) ([]byte, []byte, error) {
+					attempts = append(attempts, time.Since(begun))
+					return nil, nil, &smithy.GenericAPIError{Code: "TooManyRequestsException"}
+				}
+				d.submit(fromRule())
+				if !slices.Equal(attempts, test.want) {
+					t.Errorf("attempts at %v, want %v", attempts, test.want)
+				}
+				if got := w.seen(); !slices.Equal(got, []string{test.end}) {
+					t.Errorf("%q", got)
+				}
+			})
+		})
+	}
 }
 
 func TestHandOver(t *testing.T) {

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -100,9 +99,7 @@ func (d *Delivery) rejected(ctx context.Context, i Invocation, err error) {
 func (d *Delivery) run(ctx context.Context, e *event) {
 	role, backoff := e.Role, firstBackoff
 	for {
-		free := d.slots.take(e.FunctionARN)
 		_, functionError, err := d.invoke(ctx, role, "delivery", e.FunctionARN, e.Payload)
-		free()
 		delay := backoff
 		switch {
 		case err == nil && functionError == nil:
@@ -111,7 +108,8 @@ func (d *Delivery) run(ctx context.Context, e *event) {
 			d.rejected(ctx, e.Invocation, err)
 			return
 		case err != nil:
-			// Throttles and system errors go back to the queue and do not count as attempts.
+			// Throttles and system errors go back to the queue and do not count as attempts. Whether there is a place for a
+			// function is Lambda's to say, as for every other invocation.
 			backoff = min(2*backoff, maxBackoff)
 		default:
 			e.attempts++
@@ -129,22 +127,6 @@ func (d *Delivery) run(ctx context.Context, e *event) {
 		}
 		time.Sleep(d.world.Scale(delay))
 	}
-}
-
-// concurrency is how many events of a function are run at once, as many as a new account of AWS gets for all of its
-// functions (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). Others stay in the queue: functions are real
-// processes here, and a busy machine that starts more and more of them is through with none.
-const concurrency = 10
-
-// slots are where a function's events are run.
-type slots struct{ sync.Map }
-
-// take waits for a free slot.
-func (s *slots) take(functionARN string) (free func()) {
-	found, _ := s.LoadOrStore(functionARN, make(chan struct{}, concurrency))
-	slot := found.(chan struct{})
-	slot <- struct{}{}
-	return func() { <-slot }
 }
 
 // age is how old an event is in AWS's time.

@@ -2,6 +2,7 @@ package front
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -32,6 +33,18 @@ func (c *captured) Write(b []byte) (int, error) {
 }
 
 func (c *captured) ok() bool { return c.status < http.StatusMultipleChoices }
+
+// change has change alter an answer that is a JSON object, and no error.
+func (c *captured) change(change func(all map[string]any)) {
+	var all map[string]any
+	if !c.ok() || json.Unmarshal(c.body.Bytes(), &all) != nil {
+		return
+	}
+	change(all)
+	text, _ := json.Marshal(all) // it was JSON before
+	c.body.Reset()
+	c.body.Write(text)
+}
 
 func (c *captured) send(w http.ResponseWriter) {
 	for name, values := range c.header {

@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -34,8 +33,8 @@ type sources interface {
 // states that come with them, and the queue of asynchronous invocations.
 type Functions struct {
 	// Later takes an asynchronous invocation over; the function exists.
-	Later func(ctx context.Context, functionARN string, payload []byte)
-
+	Later   func(ctx context.Context, functionARN string, payload []byte)
+	running *running // bounded
 	world   *model.World
 	vpcs    interfaces
 	network sources
@@ -65,9 +64,9 @@ var (
 	updating = functionState{state: "Active", update: "InProgress", reason: "The function is being updated.", code: "Creating"}
 )
 
-// NewFunctions makes Functions without any.
-func NewFunctions(w *model.World, vpcs interfaces, network sources) *Functions {
-	return &Functions{world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}}
+// NewFunctions makes Functions without any, of which each account may run limit at once.
+func NewFunctions(w *model.World, vpcs interfaces, network sources, limit int) *Functions {
+	return &Functions{running: newRunning(limit), world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}}
 }
 
 // Serve is the Wrap around Lambda.
@@ -86,10 +85,18 @@ func (f *Functions) Serve(w http.ResponseWriter, r *http.Request, c Call, forwar
 		f.overlaid(w, r, arn, forward)
 	case "Invoke":
 		f.invoke(w, r, c, arn, forward)
+	case "PutFunctionConcurrency":
+		f.reserve(w, r, c, arn, forward)
+	case "DeleteFunctionConcurrency":
+		f.running.release(arn)
+		forward(w, r)
+	case "GetAccountSettings":
+		f.accountSettings(w, r, c, forward)
 	case "DeleteFunction":
 		answer := capture(forward, r)
 		if answer.ok() && c.Parameters["Qualifier"] == nil {
 			f.withdraw(arn)
+			f.running.release(arn)
 		}
 		answer.send(w)
 	default:
@@ -404,34 +411,29 @@ func (f *Functions) overlaid(w http.ResponseWriter, r *http.Request, arn string,
 // overlay writes a function's state into an answer that shows its configuration.
 func (f *Functions) overlay(answer *captured, arn string) {
 	state, vpc, ok := f.stateOf(arn)
-	if !ok || !answer.ok() {
+	if !ok {
 		return
 	}
-	var all map[string]any
-	if json.Unmarshal(answer.body.Bytes(), &all) != nil {
-		return // not a configuration
-	}
-	config, nested := all["Configuration"].(map[string]any)
-	if !nested {
-		config = all
-	}
-	config["State"], config["LastUpdateStatus"] = state.state, state.update
-	if state.update == "" {
-		delete(config, "LastUpdateStatus")
-	}
-	prefix := "State"
-	if state.state == "Active" {
-		prefix = "LastUpdateStatus"
-	}
-	if state.reason != "" {
-		config[prefix+"Reason"], config[prefix+"ReasonCode"] = state.reason, state.code
-	}
-	if placed, ok := config["VpcConfig"].(map[string]any); ok {
-		placed["VpcId"] = vpc
-	}
-	text, _ := json.Marshal(all) // it was JSON before
-	answer.body.Reset()
-	answer.body.Write(text)
+	answer.change(func(all map[string]any) {
+		config, nested := all["Configuration"].(map[string]any)
+		if !nested {
+			config = all
+		}
+		config["State"], config["LastUpdateStatus"] = state.state, state.update
+		if state.update == "" {
+			delete(config, "LastUpdateStatus")
+		}
+		prefix := "State"
+		if state.state == "Active" {
+			prefix = "LastUpdateStatus"
+		}
+		if state.reason != "" {
+			config[prefix+"Reason"], config[prefix+"ReasonCode"] = state.reason, state.code
+		}
+		if placed, ok := config["VpcConfig"].(map[string]any); ok {
+			placed["VpcId"] = vpc
+		}
+	})
 }
 
 // invoke hands an asynchronous invocation over once MiniStack says that the function exists.
@@ -440,8 +442,13 @@ func (f *Functions) invoke(w http.ResponseWriter, r *http.Request, c Call, arn s
 		return
 	}
 	f.use(arn)
-	if r.Header.Get("X-Amz-Invocation-Type") != "Event" {
+	switch r.Header.Get("X-Amz-Invocation-Type") {
+	case "Event":
+	case "DryRun":
 		forward(w, r)
+		return
+	default:
+		f.run(w, r, arn, forward)
 		return
 	}
 	payload, err := bodyOf(r, c.Service)

@@ -59,7 +59,7 @@ func newVPCCloud(t *testing.T, speed float64) *vpcCloud {
 	service := ec2.New(c.world, n)
 	c.network, c.service = n, service
 	n.SetResolver(service.Records())
-	functions := front.NewFunctions(c.world, service, n)
+	functions := front.NewFunctions(c.world, service, n, 1000)
 	functions.Later = func(_ context.Context, arn string, payload []byte) {
 		c.later = append(c.later, arn+" "+string(payload))
 	}

@@ -351,7 +351,8 @@ def complete_function(name, properties):
     if any(k in properties for k in dropped):
         call_front("lambda", "PUT", path + "/configuration", {api: properties[k] for k, api in dropped.items() if k in properties})
     if "ReservedConcurrentExecutions" in properties:
-        lambda_svc._put_function_concurrency(name, {"ReservedConcurrentExecutions": int(properties["ReservedConcurrentExecutions"])})
+        places = {"ReservedConcurrentExecutions": int(properties["ReservedConcurrentExecutions"])}
+        call_front("lambda", "PUT", "/2017-10-31/functions/" + name + "/concurrency", places)
 
 
 def delete_function(name, properties):

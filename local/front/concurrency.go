@@ -1,0 +1,143 @@
+package front
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/wire"
+)
+
+// leastUnreserved is what reservations must leave to an account's other functions, where its limit is as high as that: Lambda
+// guide, "Configuring reserved concurrency for a function". In an account with a lower limit none can be made at all
+// (awslabs/fhir-works-on-aws-deployment#691: "below its minimum value of [10]").
+const leastUnreserved = 100
+
+// running are the invocations that run, which are bounded for each account: Lambda guide, "Understanding Lambda function
+// scaling". All of its functions share the limit, whoever invokes them; what one has reserved is its own.
+type running struct {
+	limit    int // of each account
+	mu       sync.Mutex
+	count    map[string]int // by function ARN
+	reserved map[string]int // by function ARN
+}
+
+func newRunning(limit int) *running {
+	return &running{limit: limit, count: map[string]int{}, reserved: map[string]int{}}
+}
+
+// Why a function is not run now (API_Invoke, TooManyRequestsException).
+const (
+	accountLimit  = "ConcurrentInvocationLimitExceeded"
+	functionLimit = "ReservedFunctionConcurrentInvocationLimitExceeded"
+)
+
+// begin takes a place for a function until end is called, or says which limit there is none under.
+func (n *running) begin(functionARN string) (end func(), reason string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if own, reserves := n.reserved[functionARN]; reserves {
+		if n.count[functionARN] >= own {
+			return nil, functionLimit
+		}
+	} else if n.shared(functionARN) >= n.unreserved(functionARN) {
+		return nil, accountLimit
+	}
+	n.count[functionARN]++
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.count[functionARN]--
+	}, ""
+}
+
+// shared is how many functions without reservations run in a function's account.
+func (n *running) shared(functionARN string) int {
+	total := 0
+	for arn, count := range n.count {
+		if _, reserves := n.reserved[arn]; !reserves && model.AccountOf(arn) == model.AccountOf(functionARN) {
+			total += count
+		}
+	}
+	return total
+}
+
+// unreserved is what the functions of a function's account have together.
+func (n *running) unreserved(functionARN string) int {
+	left := n.limit
+	for arn, reserved := range n.reserved {
+		if model.AccountOf(arn) == model.AccountOf(functionARN) {
+			left -= reserved
+		}
+	}
+	return left
+}
+
+// reserve reserves for a function, in place of what it had reserved.
+func (n *running) reserve(functionARN string, places int) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	least := min(leastUnreserved, n.limit)
+	if places > 0 && n.unreserved(functionARN)+n.reserved[functionARN]-places < least {
+		return wire.Errorf("InvalidParameterValueException",
+			"Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].",
+			least)
+	}
+	n.reserved[functionARN] = places
+	return nil
+}
+
+// release ends a function's reservation.
+func (n *running) release(functionARN string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.reserved, functionARN)
+}
+
+// reserve keeps what MiniStack then stores.
+func (f *Functions) reserve(w http.ResponseWriter, r *http.Request, c Call, arn string, forward http.HandlerFunc) {
+	places, err := strconv.Atoi(fmt.Sprint(c.Parameters["ReservedConcurrentExecutions"]))
+	if err == nil {
+		err = f.running.reserve(arn, places)
+	}
+	if err != nil {
+		lambdaService.Refuse(w, c.ID, err)
+		return
+	}
+	answer := capture(forward, r)
+	if !answer.ok() {
+		f.running.release(arn) // there is no such function
+	}
+	answer.send(w)
+}
+
+// run runs a function if there is a place for it.
+func (f *Functions) run(w http.ResponseWriter, r *http.Request, arn string, forward http.HandlerFunc) {
+	end, reason := f.running.begin(arn)
+	if end == nil {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Amzn-ErrorType", "TooManyRequestsException")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_ = json.NewEncoder(w).Encode(map[string]string{"Reason": reason, "Type": "User", "message": "Rate Exceeded."})
+		return
+	}
+	defer end()
+	forward(w, r)
+}
+
+// accountSettings has the account's limit in MiniStack's answer.
+func (f *Functions) accountSettings(w http.ResponseWriter, r *http.Request, c Call, forward http.HandlerFunc) {
+	answer := capture(forward, r)
+	answer.change(func(all map[string]any) {
+		if limits, ok := all["AccountLimit"].(map[string]any); ok {
+			f.running.mu.Lock()
+			defer f.running.mu.Unlock()
+			limits["ConcurrentExecutions"] = f.running.limit
+			limits["UnreservedConcurrentExecutions"] = f.running.unreserved(f.arn(c))
+		}
+	})
+	answer.send(w)
+}

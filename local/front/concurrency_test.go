@@ -1,0 +1,201 @@
+package front_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/rdslink/rdslink/local/front"
+	"github.com/rdslink/rdslink/local/front/identity"
+	"github.com/rdslink/rdslink/local/model"
+)
+
+// small is an account that may run ten functions at once, in front of a Lambda whose functions run until they are released.
+type small struct {
+	*testing.T
+	url     string
+	begun   chan string
+	through chan struct{} // ends one of those that run
+	ended   chan error
+}
+
+func newSmall(t *testing.T, limit int) *small {
+	s := &small{T: t, begun: make(chan string, 100), through: make(chan struct{}), ended: make(chan error, 100)}
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/invocations") && r.Header.Get("X-Amz-Invocation-Type") != "DryRun":
+			s.begun <- r.URL.Path
+			<-s.through
+			_, _ = w.Write([]byte("{}"))
+		case strings.HasSuffix(r.URL.Path, "/invocations"):
+			w.WriteHeader(http.StatusNoContent)
+		case strings.Contains(r.URL.Path, "/nobody/"):
+			w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+			w.WriteHeader(http.StatusNotFound)
+		case strings.Contains(r.URL.Path, "/account-settings"):
+			_, _ = w.Write([]byte(`{"AccountLimit":{"ConcurrentExecutions":1000},"AccountUsage":{}}`))
+		case r.Method == http.MethodDelete:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			_, _ = w.Write([]byte("{}"))
+		}
+	}))
+	t.Cleanup(backend.Close)
+	door, err := front.New(backend.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	functions := front.NewFunctions(&model.World{Region: "eu-central-1"}, nil, nil, limit)
+	functions.Later = func(context.Context, string, []byte) {}
+	if err := door.Around("lambda", "lambda", functions.Serve); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(door)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *small) lambda(account string) *lambda.Client {
+	config := identity.Config(s.url, "eu-central-1", identity.Root(account))
+	config.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return lambda.NewFromConfig(config)
+}
+
+// run invokes a function, which is busy when run returns.
+func (s *small) run(account, function string) {
+	s.Helper()
+	go func() {
+		_, err := s.lambda(account).Invoke(context.Background(), &lambda.InvokeInput{FunctionName: &function})
+		s.ended <- err
+	}()
+	select {
+	case <-s.begun:
+	case err := <-s.ended:
+		s.Fatal(err)
+	}
+	s.Cleanup(func() {
+		s.through <- struct{}{}
+		if err := <-s.ended; err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// refused is why a function is not run, or empty for another answer.
+func (s *small) refused(account, function string) types.ThrottleReason {
+	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second) // what runs does not end by itself
+	defer cancel()
+	_, err := s.lambda(account).Invoke(ctx, &lambda.InvokeInput{FunctionName: &function})
+	refusal, throttled := errors.AsType[*types.TooManyRequestsException](err)
+	if !throttled || aws.ToString(refusal.Message) != "Rate Exceeded." {
+		s.Errorf("got %v", err)
+		return ""
+	}
+	return refusal.Reason
+}
+
+// API_Invoke, TooManyRequestsException; Lambda guide, "Understanding Lambda function scaling".
+func TestAnAccountRunsSoManyFunctionsAtOnce(t *testing.T) {
+	s := newSmall(t, 10)
+	t.Run("and no more", func(t *testing.T) {
+		s := &small{t, s.url, s.begun, s.through, s.ended}
+		for n := range 10 {
+			s.run(account, []string{"ip-sync", "resolver"}[n%2])
+		}
+		for _, function := range []string{"ip-sync", "resolver", "arn:aws:lambda:eu-central-1:" + account + ":function:other"} {
+			if reason := s.refused(account, function); reason != types.ThrottleReasonConcurrentInvocationLimitExceeded {
+				t.Errorf("%s: %s", function, reason)
+			}
+		}
+		// An event is accepted all the same, and asking whether one may invoke runs nothing. Another account has a limit of its own.
+		for _, kind := range []types.InvocationType{types.InvocationTypeEvent, types.InvocationTypeDryRun} {
+			if _, err := s.lambda(account).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("ip-sync"), InvocationType: kind}); err != nil {
+				t.Error(kind, err)
+			}
+		}
+		s.run("133737826969", "ip-sync")
+	})
+	s.run(account, "ip-sync") // they are over
+}
+
+// Lambda guide, "Configuring reserved concurrency for a function".
+func TestReservationsLeaveAHundredToTheOthersOrAreRefused(t *testing.T) {
+	reserve := func(s *small, function string, places int32) error {
+		_, err := s.lambda(account).PutFunctionConcurrency(t.Context(),
+			&lambda.PutFunctionConcurrencyInput{FunctionName: &function, ReservedConcurrentExecutions: &places})
+		return err
+	}
+	for _, row := range []struct {
+		limit    int
+		reserved []int32
+		refused  string
+	}{
+		{1000, []int32{900, 1}, "below its minimum value of [100]"},
+		{102, []int32{1, 1, 1}, "below its minimum value of [100]"},
+		{10, []int32{1}, "below its minimum value of [10]"},
+	} {
+		s := newSmall(t, row.limit)
+		for n, places := range row.reserved {
+			err := reserve(s, string(rune('a'+n)), places)
+			last := n == len(row.reserved)-1
+			if last && (code(err) != "InvalidParameterValueException" || !strings.Contains(err.Error(), row.refused)) || !last && err != nil {
+				t.Errorf("limit %d, reservation %d of %d: %v", row.limit, n, places, err)
+			}
+		}
+		if err := reserve(s, "none", 0); err != nil {
+			t.Error("a function that shall not run:", err)
+		}
+		if reason := s.refused(account, "none"); reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+			t.Error(reason)
+		}
+	}
+}
+
+func TestWhatIsReservedIsAFunctionsOwn(t *testing.T) {
+	s := newSmall(t, 102)
+	own := func(function string, places int32) {
+		if _, err := s.lambda(account).PutFunctionConcurrency(t.Context(),
+			&lambda.PutFunctionConcurrencyInput{FunctionName: &function, ReservedConcurrentExecutions: &places}); err != nil && function != "nobody" {
+			t.Fatal(err)
+		}
+	}
+	own("a", 2)
+	own("a", 1) // in place of the two
+	own("nobody", 1)
+	settings, err := s.lambda(account).GetAccountSettings(t.Context(), &lambda.GetAccountSettingsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if limits := settings.AccountLimit; limits.ConcurrentExecutions != 102 || aws.ToInt32(limits.UnreservedConcurrentExecutions) != 101 {
+		t.Errorf("%+v", limits)
+	}
+	s.run(account, "a")
+	if reason := s.refused(account, "a"); reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+		t.Error(reason)
+	}
+	for _, give := range []func() error{
+		func() error {
+			_, err := s.lambda(account).DeleteFunctionConcurrency(t.Context(), &lambda.DeleteFunctionConcurrencyInput{FunctionName: aws.String("a")})
+			return err
+		},
+		func() error {
+			own("a", 1)
+			_, err := s.lambda(account).DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: aws.String("a")})
+			return err
+		},
+	} {
+		if err := give(); err != nil {
+			t.Error(err)
+		}
+		s.run(account, "a")
+	}
+}
