@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,12 +12,13 @@ import (
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/nearest"
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/vendor"
 )
 
 // consumer is who may connect.
 type consumer struct {
-	name       string
+	owned.Consumer
 	vendor     vendor.Vendor // the zero value for plain principals
 	principals []string      // sorted ARNs and service principals
 	accounts   []string      // of the principals: from them a connection request is expected
@@ -30,15 +30,14 @@ func consumerOf(r request, home database.Home) (consumer, error) {
 	if err != nil {
 		return consumer{}, err
 	}
-	c := consumer{name: r.name, vendor: preset, zones: slices.Compact(slices.Sorted(slices.Values(r.vendorZones)))}
+	c := consumer{Consumer: owned.Consumer{Vendor: preset.ID, Name: r.name}, vendor: preset, zones: slices.Compact(slices.Sorted(slices.Values(r.vendorZones)))}
 	given := r.principals
 	switch {
 	case preset.Asks():
 		given = []string{r.vendorAccount}
-		c.name = cmp.Or(c.name, preset.ID+"-"+r.vendorAccount)
+		c.Account = r.vendorAccount
 	case preset.ID != "":
 		given = preset.Principals
-		c.name = cmp.Or(c.name, preset.ID)
 	}
 	if c.principals, c.accounts, err = principals(given, home); err != nil {
 		return consumer{}, err

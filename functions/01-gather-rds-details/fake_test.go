@@ -46,6 +46,7 @@ type fakeAWS struct {
 	noQuota   bool                     // the account has no value of its own
 	denied    string                   // the operation that nobody may call
 	status    sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
+	recorded  []registry.Exposure
 	claimed   []registry.Exposure
 	holder    string
 
@@ -70,7 +71,7 @@ func newFake() *fakeAWS {
 
 // step is step 1 against the fake.
 func (f *fakeAWS) step() gatherRDSDetails {
-	return gatherRDSDetails{databases: f, network: f, balancers: f, quotas: f, executions: f, claims: f, tagged: f.tagged}
+	return gatherRDSDetails{databases: f, network: f, balancers: f, quotas: f, executions: f, registry: f, tagged: f.tagged}
 }
 
 func instance(identifier string) rdstypes.DBInstance {
@@ -283,6 +284,15 @@ func (f *fakeAWS) DescribeExecution(context.Context, *sfn.DescribeExecutionInput
 		return nil, &sfntypes.ExecutionDoesNotExist{}
 	}
 	return &sfn.DescribeExecutionOutput{Status: f.status}, nil
+}
+
+func (f *fakeAWS) Get(_ context.Context, id string) (registry.Exposure, error) {
+	for _, e := range f.recorded {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return registry.Exposure{}, registry.ErrNotFound
 }
 
 func (f *fakeAWS) Claim(ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error)) (registry.Exposure, error) {

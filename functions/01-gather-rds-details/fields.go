@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -38,12 +40,49 @@ func object(input json.RawMessage, what string, known []string) (*fields, error)
 		if slices.Contains(known, name) {
 			continue
 		}
-		if near := nearest.To(name, known); len(near) > 0 {
-			return nil, outcome.BadInput("%s has no field %q; did you mean %q?", what, short(name), near[0])
+		if why := noField[strings.ToLower(name)]; why != "" {
+			return nil, outcome.BadInput("%s has no field %q: %s", what, short(name), why)
+		}
+		if near := meant(name, known); near != "" {
+			return nil, outcome.BadInput("%s has no field %q; did you mean %q?", what, short(name), near)
 		}
 		return nil, outcome.BadInput("%s has no field %q; the fields are %s", what, short(name), strings.Join(known, ", "))
 	}
 	return f, nil
+}
+
+// noField says what stands instead of a field that people look for.
+var noField = map[string]string{
+	"region": "databases are found in the region that rdslink runs in; leave it out",
+	"engine": "it is found with the database; leave it out",
+}
+
+// otherWords are what people call a field that has another name.
+var otherWords = map[string]string{
+	"db": "database", "databaseIdentifier": "database", "dbInstanceIdentifier": "database", "dbClusterIdentifier": "database", "host": "database",
+	"consumer": "name", "accounts": "principals", "account": "principals", "accountId": "principals", "awsAccountId": "principals",
+	"port": "listenerPort", "regions": "supportedRegions", "emails": "notify", "email": "notify",
+}
+
+// meant is the field that a person probably meant by one that is not known: a part of another field, what others call it, or
+// one that is spelled much like it.
+func meant(name string, known []string) string {
+	if slices.Contains(known, "acceptance") {
+		for _, part := range acceptanceFields {
+			if strings.EqualFold(name, part) {
+				return "acceptance." + part
+			}
+		}
+	}
+	for word, field := range otherWords {
+		if strings.EqualFold(name, word) && slices.Contains(known, field) {
+			return field
+		}
+	}
+	if near := nearest.To(name, known); len(near) > 0 {
+		return near[0]
+	}
+	return ""
 }
 
 func (f *fields) text(name, absent string) string {
@@ -74,13 +113,31 @@ func (f *fields) limit(name, text string) {
 	}
 }
 
+// whole reads a whole number, however it is written: JSON knows one kind of number, and some programs write 5432 as 5432.0.
 func (f *fields) whole(name string, absent, lowest, highest int) int {
-	value := absent
+	var value wholeNumber
 	f.read(name, "a whole number", &value)
-	if _, given := f.values[name]; given && (value < lowest || value > highest) {
-		f.fail(outcome.BadInput("%s%s must be from %d to %d, got %d", f.prefix, name, lowest, highest, value))
+	if _, given := f.values[name]; !given {
+		return absent
 	}
-	return value
+	if value < wholeNumber(lowest) || value > wholeNumber(highest) {
+		f.fail(outcome.BadInput("%s%s must be from %d to %d, got %s", f.prefix, name, lowest, highest, short(string(f.values[name]))))
+	}
+	return int(value)
+}
+
+type wholeNumber float64
+
+func (n *wholeNumber) UnmarshalJSON(text []byte) error {
+	var value float64
+	if err := json.Unmarshal(text, &value); err != nil {
+		return err
+	}
+	if value != math.Trunc(value) {
+		return errors.New("not whole")
+	}
+	*n = wholeNumber(value)
+	return nil
 }
 
 // oneOf reads one of the values; the first is what an absent field means.

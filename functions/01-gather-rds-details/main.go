@@ -23,7 +23,7 @@ func main() {
 			balancers:  elb.NewFromConfig(config),
 			quotas:     servicequotas.NewFromConfig(config),
 			executions: sfn.NewFromConfig(config),
-			claims:     table,
+			registry:   table,
 			owner:      owned.FromEnv(),
 			tagged:     owned.OnlyTaggedGroups(),
 		}.run

@@ -13,6 +13,8 @@ import (
 
 	"github.com/rdslink/rdslink/internal/golden"
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // refusal is one thing that step 1 does not accept, and a row of docs/refusals.md.
@@ -62,6 +64,8 @@ const (
 	console  = "in the TiDB Cloud console"
 )
 
+var formerAnalytics = owned.Owner{}.FormerID(arnStart+"db:orders-prod", "writer", "orders-prod", owned.Consumer{Name: "analytics"})
+
 var refusals = []refusal{
 	{field: "(all)", condition: "not an object", input: `[]`, message: "got the list []", remedy: "must be an object"},
 	{field: "(all)", condition: "nothing", input: ` `, message: "got nothing", remedy: "must be an object"},
@@ -71,6 +75,9 @@ var refusals = []refusal{
 	{field: "(all)", condition: "not JSON", input: `orders-prod`, message: "invalid character 'o'", remedy: "must be valid JSON"},
 	{field: "(all)", condition: "a field with a name of 200 KB", input: option(`"` + strings.Repeat("x", 200000) + `":1`), message: `xxx..."`, remedy: "the fields are database, vendor"},
 	{field: "(all)", condition: "a misspelt field", input: option(`"listnerPort":1`), message: `has no field "listnerPort"`, remedy: `did you mean "listenerPort"?`},
+	{field: "(all)", condition: "a field of acceptance at the top", input: option(`"timeoutDays":3`), message: `has no field "timeoutDays"`, remedy: `did you mean "acceptance.timeoutDays"?`},
+	{field: "(all)", condition: "another word for a field", input: option(`"port":5432`), message: `has no field "port"`, remedy: `did you mean "listenerPort"?`},
+	{field: "(all)", condition: "a field for what is found out", input: option(`"region":"eu-central-1"`), message: `has no field "region"`, remedy: "leave it out"},
 	{field: "(all)", condition: "an unknown field", input: option(`"colour":"red"`), message: `has no field "colour"`, remedy: "the fields are database, vendor"},
 
 	{field: "database", condition: "missing", input: `{"vendor":"pushmetrics"}`, message: "database is missing", remedy: "give the identifier or the ARN"},
@@ -79,6 +86,14 @@ var refusals = []refusal{
 	{field: "database", condition: "longer than any identifier or ARN", input: databaseInput(strings.Repeat("x", 200000)), message: "got 200000", remedy: "at most 256 characters"},
 	{field: "database", condition: "does not exist, and another's name is near", input: databaseInput("order-prod"), message: `"order-prod" does not exist`, remedy: "did you mean orders-prod?"},
 	{field: "database", condition: "a name that RDS cannot have", input: databaseInput("orders prod!"), message: `"orders prod!" does not exist`, remedy: "did you mean orders-prod?"},
+	{field: "database", condition: "an ARN of another kind", input: databaseInput(arnStart + "cluster:orders-prod"), message: "orders-prod is a DB instance and not a DB cluster", remedy: `give "orders-prod" alone`},
+	{field: "database", condition: "an address in another region", input: databaseInput("orders-prod.c0ffee.eu-west-1.rds.amazonaws.com:5432"), message: "is in region eu-west-1",
+		remedy: "start the execution of the rdslink in eu-west-1"},
+	{field: "database", condition: "an address of another account", input: databaseInput("postgres://me:secret@orders-prod.beef00.eu-central-1.rds.amazonaws.com/db"),
+		message: "has the endpoint orders-prod.c0ffee.eu-central-1.rds.amazonaws.com, and not orders-prod.beef00", remedy: "is that one in another account?"},
+	{field: "database", condition: "the address of a reader", input: databaseInput("ledger.cluster-ro-c0ffee.eu-central-1.rds.amazonaws.com"), message: "is not the endpoint that takes writes", remedy: exposes},
+	{field: "database", condition: "several addresses", input: databaseInput("a.c0ffee.eu-central-1.rds.amazonaws.com,b.c0ffee.eu-central-1.rds.amazonaws.com"), message: "names several endpoints", remedy: "give one"},
+	{field: "database", condition: "a page of the console without a database", input: databaseInput("https://console.aws.amazon.com/rds/home?region=eu-central-1#databases:"), message: "that of no database", remedy: "give the identifier"},
 	{field: "database", condition: "does not exist, and no name is near", input: databaseInput("warehouse"), message: "where 1 others do, orders-prod among them", remedy: exposes},
 	{field: "database", condition: "does not exist, as no other does", change: func(f *fakeAWS) { f.instances = nil }, message: "this account has no database in this region", remedy: exposes},
 	{field: "database", condition: "an ARN of another service", input: databaseInput("arn:aws:s3:::orders"), message: "arn:aws:s3:::orders", remedy: "is not the ARN of an RDS database"},
@@ -200,6 +215,9 @@ var refusals = []refusal{
 	{field: "name", condition: "a vendor's", input: `{"database":"orders-prod","name":"pushmetrics","principals":["444455556666"]}`, message: "is a vendor's preset", remedy: "use vendor instead"},
 	{field: "name", condition: "in capitals", input: `{"database":"orders-prod","name":"Acme Inc","principals":["444455556666"]}`, message: `"Acme Inc"`, remedy: "must be lower-case letters"},
 	{field: "name", condition: "in capitals, beside a vendor", input: option(`"name":"Acme Inc"`), message: `"Acme Inc"`, remedy: "must be lower-case letters"},
+	{field: "name", condition: "that of another consumer, from before they were told apart", input: option(`"name":"analytics"`), change: func(f *fakeAWS) {
+		f.recorded = []registry.Exposure{{ID: formerAnalytics, Vendor: "fivetran", Consumer: "analytics", Accounts: []string{"834469178297"}}}
+	}, message: "that of analytics at fivetran (account 834469178297), and this input means that of analytics at pushmetrics", remedy: "give another name"},
 	{field: "name", condition: "not a string", input: option(`"name":{}`), message: "got an object", remedy: "name must be a string"},
 	{field: "principals", condition: "not a list", input: principalsInput(`"444455556666"`), message: `got the string "444455556666"`, remedy: "principals must be a list of strings"},
 	{field: "principals", condition: "numbers", input: principalsInput(`[444455556666]`), message: "got the list [444455556666]", remedy: "principals must be a list of strings"},
@@ -253,6 +271,10 @@ var refusals = []refusal{
 	{field: "autoPause", condition: "not given, for an Aurora Serverless v2 cluster that pauses", input: databaseInput("ledger"), change: withServerless(0, "db.serverless"),
 		message: "ledger pauses while nobody connects", remedy: `give "autoPause": "prevent"`},
 	{field: "notify", condition: "not an e-mail address", input: option(`"notify":["dba"]`), message: `"dba"`, remedy: "is not an e-mail address"},
+	{field: "notify", condition: "an address of no public domain", input: option(`"notify":["dba@localhost"]`), message: `"dba@localhost"`, remedy: "of a public domain"},
+	{field: "notify", condition: "an address that is not ASCII", input: option(`"notify":["jürgen@example.com"]`), message: "jürgen@example.com", remedy: "in ASCII"},
+	{field: "notify", condition: "an address at an address", input: option(`"notify":["dba@[10.0.0.1]"]`), message: "dba@[10.0.0.1]", remedy: "of a public domain"},
+	{field: "notify", condition: "an address with a name", input: option(`"notify":["DBA <dba@example.com>"]`), message: "DBA <dba@example.com>", remedy: "such as dba@example.com"},
 
 	{field: "(network)", condition: "a VPC of another account", change: func(f *fakeAWS) { f.vpcOwner = "999999999999" },
 		message: "VPC vpc-1 of database orders-prod is shared by account 999999999999", remedy: "restore the database into a VPC of account 111122223333"},

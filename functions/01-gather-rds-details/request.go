@@ -78,6 +78,8 @@ const (
 var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint",
 	"listenerPort", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify"}
 
+var acceptanceFields = []string{"mode", "maxConnections", "timeoutDays"}
+
 // parse reads the request and checks what can be checked without asking AWS.
 func parse(input json.RawMessage, home database.Home) (request, error) {
 	in, err := object(input, "the input", requestFields)
@@ -115,7 +117,7 @@ func (f *fields) acceptance() acceptance {
 	if !given {
 		input = json.RawMessage(`{}`)
 	}
-	in, err := object(input, "acceptance", []string{"mode", "maxConnections", "timeoutDays"})
+	in, err := object(input, "acceptance", acceptanceFields)
 	if err != nil {
 		f.fail(err)
 		return acceptance{}
@@ -136,12 +138,17 @@ func (r request) check() error {
 			`such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
 	}
 	for _, address := range r.notify {
-		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
-			return outcome.BadInput("notify: %q is not an e-mail address", address)
+		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || !mailbox.MatchString(address) {
+			return outcome.BadInput("notify: %q is not an e-mail address that SNS takes: give one such as dba@example.com, in ASCII, of a public domain",
+				short(address))
 		}
 	}
 	return nil
 }
+
+// mailbox is an address that SNS takes: ASCII (Amazon SNS FAQ and API_Subscribe, InvalidParameter "Email address"), at a
+// domain of two labels at least. A comma or a space would make two of it.
+var mailbox = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])$`)
 
 // suits reports, as an error, what an exposure would take from the database without being asked to.
 func (r request) suits(db database.Database) error {

@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/execution"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -46,7 +50,8 @@ type Output struct {
 	Notify                   []string `json:"notify"`
 }
 
-type claims interface {
+type exposures interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
 	Claim(ctx context.Context, seed registry.Exposure, execution string,
 		running func(context.Context, string) (bool, error)) (registry.Exposure, error)
 }
@@ -57,7 +62,7 @@ type gatherRDSDetails struct {
 	balancers  balancersAPI
 	quotas     quotasAPI
 	executions execution.API
-	claims     claims
+	registry   exposures
 	owner      owned.Owner
 	tagged     bool // only security groups that carry owned.IngressTag may be changed
 }
@@ -88,17 +93,48 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	plan := s.newPlan(r, c, db, home)
+	if plan.Exposure, err = s.exposure(ctx, db, c); err != nil {
+		return Output{}, err
+	}
 	if err := s.place(ctx, &plan, r, c, db, home); err != nil {
 		return Output{}, err
 	}
 	return plan, s.claim(ctx, plan, r, c, in.Execution)
 }
 
+// exposure is the exposure's id. Earlier versions told consumers apart by what they are called: an exposure that one of them
+// made keeps its id, as long as it is this consumer's.
+func (s gatherRDSDetails) exposure(ctx context.Context, db database.Database, c consumer) (string, error) {
+	former := s.owner.FormerID(db.ARN, db.Endpoint, db.Identifier, c.Consumer)
+	recorded, err := s.registry.Get(ctx, former)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return s.owner.ID(db.ARN, db.Endpoint, db.Identifier, c.Consumer), nil
+	case err != nil:
+		return "", err
+	case recorded.Vendor != c.Vendor || recorded.Consumer != c.String() || c.vendor.Asks() && !slices.Equal(recorded.Accounts, c.accounts):
+		return "", outcome.BadInput("exposure %s is %s, and this input means %s: two consumers never share an exposure; give another name",
+			former, called(recorded.Vendor, recorded.Consumer, recorded.Accounts), called(c.Vendor, c.String(), c.accounts))
+	}
+	return former, nil
+}
+
+// called names a consumer in full.
+func called(vendor, name string, accounts []string) string {
+	text := "that of " + name
+	if vendor != "" {
+		text += " at " + vendor
+	}
+	if len(accounts) > 0 {
+		text += " (account " + strings.Join(accounts, ", ") + ")"
+	}
+	return text
+}
+
 // newPlan holds what follows from the request, the consumer and the database alone.
 func (s gatherRDSDetails) newPlan(r request, c consumer, db database.Database, home database.Home) Output {
 	plan := Output{
-		Exposure:                 s.owner.ID(db.ARN, db.Endpoint, db.Identifier, c.name),
-		Consumer:                 c.name,
+		Consumer:                 c.String(),
 		Vendor:                   c.vendor.ID,
 		DatabaseARN:              db.ARN,
 		DatabaseKind:             db.Kind,
@@ -154,7 +190,7 @@ func (s gatherRDSDetails) place(
 
 // claim records what watchers go by; who may connect is none of the later steps' business.
 func (s gatherRDSDetails) claim(ctx context.Context, plan Output, r request, c consumer, execution string) error {
-	_, err := s.claims.Claim(ctx, registry.Exposure{
+	_, err := s.registry.Claim(ctx, registry.Exposure{
 		ID:                 plan.Exposure,
 		DatabaseARN:        plan.DatabaseARN,
 		DatabaseIdentifier: plan.DatabaseIdentifier,

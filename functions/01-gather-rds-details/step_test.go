@@ -48,7 +48,7 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("plan\n%+v, want\n%+v", plan, want)
 	}
-	if plan.Exposure != (owned.Owner{}).ID(plan.DatabaseARN, "writer", "orders-prod", "pushmetrics") {
+	if plan.Exposure != (owned.Owner{}).ID(plan.DatabaseARN, "writer", "orders-prod", owned.Consumer{Vendor: "pushmetrics"}) {
 		t.Errorf("exposure = %s", plan.Exposure)
 	}
 	claim := registry.Exposure{
@@ -516,7 +516,7 @@ func TestTheResolverMayLieWhereverTheLoadBalancerDoes(t *testing.T) {
 }
 
 func ourID(f *fakeAWS) string {
-	return owned.Owner{}.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", "pushmetrics")
+	return owned.Owner{}.ID(*f.instances[0].DBInstanceArn, "writer", "orders-prod", owned.Consumer{Vendor: "pushmetrics"})
 }
 
 // ours is the exposure's load balancer, in the given subnets.
@@ -576,5 +576,103 @@ func TestHolderOfTheClaim(t *testing.T) {
 				t.Errorf("error = %v (%s), want %q", err, got, row.want)
 			}
 		})
+	}
+}
+
+// What two consumers are called may be the same. An exposure that they share would have one endpoint service, and each run
+// would put the one's principals in the other's place.
+func TestTwoConsumersNeverShareAnExposure(t *testing.T) {
+	ids := map[string]string{}
+	for _, consumer := range []string{
+		`"vendor":"pushmetrics"`, `"vendor":"fivetran"`,
+		`"vendor":"pushmetrics","name":"analytics"`, `"vendor":"fivetran","name":"analytics"`, `"name":"analytics","principals":["444455556666"]`,
+		`"vendor":"pushmetrics","name":"fivetran"`, `"vendor":"fivetran","name":"pushmetrics"`,
+		tidbOf("444455556666", ""), tidbOf("555566667777", ""), tidbOf("444455556666", "analytics"), tidbOf("555566667777", "analytics"),
+		`"name":"tidb-cloud-444455556666","principals":["444455556666"]`, `"vendor":"pushmetrics","name":"tidb-cloud-444455556666"`,
+	} {
+		fake := newFake()
+		fake.instances[0].Engine = aws.String("mysql")
+		fake.instances[0].Endpoint.Port = aws.Int32(5432)
+		plan, err := run(t, fake, `{"database":"orders-prod",`+consumer+`}`)
+		if err != nil {
+			t.Fatalf("%s: %v", consumer, err)
+		}
+		if other, taken := ids[plan.Exposure]; taken {
+			t.Errorf("%s and %s have the exposure %s", consumer, other, plan.Exposure)
+		}
+		ids[plan.Exposure] = consumer
+		if again, err := run(t, fake, `{"database":"orders-prod",`+consumer+`,"supportedRegions":["eu-west-1"],"ingress":"addresses"}`); err != nil || again.Exposure != plan.Exposure {
+			t.Errorf("%s: with other options it is %s, not %s: %v", consumer, again.Exposure, plan.Exposure, err)
+		}
+	}
+	_, first := principalsChange(t, "444455556666")
+	if _, second := principalsChange(t, "555566667777"); first != second {
+		t.Errorf("with other principals the exposure %s is %s", first, second)
+	}
+}
+
+func tidbOf(account, name string) string {
+	consumer := `"vendor":"tidb-cloud","vendorAccount":"` + account + `","vendorAvailabilityZoneIds":["euc1-az1"]`
+	if name != "" {
+		consumer += `,"name":"` + name + `"`
+	}
+	return consumer
+}
+
+func principalsChange(t *testing.T, account string) (accounts []string, id string) {
+	t.Helper()
+	fake := newFake()
+	plan, err := run(t, fake, `{"database":"orders-prod","name":"acme","principals":["`+account+`"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fake.claimed[0].Accounts, plan.Exposure
+}
+
+// Earlier versions told consumers apart by what they are called.
+func TestAnExposureOfAnEarlierVersionKeepsItsIDForItsConsumerAlone(t *testing.T) {
+	const (
+		database = "arn:aws:rds:eu-central-1:111122223333:db:orders-prod"
+		input    = `{"database":"orders-prod","vendor":"pushmetrics","name":"analytics"}`
+	)
+	former := owned.Owner{}.FormerID(database, "writer", "orders-prod", owned.Consumer{Name: "analytics"})
+	for name, row := range map[string]struct {
+		recorded registry.Exposure
+		input    string
+		says     []string // nothing: the id stays
+	}{
+		"the same":                      {registry.Exposure{Vendor: "pushmetrics", Consumer: "analytics", Accounts: []string{"133737826969"}}, input, nil},
+		"another vendor's":              {registry.Exposure{Vendor: "fivetran", Consumer: "analytics", Accounts: []string{"834469178297"}}, input, []string{former, "analytics at fivetran (account 834469178297)", "analytics at pushmetrics"}},
+		"nobody's of a preset":          {registry.Exposure{Consumer: "analytics", Accounts: []string{"444455556666"}}, input, []string{former, "that of analytics (account 444455556666)", "analytics at pushmetrics"}},
+		"of one's own, with other ones": {registry.Exposure{Consumer: "analytics", Accounts: []string{"444455556666"}}, `{"database":"orders-prod","name":"analytics","principals":["555566667777"]}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake()
+			row.recorded.ID = former
+			fake.recorded = []registry.Exposure{row.recorded}
+			plan, err := run(t, fake, row.input)
+			if len(row.says) == 0 {
+				if err != nil || plan.Exposure != former {
+					t.Errorf("the exposure is %s, not %s: %v", plan.Exposure, former, err)
+				}
+				return
+			}
+			for _, says := range row.says {
+				if outcome.Name(err) != outcome.NameBadInput || !strings.Contains(err.Error(), says) {
+					t.Errorf("%v: it does not say %q", err, says)
+				}
+			}
+			if len(fake.claimed) > 0 {
+				t.Errorf("%v is claimed", fake.claimed)
+			}
+		})
+	}
+}
+
+func TestAWholeNumberIsOneHoweverItIsWritten(t *testing.T) {
+	for _, written := range []string{"6432", "6432.0", "6.432e3", "643200e-2"} {
+		if plan, err := run(t, newFake(), `{"database":"orders-prod","vendor":"pushmetrics","listenerPort":`+written+`}`); err != nil || plan.ListenerPort != 6432 {
+			t.Errorf("%s: %d, %v", written, plan.ListenerPort, err)
+		}
 	}
 }

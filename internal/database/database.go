@@ -3,6 +3,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -67,6 +68,7 @@ const supported = "rdslink exposes DB instances of PostgreSQL, MySQL, MariaDB, S
 type reference struct {
 	resource   string // the type in the ARN; empty for an identifier
 	identifier string
+	host       string // of an address, which must be the database's; empty otherwise
 }
 
 // Find describes the endpoint of the database that a person named by identifier or ARN.
@@ -86,17 +88,25 @@ func Find(ctx context.Context, api API, home Home, name, endpoint string) (Datab
 			continue
 		}
 		if db, found, err := kind.find(ctx, api, ref.identifier); found || err != nil {
-			return db, err
+			return db, cmp.Or(err, ref.means(db))
 		}
 	}
-	return Database{}, unknown(ctx, api, ref.identifier)
+	return Database{}, unknown(ctx, api, ref)
 }
 
-// refer takes an ARN apart, whose region and account must be those of home. RDS folds identifiers to lower case.
+// refer takes apart what names one database of home: its identifier, its ARN, or an address that refers to it.
 func refer(name string, home Home) (reference, error) {
-	if !strings.HasPrefix(name, "arn:") {
-		return reference{identifier: strings.ToLower(name)}, nil
+	if strings.HasPrefix(name, "arn:") {
+		return referARN(name, home)
 	}
+	if ref, is, err := referAddress(name, home); is || err != nil {
+		return ref, err
+	}
+	return reference{identifier: strings.ToLower(name)}, nil // as RDS folds it
+}
+
+// referARN takes an ARN apart, whose region and account must be those of home.
+func referARN(name string, home Home) (reference, error) {
 	parsed, err := arn.Parse(name)
 	if err != nil || parsed.Service != "rds" {
 		return reference{}, outcome.BadInput("database %q is not the ARN of an RDS database", name)
@@ -119,36 +129,52 @@ func refer(name string, home Home) (reference, error) {
 			"start the execution in the account of the database",
 			name, parsed.AccountID, home.Account)
 	}
-	return reference{resource, strings.ToLower(identifier)}, nil
+	return reference{resource: resource, identifier: strings.ToLower(identifier)}, nil
 }
 
 // unknown says what a person may have meant.
-func unknown(ctx context.Context, api API, identifier string) error {
-	all, err := identifiers(ctx, api)
+func unknown(ctx context.Context, api API, ref reference) error {
+	all, err := databases(ctx, api)
 	if err != nil {
 		return err
 	}
-	near := nearest.To(identifier, all)
+	var names []string
+	for _, db := range all {
+		if strings.EqualFold(db.identifier, ref.identifier) { // what was given said another kind
+			return outcome.BadInput("database %s is %s and not %s: give %q alone, or its own ARN", ref.identifier, kinds[db.resource],
+				kinds[ref.resource], ref.identifier)
+		}
+		names = append(names, db.identifier)
+	}
+	near := nearest.To(ref.identifier, names)
 	switch {
 	case len(near) > 0:
-		return outcome.BadInput("database %q does not exist in this account and region; did you mean %s?", identifier, strings.Join(near, " or "))
+		return outcome.BadInput("database %q does not exist in this account and region; did you mean %s?", ref.identifier, strings.Join(near, " or "))
 	case len(all) > 0:
 		return outcome.BadInput("database %q does not exist in this account and region, where %d others do, %s among them; %s",
-			identifier, len(all), all[0], supported)
+			ref.identifier, len(names), names[0], supported)
 	default:
-		return outcome.BadInput("database %q does not exist: this account has no database in this region; %s", identifier, supported)
+		return outcome.BadInput("database %q does not exist: this account has no database in this region; %s", ref.identifier, supported)
 	}
 }
 
-// identifiers lists the databases of every kind.
-func identifiers(ctx context.Context, api API) ([]string, error) {
-	var all []string
-	for _, list := range []func(context.Context, API) ([]string, error){instanceIdentifiers, clusterIdentifiers, proxyNames} {
-		some, err := list(ctx, api)
+// kinds are what ARNs' types of resources are called.
+var kinds = map[string]string{"db": "a DB instance", "cluster": "a DB cluster", "db-proxy": "an RDS Proxy"}
+
+// databases lists the databases of every kind.
+func databases(ctx context.Context, api API) ([]reference, error) {
+	var all []reference
+	for _, kind := range []struct {
+		resource string
+		list     func(context.Context, API) ([]string, error)
+	}{{"db", instanceIdentifiers}, {"cluster", clusterIdentifiers}, {"db-proxy", proxyNames}} {
+		some, err := kind.list(ctx, api)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
+		for _, identifier := range some {
+			all = append(all, reference{resource: kind.resource, identifier: identifier})
+		}
 	}
 	return all, nil
 }

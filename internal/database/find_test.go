@@ -82,7 +82,9 @@ func TestUnknownDatabase(t *testing.T) {
 		"ledgers":                           "did you mean ledger or ledger-1 or ledger-2?",
 		"pol":                               "did you mean Pool?",
 		"warehouse":                         "where 5 others do, orders among them",
-		arnOf("db:ledger"):                  "did you mean ledger",
+		arnOf("db:ledger"):                  `ledger is a DB cluster and not a DB instance: give "ledger" alone`,
+		arnOf("cluster:orders"):             "orders is a DB instance and not a DB cluster",
+		arnOf("cluster:pool"):               "pool is an RDS Proxy and not a DB cluster",
 		"arn:aws:s3:::orders":               "not the ARN of an RDS database",
 		arnOf("cluster-endpoint:analytics"): "is a cluster-endpoint",
 		arnOf("snapshot:orders"):            "is a snapshot",
@@ -92,6 +94,62 @@ func TestUnknownDatabase(t *testing.T) {
 	} {
 		if _, err := Find(t.Context(), account(), home, given, Writer); outcome.Name(err) != "BadInput" || !strings.Contains(err.Error(), want) {
 			t.Errorf("Find(%s) = %v, want BadInput with %q", given, err, want)
+		}
+	}
+}
+
+const domainOfAccount = "c0ffee.eu-central-1.rds.amazonaws.com"
+
+// atAWS is the account with the names of endpoints that AWS gives.
+func atAWS() *fakeRDS {
+	fake := account()
+	for i, instance := range fake.instances {
+		fake.instances[i].Endpoint.Address = aws.String(*instance.DBInstanceIdentifier + "." + domainOfAccount)
+	}
+	fake.clusters[0].Endpoint = aws.String("ledger.cluster-" + domainOfAccount)
+	fake.proxies[0].Endpoint = aws.String("pool.proxy-" + domainOfAccount)
+	return fake
+}
+
+func TestAnAddressNamesItsDatabase(t *testing.T) {
+	const orders, ledger, pool = "orders." + domainOfAccount, "ledger.cluster-" + domainOfAccount, "pool.proxy-" + domainOfAccount
+	for given, want := range map[string]string{
+		orders: "orders", strings.ToUpper(orders): "orders", orders + ":5432": "orders", orders + ".": "orders",
+		ledger: "ledger", "ledger-2." + domainOfAccount: "ledger", pool: "Pool",
+		"postgres://me:s3cr3t@" + orders + ":5432/db?sslmode=verify-full":                                              "orders",
+		"jdbc:postgresql://" + ledger + ":5432/db?user=me":                                                             "ledger",
+		"jdbc:sqlserver://" + orders + ":1433;databaseName=db;encrypt=true":                                            "orders",
+		"jdbc:oracle:thin:@//" + orders + ":1521/ORCL":                                                                 "orders",
+		"jdbc:oracle:thin:me/s3cr3t@" + orders + ":1521:ORCL":                                                          "orders",
+		"host=" + orders + " port=5432 user=me":                                                                        "orders",
+		"psql -h " + orders + " -U me":                                                                                 "orders",
+		"Server=tcp:" + orders + ",1433;Database=db":                                                                   "orders",
+		"https://eu-central-1.console.aws.amazon.com/rds/home?region=eu-central-1#database:id=orders;is-cluster=false": "orders",
+		"https://eu-central-1.console.aws.amazon.com/rds/home?region=eu-central-1#database:id=ledger;is-cluster=true":  "ledger",
+		"https://console.aws.amazon.com/rds/home?region=eu-central-1#proxy:id=pool":                                    "Pool",
+		"https://eu-central-1.console.aws.amazon.com/rds/home#database:id=Orders;is-cluster=false;tab=connectivity":    "orders",
+	} {
+		if db, err := Find(t.Context(), atAWS(), home, given, Writer); err != nil || db.Identifier != want {
+			t.Errorf("Find(%s) = %s, %v, want %s", given, db.Identifier, err, want)
+		}
+	}
+}
+
+func TestAnAddressOfNoDatabaseHereIsRefused(t *testing.T) {
+	for given, want := range map[string]string{
+		"orders.beef00.eu-central-1.rds.amazonaws.com":                                                           "has the endpoint orders." + domainOfAccount,
+		"ledger-2.beef00.eu-central-1.rds.amazonaws.com":                                                         "is that one in another account?",
+		"orders.c0ffee.eu-west-1.rds.amazonaws.com":                                                              "is in region eu-west-1",
+		"ledger.cluster-ro-" + domainOfAccount:                                                                   "not the endpoint that takes writes",
+		"analytics.cluster-custom-" + domainOfAccount:                                                            "not the endpoint that takes writes",
+		"ordres." + domainOfAccount:                                                                              "did you mean orders?",
+		"ledger." + domainOfAccount:                                                                              "is a DB cluster and not a DB instance",
+		"jdbc:postgresql://orders." + domainOfAccount + ",ledger-1." + domainOfAccount + "/db":                   "several endpoints",
+		"https://eu-central-1.console.aws.amazon.com/rds/home?region=eu-central-1#databases:":                    "of no database",
+		"https://eu-west-1.console.aws.amazon.com/rds/home?region=eu-west-1#database:id=orders;is-cluster=false": "is in region eu-west-1",
+	} {
+		if db, err := Find(t.Context(), atAWS(), home, given, Writer); outcome.Name(err) != outcome.NameBadInput || !strings.Contains(err.Error(), want) {
+			t.Errorf("Find(%s) = %s, %v, want BadInput with %q", given, db.Identifier, err, want)
 		}
 	}
 }

@@ -99,8 +99,10 @@ func code(err error) string {
 
 // Message is what a person reads of err. What there are too many of comes with the quota to raise. A refusal names the
 // action that was refused, because EC2 hides it in an encoded blob. What our roles may change must carry our tag, which
-// nothing that somebody deleted does: that may be refused before anybody says that it is gone.
-func Message(err error) string {
+// nothing that somebody deleted does: that may be refused before anybody says that it is gone. Passwords are left out.
+func Message(err error) string { return Discreet(message(err)) }
+
+func message(err error) string {
 	if _, said := errors.AsType[*named](err); !said && overQuota(err) {
 		return remedy(code(err)) + "; then redrive this execution: " + err.Error()
 	}

@@ -20,16 +20,40 @@ const (
 	consumerLength = 11 // half of the slug, so that neither a long database name nor a long consumer hides the other
 )
 
+// Consumer is who an exposure is for: a vendor, by its preset and, where the vendor tells each customer another account, that;
+// or somebody of a name alone. Next to a vendor a name tells one of its tenants from another.
+type Consumer struct{ Vendor, Account, Name string }
+
+// String is the consumer as people call it. Two consumers may be called the same.
+func (c Consumer) String() string {
+	switch {
+	case c.Name != "":
+		return c.Name
+	case c.Account != "":
+		return c.Vendor + "-" + c.Account
+	}
+	return c.Vendor
+}
+
 // ID names the exposure of a database's endpoint to a consumer. The load balancer, the target group and the schedule carry
 // it as their name, so it obeys the strictest of their rules: it is at most 32 characters long, starts and ends with a
-// letter or digit, and does not start with "internal-". Two owners have different ids for the same exposure.
-func (o Owner) ID(databaseARN, endpoint, databaseIdentifier, consumer string) string {
-	parts := []string{databaseARN, endpoint, consumer}
+// letter or digit, and does not start with "internal-". Two owners have different ids for the same exposure, and so have two
+// consumers, whatever they are called: an id that two share is an endpoint service that two share.
+func (o Owner) ID(databaseARN, endpoint, databaseIdentifier string, consumer Consumer) string {
+	return o.id(databaseIdentifier, consumer, databaseARN, endpoint, consumer.Vendor, consumer.Account, consumer.Name)
+}
+
+// FormerID is the id that earlier versions gave, by what the consumer is called.
+func (o Owner) FormerID(databaseARN, endpoint, databaseIdentifier string, consumer Consumer) string {
+	return o.id(databaseIdentifier, consumer, databaseARN, endpoint, consumer.String())
+}
+
+func (o Owner) id(databaseIdentifier string, consumer Consumer, parts ...string) string {
 	if o.Name != deployment.Unnamed {
 		parts = append(parts, string(o.Name))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return slug(databaseIdentifier, consumer) + "-" + hex.EncodeToString(sum[:])[:hashLength]
+	return slug(databaseIdentifier, consumer.String()) + "-" + hex.EncodeToString(sum[:])[:hashLength]
 }
 
 func slug(databaseIdentifier, consumer string) string {

@@ -17,7 +17,7 @@ func TestIDIsAlwaysAValidName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := Owner{}.ID(rapid.String().Draw(t, "arn"), rapid.String().Draw(t, "endpoint"),
 			rapid.OneOf(rapid.String(), rapid.StringMatching(`(internal)?-?[a-zA-Z0-9-]{0,63}`)).Draw(t, "identifier"),
-			rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9-]{0,63}`)).Draw(t, "consumer"))
+			Consumer{Name: rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9-]{0,63}`)).Draw(t, "consumer")})
 		if !elbName.MatchString(id) || strings.HasPrefix(id, "internal-") {
 			t.Fatalf("ID = %q", id)
 		}
@@ -25,10 +25,10 @@ func TestIDIsAlwaysAValidName(t *testing.T) {
 }
 
 func TestIDTellsExposuresApart(t *testing.T) {
-	parts := rapid.SliceOfN(rapid.StringMatching(`[a-z0-9:-]{0,40}`), 3, 3)
+	parts := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom([]string{"", "a", "b", "a-b"}), rapid.StringMatching(`[a-z0-9:-]{0,40}`)), 5, 5)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := parts.Draw(t, "a"), parts.Draw(t, "b")
-		same := Owner{}.ID(a[0], a[1], "db", a[2]) == Owner{}.ID(b[0], b[1], "db", b[2])
+		same := Owner{}.ID(a[0], a[1], "db", Consumer{a[2], a[3], a[4]}) == Owner{}.ID(b[0], b[1], "db", Consumer{b[2], b[3], b[4]})
 		if same != slices.Equal(a, b) {
 			t.Fatalf("%q and %q: same id is %v", a, b, same)
 		}
@@ -45,7 +45,7 @@ func TestIDIsReadable(t *testing.T) {
 		"nothing that can be spelled": {"***", "", "db-"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := Owner{}.ID("arn", "writer", row.identifier, row.consumer)
+			got := Owner{}.ID("arn", "writer", row.identifier, Consumer{Name: row.consumer})
 			if prefix := got[:len(got)-hashLength]; prefix != row.want {
 				t.Errorf("ID = %q, want %q and a hash", got, row.want)
 			}
@@ -123,8 +123,12 @@ func TestFromEnv(t *testing.T) {
 // What was made before there were names, or is made without one, is found again: these values never change.
 func TestWithoutANameEverythingStaysAsItWas(t *testing.T) {
 	const database = "arn:aws:rds:eu-central-1:111122223333:db:orders-prod"
-	if got, want := (Owner{}).ID(database, "writer", "orders-prod", "pushmetrics"), "orders-prod-pushmetrics-a0f13d5b"; got != want {
+	pushmetrics := Consumer{Vendor: "pushmetrics"}
+	if got, want := (Owner{}).ID(database, "writer", "orders-prod", pushmetrics), "orders-prod-pushmetrics-17ac466a"; got != want {
 		t.Errorf("ID = %s, want %s", got, want)
+	}
+	if got, want := (Owner{}).FormerID(database, "writer", "orders-prod", pushmetrics), "orders-prod-pushmetrics-a0f13d5b"; got != want {
+		t.Errorf("FormerID = %s, want %s", got, want)
 	}
 	for name, row := range map[string]struct{ got, want map[string]string }{
 		"an exposure's":      {Owner{}.ExposureTags("x", database), map[string]string{"rdslink:managed": "true", "rdslink:exposure": "x", "rdslink:database": database}},
@@ -142,7 +146,7 @@ func TestOwnersAreToldApart(t *testing.T) {
 	owners := []Owner{{}, {Name: "finance"}, {Name: "finance-2"}}
 	ids := map[string]Owner{}
 	for _, owner := range owners {
-		id := owner.ID("arn", "writer", "orders-prod", "acme")
+		id := owner.ID("arn", "writer", "orders-prod", Consumer{Name: "acme"})
 		if other, taken := ids[id]; taken {
 			t.Errorf("%v and %v both call their exposure %s", owner, other, id)
 		}
