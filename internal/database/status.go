@@ -103,6 +103,16 @@ func judge(ctx context.Context, known map[string]verdict, what, status string) e
 	return nil
 }
 
+// Serves tells the statuses of a kind of database in which its endpoint serves, and those that are known at all.
+func Serves(kind, status string) (yes, known bool) {
+	of := statuses
+	if kind == Proxy {
+		of = proxyStatuses
+	}
+	v, known := of[status]
+	return known && v.kind == serves, known
+}
+
 // Stopped tells the statuses of a database that people have stopped, or are starting again: nothing is wrong with it.
 func Stopped(status string) bool {
 	return slices.Contains([]string{"stopping", "stopped", "starting"}, status)

@@ -45,6 +45,12 @@ type Resolver struct {
 
 func (r Resolver) name() string { return r.Owner.Name.Resolver(r.VPCID) }
 
+// What a resolver gets of Lambda.
+const (
+	Memory  = 128 // MB
+	Timeout = 30  // seconds
+)
+
 // databasePorts are what a resolver may come to probe, for this database and those exposed later.
 var databasePorts = []int32{1433, 1521, 3306, 5432}
 
@@ -180,8 +186,8 @@ func (r Resolver) request(group string, subnets []string) *lambda.CreateFunction
 		Architectures: []types.Architecture{r.Code.Architecture},
 		Code:          &types.FunctionCode{S3Bucket: &r.Code.Bucket, S3Key: &r.Code.Key},
 		Role:          &r.Role,
-		MemorySize:    aws.Int32(128),
-		Timeout:       aws.Int32(30),
+		MemorySize:    aws.Int32(Memory),
+		Timeout:       aws.Int32(Timeout),
 		VpcConfig:     &types.VpcConfig{SubnetIds: subnets, SecurityGroupIds: []string{group}},
 		LoggingConfig: r.logging(),
 		Tags:          tags,

@@ -138,7 +138,7 @@ func egress(ctx context.Context, api API, id string) ([]types.SecurityGroupRule,
 func correct(ctx context.Context, api API, id string, group Group, rules []types.SecurityGroupRule) error {
 	var missing []types.IpPermission
 	for _, want := range group.Egress {
-		if !slices.ContainsFunc(rules, want.is) {
+		if !slices.ContainsFunc(rules, want.Is) {
 			missing = append(missing, want.permission())
 		}
 	}
@@ -201,12 +201,12 @@ func (g Group) surplus(rule types.SecurityGroupRule) bool {
 		all := aws.ToString(rule.CidrIpv4) == "0.0.0.0/0" || aws.ToString(rule.CidrIpv6) == "::/0"
 		return all && aws.ToString(rule.IpProtocol) == "-1"
 	}
-	ours := !g.shared() || g.Whole != 0 && aws.ToInt32(rule.FromPort) == g.Whole
-	return ours && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.is(rule) })
+	ours := !g.Shared() || g.Whole != 0 && aws.ToInt32(rule.FromPort) == g.Whole
+	return ours && !slices.ContainsFunc(g.Egress, func(e Egress) bool { return e.Is(rule) })
 }
 
-// shared tells the group of a VPC's resolver: what this exposure does not need may be another's.
-func (g Group) shared() bool { return g.Tags[owned.VPCTag] != "" }
+// Shared tells the group of a VPC's resolver: what this exposure does not need may be another's.
+func (g Group) Shared() bool { return g.Tags[owned.VPCTag] != "" }
 
 func (g Group) owns(tags []types.Tag) bool {
 	found := owned.FromEC2(tags)
@@ -218,7 +218,8 @@ func (g Group) owns(tags []types.Tag) bool {
 	return true
 }
 
-func (e Egress) is(rule types.SecurityGroupRule) bool {
+// Is tells the rule that opens it.
+func (e Egress) Is(rule types.SecurityGroupRule) bool {
 	return aws.ToString(rule.IpProtocol) == e.Protocol && aws.ToString(rule.CidrIpv4) == e.CIDR &&
 		aws.ToInt32(rule.FromPort) == e.Port && aws.ToInt32(rule.ToPort) == e.Port
 }
