@@ -57,9 +57,9 @@ type closure struct {
 	why   string
 }
 
-// closed is what a network ACL shuts of the ports for TCP to or from every address of a block. The entry with the lowest
+// closed is what a network ACL certainly shuts of the ports for TCP to or from a block. The entry with the lowest
 // number that fits decides, in each direction by itself, and what no entry fits is denied (Amazon VPC guide, "Network ACL
-// basics"). An entry that fits some addresses of the block allows nothing, and denies.
+// basics"). An entry that fits some addresses of the block may be meant for others: it allows, and denies nothing.
 func closed(acl types.NetworkAcl, egress bool, peer netip.Prefix, wanted ports) (c closure) {
 	entries := slices.DeleteFunc(slices.Clone(acl.Entries), func(e types.NetworkAclEntry) bool { return aws.ToBool(e.Egress) != egress })
 	slices.SortFunc(entries, func(a, b types.NetworkAclEntry) int {
@@ -77,9 +77,9 @@ func closed(acl types.NetworkAcl, egress bool, peer netip.Prefix, wanted ports) 
 		}
 		whole := block.Bits() <= peer.Bits() && block.Contains(peer.Addr())
 		switch {
-		case e.RuleAction == types.RuleActionAllow && whole:
+		case e.RuleAction == types.RuleActionAllow && block.Overlaps(peer):
 			rest = without(rest, span)
-		case e.RuleAction == types.RuleActionDeny && (whole || block.Overlaps(peer)):
+		case e.RuleAction == types.RuleActionDeny && whole:
 			c.shut(rest, span, fmt.Sprintf("entry %s denies", number(e)))
 			rest = without(rest, span)
 		}

@@ -79,8 +79,8 @@ func (s *subject) blind() bool {
 	return s.Binding != nil && wanted.CheckPort(s.Binding.DatabaseKind, s.Binding.Engine) == wanted.BlindPort
 }
 
-// nodesDescription is what the network interfaces of a load balancer's nodes are described as (Knowledge Center, "Find the IP
-// addresses of a Network Load Balancer").
+// nodesDescription is what the network interfaces of a load balancer's nodes are described as (Knowledge Center, "Find the
+// IP addresses of a Network Load Balancer").
 func nodesDescription(loadBalancerARN string) string {
 	_, name, _ := strings.Cut(loadBalancerARN, ":loadbalancer/")
 	return "ELB " + name
