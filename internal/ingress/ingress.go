@@ -128,13 +128,18 @@ func Rules(ctx context.Context, api API, groupIDs []string) ([]types.SecurityGro
 	return rules, nil
 }
 
-// Nodes are the addresses of a load balancer's nodes, one per zone, in order. ELB's API does not tell them; the description
-// of their network interfaces does (Knowledge Center, "Find the IP addresses of a Network Load Balancer"). Fewer than zones
-// are not ready.
-func Nodes(ctx context.Context, api ec2.DescribeNetworkInterfacesAPIClient, loadBalancerARN string, zones int) ([]string, error) {
+// NodesDescription is what the network interfaces of a load balancer's nodes are described as. ELB's API does not tell the
+// nodes' addresses; their interfaces do (Knowledge Center, "Find the IP addresses of a Network Load Balancer").
+func NodesDescription(loadBalancerARN string) string {
 	_, name, _ := strings.Cut(loadBalancerARN, ":loadbalancer/")
+	return "ELB " + name
+}
+
+// Nodes are the addresses of a load balancer's nodes, one per zone, in order. Fewer than zones are not ready.
+func Nodes(ctx context.Context, api ec2.DescribeNetworkInterfacesAPIClient, loadBalancerARN string, zones int) ([]string, error) {
+	name := NodesDescription(loadBalancerARN)
 	pages := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"ELB " + name}}},
+		Filters: []types.Filter{{Name: aws.String("description"), Values: []string{name}}},
 	})
 	var nodes []string
 	for pages.HasMorePages() {

@@ -330,7 +330,8 @@ func (s *subject) resolverDrift() (all []Finding) {
 	return all
 }
 
-// scheduleDifferences are how the schedule is not as step 10 makes it. An earlier version recorded neither role nor function.
+// scheduleDifferences are how the schedule is not as step 10 makes it. An earlier version recorded neither role nor
+// function.
 func (s *subject) scheduleDifferences() []wanted.Difference {
 	if s.schedule.value == nil {
 		return nil

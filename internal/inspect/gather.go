@@ -18,6 +18,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -210,8 +211,8 @@ func (v *view) of(pick func(*subject) []string) []string {
 	return slices.DeleteFunc(slices.Compact(all), func(one string) bool { return one == "" })
 }
 
-// balancersOf are those of the subjects by their ARNs; of many, whichever there are. A describe by ARN fails for all when one is
-// missing, and takes 20.
+// describeBalancers asks for one by its ARN, and for several without: a describe by ARNs fails for all when one is missing,
+// and takes 20.
 func (v *view) describeBalancers(ctx context.Context) (map[string]elbtypes.LoadBalancer, error) {
 	found := map[string]elbtypes.LoadBalancer{}
 	wanted := v.of(func(s *subject) []string { return []string{s.LoadBalancerARN} })
@@ -380,7 +381,7 @@ func (v *view) describeInterfaces(ctx context.Context) ([]ec2types.NetworkInterf
 		if s.LoadBalancerARN == "" {
 			return nil
 		}
-		return []string{nodesDescription(s.LoadBalancerARN)}
+		return []string{ingress.NodesDescription(s.LoadBalancerARN)}
 	})
 	if err := filtered("description", nodes, describe); err != nil {
 		return nil, err

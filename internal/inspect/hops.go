@@ -229,8 +229,8 @@ func (s *subject) groupAttribute(key string) string {
 	return ""
 }
 
-// crossesZones says whether a node sends to targets in other zones. The target group decides, unless it leaves it to the load
-// balancer.
+// crossesZones says whether a node sends to targets in other zones. The target group decides, unless it leaves it to the
+// load balancer.
 func (s *subject) crossesZones() bool {
 	if own := s.groupAttribute(crossZone); own == "true" || own == "false" {
 		return own == "true"

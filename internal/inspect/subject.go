@@ -13,6 +13,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/wanted"
@@ -79,13 +80,6 @@ func (s *subject) blind() bool {
 	return s.Binding != nil && wanted.CheckPort(s.Binding.DatabaseKind, s.Binding.Engine) == wanted.BlindPort
 }
 
-// nodesDescription is what the network interfaces of a load balancer's nodes are described as (Knowledge Center, "Find the
-// IP addresses of a Network Load Balancer").
-func nodesDescription(loadBalancerARN string) string {
-	_, name, _ := strings.Cut(loadBalancerARN, ":loadbalancer/")
-	return "ELB " + name
-}
-
 // A zone is one that the load balancer is in.
 type zone struct {
 	name string // of the AZ
@@ -122,7 +116,7 @@ func (s *subject) zones() ([]zone, error) {
 // node is the address of the load balancer's node in a subnet.
 func (s *subject) node(subnet string, block netip.Prefix) (netip.Prefix, bool) {
 	for _, i := range s.interfaces.value {
-		if aws.ToString(i.SubnetId) == subnet && aws.ToString(i.Description) == nodesDescription(s.LoadBalancerARN) {
+		if aws.ToString(i.SubnetId) == subnet && aws.ToString(i.Description) == ingress.NodesDescription(s.LoadBalancerARN) {
 			return single(aws.ToString(i.PrivateIpAddress))
 		}
 	}

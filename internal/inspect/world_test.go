@@ -205,8 +205,8 @@ func healthy(engine string, port int32) *world {
 			rule("sgr-nodes", "sg-resolver", true, 6000, "10.0.0.0/16", "", owner.VPCTags("vpc-1")),
 		},
 		interfaces: []ec2types.NetworkInterface{
-			networkInterface("eni-a", "subnet-a", "10.0.1.10", nodesDescription(balancerARN), "sg-lb"),
-			networkInterface("eni-b", "subnet-b", "10.0.2.10", nodesDescription(balancerARN), "sg-lb"),
+			networkInterface("eni-a", "subnet-a", "10.0.1.10", ingress.NodesDescription(balancerARN), "sg-lb"),
+			networkInterface("eni-b", "subnet-b", "10.0.2.10", ingress.NodesDescription(balancerARN), "sg-lb"),
 			networkInterface("eni-db", "subnet-db", "10.0.3.5", "RDSNetworkInterface", "sg-db"),
 		},
 		subnets: []ec2types.Subnet{
