@@ -77,10 +77,11 @@ type pulse struct {
 	looked time.Time // when this process last looked
 	good   time.Time // its last good look
 	signed time.Time // its last record of one
-	// trouble: the last look was not good, or changed the targets. Since then looks are full until one is good: no other ends
-	// a failure of the path.
+	owed   bool      // a full look and its record: the targets changed, or a record of a good look failed
+	// trouble: the last look was not good. Since then looks are full until one is good: no other ends a failure of the path.
 	trouble bool
 	since   time.Time // in trouble: the last good look before, as far as anybody knows
+	guessed bool      // since is a guess: the registry did not answer
 	begun   time.Time // in trouble: the first look that was not good
 	told    State     // in trouble: the state that was recorded last,
 	written time.Time // and when
@@ -105,12 +106,16 @@ func (p *pulses) change(exposure string, change func(*pulse)) pulse {
 	return changed
 }
 
-// due reports whether a full look, and a sign of life, are due. Who has made all looks of late knows when the last sign was
-// left. Everybody else goes by the exposure's slot, which begins a little before its schedule ticks: a schedule may be up to
-// a minute late, and is never early.
+// due reports whether a full look, and a sign of life, are due. A process that has not looked before cannot know whether the
+// last look was bad, and records that it is over. Who has made all looks of late knows when the last sign was left. Everybody
+// else goes by the exposure's slot, which begins a little before its schedule ticks: a schedule may be up to a minute late,
+// and is never early.
 func (p pulse) due(exposure string, now time.Time) bool {
 	tick := deployment.Tick()
-	if !p.signed.IsZero() && now.Sub(p.looked) < tick*3/2 {
+	switch {
+	case p.looked.IsZero(), p.owed:
+		return true
+	case !p.signed.IsZero() && now.Sub(p.looked) < tick*3/2:
 		return now.Sub(p.signed) > deployment.LookPeriod()-tick/2
 	}
 	phase := tick*time.Duration(owned.Slot(exposure, 60))/60 - tick/12
@@ -123,25 +128,28 @@ func (p pulse) due(exposure string, now time.Time) bool {
 // a tick earlier, or at the latest when the sign of life after the last one did not come.
 func (p *pulse) bad(ended time.Time) {
 	tick, period := deployment.Tick(), deployment.LookPeriod()
-	known := latest(p.since, p.good, p.life.Good)
 	fresh := !p.read.IsZero() && ended.Sub(p.read) <= tick // else the registry does not answer
 	well := fresh && State(p.life.State).Good()
 	lasts := p.trouble && (!well || !p.life.Looked.After(p.looked))
+	if !lasts {
+		p.begun, p.guessed = ended, false
+	}
+	seen := latest(p.good, p.life.Good)
 	switch {
-	case lasts, fresh && !well:
+	case lasts && !(p.guessed && fresh):
+		p.since = latest(p.since, seen)
 	case !fresh && ended.Sub(p.good) > period:
-		known = ended.Add(-tick)
+		p.since, p.guessed = p.begun.Add(-tick), true
 	case well:
-		presumed := ended.Add(-tick)
+		presumed := p.begun.Add(-tick)
 		if next := p.life.Good.Add(period - tick); next.Before(presumed) {
 			presumed = next
 		}
-		known = latest(known, presumed)
+		p.since, p.guessed = latest(seen, presumed), false
+	default:
+		p.since, p.guessed = seen, false
 	}
-	if !lasts {
-		p.begun = ended
-	}
-	p.looked, p.trouble, p.since = ended, true, known
+	p.looked, p.trouble = ended, true
 }
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
@@ -186,7 +194,7 @@ func (d Deps) thrives(ctx context.Context, b registry.Binding, asked Asked, repo
 	d.pulses.change(b.Exposure, func(p *pulse) {
 		p.looked = now
 		if full || !p.trouble {
-			p.good, p.trouble = now, report.changed
+			p.good, p.trouble, p.owed = now, false, report.changed
 		}
 	})
 	if !asked.Record || !full || !asked.Full && !before.trouble && !before.due(b.Exposure, now) {
@@ -196,9 +204,14 @@ func (d Deps) thrives(ctx context.Context, b registry.Binding, asked Asked, repo
 	if report.Proven() {
 		seen.Proven = now
 	}
-	if d.record(ctx, b.Exposure, asked, now, seen) {
-		d.pulses.change(b.Exposure, func(p *pulse) { p.signed = now })
-	}
+	recorded := d.record(ctx, b.Exposure, asked, now, seen)
+	d.pulses.change(b.Exposure, func(p *pulse) {
+		if recorded {
+			p.signed = now
+		} else {
+			p.owed = true
+		}
+	})
 }
 
 // record writes best effort: that it cannot is no failure of the look.

@@ -29,7 +29,7 @@ func steadyWorld(changes ...func(*world)) *world {
 // slotOf is a moment when the exposure is looked at fully, the first from noon on.
 func slotOf(exposure string) time.Time {
 	for at := noon; ; at = at.Add(time.Minute) {
-		if (pulse{}).due(exposure, at) {
+		if (pulse{looked: noon.Add(-time.Hour)}).due(exposure, at) {
 			return at
 		}
 	}
@@ -106,6 +106,7 @@ func TestSyncCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(test.world)
+			c.process.change(binding.Exposure, func(p *pulse) { p.looked, p.good = c.now.Add(-time.Minute), c.now.Add(-time.Minute) })
 			c.before = func(operation string) error { return test.fails[operation] }
 			report, err := c.sync()
 			if got := outcome.Name(err); got != test.class {
