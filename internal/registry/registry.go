@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,6 +39,10 @@ type Exposure struct {
 	Fence       int64                 `dynamodbav:"fence"` // counts the leases given
 	Sync        json.RawMessage       `dynamodbav:"sync,omitempty"`
 	Life        Life                  `dynamodbav:"life"`
+
+	// Unreadable is why the item could not be decoded; then nothing but ID is filled in. Only All returns such exposures: they
+	// exist, and somebody must be told.
+	Unreadable error `dynamodbav:"-"`
 }
 
 // Made is what the steps made, each its own part of it, and record. The rest of an exposure has methods of its own,
@@ -165,9 +171,10 @@ func (t *Table) Get(ctx context.Context, id string) (Exposure, error) {
 	return decode(item)
 }
 
-// ByDatabase reads the exposures of a database.
+// ByDatabase reads the exposures of a database. One whose item does not decode hinders no other: it is logged and left out.
 func (t *Table) ByDatabase(ctx context.Context, databaseARN string) ([]Exposure, error) {
-	return t.query(ctx, DatabaseIndex, databaseARN)
+	found, err := t.query(ctx, DatabaseIndex, databaseARN)
+	return readable(found), err
 }
 
 // ByService reads the exposure that owns an endpoint service, if there is one.
@@ -176,21 +183,27 @@ func (t *Table) ByService(ctx context.Context, serviceID string) (Exposure, bool
 	if err != nil || len(found) == 0 {
 		return Exposure{}, false, err
 	}
-	return found[0], true, nil
+	return found[0], true, found[0].Unreadable
 }
 
-// Awaiting reads the exposures whose execution waits for a connection.
+// Awaiting reads the exposures whose execution waits for a connection. One whose item does not decode is logged and left out.
 func (t *Table) Awaiting(ctx context.Context) ([]Exposure, error) {
-	return t.query(ctx, AwaitingIndex, awaitingYes)
+	found, err := t.query(ctx, AwaitingIndex, awaitingYes)
+	return readable(found), err
 }
 
-// All reads every exposure. The table also holds the VPCs' resolvers, which have no database.
+func readable(found []Exposure) []Exposure {
+	return slices.DeleteFunc(found, func(e Exposure) bool { return e.Unreadable != nil })
+}
+
+// All reads every exposure, also those whose items do not decode: see Unreadable. The table also holds the VPCs' resolvers,
+// which have no database.
 func (t *Table) All(ctx context.Context) ([]Exposure, error) {
 	items, err := t.scan(ctx, expression.Name("databaseArn").AttributeExists())
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll(nil, items)
+	return decodeAll(ctx, nil, items), nil
 }
 
 func (t *Table) scan(ctx context.Context, filter expression.ConditionBuilder) ([]item, error) {
@@ -233,9 +246,7 @@ func (t *Table) query(ctx context.Context, index Index, value string) ([]Exposur
 		if err != nil {
 			return nil, fmt.Errorf("query %s %s: %w", index.Key, value, err)
 		}
-		if found, err = decodeAll(found, page.Items); err != nil {
-			return nil, err
-		}
+		found = decodeAll(ctx, found, page.Items)
 	}
 	return found, nil
 }
@@ -290,13 +301,17 @@ func decode(from item) (Exposure, error) {
 	return e, nil
 }
 
-func decodeAll(to []Exposure, items []item) ([]Exposure, error) {
+// decodeAll decodes each item by itself: what does not decode, because somebody has changed it by hand or because a later
+// version wrote it, must not take the others away.
+func decodeAll(ctx context.Context, to []Exposure, items []item) []Exposure {
 	for _, i := range items {
 		e, err := decode(i)
 		if err != nil {
-			return nil, err
+			e = Exposure{Unreadable: err}
+			_ = attributevalue.Unmarshal(i["id"], &e.ID) // the table's key, a string
+			slog.ErrorContext(ctx, "item of the registry does not decode", "exposure", e.ID, "error", err.Error())
 		}
 		to = append(to, e)
 	}
-	return to, nil
+	return to
 }

@@ -261,6 +261,58 @@ func TestLookUps(t *testing.T) {
 	}
 }
 
+// A stored item that does not decode is a loss of its own, and of nobody else's.
+func TestWhatDoesNotDecodeTakesNothingElseAway(t *testing.T) {
+	for name, spoil := range map[string]func(item){
+		"a binding that is no JSON":   func(i item) { i["binding"] = &types.AttributeValueMemberB{Value: []byte("{")} },
+		"a binding of another type":   func(i item) { i["binding"] = &types.AttributeValueMemberS{Value: "{}"} },
+		"a life that is no map":       func(i item) { i["life"] = &types.AttributeValueMemberS{Value: "good"} },
+		"connections that are no map": func(i item) { i["connections"] = &types.AttributeValueMemberN{Value: "3"} },
+		"a time that is none, in a token": func(i item) {
+			i["token"] = &types.AttributeValueMemberM{Value: item{"since": &types.AttributeValueMemberS{Value: "soon"}}}
+		},
+		"a decision that is of a later age": func(i item) { i["decisions"] = &types.AttributeValueMemberS{Value: "all"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry, fake := table(t)
+			other := Exposure{ID: "payroll", DatabaseARN: seed.DatabaseARN}
+			if _, err := registry.Claim(t.Context(), other, second, neverAsked(t)); err != nil {
+				t.Fatal(err)
+			}
+			for id, execution := range map[string]string{seed.ID: first, other.ID: second} {
+				if err := registry.Record(t.Context(), id, execution, func(m *Made) { m.ServiceID = "vpce-svc-" + id }); err != nil {
+					t.Fatal(err)
+				}
+				if err := registry.StoreToken(t.Context(), id, execution, Token{Value: "token"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			spoil(fake.items[seed.ID])
+
+			found, err := registry.ByDatabase(t.Context(), seed.DatabaseARN)
+			if err != nil || len(found) != 1 || found[0].ID != other.ID {
+				t.Errorf("by database: %+v, %v", found, err)
+			}
+			if found, err = registry.Awaiting(t.Context()); err != nil || len(found) != 1 || found[0].ID != other.ID {
+				t.Errorf("awaiting: %+v, %v", found, err)
+			}
+			if _, _, err := registry.ByService(t.Context(), "vpce-svc-orders"); err == nil {
+				t.Error("by service: the item that does not decode is read")
+			}
+			if e, known, err := registry.ByService(t.Context(), "vpce-svc-payroll"); err != nil || !known || e.ID != other.ID {
+				t.Errorf("by service: %+v, %v", e, err)
+			}
+			all, err := registry.All(t.Context())
+			if err != nil || len(all) != 2 || all[0].ID != seed.ID || all[0].Unreadable == nil || all[0].DatabaseARN != "" || all[1].Unreadable != nil {
+				t.Errorf("all: %+v, %v", all, err)
+			}
+			if _, err := registry.Get(t.Context(), seed.ID); err == nil {
+				t.Error("get: the item that does not decode is read")
+			}
+		})
+	}
+}
+
 func TestGetOfAStranger(t *testing.T) {
 	registry, _ := table(t)
 	if _, err := registry.Get(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
