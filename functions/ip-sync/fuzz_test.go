@@ -2,11 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
@@ -16,17 +17,13 @@ func FuzzInput(f *testing.F) {
 		failover, strings.ReplaceAll(failover, orders, member), strings.ReplaceAll(failover, orders, upgrade), `{"source":"aws.rds"}`, `{"source":"aws.rds","detail":{"SourceArn":7}}`,
 		`{"source":"aws.rds","detail":null}`, `{"source":"aws.rds","detail":{"SourceArn":"arn:aws:rds"}}`,
 		`{"exposure":"a","targetGroupArn":"arn:tg"}`, `{"targetGroupArn":"arn:tg"}`, `{"exposure":"a"}`, `{"exposure":"young"}`, `{"exposure":"a","full":true}`,
-		`{"exposure":"z"}`, `{"hello":"world"}`, `{}`, `[]`, `null`, ``,
+		`{"exposure":"z"}`, `{"exposures":["a","d"]}`, `{"exposures":["young"]}`, `{"exposures":[]}`, `{"hello":"world"}`, `{}`, `[]`, `null`, ``,
 	} {
 		f.Add([]byte(in))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		ran := &runs{report: targets.Report{State: targets.Settled}}
-		s := ipSync{
-			meant:    meant,
-			registry: table{exposure("d", ledger), exposure("a", orders), exposure("b", orders), {ID: "young", DatabaseARN: orders}},
-			sync:     ran.as("sync"), follow: ran.as("follow"), now: func() time.Time { return noon },
-		}
+		s, book := ran.function(exposure("d", ledger), exposure("a", orders), exposure("b", orders), registry.Exposure{ID: "young", DatabaseARN: orders})
 		var in input
 		if json.Unmarshal(payload, &in) != nil {
 			return // Lambda's runtime refuses it
@@ -36,7 +33,7 @@ func FuzzInput(f *testing.F) {
 			t.Errorf("error %v is %s", err, got)
 		}
 		ofRDS, ofSchedule := in.Source == "aws.rds", in.TargetGroupARN != ""
-		junk := ofRDS && (in.Detail.SourceARN == "" || in.Detail.SourceARN == snapshot) || !ofRDS && !ofSchedule && in.Exposure == ""
+		junk := ofRDS && (in.Detail.SourceARN == "" || in.Detail.SourceARN == snapshot) || !ofRDS && !ofSchedule && in.Exposure == "" && len(in.Exposures) == 0
 		if junk != (outcome.Name(err) == "BadInput") {
 			t.Errorf("%s: error %v", payload, err)
 		}
@@ -44,17 +41,19 @@ func FuzzInput(f *testing.F) {
 		if in.Full {
 			asked = "full sync "
 		}
-		for _, name := range ran.names {
+		did := ran.did(book)
+		for _, name := range did {
 			switch {
-			case ofRDS && (in.Detail.SourceARN == orders || in.Detail.SourceARN == upgrade) && (name == "follow a" || name == "follow b"):
-			case ofRDS && (in.Detail.SourceARN == ledger || in.Detail.SourceARN == member) && name == "follow d":
+			case ofRDS && (in.Detail.SourceARN == orders || in.Detail.SourceARN == upgrade) && (name == "mark a" || name == "mark b"):
+			case ofRDS && (in.Detail.SourceARN == ledger || in.Detail.SourceARN == member) && name == "mark d":
 			case !ofRDS && ofSchedule && name == "tick "+in.Exposure:
 			case !ofRDS && !ofSchedule && name == asked+in.Exposure && (in.Exposure == "a" || in.Exposure == "b" || in.Exposure == "d"):
+			case !ofRDS && !ofSchedule && in.Exposure == "" && strings.HasPrefix(name, "sync ") && slices.Contains(in.Exposures, name[len("sync "):]):
 			default:
 				t.Errorf("%s: ran %s", payload, name)
 			}
 		}
-		if len(ran.names) == 0 && err == nil && !ofRDS && in.Exposure != "young" {
+		if len(did) == 0 && err == nil && !ofRDS && in.Exposure != "young" && !slices.Contains(in.Exposures, "young") {
 			t.Errorf("nothing comes of %s", payload)
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,13 +16,14 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-// input is one of three: a binding (a schedule's tick), an exposure's id alone (the observer's tick, while the exposure has
-// no schedule yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
+// input is one of four: a binding (a schedule's tick), an exposure's id alone (somebody wants to know), the ids of several (the
+// observer's tick, while they have no schedules yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
 type input struct {
 	registry.Binding
-	Full   bool   `json:"full"` // with an exposure's id: through each node of the load balancer, too
-	Source string `json:"source"`
-	Detail struct {
+	Full      bool     `json:"full"` // with an exposure's id: through each node of the load balancer, too
+	Exposures []string `json:"exposures"`
+	Source    string   `json:"source"`
+	Detail    struct {
 		EventID   string `json:"EventID"`
 		SourceARN string `json:"SourceArn"`
 	} `json:"detail"`
@@ -31,14 +34,12 @@ type exposures interface {
 	ByDatabase(ctx context.Context, databaseARN string) ([]registry.Exposure, error)
 }
 
-type syncFunc func(context.Context, registry.Binding, targets.Asked) (targets.Report, error)
-
 type ipSync struct {
 	name     deployment.Name
-	registry exposures
+	registry following
 	meant    func(ctx context.Context, sourceARN string) (databaseARNs []string, err error) // beside an event's source itself
-	sync     syncFunc                                                                       // one tick
-	follow   syncFunc                                                                       // a loop, until a failover is over
+	sync     func(context.Context, registry.Binding, targets.Asked) (targets.Report, error) // one tick
+	look     look
 	now      func() time.Time
 }
 
@@ -47,30 +48,45 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	case in.Source == "aws.rds":
 		return s.event(ctx, in)
 	case in.TargetGroupARN != "":
-		return s.run(ctx, s.sync, in.Binding, targets.Asked{Tick: true, Record: true})
+		return s.tick(ctx, in.Binding)
 	case in.Exposure != "":
-		return s.recorded(ctx, in.Exposure, in.Full)
+		_, err := s.recorded(ctx, in.Exposure, in.Full)
+		return err
+	case len(in.Exposures) > 0:
+		return s.several(ctx, in.Exposures)
 	}
-	return outcome.BadInput("neither a binding nor an exposure nor an RDS event")
+	return outcome.BadInput("neither a binding nor exposures nor an RDS event")
 }
 
-// event follows every exposure of the databases that RDS speaks of. Most databases of an account have none. Those that are
-// found are followed, whatever hinders others.
+// event marks every exposure of the databases that RDS speaks of, and follows what is marked unless somebody does. Most
+// databases of an account have no exposure. Those that are found are marked, whatever hinders others.
 func (s ipSync) event(ctx context.Context, in input) error {
 	if in.Detail.SourceARN == "" {
 		return outcome.BadInput("RDS event %q names no source", in.Detail.EventID)
 	}
-	found, err := s.exposuresOf(ctx, in.Detail.SourceARN)
-	errs := make([]error, len(found), len(found)+1)
-	var loops sync.WaitGroup
-	for i, exposure := range found {
-		loops.Go(func() {
-			slog.InfoContext(ctx, "database moves", "exposure", exposure.ID, "event", in.Detail.EventID)
-			errs[i] = s.runRecorded(ctx, s.follow, exposure, false)
-		})
+	found, unread := s.exposuresOf(ctx, in.Detail.SourceARN)
+	var marks []registry.Mark
+	bindings := map[string]registry.Binding{}
+	for _, exposure := range found {
+		if exposure.Binding == nil {
+			continue // its target group does not exist yet
+		}
+		slog.InfoContext(ctx, "database moves", "exposure", exposure.ID, "event", in.Detail.EventID)
+		marks = append(marks, registry.Mark{Exposure: exposure.ID, Since: s.now()})
+		bindings[exposure.ID] = *exposure.Binding
 	}
-	loops.Wait()
-	return errors.Join(append(errs, err)...)
+	if len(marks) == 0 {
+		return unread
+	}
+	if err := s.registry.AddMarks(ctx, marks); err != nil {
+		// Nobody can follow. The ticks do, which need no registry, and begin now.
+		atOnce(slices.Sorted(maps.Keys(bindings)), func(id string) {
+			report, err := s.look(ctx, bindings[id], false)
+			_ = s.tell(ctx, id, report, err) // it is in the log
+		})
+		return errors.Join(unread, err)
+	}
+	return errors.Join(unread, s.followAll(ctx))
 }
 
 // exposuresOf looks for what the source stands for only when it is not exposed itself: a member of a cluster may be younger
@@ -91,35 +107,69 @@ func (s ipSync) exposuresOf(ctx context.Context, sourceARN string) (found []regi
 	return found, unread
 }
 
-func (s ipSync) recorded(ctx context.Context, id string, full bool) error {
+// tick syncs. One that is not settled sees to it that what is marked is followed.
+func (s ipSync) tick(ctx context.Context, b registry.Binding) error {
+	good, err := s.run(ctx, b, targets.Asked{Tick: true, Record: true})
+	if !good {
+		s.resume(ctx)
+	}
+	return err
+}
+
+// recorded passes over an exposure without a binding: its target group does not exist yet.
+func (s ipSync) recorded(ctx context.Context, id string, full bool) (good bool, err error) {
 	exposure, err := s.registry.Get(ctx, id)
-	if err != nil {
-		return err
+	if err != nil || exposure.Binding == nil {
+		return true, err
 	}
-	return s.runRecorded(ctx, s.sync, exposure, full)
+	return s.run(ctx, *exposure.Binding, targets.Asked{Full: full, Record: true})
 }
 
-// runRecorded passes over an exposure without a binding: its target group does not exist yet.
-func (s ipSync) runRecorded(ctx context.Context, f syncFunc, exposure registry.Exposure, full bool) error {
-	if exposure.Binding == nil {
-		return nil
+// several syncs as many at once as a follower looks at, within the minute until the observer asks again. Who is left out then
+// is left to chance, so that nobody always is.
+func (s ipSync) several(ctx context.Context, ids []string) error {
+	begun, left := s.now(), 0
+	var lock sync.Mutex
+	var errs []error
+	allGood := true
+	atOnce(shuffled(ids), func(id string) {
+		if s.now().Sub(begun) > time.Minute-slowLook {
+			lock.Lock()
+			defer lock.Unlock()
+			left++
+			return
+		}
+		good, err := s.recorded(ctx, id, false)
+		lock.Lock()
+		defer lock.Unlock()
+		allGood, errs = allGood && good, append(errs, err)
+	})
+	if left > 0 {
+		slog.WarnContext(ctx, "sync left to the next minute", "exposures", left, "of", len(ids))
 	}
-	return s.run(ctx, f, *exposure.Binding, targets.Asked{Full: full, Record: true})
+	if !allGood {
+		s.resume(ctx)
+	}
+	return errors.Join(errs...)
 }
 
-// run is silent about a steady tick, but for its metric: there are 43,000 of them a month. A look that AWS asked to put off
+func (s ipSync) run(ctx context.Context, b registry.Binding, asked targets.Asked) (good bool, err error) {
+	report, err := s.sync(ctx, b, asked)
+	return report.State.Good(), s.tell(ctx, b.Exposure, report, err)
+}
+
+// tell is silent about a steady tick, but for its metric: there are 43,000 of them a month. A look that AWS asked to put off
 // is skipped: the next tick comes in a minute. What failed has been judged, and is recorded or at least told by its age: it
 // is no error of the function, whose alarm is for what nobody would hear of otherwise.
-func (s ipSync) run(ctx context.Context, f syncFunc, b registry.Binding, asked targets.Asked) error {
-	report, err := f(ctx, b, asked)
-	told := s.measure(ctx, b.Exposure, report)
+func (s ipSync) tell(ctx context.Context, exposure string, report targets.Report, err error) error {
+	told := s.measure(ctx, exposure, report)
 	switch {
 	case report.State == targets.Missed:
-		slog.WarnContext(ctx, "sync skipped", "exposure", b.Exposure, "detail", report.Detail)
+		slog.WarnContext(ctx, "sync skipped", "exposure", exposure, "detail", report.Detail)
 	case err != nil:
-		slog.ErrorContext(ctx, "sync failed", "exposure", b.Exposure, "state", report.State, "error", err.Error())
+		slog.ErrorContext(ctx, "sync failed", "exposure", exposure, "state", report.State, "error", err.Error())
 	case report.State != targets.Settled:
-		slog.InfoContext(ctx, "sync not settled", "exposure", b.Exposure, "state", report.State, "address", report.Address,
+		slog.InfoContext(ctx, "sync not settled", "exposure", exposure, "state", report.State, "address", report.Address,
 			"detail", report.Detail)
 	}
 	if told {

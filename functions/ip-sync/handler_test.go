@@ -86,24 +86,27 @@ func exposure(id, databaseARN string) registry.Exposure {
 func TestHandle(t *testing.T) {
 	settled := targets.Report{State: targets.Settled}
 	for name, test := range map[string]struct {
-		in     string
-		report targets.Report
-		err    error
-		want   []string // what was run
-		age    string   // of the metric, empty for none
-		class  string   // of the error
-		says   string   // the log
+		in      string
+		report  targets.Report
+		err     error
+		refused error    // what the registry says to writes
+		want    []string // what was run
+		age     string   // of the metric, empty for none
+		class   string   // of the error
+		says    string   // the log
 	}{
 		"a schedule's tick":          {in: `{"exposure":"a","targetGroupArn":"arn:tg","addedLater":1}`, report: settled, want: []string{"tick a"}, age: "0"},
-		"the observer's tick":        {in: `{"exposure":"b"}`, report: settled, want: []string{"sync b"}, age: "0"},
+		"somebody wants to know":     {in: `{"exposure":"b"}`, report: settled, want: []string{"sync b"}, age: "0"},
 		"a full look":                {in: `{"exposure":"b","full":true}`, report: settled, want: []string{"full sync b"}, age: "0"},
 		"no target group yet":        {in: `{"exposure":"young"}`},
 		"unknown exposure":           {in: `{"exposure":"z"}`, class: "Failed"},
-		"an RDS event":               {in: failover, report: settled, want: []string{"follow a", "follow b"}, age: "0"},
-		"of a cluster's member":      {in: strings.ReplaceAll(failover, orders, member), report: settled, want: []string{"follow d"}, age: "0"},
-		"of a blue/green deployment": {in: strings.ReplaceAll(failover, orders, upgrade), report: settled, want: []string{"follow a", "follow b"}, age: "0"},
-		"of a blue/green deployment, one of whose databases cannot be read": {in: strings.ReplaceAll(failover, orders, partly), report: settled,
-			want: []string{"follow a", "follow b"}, age: "0", class: "Failed"},
+		"an RDS event":               {in: failover, want: []string{"mark a", "mark b"}},
+		"of a cluster's member":      {in: strings.ReplaceAll(failover, orders, member), want: []string{"mark d"}},
+		"of a blue/green deployment": {in: strings.ReplaceAll(failover, orders, upgrade), want: []string{"mark a", "mark b"}},
+		"of a blue/green deployment, one of whose databases cannot be read": {in: strings.ReplaceAll(failover, orders, partly),
+			want: []string{"mark a", "mark b"}, class: "Failed"},
+		"an RDS event, and the registry takes nothing": {in: failover, report: settled, refused: errors.New("no table"),
+			want: []string{"look a", "look b"}, age: "0", class: "Failed"},
 		"of what is no database":     {in: strings.ReplaceAll(failover, orders, snapshot), class: "BadInput"},
 		"of a database not exposed":  {in: strings.ReplaceAll(failover, "db:orders", "db:payroll")},
 		"an RDS event about nothing": {in: `{"source":"aws.rds","detail":{"EventID":"RDS-EVENT-0049"}}`, class: "BadInput"},
@@ -111,8 +114,8 @@ func TestHandle(t *testing.T) {
 		"failing for two minutes: told, no error of the function": {in: `{"exposure":"a"}`,
 			report: targets.Report{State: targets.Failing, Since: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"),
 			want: []string{"sync a"}, age: "120", says: `"msg":"sync failed","exposure":"a","state":"failing","error":"no answer"`},
-		"an event's failure": {in: failover, report: targets.Report{State: targets.Failing, Since: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"),
-			want: []string{"follow a", "follow b"}, age: "120", says: `"msg":"sync failed"`},
+		"the observer's tick for several":      {in: `{"exposures":["b","d","young"]}`, report: settled, want: []string{"sync b", "sync d"}, age: "0"},
+		"one of several is unknown":            {in: `{"exposures":["z","b"]}`, report: settled, want: []string{"sync b"}, age: "0", class: "Failed"},
 		"failing, and nobody knows since when": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
 		"throttled skips the tick": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Missed, Since: noon.Add(-time.Minute), Detail: "slow down"}, err: outcome.Throttled("describe"),
 			want: []string{"sync a"}, age: "60", says: `"msg":"sync skipped","exposure":"a","detail":"slow down"`},
@@ -125,11 +128,9 @@ func TestHandle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			log := captured(t)
 			ran := &runs{report: test.report, err: test.err}
-			s := ipSync{
-				meant:    meant,
-				registry: table{exposure("d", ledger), exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), {ID: "young", DatabaseARN: orders}},
-				sync:     ran.as("sync"), follow: ran.as("follow"), now: func() time.Time { return noon },
-			}
+			s, registry := ran.function(exposure("d", ledger), exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"),
+				registry.Exposure{ID: "young", DatabaseARN: orders})
+			registry.refused = test.refused
 			var in input
 			if err := json.Unmarshal([]byte(test.in), &in); err != nil {
 				t.Fatal(err)
@@ -138,8 +139,8 @@ func TestHandle(t *testing.T) {
 			if got := outcome.Name(err); got != test.class {
 				t.Errorf("error %v is %q, want %q", err, got, test.class)
 			}
-			if slices.Sort(ran.names); !slices.Equal(ran.names, test.want) {
-				t.Errorf("ran %v, want %v", ran.names, test.want)
+			if got := ran.did(registry); !slices.Equal(got, test.want) {
+				t.Errorf("ran %v, want %v", got, test.want)
 			}
 			checkMetrics(t, log.String(), test.age)
 			if !strings.Contains(log.String(), test.says) {
@@ -149,13 +150,13 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// Every kind of event that the rule lets in starts the loops of the database that it is about, and no others.
-func TestEveryEventOfAMoveStartsTheSync(t *testing.T) {
+// Every kind of event that the rule lets in marks the exposures of the database that it is about, and no others.
+func TestEveryEventOfAMoveMarks(t *testing.T) {
 	sources := map[string][]string{
 		"db": {orders, member}, "cluster": {ledger}, "deployment": {upgrade},
 	}
 	follows := map[string][]string{
-		orders: {"follow a", "follow b"}, member: {"follow d"}, ledger: {"follow d"}, upgrade: {"follow a", "follow b"},
+		orders: {"mark a", "mark b"}, member: {"mark d"}, ledger: {"mark d"}, upgrade: {"mark a", "mark b"},
 	}
 	for _, event := range database.Moves {
 		if len(sources[event.About]) == 0 {
@@ -163,17 +164,14 @@ func TestEveryEventOfAMoveStartsTheSync(t *testing.T) {
 		}
 		for _, source := range sources[event.About] {
 			ran := &runs{report: targets.Report{State: targets.Settled}}
-			s := ipSync{
-				meant: meant, registry: table{exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), exposure("d", ledger)},
-				sync: ran.as("sync"), follow: ran.as("follow"), now: func() time.Time { return noon },
-			}
+			s, registry := ran.function(exposure("a", orders), exposure("b", orders), exposure("c", "arn:other"), exposure("d", ledger))
 			var in input
 			if err := json.Unmarshal([]byte(strings.NewReplacer(orders, source, "RDS-EVENT-0049", event.ID).Replace(failover)), &in); err != nil {
 				t.Fatal(err)
 			}
 			err := s.handle(t.Context(), in)
-			if slices.Sort(ran.names); err != nil || !slices.Equal(ran.names, follows[source]) {
-				t.Errorf("%s about %s ran %v, %v; want %v", event.ID, source, ran.names, err, follows[source])
+			if got := ran.did(registry); err != nil || !slices.Equal(got, follows[source]) {
+				t.Errorf("%s about %s ran %v, %v; want %v", event.ID, source, got, err, follows[source])
 			}
 		}
 	}
@@ -213,21 +211,47 @@ type runs struct {
 	names  []string
 }
 
-func (r *runs) as(name string) syncFunc {
-	return func(_ context.Context, b registry.Binding, asked targets.Asked) (targets.Report, error) {
-		r.lock.Lock()
-		defer r.lock.Unlock()
-		ran := name
-		switch {
-		case asked.Tick:
-			ran = "tick"
-		case asked.Full:
-			ran = "full " + name
-		}
-		if !asked.Record {
-			ran += " unrecorded"
-		}
-		r.names = append(r.names, ran+" "+b.Exposure)
-		return r.report, r.err
+func (r *runs) sync(_ context.Context, b registry.Binding, asked targets.Asked) (targets.Report, error) {
+	ran := "sync"
+	switch {
+	case asked.Tick:
+		ran = "tick"
+	case asked.Full:
+		ran = "full sync"
 	}
+	if !asked.Record {
+		ran += " unrecorded"
+	}
+	r.note(ran + " " + b.Exposure)
+	return r.report, r.err
+}
+
+func (r *runs) look(_ context.Context, b registry.Binding, full bool) (targets.Report, error) {
+	ran := "look"
+	if full {
+		ran = "full look"
+	}
+	r.note(ran + " " + b.Exposure)
+	return r.report, r.err
+}
+
+func (r *runs) note(name string) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.names = append(r.names, name)
+}
+
+// function is an ip-sync of a stack in which somebody follows already, so that events do no more than mark.
+func (r *runs) function(exposures ...registry.Exposure) (ipSync, *book) {
+	b := &book{table: exposures, holder: "another", until: noon.Add(time.Hour), clock: func() time.Time { return noon }}
+	return ipSync{meant: meant, registry: b, sync: r.sync, look: r.look, now: b.clock}, b
+}
+
+// did are what was run and marked.
+func (r *runs) did(b *book) []string {
+	for _, mark := range b.marks {
+		r.names = append(r.names, "mark "+mark.Exposure)
+	}
+	slices.Sort(r.names)
+	return r.names
 }

@@ -26,10 +26,8 @@ func main() {
 				return database.Meant(ctx, api, sourceARN)
 			},
 			sync: deps.Sync,
-			follow: func(ctx context.Context, b registry.Binding, _ targets.Asked) (targets.Report, error) {
-				return deps.Follow(ctx, b)
-			},
-			now: time.Now,
+			look: deps.Look,
+			now:  time.Now,
 		}.handle
 	})
 }

@@ -22,7 +22,7 @@ func FuzzInput(f *testing.F) {
 		f.Add([]byte(in))
 	}
 	known := []string{
-		"ConnectionPending vpce-1 expected", "tell rdslink: connection requested: orders", "record vpce-1 pendingAcceptance", `invoke ip-sync Event {"exposure":"orders"}`,
+		"ConnectionPending vpce-1 expected", "tell rdslink: connection requested: orders", "record vpce-1 pendingAcceptance", `invoke ip-sync Event {"exposures":["orders"]}`,
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		w := newWorld()

@@ -109,10 +109,12 @@ func (o observer) lookAtAwaited(ctx context.Context) error {
 		return err
 	}
 	errs := []error{o.lookAt(ctx, exposures, true)}
-	for _, exposure := range exposures {
-		errs = append(errs, o.remind(ctx, exposure), o.startSync(ctx, exposure.ID))
+	ids := make([]string, len(exposures))
+	for i, exposure := range exposures {
+		errs = append(errs, o.remind(ctx, exposure))
+		ids[i] = exposure.ID
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.startSync(ctx, ids))...)
 }
 
 // awaited are the exposures whose wait lasts. Nobody is told when a wait ends without a connection, so the token of one that
@@ -201,14 +203,16 @@ func (o observer) compare(
 	return tell, seen
 }
 
-func (o observer) startSync(ctx context.Context, exposure string) error {
-	payload, err := json.Marshal(map[string]string{"exposure": exposure})
+// startSync has the sync look at all of them in one invocation, which bounds how many it looks at at once: so many invocations
+// would take all that a small account may run, and leave nothing to the resolvers that they need.
+func (o observer) startSync(ctx context.Context, exposures []string) error {
+	payload, err := json.Marshal(map[string][]string{"exposures": exposures})
 	if err != nil {
-		return fmt.Errorf("encode exposure %s: %w", exposure, err)
+		return fmt.Errorf("encode exposures: %w", err)
 	}
 	_, err = o.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &o.sync, InvocationType: types.InvocationTypeEvent, Payload: payload})
 	if err != nil {
-		return fmt.Errorf("invoke %s for exposure %s: %w", o.sync, exposure, err)
+		return fmt.Errorf("invoke %s for %d exposures: %w", o.sync, len(exposures), err)
 	}
 	return nil
 }

@@ -203,7 +203,7 @@ func TestInputs(t *testing.T) {
 			in: `{"sweep":"all"}`, want: slices.Concat(announced(1, "orders"), announced(2, "billing")), calls: 1,
 		},
 		"a sweep of the awaited looks at those and has them synced": {
-			in: `{"sweep":"awaited"}`, want: append(announced(2, "billing"), `invoke ip-sync Event {"exposure":"billing"}`), calls: 1,
+			in: `{"sweep":"awaited"}`, want: append(announced(2, "billing"), `invoke ip-sync Event {"exposures":["billing"]}`), calls: 1,
 		},
 		"a service is looked at alone": {
 			in: `{"serviceId":"vpce-svc-1"}`, want: announced(1, "orders"), calls: 1,
@@ -248,7 +248,7 @@ func TestInputs(t *testing.T) {
 func TestWhatAnExecutionWaitsForIsSaidAgainEveryMinuteAndNotWithEveryNotification(t *testing.T) {
 	const repeated = "ConnectionPending vpce-1 expected repeated"
 	for in, want := range map[string][]string{
-		`{"sweep":"awaited"}`:        {repeated, `invoke ip-sync Event {"exposure":"orders"}`},
+		`{"sweep":"awaited"}`:        {repeated, `invoke ip-sync Event {"exposures":["orders"]}`},
 		`{"serviceId":"vpce-svc-1"}`: {repeated},
 		`{"sweep":"all"}`:            nil,
 		`{"Records":[{"Sns":{}}]}`:   nil,

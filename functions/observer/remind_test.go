@@ -11,7 +11,7 @@ import (
 )
 
 func TestRemind(t *testing.T) {
-	told, sync := "tell rdslink: still waiting: orders", `invoke ip-sync Event {"exposure":"orders"}`
+	told, sync := "tell rdslink: still waiting: orders", `invoke ip-sync Event {"exposures":["orders"]}`
 	for name, row := range map[string]struct {
 		waited   time.Duration
 		reminded int

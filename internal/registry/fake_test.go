@@ -45,11 +45,12 @@ func (f *fakeTable) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, 
 	f.race()
 	id := text(in.Key["id"])
 	e := evaluation{t: f.t, item: f.items[id], names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
-	if !e.holds(*in.ConditionExpression) {
+	if in.ConditionExpression != nil && !e.holds(*in.ConditionExpression) {
 		return nil, &types.ConditionalCheckFailedException{}
 	}
 	f.writes++
 	f.items[id] = e.updated(*in.UpdateExpression)
+	f.items[id]["id"] = in.Key["id"]
 	return &dynamodb.UpdateItemOutput{Attributes: f.items[id]}, nil
 }
 
@@ -246,7 +247,7 @@ func (e *evaluation) updated(update string) item {
 	clause := ""
 	for len(e.tokens) > 0 {
 		switch word := e.next(); word {
-		case "SET", "ADD", "REMOVE":
+		case "SET", "ADD", "REMOVE", "DELETE":
 			clause = word
 		case ",":
 		default:
@@ -264,14 +265,38 @@ func (e *evaluation) change(clause, path string) {
 		parent[name] = e.operand()
 	case "REMOVE":
 		delete(parent, name)
-	case "ADD":
-		sum := number(e.operand().(*types.AttributeValueMemberN))
+	case "ADD", "DELETE":
+		operand := e.operand()
+		if set, ok := operand.(*types.AttributeValueMemberSS); ok {
+			have, _ := parent[name].(*types.AttributeValueMemberSS)
+			if have == nil {
+				have = &types.AttributeValueMemberSS{}
+			}
+			e.changeSet(clause, parent, name, have.Value, set.Value)
+			return
+		}
+		sum := number(operand.(*types.AttributeValueMemberN))
 		if have, ok := parent[name].(*types.AttributeValueMemberN); ok {
 			sum.Add(sum, number(have))
 		}
 		parent[name] = &types.AttributeValueMemberN{Value: sum.String()}
 	default:
 		e.t.Fatalf("update clause %q", clause)
+	}
+}
+
+// changeSet adds to a set of strings or takes from it. A set without members is none: the attribute goes with the last one.
+func (e *evaluation) changeSet(clause string, parent item, name string, have, given []string) {
+	if slices.Sort(given); len(given) == 0 || len(slices.Compact(slices.Clone(given))) < len(given) {
+		e.t.Errorf("DynamoDB refuses the set %q", given)
+	}
+	after := slices.DeleteFunc(slices.Clone(have), func(member string) bool { return slices.Contains(given, member) })
+	if clause == "ADD" {
+		after = append(after, given...)
+	}
+	delete(parent, name)
+	if len(after) > 0 {
+		parent[name] = &types.AttributeValueMemberSS{Value: after}
 	}
 }
 

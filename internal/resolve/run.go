@@ -15,6 +15,9 @@ import (
 const (
 	lookupTimeout = 2 * time.Second
 	probeTimeout  = 3 * time.Second
+	// dialTimeout is long enough for the packet that opens a connection to be sent again, after a second. What nobody answers
+	// is what a tick waits for: see docs/limits.md.
+	dialTimeout = 1500 * time.Millisecond
 )
 
 // Run answers a request from where it runs.
@@ -129,7 +132,9 @@ func (v vantage) probe(ctx context.Context, address string, r Request) Probe {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	p := Probe{Address: address}
-	conn, err := v.dial(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(r.Port)))
+	dialing, answered := context.WithTimeout(ctx, dialTimeout)
+	defer answered()
+	conn, err := v.dial(dialing, "tcp", net.JoinHostPort(address, strconv.Itoa(r.Port)))
 	if err != nil {
 		p.Result, p.Detail = classify(err), err.Error()
 		return p

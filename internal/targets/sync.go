@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rdslink/rdslink/internal/database"
@@ -42,11 +45,23 @@ func New(config aws.Config, table *registry.Table) Deps {
 		ELB:      elb.NewFromConfig(config),
 		RDS:      rds.NewFromConfig(config),
 		EC2:      ec2.NewFromConfig(config),
-		Lambda:   lambda.NewFromConfig(config),
+		Lambda:   lambda.NewFromConfig(config, func(o *lambda.Options) { o.Retryer = retry.NewStandard(unlessFull) }),
 		Registry: table,
 		name:     deployment.Own(),
 		pulses:   newPulses(),
 	}
+}
+
+// unlessFull asks again as the SDK does, except where an account runs as many functions as it may: whoever waits for room
+// takes the room of another. The tick is missed, and the next one comes in a minute.
+func unlessFull(o *retry.StandardOptions) {
+	full := retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+		if _, full := errors.AsType[*lambdatypes.TooManyRequestsException](err); full {
+			return aws.FalseTernary
+		}
+		return aws.UnknownTernary
+	})
+	o.Retryables = slices.Insert(slices.Clone(o.Retryables), 0, retry.IsErrorRetryable(full))
 }
 
 // ELB is what changes a target group and tells of it.

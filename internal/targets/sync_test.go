@@ -2,14 +2,17 @@ package targets
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/resolve"
@@ -217,113 +220,113 @@ func captured(t *testing.T) *bytes.Buffer {
 	return &log
 }
 
-// TestFollow runs in a bubble whose time stands still but for waiting.
-func TestFollow(t *testing.T) {
-	follow := func(w *world, ctx context.Context) (*client, Report, error) {
-		c := newClient(w)
+// What an RDS event starts looks again and again, and nothing in it waits.
+func TestLook(t *testing.T) {
+	loop := func(t *testing.T, c *client, most int, ends func(Report, error) bool) (Report, error) {
+		t.Helper()
 		d := c.deps()
-		d.clock = func() time.Time { w.now = time.Now(); return w.now }
-		w.history, w.now = nil, time.Now()
-		w.record()
-		report, err := d.Follow(ctx, binding)
-		return c, report, err
+		for range most {
+			report, err := d.Look(t.Context(), binding, false)
+			if c.world.holder != "" {
+				t.Fatal("the lease was kept")
+			}
+			if ends(report, err) {
+				return report, err
+			}
+			c.now = c.now.Add(2 * time.Second)
+		}
+		t.Fatalf("never, in %d looks", most)
+		return Report{}, nil
 	}
-	// after has something happen so long after the event: odd seconds, for the
-	// passes come at even ones.
-	after := func(d time.Duration, w *world, happen func()) {
-		time.AfterFunc(d, func() { w.now = time.Now(); happen() })
-	}
+	calm := func(report Report, err error) bool { return err == nil && report.Calm() }
 
-	t.Run("until the new target is healthy", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := steadyWorld(func(w *world) { w.status = "rebooting" })
-			after(41*time.Second, w, func() { w.primary, w.status = green, "available" })
-			after(131*time.Second, w, w.checkAll)
-			c, report, err := follow(w, t.Context())
-			if err != nil || !report.calm() || report.Address != green {
-				t.Errorf("got %+v, %v", report, err)
+	t.Run("registers the new address, and takes the old one away when it serves", func(t *testing.T) {
+		c := newClient(steadyWorld(func(w *world) { w.status = "rebooting" }))
+		moves, checks := c.now.Add(41*time.Second), c.now.Add(131*time.Second)
+		c.before = func(string) error {
+			if c.now.After(moves) {
+				c.primary, c.status = green, "available"
 			}
-			if want := []string{"register " + at(green).String(), "deregister " + at(blue).String()}; !slices.Equal(c.changes, want) {
-				t.Errorf("changes %v, want %v", c.changes, want)
-			}
-			if w.holder != "" {
-				t.Error("the lease was kept")
-			}
-		})
-	})
-	t.Run("not for ever", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			begin := time.Now()
-			_, report, err := follow(steadyWorld(func(w *world) { w.status = "rebooting" }), t.Context())
-			if took := time.Since(begin); took > followAtMost || took < followAtMost-time.Minute {
-				t.Errorf("took %v: %+v, %v", took, report, err)
-			}
-		})
-	})
-	t.Run("within the function's time", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			c, _, _ := follow(steadyWorld(func(w *world) { w.status = "rebooting" }), ctx)
-			if ctx.Err() != nil || c.calls[len(c.calls)-1] != "Release" {
-				t.Errorf("ended with %v, last call %s", ctx.Err(), c.calls[len(c.calls)-1])
-			}
-		})
-	})
-	t.Run("once another's lease has ended", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := steadyWorld(func(w *world) { w.holder, w.until, w.primary = "someone", time.Now().Add(30*time.Second), green })
-			c, _, _ := follow(w, t.Context())
-			if len(c.changes) == 0 {
-				t.Error("the event was dropped, because someone else held the lease when it came")
-			}
-		})
-	})
-	t.Run("with one look, when another's loop has followed for long enough since the event", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := steadyWorld(func(w *world) { w.holder, w.until = "someone", time.Now().Add(calmFor+time.Second) })
-			begin := time.Now()
-			c, report, err := follow(w, t.Context())
-			looks := 0
-			for _, call := range c.calls {
-				if call == "DescribeTargetHealth" {
-					looks++
-				}
-			}
-			if took := time.Since(begin); err != nil || !report.calm() || looks != 1 || took < calmFor {
-				t.Errorf("%d looks in %v: %+v, %v", looks, took, report, err)
-			}
-		})
-	})
-	t.Run("a stopped database ends it", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			begin := time.Now()
-			w := steadyWorld(func(w *world) {
-				w.status, w.dns = "stopped", func() resolve.Answer { return resolve.Answer{Lookups: [][]string{{}, {}}} }
-			})
-			if _, report, err := follow(w, t.Context()); err != nil || report.State != Stopped || time.Since(begin) > 0 {
-				t.Errorf("got %+v, %v after %v", report, err, time.Since(begin))
-			}
-		})
-	})
-	t.Run("a pass that fails does not", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			c := newClient(steadyWorld(func(w *world) { w.primary = green }))
-			d := c.deps()
-			d.clock = func() time.Time { c.now = time.Now(); return c.now }
-			c.history, c.now = nil, time.Now()
-			c.record()
-			throttled := 5
-			c.before = func(operation string) error {
-				if throttled--; throttled >= 0 && operation == "DescribeTargetHealth" {
-					return outcome.Throttled("slow down")
-				}
+			if c.now.After(checks) {
 				c.checkAll()
-				return nil
 			}
-			if report, err := d.Follow(t.Context(), binding); err != nil || !report.calm() || report.Address != green {
-				t.Errorf("got %+v, %v", report, err)
-			}
-		})
+			return nil
+		}
+		report, _ := loop(t, c, 100, calm)
+		if want := []string{"register " + at(green).String(), "deregister " + at(blue).String()}; !slices.Equal(c.changes, want) || report.Address != green {
+			t.Errorf("changes %v, want %v; %+v", c.changes, want, report)
+		}
+		// The way through the nodes is another one now.
+		if full, err := c.deps().Look(t.Context(), binding, true); err != nil || !full.Calm() || full.Owed {
+			t.Errorf("got %+v, %v", full, err)
+		}
 	})
+	t.Run("leaves an exposure to another who is at it", func(t *testing.T) {
+		w := steadyWorld(func(w *world) { w.primary = green })
+		w.holder, w.until = "someone", w.now.Add(30*time.Second)
+		c := newClient(w)
+		if report, err := c.deps().Look(t.Context(), binding, false); err != nil || report.State != Busy || len(c.changes) > 0 {
+			t.Errorf("got %+v, %v; %v", report, err, c.changes)
+		}
+	})
+	t.Run("is content with a stopped database", func(t *testing.T) {
+		c := newClient(steadyWorld(func(w *world) {
+			w.status, w.dns = "stopped", func() resolve.Answer { return resolve.Answer{Lookups: [][]string{{}, {}}} }
+		}))
+		if report, err := c.deps().Look(t.Context(), binding, false); err != nil || report.State != Stopped {
+			t.Errorf("got %+v, %v", report, err)
+		}
+	})
+	t.Run("has nothing to say of what AWS would not let it see", func(t *testing.T) {
+		c := newClient(steadyWorld(func(w *world) { w.primary = green }))
+		throttled := 5
+		c.before = func(operation string) error {
+			if throttled--; throttled >= 0 && operation == "DescribeTargetHealth" {
+				return outcome.Throttled("slow down")
+			}
+			c.checkAll()
+			return nil
+		}
+		missed := 0
+		report, _ := loop(t, c, 20, func(report Report, err error) bool {
+			if report.State == Missed {
+				missed++
+			}
+			return calm(report, err)
+		})
+		if missed == 0 || report.Address != green {
+			t.Errorf("missed %d, got %+v", missed, report)
+		}
+	})
+	t.Run("owes a full look after a trouble", func(t *testing.T) {
+		c := newClient(steadyWorld(func(w *world) { w.primary = green }))
+		c.before = func(string) error { c.checkAll(); return nil }
+		d := c.deps()
+		for _, step := range []struct{ full, owed bool }{{false, false}, {false, true}, {true, false}, {false, false}} {
+			report, err := d.Look(t.Context(), binding, step.full)
+			if err != nil || report.State.Good() && report.Owed != step.owed {
+				t.Errorf("a look (full: %v) owes one: %v; %+v, %v", step.full, report.Owed, report, err)
+			}
+			c.now = c.now.Add(2 * time.Second)
+		}
+	})
+}
+
+// Whoever waits until there is room for a function takes the room of another.
+func TestNoRoomForAFunctionIsNotWaitedFor(t *testing.T) {
+	retryer := retry.NewStandard(unlessFull)
+	for _, row := range []struct {
+		err   error
+		again bool
+	}{
+		{&lambdatypes.TooManyRequestsException{}, false},
+		{fmt.Errorf("invoke: %w", &lambdatypes.TooManyRequestsException{}), false},
+		{&smithy.GenericAPIError{Code: "RequestTimeout"}, true},
+		{&smithy.GenericAPIError{Code: "ThrottlingException"}, true},
+		{&smithy.GenericAPIError{Code: "AccessDeniedException"}, false},
+	} {
+		if got := retryer.IsErrorRetryable(row.err); got != row.again {
+			t.Errorf("%v is asked again: %v", row.err, got)
+		}
+	}
 }

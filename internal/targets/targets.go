@@ -85,6 +85,8 @@ type Report struct {
 	// Path is what came of going to the database through each node of the load balancer; empty when nobody did, and where
 	// nobody can: then it is not proven.
 	Path []registry.Passage
+	// Owed is a full look, after a look of a loop that was good and no full one: no other ends a trouble.
+	Owed bool
 
 	changed bool // targets were registered or deregistered
 }
