@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -110,6 +111,18 @@ func TestProbesWhatItFinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// How long a tick waits for silence decides how many functions fifty databases that fail take.
+func TestSilenceIsWaitedForAsLongAsAPacketThatIsSentAgainTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silence := vantage{dial: func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }}
+		begun := time.Now()
+		got := silence.answer(t.Context(), Request{Port: 5432, Probe: []string{"10.0.1.5", "10.0.2.7"}})
+		if took := time.Since(begun); took != dialTimeout || got.Probes[0].Result != Blocked || got.Probes[1].Result != Blocked {
+			t.Errorf("got %+v after %v", got, took)
+		}
+	})
 }
 
 func TestOutsideNeverProbes(t *testing.T) {
