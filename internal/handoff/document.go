@@ -32,8 +32,7 @@ type Connection struct {
 	Path          string `json:"path"`
 }
 
-// What is known of a connection's path. It cannot be proven where no function is in the VPC, or where the engine says nothing
-// before a login.
+// What is known of a connection's path. It cannot be proven where no function is in the VPC.
 const (
 	Proven    = "proven"
 	NotProven = "not proven"

@@ -186,7 +186,8 @@ func (t *Table) ByService(ctx context.Context, serviceID string) (Exposure, bool
 	return found[0], true, found[0].Unreadable
 }
 
-// Awaiting reads the exposures whose execution waits for a connection. One whose item does not decode is logged and left out.
+// Awaiting reads the exposures whose execution waits for a connection. One whose item does not decode is logged and left
+// out.
 func (t *Table) Awaiting(ctx context.Context) ([]Exposure, error) {
 	found, err := t.query(ctx, AwaitingIndex, awaitingYes)
 	return readable(found), err

@@ -107,9 +107,9 @@ func (p *pulses) change(exposure string, change func(*pulse)) pulse {
 }
 
 // due reports whether a full look, and a sign of life, are due. A process that has not looked before cannot know whether the
-// last look was bad, and records that it is over. Who has made all looks of late knows when the last sign was left. Everybody
-// else goes by the exposure's slot, which begins a little before its schedule ticks: a schedule may be up to a minute late,
-// and is never early.
+// last look was bad, and records that it is over. Who has made all looks of late knows when the last sign was left.
+// Everybody else goes by the exposure's slot, which begins a little before its schedule ticks: a schedule may be up to a
+// minute late, and is never early.
 func (p pulse) due(exposure string, now time.Time) bool {
 	tick := deployment.Tick()
 	switch {
@@ -206,10 +206,9 @@ func (d Deps) thrives(ctx context.Context, b registry.Binding, asked Asked, repo
 	}
 	recorded := d.record(ctx, b.Exposure, asked, now, seen)
 	d.pulses.change(b.Exposure, func(p *pulse) {
-		if recorded {
+		p.owed = p.owed || !recorded
+		if recorded && asked.Tick { // what others ask for must not put the next tick's sign off
 			p.signed = now
-		} else {
-			p.owed = true
 		}
 	})
 }
