@@ -10,7 +10,6 @@ import (
 	"maps"
 	mathrand "math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/rdslink/rdslink/internal/outcome"
@@ -308,20 +307,6 @@ func (f *follower) handOver(ctx context.Context) error {
 		return fmt.Errorf("hand over: %w", err)
 	}
 	return nil
-}
-
-// atOnce runs each for all, as many at a time as a follower looks at.
-func atOnce(all []string, each func(string)) {
-	var running sync.WaitGroup
-	places := make(chan struct{}, looksAtOnce)
-	for _, one := range all {
-		places <- struct{}{}
-		running.Go(func() {
-			defer func() { <-places }()
-			each(one)
-		})
-	}
-	running.Wait()
 }
 
 func shuffled(all []string) []string {

@@ -298,26 +298,44 @@ func TestFollow(t *testing.T) {
 				t.Errorf("%v, %d reads, %v", f.looks, f.reads, err)
 			}
 		},
-		"as many of several at once as a follower looks at, within a minute": func(t *testing.T) {
-			ids := make([]string, 100)
+		"several are looked at one by one, within a minute, and in an order that leaves nobody out for good": func(t *testing.T) {
+			ids := make([]string, 30)
 			for i := range ids {
-				ids[i] = string(rune('a'+i%26)) + string(rune('a'+i/26))
+				ids[i] = string(rune('a' + i))
 			}
-			f, begun := follows(ids...), time.Now()
-			running, most, ran := 0, 0, 0
-			f.function.sync = func(context.Context, registry.Binding, targets.Asked) (targets.Report, error) {
-				f.book.lock.Lock()
-				running, ran = running+1, ran+1
-				most = max(most, running)
-				f.book.lock.Unlock()
+			f, ran := follows(ids...), map[string]int{}
+			under := 0
+			f.function.sync = func(_ context.Context, b registry.Binding, _ targets.Asked) (targets.Report, error) {
+				if under++; under > 1 {
+					t.Error("two at once")
+				}
 				time.Sleep(4 * time.Second)
-				f.book.lock.Lock()
-				running--
-				f.book.lock.Unlock()
+				under--
+				ran[b.Exposure]++
 				return calm, nil
 			}
-			if err := f.function.handle(t.Context(), input{Exposures: ids}); err != nil || most != looksAtOnce || time.Since(begun) > time.Minute || ran < 30 {
-				t.Errorf("%d, %d at once, within %v, %v", ran, most, time.Since(begun), err)
+			for range 40 {
+				begun := time.Now()
+				if err := f.function.handle(t.Context(), input{Exposures: ids}); err != nil || time.Since(begun) > time.Minute {
+					t.Errorf("within %v, %v", time.Since(begun), err)
+				}
+			}
+			if len(ran) != len(ids) {
+				t.Errorf("%d of %d were looked at", len(ran), len(ids))
+			}
+		},
+		"of several, what is marked is left to who follows": func(t *testing.T) {
+			f, ran := follows("a", "b"), []string{}
+			f.function.sync = func(_ context.Context, b registry.Binding, _ targets.Asked) (targets.Report, error) {
+				ran = append(ran, b.Exposure)
+				return calm, nil
+			}
+			f.marks = []registry.Mark{{Exposure: "a", Since: time.Now()}}
+			if err := f.function.handle(t.Context(), input{Exposures: []string{"a", "b"}}); err != nil || !slices.Equal(ran, []string{"b"}) {
+				t.Errorf("%v, %v", ran, err)
+			}
+			if len(f.marks) > 0 || len(f.looks["a"]) == 0 || len(f.looks["b"]) > 0 { // nobody did
+				t.Errorf("marked are %v, looked at %v", f.marks, f.looks)
 			}
 		},
 	} {

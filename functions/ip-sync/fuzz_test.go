@@ -48,7 +48,7 @@ func FuzzInput(f *testing.F) {
 			case ofRDS && (in.Detail.SourceARN == ledger || in.Detail.SourceARN == member) && name == "mark d":
 			case !ofRDS && ofSchedule && name == "tick "+in.Exposure:
 			case !ofRDS && !ofSchedule && name == asked+in.Exposure && (in.Exposure == "a" || in.Exposure == "b" || in.Exposure == "d"):
-			case !ofRDS && !ofSchedule && in.Exposure == "" && strings.HasPrefix(name, "sync ") && slices.Contains(in.Exposures, name[len("sync "):]):
+			case !ofRDS && !ofSchedule && in.Exposure == "" && strings.HasPrefix(name, asked) && slices.Contains(in.Exposures, name[len(asked):]):
 			default:
 				t.Errorf("%s: ran %s", payload, name)
 			}

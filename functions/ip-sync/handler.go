@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/rdslink/rdslink/internal/deployment"
@@ -16,11 +14,11 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-// input is one of four: a binding (a schedule's tick), an exposure's id alone (somebody wants to know), the ids of several (the
-// observer's tick, while they have no schedules yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
+// input is one of four: a binding (a schedule's tick), an exposure's id alone (somebody wants to know), the ids of several (as
+// the observer's tick, while they have no schedules yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
 type input struct {
 	registry.Binding
-	Full      bool     `json:"full"` // with an exposure's id: through each node of the load balancer, too
+	Full      bool     `json:"full"` // with ids: through each node of the load balancer, too
 	Exposures []string `json:"exposures"`
 	Source    string   `json:"source"`
 	Detail    struct {
@@ -50,10 +48,9 @@ func (s ipSync) handle(ctx context.Context, in input) error {
 	case in.TargetGroupARN != "":
 		return s.tick(ctx, in.Binding)
 	case in.Exposure != "":
-		_, err := s.recorded(ctx, in.Exposure, in.Full)
-		return err
+		return s.recorded(ctx, in.Exposure, in.Full)
 	case len(in.Exposures) > 0:
-		return s.several(ctx, in.Exposures)
+		return s.several(ctx, in.Exposures, in.Full)
 	}
 	return outcome.BadInput("neither a binding nor exposures nor an RDS event")
 }
@@ -80,10 +77,10 @@ func (s ipSync) event(ctx context.Context, in input) error {
 	}
 	if err := s.registry.AddMarks(ctx, marks); err != nil {
 		// Nobody can follow. The ticks do, which need no registry, and begin now.
-		atOnce(slices.Sorted(maps.Keys(bindings)), func(id string) {
-			report, err := s.look(ctx, bindings[id], false)
+		for id, binding := range bindings {
+			report, err := s.look(ctx, binding, false)
 			_ = s.tell(ctx, id, report, err) // it is in the log
-		})
+		}
 		return errors.Join(unread, err)
 	}
 	return errors.Join(unread, s.followAll(ctx))
@@ -117,37 +114,33 @@ func (s ipSync) tick(ctx context.Context, b registry.Binding) error {
 }
 
 // recorded passes over an exposure without a binding: its target group does not exist yet.
-func (s ipSync) recorded(ctx context.Context, id string, full bool) (good bool, err error) {
+func (s ipSync) recorded(ctx context.Context, id string, full bool) error {
 	exposure, err := s.registry.Get(ctx, id)
 	if err != nil || exposure.Binding == nil {
-		return true, err
+		return err
 	}
-	return s.run(ctx, *exposure.Binding, targets.Asked{Full: full, Record: true})
+	_, err = s.run(ctx, *exposure.Binding, targets.Asked{Full: full, Record: true})
+	return err
 }
 
-// several syncs as many at once as a follower looks at, within the minute until the observer asks again. Who is left out then
-// is left to chance, so that nobody always is.
-func (s ipSync) several(ctx context.Context, ids []string) error {
-	begun, left := s.now(), 0
-	var lock sync.Mutex
-	var errs []error
-	allGood := true
-	atOnce(shuffled(ids), func(id string) {
-		if s.now().Sub(begun) > time.Minute-slowLook {
-			lock.Lock()
-			defer lock.Unlock()
-			left++
-			return
-		}
-		good, err := s.recorded(ctx, id, false)
-		lock.Lock()
-		defer lock.Unlock()
-		allGood, errs = allGood && good, append(errs, err)
+// several syncs one after the other, so that it takes no more than two of the functions that the account may run, within the
+// minute until somebody asks again. Whom there is no time for is left to chance, so that nobody always is. What is marked is
+// left to whoever follows it.
+func (s ipSync) several(ctx context.Context, ids []string, full bool) error {
+	end := s.now().Add(time.Minute - slowLook)
+	marks, unread := s.registry.Marks(ctx)
+	errs := []error{unread}
+	ids = slices.DeleteFunc(shuffled(ids), func(id string) bool {
+		return slices.ContainsFunc(marks, func(m registry.Mark) bool { return m.Exposure == id })
 	})
-	if left > 0 {
-		slog.WarnContext(ctx, "sync left to the next minute", "exposures", left, "of", len(ids))
+	for i, id := range ids {
+		if s.now().After(end) {
+			slog.WarnContext(ctx, "sync left to the next minute", "exposures", len(ids)-i, "of", len(ids))
+			break
+		}
+		errs = append(errs, s.recorded(ctx, id, full))
 	}
-	if !allGood {
+	if len(marks) > 0 {
 		s.resume(ctx)
 	}
 	return errors.Join(errs...)

@@ -115,6 +115,7 @@ func TestHandle(t *testing.T) {
 			report: targets.Report{State: targets.Failing, Since: noon.Add(-2 * time.Minute)}, err: errors.New("no answer"),
 			want: []string{"sync a"}, age: "120", says: `"msg":"sync failed","exposure":"a","state":"failing","error":"no answer"`},
 		"the observer's tick for several":      {in: `{"exposures":["b","d","young"]}`, report: settled, want: []string{"sync b", "sync d"}, age: "0"},
+		"full looks at several":                {in: `{"exposures":["b","d"],"full":true}`, report: settled, want: []string{"full sync b", "full sync d"}, age: "0"},
 		"one of several is unknown":            {in: `{"exposures":["z","b"]}`, report: settled, want: []string{"sync b"}, age: "0", class: "Failed"},
 		"failing, and nobody knows since when": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Failing}, err: errors.New("no table"), want: []string{"sync a"}, class: "Failed"},
 		"throttled skips the tick": {in: `{"exposure":"a"}`, report: targets.Report{State: targets.Missed, Since: noon.Add(-time.Minute), Detail: "slow down"}, err: outcome.Throttled("describe"),

@@ -116,7 +116,7 @@ func TestAnAccountRunsSoManyFunctionsAtOnce(t *testing.T) {
 				t.Errorf("%s: %s", function, reason)
 			}
 		}
-		// An event is accepted all the same, and asking whether one may invoke runs nothing. Another account has a limit of its own.
+		// An event is accepted all the same, and asking whether one may invoke runs nothing. Another account has its own limit.
 		for _, kind := range []types.InvocationType{types.InvocationTypeEvent, types.InvocationTypeDryRun} {
 			if _, err := s.lambda(account).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("ip-sync"), InvocationType: kind}); err != nil {
 				t.Error(kind, err)
