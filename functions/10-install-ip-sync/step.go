@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -85,11 +86,11 @@ type installIPSync struct {
 }
 
 func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
-	var err error
-	in.Binding.ListenerPort = in.ListenerPort
-	if in.Binding.Nodes, err = ingress.Nodes(ctx, s.interfaces, in.LoadBalancerARN, len(in.SubnetIDs)); err != nil {
+	nodes, err := s.nodes(ctx, in)
+	if err != nil {
 		return Output{}, err
 	}
+	in.Binding.ListenerPort, in.Binding.Nodes = in.ListenerPort, nodes
 	binding, err := json.Marshal(in.Binding)
 	if err != nil {
 		return Output{}, fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
@@ -112,6 +113,21 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	return handOff(in, state, path), nil
+}
+
+// nodes are the addresses of the load balancer's nodes. A load balancer that has been there for steps has them all, so where
+// EC2 shows none, they are described in another way than AWS says. Then the path cannot be proven, and is there all the same.
+func (s installIPSync) nodes(ctx context.Context, in Input) ([]string, error) {
+	nodes, err := ingress.Nodes(ctx, s.interfaces, in.LoadBalancerARN, 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(nodes) == 0:
+		slog.WarnContext(ctx, "no network interface is described as the load balancer's: its path cannot be proven", "exposure", in.Exposure)
+	case len(nodes) < len(in.SubnetIDs):
+		return nil, outcome.NotReady("look for nodes of exposure %s: %d of %d have an address yet", in.Exposure, len(nodes), len(in.SubnetIDs))
+	}
+	return nodes, nil
 }
 
 // provePath does the first sync, a full one, and wants what every later one wants: the database's address registered, alone,

@@ -41,7 +41,8 @@ const input = `{
 		"endpoint": "writer", "engine": "postgres", "host": "orders.abc.eu-central-1.rds.amazonaws.com", "port": 5432,
 		"vpcId": "vpc-1", "vpcCidrs": ["10.0.0.0/16"], "resolverFunction": "rdslink-resolver-vpc-1", "targetGroupArn": "arn:tg"
 	},
-	"listenerPort": 5433, "loadBalancerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders/0a1b", "subnetIds": ["subnet-a", "subnet-b"], "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
+	"listenerPort": 5433, "loadBalancerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders/0a1b",
+	"subnetIds": ["subnet-a", "subnet-b"], "listenerArn": "arn:listener", "loadBalancerSecurityGroupId": "sg-lb",
 	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"],
 	"borrowedRules": [{"securityGroupRuleId": "sgr-1", "stack": "rdslink-finance"}], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
 	"availabilityZoneIds": ["euc1-az1"], "zoneIdsWithoutLoadBalancer": ["euc1-az2"], "zoneIdsWithoutService": [], "supportedRegions": [], "vpcEndpointId": "vpce-1",
@@ -190,7 +191,10 @@ func TestRun(t *testing.T) {
 		"another node": {
 			Again: true, Drift: func(c *cloud) { c.nodes = []string{"10.0.1.7", "10.0.2.9"} }, Want: append(slices.Clone(updated), "Record"),
 		},
-		"a node without an address yet": {Drift: func(c *cloud) { c.nodes = c.nodes[:1] }, Err: "NotReady", Says: "1 of 2 nodes"},
+		"nodes that nobody knows": {
+			Drift: func(c *cloud) { c.nodes, c.report.Path = nil, nil }, Want: created, Output: new(handOff(decoded(), "available", "not proven")),
+		},
+		"a node without an address yet": {Drift: func(c *cloud) { c.nodes = c.nodes[:1] }, Err: "NotReady", Says: "1 of 2 have an address"},
 		"database moving":               {Drift: func(c *cloud) { c.report.State = targets.Moving }, Want: created, Err: "NotReady", Says: "moving"},
 		"database stopped":              {Drift: func(c *cloud) { c.report.State = targets.Stopped }, Want: created, Err: "Failed", Says: "redrive"},
 		"not available yet":             {Drift: func(c *cloud) { c.state = "pending" }, Want: created, Err: "NotReady", Says: "pending"},

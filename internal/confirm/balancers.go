@@ -65,7 +65,7 @@ func nodesAreDescribed(ctx context.Context, v *view, f *findings) error {
 			return err
 		}
 		if len(nodes) < len(balancer.AvailabilityZones) {
-			f.contradict("Leave `ingress` at its default, and correct functions/07-update-the-rds-security-group/source.go.",
+			f.contradict("Leave `ingress` at its default, and correct internal/ingress/ingress.go.",
 				"%d network interfaces have the description of %s, which is in %d zones", len(nodes), e.id, len(balancer.AvailabilityZones))
 			continue
 		}

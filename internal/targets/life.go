@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/deployment"
-	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
@@ -136,7 +135,7 @@ func (p *pulse) bad(ended time.Time) {
 	}
 	seen := latest(p.good, p.life.Good)
 	switch {
-	case lasts && !(p.guessed && fresh):
+	case lasts && (!p.guessed || !fresh):
 		p.since = latest(p.since, seen)
 	case !fresh && ended.Sub(p.good) > period:
 		p.since, p.guessed = p.begun.Add(-tick), true
@@ -225,7 +224,8 @@ func (d Deps) record(ctx context.Context, exposure string, asked Asked, ended ti
 	d.pulses.change(exposure, func(p *pulse) {
 		p.told, p.written = State(seen.State), ended
 		if seen.State != "" {
-			p.life.Looked, p.life.Good, p.life.Bad, p.life.State = latest(p.life.Looked, seen.Looked), latest(p.life.Good, seen.Good), seen.Bad, seen.State
+			p.life.Looked, p.life.Good = latest(p.life.Looked, seen.Looked), latest(p.life.Good, seen.Good)
+			p.life.Bad, p.life.State = seen.Bad, seen.State
 		}
 	})
 	return true
@@ -239,6 +239,3 @@ func shortened(detail string) string {
 	}
 	return detail
 }
-
-// missed tells a look that AWS asked to put off, and so says nothing of the exposure.
-func missed(err error) bool { return outcome.Name(err) == outcome.NameThrottled }

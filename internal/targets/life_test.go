@@ -114,10 +114,11 @@ func TestThePathIsJudged(t *testing.T) {
 		"one node refuses": {func(w *world) { w.cut = map[string]string{listenerA: resolve.Refused} }, Cut,
 			"the database does not answer through the load balancer: node " + nodeA + ": refused: i/o timeout",
 			[]registry.Passage{{Node: nodeA, Result: "refused", Detail: "i/o timeout"}, {Node: nodeB, Result: "served"}}, false},
-		"a binding of before":         {func(w *world) { w.bound.ListenerPort, w.bound.Nodes = 0, nil }, Settled, "", nil, false},
-		"a resolver of before":        {func(w *world) { w.pathless = true }, Settled, "", nil, false},
-		"nobody is there to answer":   {func(w *world) { w.set(at(blue), unhealthy); w.cut = map[string]string{listenerA: resolve.Blocked} }, Settling, "unhealthy", nil, false},
-		"the database has moved":      {func(w *world) { w.primary, w.cut = green, map[string]string{listenerA: resolve.Blocked} }, Settling, "", []registry.Passage{{Node: nodeA, Result: "blocked", Detail: "i/o timeout"}, {Node: nodeB, Result: "served"}}, false},
+		"a binding of before":       {func(w *world) { w.bound.ListenerPort, w.bound.Nodes = 0, nil }, Settled, "", nil, false},
+		"a resolver of before":      {func(w *world) { w.pathless = true }, Settled, "", nil, false},
+		"nobody is there to answer": {func(w *world) { w.set(at(blue), unhealthy); w.cut = map[string]string{listenerA: resolve.Blocked} }, Settling, "unhealthy", nil, false},
+		"the database has moved": {func(w *world) { w.primary, w.cut = green, map[string]string{listenerA: resolve.Blocked} }, Settling, "",
+			[]registry.Passage{{Node: nodeA, Result: "blocked", Detail: "i/o timeout"}, {Node: nodeB, Result: "served"}}, false},
 		"stopped, nobody is to serve": {func(w *world) { w.status = "stopped"; w.checkAll() }, Stopped, "", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
