@@ -85,6 +85,8 @@ func TestOnWhat(t *testing.T) {
 			[]string{"events:PutEvents events:eu-central-1:111122223333:event-bus/default events:detail-type=A", "events:PutEvents events:eu-central-1:111122223333:event-bus/b events:detail-type=B"}},
 		"who one is, nobody needs to be told": {"sts:GetCallerIdentity", nil, nil},
 		"an account in a queue's address":     {"sqs:SendMessage", object{"QueueUrl": "http://host/999988887777/q"}, []string{"sqs:SendMessage sqs:eu-central-1:999988887777:q"}},
+		"letters are given back one by one, as far as IAM knows": {"sqs:ChangeMessageVisibilityBatch", object{"QueueUrl": "http://host/111122223333/q"},
+			[]string{"sqs:ChangeMessageVisibility sqs:eu-central-1:111122223333:q"}},
 		"a schedule without a group":          {"scheduler:GetSchedule", object{"Name": "s"}, []string{"scheduler:GetSchedule scheduler:eu-central-1:111122223333:schedule/default/s"}},
 		"a log's stream": {"logs:GetLogEvents", object{"logGroupName": "/g", "logStreamName": "s"},
 			[]string{"logs:GetLogEvents logs:eu-central-1:111122223333:log-group:/g:log-stream:s"}},

@@ -50,6 +50,9 @@ func (q *question) operation() string {
 	switch action := service + ":" + q.Action; action {
 	case "lambda:Invoke":
 		return "lambda:InvokeFunction"
+	case "sqs:ChangeMessageVisibilityBatch":
+		// docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+		return "sqs:ChangeMessageVisibility"
 	case "s3:HeadObject":
 		return "s3:GetObject"
 	default:
