@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -65,7 +64,7 @@ func (f *fakeTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(
 func (f *fakeTable) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
 	items, last := f.page(in.ExclusiveStartKey, func(i item) bool {
 		e := evaluation{t: f.t, item: i, names: in.ExpressionAttributeNames}
-		return e.holds(*in.FilterExpression)
+		return in.FilterExpression == nil || e.holds(*in.FilterExpression)
 	})
 	return &dynamodb.ScanOutput{Items: items, LastEvaluatedKey: last}, nil
 }
@@ -89,11 +88,6 @@ func (f *fakeTable) race() {
 		f.before = nil
 		before()
 	}
-}
-
-func text(value types.AttributeValue) string {
-	s, _ := value.(*types.AttributeValueMemberS)
-	return aws.ToString(&s.Value)
 }
 
 // evaluation reads an expression against an item.

@@ -39,6 +39,7 @@ type Exposure struct {
 	Fence       int64                 `dynamodbav:"fence"` // counts the leases given
 	Sync        json.RawMessage       `dynamodbav:"sync,omitempty"`
 	Life        Life                  `dynamodbav:"life"`
+	Watch       *Watch                `dynamodbav:"watch,omitempty"`
 
 	// Unreadable is why the item could not be decoded; then nothing but ID is filled in. Only All returns such exposures: they
 	// exist, and somebody must be told.

@@ -19,7 +19,10 @@ type Resolver struct {
 	DNSServers      []string `dynamodbav:"dnsServers,omitempty"` // those of the VPC's DHCP options, where they are not Amazon's
 }
 
-func resolverID(vpcID string) string { return "vpc/" + vpcID }
+// resolverPrefix is what the ids of resolvers begin with. No exposure's id has a slash.
+const resolverPrefix = "vpc/"
+
+func resolverID(vpcID string) string { return resolverPrefix + vpcID }
 
 // Resolver reads the resolver of a VPC, if there is one.
 func (t *Table) Resolver(ctx context.Context, vpcID string) (Resolver, bool, error) {
