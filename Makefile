@@ -24,7 +24,7 @@ phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start approve reject confirm functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start approve reject replay confirm functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ approve: ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vp
 
 reject: ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
 	@$(operator) reject --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+
+replay: ## have what functions gave up on dealt with again, letter by letter, as it is
+	@$(operator) replay
 
 confirm: ## hold docs/assumptions.md against the account, and change nothing: make confirm [EXPOSURE=…] [ARGS='--output json']
 	@$(operator) confirm $(ARGS) $(EXPOSURE)

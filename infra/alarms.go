@@ -10,24 +10,43 @@ import (
 	"github.com/rdslink/rdslink/internal/metric"
 )
 
-// newAlarms makes the alarms and lets them tell the operators. They watch executions and the age of the last good sync, not
-// function errors: NotReady is one, and says only that AWS is not done yet.
+// newAlarms makes the alarms and lets them tell the operators. What belongs to one exposure the watch tells; they watch the
+// watchers, executions, and, as a net, the age of the last good sync. A step's errors are none of theirs: NotReady is one,
+// and says only that AWS is not done yet.
 func newAlarms(r *resources) {
 	minute := awscdk.Duration_Minutes(jsii.Number(1))
 	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: ptr("Sum")}
-	newAlarm(r, "ExecutionsFailed", "An execution failed: read its error, mend what it names, redrive it", r.setup.MetricFailed(sum), 1, 1)
-	newAlarm(r, "ExecutionsTimedOut", "An execution ran for a year: start it again", r.setup.MetricTimedOut(sum), 1, 1)
-	newAlarm(r, metric.SyncAge.Name, "An exposure had no good sync for five minutes: see the log of "+r.options.name.Function("ip-sync"),
-		r.ours(metric.SyncAge, minute), 300, 3)
-	newAlarm(r, metric.Stuck.Name, "A connection is available and its execution still waits: redrive it", r.ours(metric.Stuck, minute), 1, 1)
+	newAlarm(r, alarm{id: "ExecutionsFailed", says: "An execution failed: read its error, mend what it names, redrive it",
+		watched: r.setup.MetricFailed(sum), periods: 1})
+	newAlarm(r, alarm{id: "ExecutionsTimedOut", says: "An execution ran for a year: start it again", watched: r.setup.MetricTimedOut(sum), periods: 1})
+	newAlarm(r, alarm{id: metric.SyncAge.Name, says: "An exposure had no good sync for five minutes: see the log of " + r.options.name.Function("ip-sync"),
+		watched: r.ours(metric.SyncAge, minute), threshold: 300, periods: 3})
+	newAlarm(r, alarm{id: metric.Stuck.Name, says: "A connection is available and its execution still waits: redrive it",
+		watched: r.ours(metric.Stuck, minute), periods: 1})
 	// A certificate is looked at once an hour: while its name does not fit, the alarm stays.
-	newAlarm(r, metric.Misnamed.Name, "A target's certificate does not name the database's endpoint, and the target stays registered: "+
-		"see the log of "+r.options.name.Function("ip-sync"), r.ours(metric.Misnamed, awscdk.Duration_Hours(jsii.Number(1))), 1, 1)
+	newAlarm(r, alarm{id: metric.Misnamed.Name, says: "A target's certificate does not name the database's endpoint, and the target stays registered: " +
+		"see the log of " + r.options.name.Function("ip-sync"), watched: r.ours(metric.Misnamed, awscdk.Duration_Hours(jsii.Number(1))), periods: 1})
+	newAlarm(r, alarm{id: metric.Watched.Name, says: "No exposure of the stack is watched: see the log of " + r.options.name.Function("watch"),
+		watched: r.ours(metric.Watched, minute), periods: 3, missing: awscloudwatch.TreatMissingData_BREACHING,
+		below: true})
 	for _, f := range functions {
-		if f.watcher != nil && f.watcher.deadLetter {
-			most := &awscloudwatch.MetricOptions{Period: minute, Statistic: ptr("Maximum")}
-			newAlarm(r, f.name()+"-dead-letters-alarm", "Events were given up on: see the queue and the log of "+r.options.name.Function(f.name()),
-				r.functions[f.name()].DeadLetterQueue().MetricApproximateNumberOfMessagesVisible(most), 1, 1)
+		if f.watcher == nil || f.name() == "on-stack-change" {
+			continue
+		}
+		// What fails once is tried again; what fails in three minutes of five does so for a reason.
+		sum := &awscloudwatch.MetricOptions{Period: minute, Statistic: ptr("Sum")}
+		newAlarm(r, alarm{id: f.name() + "-fails", says: r.options.name.Function(f.name()) + " fails minute after minute: see its log",
+			watched: r.functions[f.name()].MetricErrors(sum), periods: 5, of: 3})
+		newAlarm(r, alarm{id: f.name() + "-throttled", says: r.options.name.Function(f.name()) + " is throttled minute after minute: " +
+			"see what else runs in the account, or raise its quota of concurrent executions",
+			watched: r.functions[f.name()].MetricThrottles(sum), periods: 5, of: 3})
+		if f.watcher.deadLetter {
+			// This metric counts what goes to the queue and what is lost on the way there, and returns to nothing, while the
+			// number of letters stays up for as long as they are kept:
+			// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#async-invocation-metrics
+			newAlarm(r, alarm{id: f.name() + "-dead-letters", says: r.options.name.Function(f.name()) + " gave up on events: " +
+				"another message says which; mend what its error names, then make replay",
+				watched: r.functions[f.name()].Metric(ptr("AsyncEventsDropped"), sum), periods: 1})
 		}
 	}
 	if r.options.operators != "" {
@@ -42,14 +61,39 @@ func (r *resources) ours(m metric.Metric, period awscdk.Duration) awscloudwatch.
 	})
 }
 
-func newAlarm(r *resources, id, description string, watched awscloudwatch.IMetric, threshold, periods float64) {
-	alarm := awscloudwatch.NewAlarm(r.stack, ptr(id+"Alarm"), &awscloudwatch.AlarmProps{
-		AlarmDescription:   &description,
-		Metric:             watched,
-		Threshold:          &threshold,
-		EvaluationPeriods:  &periods,
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+// An alarm tells the operators when what is watched reaches the threshold, or falls below it, in so many periods.
+type alarm struct {
+	id, says  string
+	watched   awscloudwatch.IMetric
+	threshold float64 // 1 where it is 0
+	below     bool
+	periods   float64
+	of        float64                        // in how many of them; in all where it is 0
+	missing   awscloudwatch.TreatMissingData // not breaching where it is empty
+}
+
+func newAlarm(r *resources, a alarm) {
+	if a.threshold == 0 {
+		a.threshold = 1
+	}
+	if a.of == 0 {
+		a.of = a.periods
+	}
+	if a.missing == "" {
+		a.missing = awscloudwatch.TreatMissingData_NOT_BREACHING
+	}
+	comparison := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+	if a.below {
+		comparison = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
+	}
+	made := awscloudwatch.NewAlarm(r.stack, ptr(a.id+"Alarm"), &awscloudwatch.AlarmProps{
+		AlarmDescription:   &a.says,
+		Metric:             a.watched,
+		Threshold:          &a.threshold,
+		EvaluationPeriods:  &a.periods,
+		DatapointsToAlarm:  &a.of,
+		ComparisonOperator: comparison,
+		TreatMissingData:   a.missing,
 	})
-	alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(r.operators))
+	made.AddAlarmAction(awscloudwatchactions.NewSnsAction(r.operators))
 }

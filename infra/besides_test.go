@@ -63,6 +63,7 @@ func called(t *testing.T) map[string]bool {
 		}
 	}
 	found["InvokeFunction"] = found["Invoke"]
+	found["ChangeMessageVisibility"] = found["ChangeMessageVisibilityBatch"]
 	return found
 }
 
@@ -76,6 +77,9 @@ func TestWhatAWSAsksForBesides(t *testing.T) {
 			granted = append(granted, g.actions...)
 		}
 		for _, action := range granted {
+			if action == "sns:Publish" && !encrypted(may) {
+				continue
+			}
 			asked = append(asked, asks[action]...)
 			for _, besides := range asks[action] {
 				if !slices.Contains(granted, besides) {
@@ -94,4 +98,11 @@ func TestWhatAWSAsksForBesides(t *testing.T) {
 			t.Errorf("the page tells of %s, which nobody may", call)
 		}
 	}
+}
+
+// encrypted says whether one of the topics that somebody publishes to has a key. The operators' has none.
+func encrypted(may grants) bool {
+	return slices.ContainsFunc(may, func(g grant) bool {
+		return slices.Contains(g.actions, "sns:Publish") && !slices.Equal(g.arns(), []string{*synthesized().operators.TopicArn()})
+	})
 }

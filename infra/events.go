@@ -69,12 +69,13 @@ func newRule(
 	})
 }
 
-// newSweeps makes the schedules of the observer: nothing signals that a connection became available, and a notification may
-// be lost.
+// newSweeps makes the schedules of observer and watch: nothing signals that a connection became available, and a
+// notification may be lost; and nothing but a look says that an exposure is not served, or not looked at.
 func newSweeps(r *resources, group awsscheduler.CfnScheduleGroup) {
-	for _, sweep := range []struct{ id, rate, input string }{
-		{"SweepAwaited", "rate(1 minute)", `{"sweep":"awaited"}`},
-		{"SweepAll", "rate(15 minutes)", `{"sweep":"all"}`},
+	for _, sweep := range []struct{ id, function, rate, input string }{
+		{"SweepAwaited", "observer", "rate(1 minute)", `{"sweep":"awaited"}`},
+		{"SweepAll", "observer", "rate(15 minutes)", `{"sweep":"all"}`},
+		{"SweepExposures", "watch", "rate(1 minute)", `{"sweep":"exposures"}`},
 	} {
 		noRetry := 0.0
 		maxAge := 60.0
@@ -83,7 +84,7 @@ func newSweeps(r *resources, group awsscheduler.CfnScheduleGroup) {
 			ScheduleExpression: &sweep.rate,
 			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: ptr("OFF")},
 			Target: &awsscheduler.CfnSchedule_TargetProperty{
-				Arn:     r.functions["observer"].FunctionArn(),
+				Arn:     r.functions[sweep.function].FunctionArn(),
 				RoleArn: r.scheduleRole.RoleArn(),
 				Input:   &sweep.input,
 				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
@@ -109,11 +110,7 @@ func allowNotifications(r *resources) {
 		Conditions: fromOurServices,
 	}))
 	encrypts(r, "vpce.amazonaws.com", fromOurServices)
-	// EventBridge publishes to an encrypted topic without telling the key for which account:
-	// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-	encrypts(r, "events.amazonaws.com", nil)
 	ofOurAccount := &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}}
-	encrypts(r, "cloudwatch.amazonaws.com", ofOurAccount)
 	r.operators.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(ptr("cloudwatch.amazonaws.com"), nil)},
 		Actions:    list("sns:Publish"),

@@ -50,6 +50,9 @@ var functions = []function{
 	{folder: "ip-sync", description: "Follows the database's address", timeout: 420, watcher: &watcher{retries: 0, maxAge: 60}},
 	{folder: "observer", description: "Sees what became of connections and says so on the bus", timeout: 120, watcher: patient},
 	{folder: "decision", description: "Accepts or rejects connections, completes the waiting step", timeout: 60, watcher: patient},
+	// The next sweep comes in a minute. What this one could not judge by then, that one does.
+	{folder: "watch", description: "Judges every exposure each minute, and tells the operators", timeout: 50,
+		watcher: &watcher{retries: 0, maxAge: 60}},
 	// CloudFormation waits for the answer, so there is nothing to keep.
 	{folder: "on-stack-change", description: "Upgrades the resolvers, refuses to delete a stack that exposures need", timeout: 300,
 		watcher: &watcher{retries: 2, maxAge: 900}},
@@ -62,6 +65,7 @@ func (f function) name() string {
 
 // newFunctions makes every function with its own role and its own log.
 func newFunctions(r *resources) map[string]awslambda.Function {
+	r.deadLetters = newDeadLetterQueues(r)
 	may := permissions(r)
 	made := make(map[string]awslambda.Function, len(functions))
 	for _, f := range functions {
@@ -102,7 +106,7 @@ func newFunction(r *resources, f function, may grants) awslambda.Function {
 		props.RetryAttempts = &w.retries
 		props.MaxEventAge = awscdk.Duration_Seconds(&w.maxAge)
 		if w.deadLetter {
-			props.DeadLetterQueue = newDeadLetterQueue(r, f.name())
+			props.DeadLetterQueue = r.deadLetters[f.name()]
 		}
 	}
 	return awslambda.NewFunction(r.stack, ptr(f.name()), props)
@@ -117,12 +121,19 @@ func newLogGroup(stack awscdk.Stack, id, name string) awslogs.LogGroup {
 	})
 }
 
-func newDeadLetterQueue(r *resources, name string) awssqs.Queue {
-	return awssqs.NewQueue(r.stack, ptr(name+"-dead-letters"), &awssqs.QueueProps{
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-	})
+// newDeadLetterQueues makes the queues of what functions give up on, by the functions' names.
+func newDeadLetterQueues(r *resources) map[string]awssqs.Queue {
+	queues := map[string]awssqs.Queue{}
+	for _, f := range functions {
+		if f.watcher != nil && f.watcher.deadLetter {
+			queues[f.name()] = awssqs.NewQueue(r.stack, ptr(f.name()+"-dead-letters"), &awssqs.QueueProps{
+				Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+				EnforceSSL:      jsii.Bool(true),
+				RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+			})
+		}
+	}
+	return queues
 }
 
 func lambdaArchitecture(name string) awslambda.Architecture {
@@ -146,6 +157,12 @@ func environment(r *resources) *map[string]*string {
 		deployment.ScheduleRoleARN:      r.scheduleRole.RoleArn(),
 		deployment.IPSyncFunctionARN:    ptr(r.functionARN("ip-sync")),
 	}
+	urls := map[string]string{}
+	for name, queue := range r.deadLetters {
+		urls[name] = *queue.QueueUrl()
+	}
+	letters, _ := json.Marshal(urls) // a map of strings always marshals
+	variables[deployment.DeadLetters] = ptr(string(letters))
 	if r.options.name != deployment.Unnamed {
 		variables[deployment.Named] = ptr(string(r.options.name))
 	}
@@ -209,9 +226,10 @@ func newScheduleRole(r *resources) awsiam.IRole {
 		AssumedBy: awsiam.NewServicePrincipal(ptr("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *r.stack.Account()}},
 		}),
-		Description: ptr("The schedules of ip-sync and observer"),
+		Description: ptr("The schedules of ip-sync, observer and watch"),
 	})
-	ticks := allows("lambda", slices.Concat(at(r.functionARN("ip-sync")), at(r.functionARN("observer"))), "InvokeFunction")
+	ticks := allows("lambda", slices.Concat(at(r.functionARN("ip-sync")), at(r.functionARN("observer")), at(r.functionARN("watch"))),
+		"InvokeFunction")
 	role.AddToPrincipalPolicy(ticks.statements()[0])
 	return role
 }

@@ -35,8 +35,8 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 	})
 }
 
-// operatorGrants are what `make start` calls, redriving and stopping, and what the console needs to
-// show executions and logs.
+// operatorGrants are what `make start` calls, redriving and stopping, `make replay`, and what the console needs to show
+// executions and logs. A replay hands over letters as they are: nobody can decide about a connection by it.
 func operatorGrants(r *resources) grants {
 	machine := at(r.arn("states", "stateMachine:"+r.options.name.StateMachine()))
 	runs := r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
@@ -53,6 +53,7 @@ func operatorGrants(r *resources) grants {
 			"RedriveExecution", "StopExecution"),
 		reads("states", "ListStateMachines"),
 		allows("logs", logs, "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"),
+		allows("lambda", at(r.functionARN("watch")), "InvokeFunction"),
 		allows("cloudformation", stacks, "DescribeStacks"),
 	)
 }

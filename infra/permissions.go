@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/rdslink/rdslink/internal/bus"
@@ -51,11 +52,10 @@ func permissions(r *resources) map[string]grants {
 		itemsBy  = func(index registry.Index) grants { return allows("dynamodb", at(table+"/index/"+index.Name), "Query") }
 		topology = allows("rds", slices.Concat(databases, clusters, proxies),
 			"DescribeDBInstances", "DescribeDBClusters", "DescribeDBProxies")
-		resolve   = allows("lambda", resolvers, "InvokeFunction")
-		publishTo = func(topic string) grants {
-			return slices.Concat(allows("sns", at(topic), "Publish"),
-				allows("kms", key, "Decrypt", "GenerateDataKey").only("kms:ViaService", r.via("sns")))
-		}
+		resolve = allows("lambda", resolvers, "InvokeFunction")
+		tell    = allows("sns", at(*r.operators.TopicArn()), "Publish")
+		share   = slices.Concat(allows("sns", at(*r.handoff.TopicArn()), "Publish"),
+			allows("kms", key, "Decrypt", "GenerateDataKey").only("kms:ViaService", r.via("sns")))
 		// Reading a resolver comes before knowing whether it is ours; its tags come with it.
 		upgrade = slices.Concat(
 			allows("lambda", resolvers, "GetFunction", "ListTags"),
@@ -147,7 +147,7 @@ func permissions(r *resources) map[string]grants {
 			tagsWith("ec2", rules, "AuthorizeSecurityGroupIngress"),
 			changes("ec2", rules, "CreateTags", "DeleteTags"),
 		),
-		"share-the-service-name": slices.Concat(items, publishTo(*r.handoff.TopicArn()), publishTo(*r.operators.TopicArn()),
+		"share-the-service-name": slices.Concat(items, share, tell,
 			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic"),
 			allows("sns", at(*r.handoff.TopicArn()), "Subscribe").only("sns:Protocol", "email"),
 		),
@@ -163,19 +163,34 @@ func permissions(r *resources) map[string]grants {
 			allows("rds", switched, "DescribeBlueGreenDeployments"),
 		),
 		"observer": slices.Concat(items, itemsBy(registry.AwaitingIndex), itemsBy(registry.ServiceIndex), allItems,
-			publishTo(*r.operators.TopicArn()),
+			tell,
 			reads("ec2", "DescribeVpcEndpointConnections"),
 			putsOn(r.bus, bus.Reports...),
 			allows("lambda", at(r.functionARN("ip-sync")), "InvokeFunction"),
 			allows("states", runs, "DescribeExecution"),
 		),
-		"decision": slices.Concat(items, itemsBy(registry.ServiceIndex), publishTo(*r.operators.TopicArn()),
+		"decision": slices.Concat(items, itemsBy(registry.ServiceIndex), tell,
 			reads("ec2", "DescribeVpcEndpointConnections"),
 			changes("ec2", services, "AcceptVpcEndpointConnections", "RejectVpcEndpointConnections"),
 			allows("states", wide("*", "IAM knows no resource for them: who has this permission and a token may answer."),
 				"SendTaskSuccess", "SendTaskFailure"),
 			allows("states", runs, "GetExecutionHistory"),
 		),
-		"on-stack-change": slices.Concat(allItems, decrypt, upgrade, publishTo(*r.operators.TopicArn())),
+		"watch": slices.Concat(allItems, allows("dynamodb", at(table), "UpdateItem"), decrypt, tell, r.readsDeadLetters(),
+			reads("scheduler", "ListSchedules"),
+			allows("scheduler", schedules, "GetSchedule"),
+			allows("states", runs, "DescribeExecution"),
+			allows("lambda", slices.Concat(at(r.functionARN("ip-sync")), at(r.functionARN("observer")), at(r.functionARN("decision"))), "InvokeFunction"),
+		),
+		"on-stack-change": slices.Concat(allItems, decrypt, upgrade, tell),
 	}
+}
+
+// readsDeadLetters allows reading what functions gave up on, and deleting what is replayed or needless.
+func (r *resources) readsDeadLetters() grants {
+	var queues places
+	for _, name := range slices.Sorted(maps.Keys(r.deadLetters)) {
+		queues = append(queues, at(*r.deadLetters[name].QueueArn())...)
+	}
+	return allows("sqs", queues, "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -40,8 +41,9 @@ type resources struct {
 	scheduleRole awsiam.IRole
 	roles        map[string]awsiam.IRole // by the name of the function they are for
 
-	functions map[string]awslambda.Function
-	setup     awsstepfunctions.StateMachine
+	deadLetters map[string]awssqs.Queue // by the name of the function that gives up
+	functions   map[string]awslambda.Function
+	setup       awsstepfunctions.StateMachine
 }
 
 // arn is the ARN of a resource in the stack's own account and region.
@@ -80,7 +82,8 @@ func newStack(scope constructs.Construct, o options) *resources {
 	r.table = newTable(stack, r.key)
 	r.connections = newTopic(stack, "Connections", "VPC endpoint connection notifications", r.key)
 	r.handoff = newTopic(stack, "HandOff", o.name.Stack()+": messages for the vendor", r.key)
-	r.operators = newTopic(stack, "Operators", o.name.Stack()+": messages for the operators", r.key)
+	// Without the key: the operators have to hear of it when nobody may use that any more.
+	r.operators = newTopic(stack, "Operators", o.name.Stack()+": messages for the operators", nil)
 	r.bus = awsevents.NewEventBus(stack, ptr("Bus"), &awsevents.EventBusProps{EventBusName: ptr(r.options.name.Bus())})
 	r.resolverCode = awss3assets.NewAsset(stack, ptr("ResolverCode"), &awss3assets.AssetProps{Path: ptr(o.functions + "/resolver")})
 	r.resolverLog = newLogGroup(stack, "ResolverLog", o.name.ResolverLog())
@@ -145,7 +148,11 @@ func newTable(stack awscdk.Stack, key awskms.IKey) awsdynamodb.Table {
 }
 
 func newTopic(stack awscdk.Stack, id, displayName string, key awskms.IKey) awssns.Topic {
-	return awssns.NewTopic(stack, &id, &awssns.TopicProps{DisplayName: &displayName, MasterKey: key, EnforceSSL: jsii.Bool(true)})
+	props := &awssns.TopicProps{DisplayName: &displayName, EnforceSSL: jsii.Bool(true)}
+	if key != nil {
+		props.MasterKey = key
+	}
+	return awssns.NewTopic(stack, &id, props)
 }
 
 func ptr(s string) *string { return &s }

@@ -27,6 +27,7 @@ const usage = `usage:
   rdslink follow EXECUTION-ARN                   follow an execution
   rdslink approve --exposure ID [--endpoint ID] [--reason TEXT]
   rdslink reject  --exposure ID [--endpoint ID] [--reason TEXT]
+  rdslink replay                                 have what functions gave up on dealt with again
   rdslink confirm [EXPOSURE] [--output json]     hold docs/assumptions.md against this account; it changes nothing
   rdslink preflight ASSEMBLY                     before a deployment: is what its context names there, and what of an earlier one?
   rdslink destroy                                delete the stack after the last exposure
@@ -76,6 +77,11 @@ func run(args []string) error {
 		return decide(ctx, o, flags, args[1:], bus.Accept)
 	case "reject":
 		return decide(ctx, o, flags, args[1:], bus.Reject)
+	case "replay":
+		if len(args) != 1 {
+			return errors.New(usage)
+		}
+		return replay(ctx, o)
 	case "confirm":
 		return confirmAssumptions(ctx, settings, name, flags, args[1:])
 	case "destroy":

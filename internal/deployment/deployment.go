@@ -125,6 +125,7 @@ const (
 	ResolverArchitecture = "RESOLVER_ARCHITECTURE"
 	ScheduleRoleARN      = "SCHEDULE_ROLE_ARN"
 	IPSyncFunctionARN    = "IP_SYNC_FUNCTION_ARN"
+	DeadLetters          = "DEAD_LETTERS"     // a JSON object of queues' URLs, by the folder of the function that gave up, without its number
 	DatabaseGroups       = "DATABASE_GROUPS"  // OnlyTagged, or nothing
 	Tags                 = "RDSLINK_TAGS"     // a JSON object of strings, or nothing
 	Named                = "RDSLINK_NAME"     // the deployment's Name, or nothing; of cmd/rdslink, too

@@ -18,6 +18,7 @@ var (
 	SyncAge  = Metric{"SyncAge", "Seconds"} // since the last good sync of an exposure
 	Stuck    = Metric{"Stuck", "Count"}     // executions that wait for a token that nobody has
 	Misnamed = Metric{"Misnamed", "Count"}  // exposures with a target whose certificate names another server
+	Watched  = Metric{"Watched", "Count"}   // sweeps that judged every exposure, or told why they cannot
 )
 
 // Value is what makes the log line that it is in a value of m, of the deployment of that name.

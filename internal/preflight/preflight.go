@@ -31,8 +31,8 @@ type Checker struct {
 	Keys  keyAPI
 }
 
-// publishers are the services that publish to the encrypted topics, and so use the key themselves.
-var publishers = []string{"vpce.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"}
+// publishers are the services that publish to an encrypted topic, and so use the key themselves.
+var publishers = []string{"vpce.amazonaws.com"}
 
 // Check returns what is wrong with what was given, all of it at once. unseen is what the deployer may not look at:
 // that is no reason to stop.

@@ -38,8 +38,7 @@ func newAccount() *fakeAccount {
 			KeySpec: kmstypes.KeySpecSymmetricDefault, KeyManager: kmstypes.KeyManagerTypeCustomer},
 		keyPolicy: `{"Statement": [
 			{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*"},
-			{"Effect": "Allow", "Principal": {"Service": ["vpce.amazonaws.com", "events.amazonaws.com"]}, "Action": ["kms:GenerateDataKey*", "kms:Decrypt"]},
-			{"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": ["kms:GenerateDataKey*", "kms:Decrypt"]}]}`,
+			{"Effect": "Allow", "Principal": {"Service": ["vpce.amazonaws.com", "dynamodb.amazonaws.com"]}, "Action": ["kms:GenerateDataKey*", "kms:Decrypt"]}]}`,
 	}
 }
 
@@ -106,7 +105,7 @@ func TestCheck(t *testing.T) {
 		"a key that is to be deleted":    {func(f *fakeAccount) { f.key.KeyState = kmstypes.KeyStatePendingDeletion }, []string{"is PendingDeletion"}},
 		"a key for signatures":           {func(f *fakeAccount) { f.key.KeyUsage = kmstypes.KeyUsageTypeSignVerify }, []string{"SIGN_VERIFY"}},
 		"a key whose policy forgets services": {func(f *fakeAccount) { f.keyPolicy = `{"Statement": []}` }, []string{
-			"does not let vpce.amazonaws.com do kms:Decrypt", "does not let events.amazonaws.com do kms:GenerateDataKey", "does not let cloudwatch.amazonaws.com do kms:Decrypt"}},
+			"does not let vpce.amazonaws.com do kms:Decrypt", "does not let vpce.amazonaws.com do kms:GenerateDataKey"}},
 		"a key's policy that lets services decrypt only": {func(f *fakeAccount) { f.keyPolicy = strings.ReplaceAll(f.keyPolicy, "GenerateDataKey*", "Encrypt") },
 			[]string{"does not let vpce.amazonaws.com do kms:GenerateDataKey"}},
 		"several things at once": {func(f *fakeAccount) { f.role, f.boundary = "arn:aws:iam::111122223333:role/x", "" },

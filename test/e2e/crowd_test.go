@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -127,10 +125,7 @@ func (s story) giveUp(executions []execution, exposures []registry.Exposure) {
 	var services []string
 	for _, e := range exposures {
 		services = append(services, e.ServiceID)
-		_, err := dynamodb.NewFromConfig(cloud.Config(stage.Customer)).DeleteItem(s.ctx, &dynamodb.DeleteItemInput{
-			TableName: new(s.registryTable()), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: e.ID}},
-		})
-		s.check(err)
+		s.forgets(e.ID)
 	}
 	_, err := s.network().DeleteVpcEndpointServiceConfigurations(s.ctx, &ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: services})
 	s.check(err)

@@ -10,16 +10,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
-// What observer and decision cannot deal with ends in their dead-letter queues, where the alarms see it.
-func TestWhatAWatcherCannotDealWithEndsInItsDeadLetterQueue(t *testing.T) {
+// What observer and decision cannot deal with ends in their dead-letter queues. The operators hear which events those are,
+// each once, and have them dealt with again by a command that their policy allows.
+func TestWhatAWatcherCannotDealWithIsToldAndReplayed(t *testing.T) {
 	s := begin(t)
 	const nobody = "nobody-acme-00000000"
-	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "GetItem", Resource: nobody, Kind: "deny"}))
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "GetItem", Resource: nobody, Kind: "deny", Count: 3}))
 	for watcher, event := range map[string]string{
-		"rdslink-observer": `{"sweep": "of what there is not"}`,
+		"rdslink-observer": `{"serviceId": "vpce-svc-of-nobody"}`,
 		"rdslink-decision": `{"id": "1", "source": "rdslink", "detail-type": "ConnectionDecision", "detail": {"exposure": "` + nobody +
 			`", "vpcEndpointId": "vpce-0123456789abcdef0", "decision": "accept"}}`,
 	} {
@@ -28,6 +31,16 @@ func TestWhatAWatcherCannotDealWithEndsInItsDeadLetterQueue(t *testing.T) {
 		s.check(err)
 		s.await("a letter in "+queue, func() bool { return s.letters(queue) != "0" })
 	}
+	s.hears(news, `rdslink-observer gave up on a look at endpoint service "vpce-svc-of-nobody"`, "make replay")
+	s.hears(news, `rdslink-decision gave up on the decision "accept" about exposure "`+nobody, "not authorized")
+
+	// Whoever starts executions may have them replayed, and what denied the registry to the function is over.
+	done, err := operator.New(s.as(s.starter(), "olga"), deployment.Unnamed).Replay(s.ctx)
+	s.check(err)
+	if len(done.Replayed) < 2 {
+		s.Errorf("replayed are %q", done.Replayed)
+	}
+	s.hears(news, "The decision", nobody, "was refused: there is no such exposure")
 }
 
 // letters are how many messages a queue has.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -261,11 +262,27 @@ func (s story) as(role, session string) aws.Config {
 	return config
 }
 
+var theStarter = struct {
+	sync.Mutex
+	role string
+}{}
+
+// starter is the role of whoever starts executions; all stories have the same.
+func (s story) starter() (role string) {
+	s.Helper()
+	theStarter.Lock()
+	defer theStarter.Unlock()
+	if theStarter.role == "" {
+		theStarter.role = s.person("rdslink-operator", "rdslink-starter")
+	}
+	return theStarter.role
+}
+
 // Who starts executions and who lets connections in are two people: neither can do the other's part.
 func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	s := begin(t)
 	database := s.database("orders-duties", singleAZ)
-	starter, approver := s.person("rdslink-operator", "rdslink-starter"), s.person("rdslink-approver", "rdslink-approver")
+	starter, approver := s.starter(), s.person("rdslink-approver", "rdslink-approver")
 
 	s.operator = operator.New(s.as(starter, "olga"), deployment.Unnamed)
 	execution := s.exposes(database)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
@@ -242,16 +244,27 @@ func (e execution) succeeds() output {
 	return o
 }
 
-// leaveAlone ends the syncs of an exposure whose story is over: every minute is a second here, and
-// the others need the machine.
+// leaveAlone ends the syncs of an exposure whose story is over, and has nobody watch it any more: every minute is a second
+// here, and the others need the machine.
 func (s story) leaveAlone(o output) {
+	s.ctx = context.WithoutCancel(s.ctx)
 	group := s.stack.ScheduleGroup()
-	_, err := scheduler.NewFromConfig(cloud.Config(stage.Customer)).DeleteSchedule(context.WithoutCancel(s.ctx), &scheduler.DeleteScheduleInput{
+	_, err := scheduler.NewFromConfig(cloud.Config(stage.Customer)).DeleteSchedule(s.ctx, &scheduler.DeleteScheduleInput{
 		Name: &o.Resources.ScheduleName, GroupName: &group,
 	})
 	if err != nil && code(err) != "ResourceNotFoundException" { // two executions have the same
 		s.Error(err)
 	}
+	s.forgets(o.Exposure)
+}
+
+// forgets takes an exposure out of the registry.
+func (s story) forgets(exposure string) {
+	s.Helper()
+	_, err := dynamodb.NewFromConfig(cloud.Config(stage.Customer)).DeleteItem(s.ctx, &dynamodb.DeleteItemInput{
+		TableName: new(s.registryTable()), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: exposure}},
+	})
+	s.check(err)
 }
 
 // fails follows the execution to its end, which must be an error whose cause holds every one of the words.
