@@ -75,6 +75,7 @@ type pulses struct {
 type pulse struct {
 	looked time.Time // when this process last looked
 	good   time.Time // its last good look
+	full   time.Time // the last of them that was a full one
 	signed time.Time // its last record of one
 	owed   bool      // a full look and its record: the targets changed, or a record of a good look failed
 	// trouble: the last look was not good. Since then looks are full until one is good: no other ends a failure of the path.
@@ -124,8 +125,9 @@ func (p pulse) due(exposure string, now time.Time) bool {
 
 // bad is what a look that ended at a time and found trouble makes of a pulse. Good looks are recorded once in a look period,
 // and another process may have made the latest: where a trouble begins and nothing says otherwise, the look before was good,
-// a tick earlier, or at the latest when the sign of life after the last one did not come.
-func (p *pulse) bad(ended time.Time) {
+// a tick earlier, or at the latest when the sign of life after the last one did not come. Of a path that is cut nothing but a
+// full look says that it was there, and each of those is recorded.
+func (p *pulse) bad(ended time.Time, cut bool) {
 	tick, period := deployment.Tick(), deployment.LookPeriod()
 	fresh := !p.read.IsZero() && ended.Sub(p.read) <= tick // else the registry does not answer
 	well := fresh && State(p.life.State).Good()
@@ -137,6 +139,11 @@ func (p *pulse) bad(ended time.Time) {
 	switch {
 	case lasts && (!p.guessed || !fresh):
 		p.since = latest(p.since, seen)
+	case cut && !fresh && ended.Sub(p.full) > 2*period:
+		p.since, p.good, p.guessed = p.begun.Add(-period), time.Time{}, true
+	case cut:
+		p.since, p.guessed = latest(p.full, p.life.Good), false
+		p.good = p.since
 	case !fresh && ended.Sub(p.good) > period:
 		p.since, p.guessed = p.begun.Add(-tick), true
 	case well:
@@ -160,7 +167,7 @@ func (d Deps) live(ctx context.Context, b registry.Binding, asked Asked, report 
 		d.thrives(ctx, b, asked, *report, full, now)
 		return
 	}
-	p := d.pulses.change(b.Exposure, func(p *pulse) { p.bad(now) })
+	p := d.pulses.change(b.Exposure, func(p *pulse) { p.bad(now, report.State == Cut) })
 	if report.Since = p.since; p.since.IsZero() {
 		report.Since = p.begun
 	}
@@ -194,6 +201,9 @@ func (d Deps) thrives(ctx context.Context, b registry.Binding, asked Asked, repo
 		p.looked = now
 		if full || !p.trouble {
 			p.good, p.trouble, p.owed = now, false, report.changed
+		}
+		if full {
+			p.full = now
 		}
 	})
 	if !asked.Record || !full || !asked.Full && !before.trouble && !before.due(b.Exposure, now) {

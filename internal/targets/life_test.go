@@ -173,6 +173,9 @@ func TestAPathThatIsCutEndsByAFullLookAlone(t *testing.T) {
 		}
 	}
 	begun := c.life.Bad
+	if !c.life.Good.Equal(good) || begun.Sub(good) != deployment.LookPeriod() {
+		t.Errorf("cut since %v, seen at %v: the last look that proved the path was at %v", c.life.Good, begun, good)
+	}
 	for range 3 {
 		if report := tick(); report.State != Cut || !c.life.Bad.Equal(begun) {
 			t.Errorf("got %+v, recorded %+v", report, c.life)
@@ -247,7 +250,7 @@ func TestAnAgeIsToldWithoutTheRegistry(t *testing.T) {
 // TestTheAgeToldIsTrue plays ticks that are good, bad, throttled or never come, records that fail, and processes that end.
 // The age told is at most that of the last good look, unless signs of life were missed: then what the missing signs would
 // have told comes on top. It is less only by what may have been good and unrecorded, three ticks; and it never falls while
-// looks are bad.
+// looks are bad. Of a path that is cut it is the age of the last full look.
 func TestTheAgeToldIsTrue(t *testing.T) {
 	const tick = time.Minute
 	rapid.Check(t, func(t *rapid.T) {
@@ -255,7 +258,9 @@ func TestTheAgeToldIsTrue(t *testing.T) {
 		_, _ = c.sync()
 		var (
 			good  = c.now   // the last good look
+			full  = c.now   // the last of them that was full
 			since time.Time // told at the last bad one in a row
+			cut   bool
 			wrong string
 		)
 		kinds := []string{"good", "good", "good", "good", "bad", "bad", "cut", "throttled", "lost", "unrecorded", "unread", "restart"}
@@ -272,12 +277,16 @@ func TestTheAgeToldIsTrue(t *testing.T) {
 			}
 			c.play(kind)
 			recorded := c.life
+			c.lastAnswer.Path = nil
 			report, _ := c.sync()
 			if report.State.Good() {
 				if c.process.get(binding.Exposure).trouble {
 					wrong = "a good look leaves trouble"
 				}
-				good, since = c.now, time.Time{}
+				good, since, cut = c.now, time.Time{}, false
+				if len(c.lastAnswer.Path) > 0 {
+					full = c.now
+				}
 				switch {
 				case !report.Since.IsZero():
 					wrong = "a good look has an age"
@@ -290,6 +299,10 @@ func TestTheAgeToldIsTrue(t *testing.T) {
 					missing = good.Sub(recorded.Good)
 				}
 				told, age := c.now.Sub(report.Since), c.now.Sub(good)
+				if cut = cut || report.State == Cut; cut {
+					// The looks since the last full one say nothing of the path: it may have been cut as long.
+					missing += good.Sub(full) + max(0, full.Sub(recorded.Good))
+				}
 				switch {
 				case report.Since.IsZero():
 					wrong = "no age is told"
