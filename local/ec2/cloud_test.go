@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/network/networktest"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -235,11 +237,14 @@ func (n *fakeNetwork) SetFirewall(vpc string, f network.Firewall) error {
 	return nil
 }
 
-func (n *fakeNetwork) Listen(vpc string, at netip.AddrPort) (net.Listener, error) {
+func (n *fakeNetwork) Answer(vpc string, at netip.AddrPort, ask network.Ask) (io.Closer, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.listeners[vpc+"/"+at.String()] = l
+	if err == nil {
+		go networktest.Answer(l, ask)
+	}
 	return l, err
 }
 
@@ -261,10 +266,18 @@ func (b *fakeBalancers) LoadBalancer(arn string) (LoadBalancer, bool) {
 	return lb, ok
 }
 
-func (b *fakeBalancers) Forward(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr, conn net.Conn) {
-	fmt.Fprintf(conn, "%s port %d from %s\n", zoneID, port, client)
-	<-ctx.Done()
+func (b *fakeBalancers) Through(_ context.Context, _, zoneID string, port uint16, client netip.Addr) (network.Far, error) {
+	return arrival(fmt.Sprintf("%s port %d from %s\n", zoneID, port, client)), nil
 }
+
+type arrival string
+
+func (a arrival) Carry(near net.Conn) {
+	_, _ = io.WriteString(near, string(a))
+	_, _ = io.Copy(io.Discard, near)
+}
+
+func (a arrival) Abandon() {}
 
 // change makes the load balancer another one.
 func (b *fakeBalancers) change(to func(*LoadBalancer)) {

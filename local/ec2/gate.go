@@ -2,18 +2,20 @@ package ec2
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/rdslink/rdslink/local/network"
 )
 
 // gate is a port of an endpoint's interface that takes connections to the service.
 type gate struct {
-	listener net.Listener
+	entrance io.Closer
 	ctx      context.Context // ends the connections that came through
 	cut      context.CancelFunc
-	forward  func(ctx context.Context, client netip.Addr, conn net.Conn)
 }
 
 // align makes an endpoint listen, when it is available, on its load balancer's ports and on no others. What has come through
@@ -49,18 +51,23 @@ func (s *Service) gatesOf(e *endpoint) []netip.AddrPort {
 }
 
 func (s *Service) open(e *endpoint, at netip.AddrPort) {
-	listener, err := s.addresses.Listen(e.VPC, at)
+	ctx, cut := context.WithCancel(context.Background())
+	g := &gate{ctx: ctx, cut: cut}
+	arn, zoneID, balancers := e.service.loadBalancers[0], s.zoneIDAt(e.VPC, at.Addr()), s.loadBalancers
+	entrance, err := s.addresses.Answer(e.VPC, at, func(ctx context.Context, client netip.AddrPort) (network.Far, error) {
+		far, err := balancers.Through(ctx, arn, zoneID, at.Port(), client.Addr())
+		if err != nil {
+			return nil, err
+		}
+		return &passage{far, g}, nil
+	})
 	if err != nil {
+		cut()
 		slog.Error("listen at endpoint", "endpoint", e.ID, "address", at, "error", err)
 		return
 	}
-	ctx, cut := context.WithCancel(context.Background())
-	arn, zoneID, balancers := e.service.loadBalancers[0], s.zoneIDAt(e.VPC, at.Addr()), s.loadBalancers
-	g := &gate{listener: listener, ctx: ctx, cut: cut, forward: func(ctx context.Context, client netip.Addr, conn net.Conn) {
-		balancers.Forward(ctx, arn, zoneID, at.Port(), client, conn)
-	}}
+	g.entrance = entrance
 	e.gates[at] = g
-	go g.serve()
 }
 
 func (s *Service) zoneIDAt(vpc string, address netip.Addr) string {
@@ -68,28 +75,21 @@ func (s *Service) zoneIDAt(vpc string, address netip.Addr) string {
 	return n.ZoneID
 }
 
-func (g *gate) serve() {
-	for {
-		conn, err := g.listener.Accept()
-		if err != nil {
-			return // closed
-		}
-		go g.carry(conn)
-	}
+// passage is a connection through a gate.
+type passage struct {
+	network.Far
+	gate *gate
 }
 
-// carry holds a connection until it is over, and cuts it when the gate closes, whatever the load balancer does about that.
-func (g *gate) carry(conn net.Conn) {
-	stop := context.AfterFunc(g.ctx, func() { reset(conn) })
-	client, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-	g.forward(g.ctx, client.Addr(), conn)
-	if stop() {
-		conn.Close()
-	}
+// Carry cuts the connection when the gate closes, whatever the load balancer does about that.
+func (p *passage) Carry(near net.Conn) {
+	stop := context.AfterFunc(p.gate.ctx, func() { reset(near) })
+	defer stop()
+	p.Far.Carry(near)
 }
 
 func (g *gate) close() {
-	g.listener.Close()
+	g.entrance.Close()
 	g.cut()
 }
 

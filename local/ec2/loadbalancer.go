@@ -2,16 +2,17 @@ package ec2
 
 import (
 	"context"
-	"net"
 	"net/netip"
+
+	"github.com/rdslink/rdslink/local/network"
 )
 
 // LoadBalancers are the load balancers behind endpoint services.
 type LoadBalancers interface {
 	LoadBalancer(arn string) (LoadBalancer, bool)
-	// Forward carries a PrivateLink connection that arrives at the node in that zone, and returns when it is over. The world's
-	// lock is not held.
-	Forward(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr, conn net.Conn)
+	// Through opens the far half of a PrivateLink connection that arrives at the node in that zone, or says why its client
+	// gets none. The world's lock is not held.
+	Through(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr) (network.Far, error)
 }
 
 // LoadBalancer is what PrivateLink asks of a load balancer.

@@ -8,7 +8,7 @@ package ec2
 
 import (
 	"context"
-	"net"
+	"io"
 	"net/http"
 	"net/netip"
 	"reflect"
@@ -34,7 +34,7 @@ type addresses interface {
 	AddAddress(vpc string, a netip.Addr) error
 	RemoveAddress(vpc string, a netip.Addr)
 	SetFirewall(vpc string, f network.Firewall) error
-	Listen(vpc string, at netip.AddrPort) (net.Listener, error)
+	Answer(vpc string, at netip.AddrPort, ask network.Ask) (io.Closer, error)
 }
 
 // Service is Amazon EC2 of one region, for all accounts.

@@ -18,6 +18,8 @@ import (
 
 	"github.com/rdslink/rdslink/local/ec2"
 	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/network"
+	"github.com/rdslink/rdslink/local/network/networktest"
 	"github.com/rdslink/rdslink/local/wire"
 )
 
@@ -144,6 +146,14 @@ func (c *cloud) Listen(_ string, at netip.AddrPort) (net.Listener, error) {
 	defer c.mu.Unlock()
 	c.listeners[at] = l
 	return l, nil
+}
+
+func (c *cloud) Answer(vpc string, at netip.AddrPort, ask network.Ask) (io.Closer, error) {
+	l, err := c.Listen(vpc, at)
+	if err == nil {
+		go networktest.Answer(l, ask)
+	}
+	return l, err
 }
 
 func (c *cloud) Dial(ctx context.Context, _ string, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
@@ -342,7 +352,14 @@ func (b *bed) eventually(what string, is func() bool) {
 func (b *bed) connect(lb, zoneID string, from string) net.Conn {
 	b.t.Helper()
 	client, server := pair(b.t)
-	go b.Forward(context.Background(), lb, zoneID, 5432, netip.MustParseAddr(from), server)
+	go func() {
+		far, err := b.Through(context.Background(), lb, zoneID, 5432, netip.MustParseAddr(from))
+		if err != nil {
+			networktest.Reset(server)
+			return
+		}
+		far.Carry(server)
+	}()
 	return client
 }
 

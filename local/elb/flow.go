@@ -3,6 +3,7 @@ package elb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/rdslink/rdslink/local/ec2"
 	"github.com/rdslink/rdslink/local/network"
@@ -19,16 +21,23 @@ import (
 // dialTimeout is how long a node tries a target that does not answer.
 const dialTimeout = 10 * time.Second
 
-// flow is one connection through a node.
-type flow struct{ client, target net.Conn }
+// flow is one connection through a node: first to the target, then with the client.
+type flow struct {
+	service        *Service
+	loadBalancer   *loadBalancer
+	via            *target
+	client, target net.Conn
+}
 
 // flows are the open connections of a target or of a load balancer.
 type flows map[*flow]struct{}
 
-// reset ends all of them at once.
+// reset ends all of them at once. What has no client yet ends when the client comes.
 func (f flows) reset() {
 	for flow := range f {
-		reset(flow.client)
+		if flow.client != nil {
+			reset(flow.client)
+		}
 		reset(flow.target)
 	}
 }
@@ -58,23 +67,15 @@ func (s *Service) serve(l *listener) {
 }
 
 func (s *Service) listen(l *listener, n *node) {
-	socket, err := s.sockets.Listen(l.loadBalancer.vpc, netip.AddrPortFrom(n.address, uint16(l.port)))
+	at := netip.AddrPortFrom(n.address, uint16(l.port))
+	socket, err := s.sockets.Answer(l.loadBalancer.vpc, at, func(ctx context.Context, client netip.AddrPort) (network.Far, error) {
+		return s.dial(ctx, l, n)
+	})
 	if err != nil {
 		slog.Error("load balancer node cannot listen", "listener", l.arn, "zone", n.subnet.Zone, "error", err)
 		return
 	}
 	l.sockets[n] = socket
-	go func() {
-		for {
-			client, err := socket.Accept()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err == nil {
-				go s.relay(context.Background(), l, n, client)
-			}
-		}
-	}()
 }
 
 // close stops listening. Connections live on.
@@ -104,16 +105,18 @@ func (s *Service) LoadBalancer(arn string) (ec2.LoadBalancer, bool) {
 	return told, true
 }
 
-// Forward takes a connection that came through PrivateLink for a zone's node to a target, and returns when it is over. It
-// must be called without the world's lock.
-func (s *Service) Forward(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr, conn net.Conn) {
+// Through opens the far half of a connection that comes through PrivateLink: from a zone's node to a target. It must be
+// called without the world's lock.
+func (s *Service) Through(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr) (network.Far, error) {
 	l, n := s.entrance(arn, zoneID, port, client)
 	if l == nil {
-		reset(conn)
-		return
+		return nil, errNotAdmitted
 	}
-	s.relay(ctx, l, n, conn)
+	return s.dial(ctx, l, n)
 }
+
+// errNotAdmitted leaves a client without an answer, as security groups do.
+var errNotAdmitted = errors.New("the load balancer does not let the client in")
 
 // entrance is where a PrivateLink connection enters a load balancer, nil if it is not let in.
 func (s *Service) entrance(arn, zoneID string, port uint16, client netip.Addr) (*listener, *node) {
@@ -126,30 +129,40 @@ func (s *Service) entrance(arn, zoneID string, port uint16, client netip.Addr) (
 	return lb.listenerOn(int32(port)), lb.nearest(zoneID)
 }
 
-// relay connects a client with one of the targets, from the node's address.
-func (s *Service) relay(ctx context.Context, l *listener, n *node, client net.Conn) {
+// dial connects with one of the targets, from the node's address. A network load balancer passes the client's SYN on and the
+// target's answer back, so that a target which refuses refuses the client, and a silent one leaves it without an answer.
+func (s *Service) dial(ctx context.Context, l *listener, n *node) (network.Far, error) {
 	t := s.choose(l, n)
 	if t == nil {
-		reset(client)
-		return
+		return nil, fmt.Errorf("no target: %w", unix.ECONNREFUSED)
 	}
-	dialling, cancel := context.WithTimeout(ctx, dialTimeout)
-	server, err := s.sockets.Dial(dialling, l.loadBalancer.vpc, n.address, t.at)
-	cancel()
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	server, err := s.sockets.Dial(ctx, l.loadBalancer.vpc, n.address, t.at)
 	if err != nil {
-		reset(client)
-		return
+		return nil, err
 	}
-	f := &flow{client, server}
-	if !s.track(l, t, f) {
-		reset(client)
+	f := &flow{service: s, loadBalancer: l.loadBalancer, via: t, target: server}
+	if !s.track(l, f) {
 		reset(server)
-		return
+		return nil, fmt.Errorf("the target is gone: %w", unix.ECONNREFUSED)
 	}
-	stop := context.AfterFunc(ctx, func() { reset(client); reset(server) })
-	network.Pipe(client, server)
-	stop()
-	s.untrack(l.loadBalancer, t, f)
+	return f, nil
+}
+
+// Carry joins the client's half, and returns when the connection is over.
+func (f *flow) Carry(client net.Conn) {
+	f.service.world.Lock()
+	f.client = client
+	f.service.world.Unlock()
+	network.Pipe(client, f.target)
+	f.service.untrack(f)
+}
+
+// Abandon ends a flow whose client did not come.
+func (f *flow) Abandon() {
+	f.service.untrack(f)
+	reset(f.target)
 }
 
 // choose picks the target of a new connection at a node: a healthy one, or any if none is (the load balancer fails open), in
@@ -173,19 +186,19 @@ func (s *Service) choose(l *listener, n *node) *target {
 }
 
 // track records a flow, unless its target or its listener went while it was being dialled.
-func (s *Service) track(l *listener, t *target, f *flow) bool {
+func (s *Service) track(l *listener, f *flow) bool {
 	s.world.Lock()
 	defer s.world.Unlock()
-	if s.listeners[l.arn] != l || l.group.find(t.at) < 0 {
+	if s.listeners[l.arn] != l || l.group.find(f.via.at) < 0 {
 		return false
 	}
-	l.loadBalancer.flows[f], t.flows[f] = struct{}{}, struct{}{}
+	f.loadBalancer.flows[f], f.via.flows[f] = struct{}{}, struct{}{}
 	return true
 }
 
-func (s *Service) untrack(lb *loadBalancer, t *target, f *flow) {
+func (s *Service) untrack(f *flow) {
 	s.world.Lock()
 	defer s.world.Unlock()
-	delete(lb.flows, f)
-	delete(t.flows, f)
+	delete(f.loadBalancer.flows, f)
+	delete(f.via.flows, f)
 }

@@ -2,7 +2,7 @@ package elb
 
 import (
 	"context"
-	"net"
+	"io"
 	"slices"
 	"time"
 
@@ -21,7 +21,7 @@ type listener struct {
 	port         int32
 	group        *targetGroup
 	tags         tags
-	sockets      map[*node]net.Listener // open ones
+	sockets      map[*node]io.Closer // where it listens
 }
 
 func (s *Service) createListener(ctx context.Context, in *elb.CreateListenerInput) (*elb.CreateListenerOutput, error) {
@@ -52,7 +52,7 @@ func (s *Service) createListener(ctx context.Context, in *elb.CreateListenerInpu
 	l := &listener{
 		arn:          s.arn(lb.account, "listener/%s/%s", lb.id, model.Hex(16)),
 		loadBalancer: lb, created: time.Now(), port: *in.Port, group: g,
-		tags: t, sockets: map[*node]net.Listener{},
+		tags: t, sockets: map[*node]io.Closer{},
 	}
 	lb.listeners = append(lb.listeners, l)
 	s.listeners[l.arn] = l

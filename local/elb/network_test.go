@@ -188,7 +188,11 @@ func (c cloud) throughPrivateLink(lb string) string {
 	told, _ := c.elb.LoadBalancer(lb)
 	c.world.Unlock()
 	client, server := net.Pipe()
-	go c.elb.Forward(context.Background(), lb, told.Subnets[0].ZoneID, 5432, netip.MustParseAddr("172.31.0.9"), server)
+	far, err := c.elb.Through(c.t.Context(), lb, told.Subnets[0].ZoneID, 5432, netip.MustParseAddr("172.31.0.9"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	go far.Carry(server)
 	heard, err := io.ReadAll(client)
 	if err != nil {
 		c.t.Fatal(err)

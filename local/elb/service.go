@@ -5,6 +5,7 @@ package elb
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -48,7 +49,7 @@ type names interface {
 
 // sockets are connections inside VPCs.
 type sockets interface {
-	Listen(vpc string, at netip.AddrPort) (net.Listener, error)
+	Answer(vpc string, at netip.AddrPort, ask network.Ask) (io.Closer, error)
 	Dial(ctx context.Context, vpc string, from netip.Addr, to netip.AddrPort) (net.Conn, error)
 }
 

@@ -32,9 +32,14 @@ func probe() error {
 		return err
 	}
 	const here = 0 // instead of a file descriptor: this thread's network namespace
-	if err := (Firewall{}).apply(here, outsideDNS.Addr(), nil); err != nil {
+	if err := (Firewall{}).apply(here, outsideDNS.Addr(), nil, nil); err != nil {
 		return fmt.Errorf("%s: %w", noFirewall, err)
 	}
+	hall, err := openHall(here)
+	if err != nil {
+		return fmt.Errorf("%s: %w", noFirewall, err)
+	}
+	hall.close()
 	return nil
 }
 
@@ -61,7 +66,8 @@ func Check() error {
 func remedy(err error, root bool, sysctls fs.FS) string {
 	switch {
 	case strings.HasPrefix(err.Error(), noFirewall):
-		return "the kernel lacks nf_tables, or is older than Linux 5.6: try `sudo modprobe nf_tables`"
+		return "the kernel lacks nf_tables, or is older than Linux 5.6: try " +
+			"`sudo modprobe -a nf_tables nft_compat xt_NFQUEUE nfnetlink_queue nft_reject_ipv4`"
 	case sysctl(sysctls, "user/max_user_namespaces") == "0":
 		return "user namespaces are switched off: `sudo sysctl -w user.max_user_namespaces=10000`"
 	case !root && sysctl(sysctls, "kernel/unprivileged_userns_clone") == "0":

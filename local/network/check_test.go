@@ -16,7 +16,7 @@ func TestRemedy(t *testing.T) {
 		sysctls map[string]string
 		want    string
 	}{
-		"no nf_tables":                   {err: errors.New("use nf_tables: protocol not supported"), want: "modprobe nf_tables"},
+		"no nf_tables":                   {err: errors.New("use nf_tables: protocol not supported"), want: "modprobe -a nf_tables"},
 		"namespaces switched off":        {err: forbidden, root: true, sysctls: map[string]string{"user/max_user_namespaces": "0\n"}, want: "user.max_user_namespaces=10000"},
 		"Debian's switch":                {err: forbidden, sysctls: map[string]string{"kernel/unprivileged_userns_clone": "0\n"}, want: "kernel.unprivileged_userns_clone=1"},
 		"Ubuntu's AppArmor":              {err: forbidden, sysctls: map[string]string{"kernel/apparmor_restrict_unprivileged_userns": "1\n"}, want: "kernel.apparmor_restrict_unprivileged_userns=0"},

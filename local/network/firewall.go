@@ -34,6 +34,7 @@ const (
 	inboundID
 	outboundID
 	queriesID
+	entrancesID
 )
 
 // itself returns the set of the connections that addresses make to themselves: no rule compares two fields of a packet.
@@ -52,11 +53,11 @@ func allowItself(conn *nftables.Conn, addresses ...netip.Addr) error {
 	return conn.SetAddElements(itself(), elements)
 }
 
-// apply replaces the ruleset of a VPC of addresses in one batch.
+// apply replaces the ruleset of a VPC of addresses and entrances in one batch.
 //
 // The rules themselves never change in number: whom an address accepts and what it opens are two sets of (address, peer,
 // port) ranges, so that a connection costs two look-ups however many rules there are.
-func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) error {
+func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr, entrances []netip.AddrPort) error {
 	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.WithSockOptions(enlarge))
 	if err != nil {
 		return err
@@ -76,23 +77,31 @@ func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr) e
 	); err != nil {
 		return err
 	}
-	drop := nftables.ChainPolicyDrop
+	permitted, err := addEntrances(conn, entrances)
+	if err != nil {
+		return err
+	}
+	unlessAllowed := nftables.ChainPolicyDrop
 	chain := conn.AddChain(&nftables.Chain{
-		Table: securityGroups, Name: "input", Policy: &drop,
+		Table: securityGroups, Name: "input", Policy: &unlessAllowed,
 		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter,
 	})
-	decide := func(verdict expr.VerdictKind, matches ...[]expr.Any) {
+	decide := func(verdict expr.Verdict, matches ...[]expr.Any) {
 		for _, match := range matches {
-			conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: append(match, &expr.Verdict{Kind: verdict})})
+			conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: append(match, &verdict)})
 		}
 	}
-	decide(expr.VerdictAccept, toLoopback(), toDNS(dns), toItself(own))
+	accept, drop := expr.Verdict{Kind: expr.VerdictAccept}, expr.Verdict{Kind: expr.VerdictDrop}
+	permit := expr.Verdict{Kind: expr.VerdictGoto, Chain: permitted.Name}
+	conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: resetRefused()})
+	decide(accept, toLoopback(), toDNS(dns))
+	decide(permit, toItself(own))
 	// UDP exists for DNS alone: only a query opens something.
-	decide(expr.VerdictAccept, append(protocol(unix.IPPROTO_UDP), toPort(expr.CmpOpNeq, 53)...),
+	decide(accept, append(protocol(unix.IPPROTO_UDP), toPort(expr.CmpOpNeq, 53)...),
 		append(protocol(unix.IPPROTO_UDP), in(queries, sourceAddress, destinationAddress)...))
-	decide(expr.VerdictDrop, protocol(unix.IPPROTO_UDP))
-	decide(expr.VerdictAccept, notTCP(), notOpening(),
-		append(in(inbound, destinationAddress, sourceAddress), in(outbound, sourceAddress, destinationAddress)...))
+	decide(drop, protocol(unix.IPPROTO_UDP))
+	decide(accept, notTCP(), notOpening())
+	decide(permit, append(in(inbound, destinationAddress, sourceAddress), in(outbound, sourceAddress, destinationAddress)...))
 	return conn.Flush()
 }
 
@@ -142,9 +151,13 @@ func toPort(op expr.CmpOp, port byte) []expr.Any {
 	return []expr.Any{load(expr.PayloadBaseTransportHeader, 2, 2, firstRegister), compare(op, 0, port)}
 }
 
-func notOpening() []expr.Any {
-	const flags, syn, ack = 13, 0x02, 0x10
-	return []expr.Any{load(expr.PayloadBaseTransportHeader, flags, 1, firstRegister), mask(syn | ack), compare(expr.CmpOpNeq, syn)}
+func opening() []expr.Any    { return flags(expr.CmpOpEq) }
+func notOpening() []expr.Any { return flags(expr.CmpOpNeq) }
+
+// flags compares with those of the packet that opens a connection.
+func flags(op expr.CmpOp) []expr.Any {
+	const offset, syn, ack = 13, 0x02, 0x10
+	return []expr.Any{load(expr.PayloadBaseTransportHeader, offset, 1, firstRegister), mask(syn | ack), compare(op, syn)}
 }
 
 func toLoopback() []expr.Any {

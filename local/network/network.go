@@ -253,6 +253,17 @@ func (n *Network) Listen(id string, at netip.AddrPort) (net.Listener, error) {
 	return v.listen(at)
 }
 
+// Answer lets clients in at an address of the VPC as far as ask finds something behind it: until then their SYN has no
+// answer, so that they see of what lies behind what they would see if they went there. Closing lets nobody in any more;
+// connections live on.
+func (n *Network) Answer(id string, at netip.AddrPort, ask Ask) (io.Closer, error) {
+	v, err := n.vpc(id)
+	if err != nil {
+		return nil, fmt.Errorf("answer on %s: %w", at, err)
+	}
+	return v.answer(at, ask)
+}
+
 // Dial connects within the VPC from an address of its own; the zero Addr leaves the choice to the kernel.
 func (n *Network) Dial(ctx context.Context, id string, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	v, err := n.vpc(id)

@@ -19,6 +19,7 @@ import (
 type vpc struct {
 	ns      *namespace
 	kernel  *netlink.Handle
+	hall    *hall
 	lo      netlink.Link
 	dns     netip.Addr
 	servers []io.Closer                // DNS servers
@@ -38,6 +39,10 @@ func newVPC(dns netip.Addr) (*vpc, error) {
 	v := &vpc{ns: ns, dns: dns}
 	if v.kernel, err = netlink.NewHandleAt(ns.handle, unix.NETLINK_ROUTE, unix.NETLINK_INET_DIAG); err != nil {
 		return nil, errors.Join(fmt.Errorf("open netlink: %w", err), ns.close())
+	}
+	if v.hall, err = openHall(int(ns.handle)); err != nil {
+		v.kernel.Close()
+		return nil, errors.Join(err, ns.close())
 	}
 	if err := v.setUp(); err != nil {
 		v.close()
@@ -123,6 +128,7 @@ func (v *vpc) close() {
 		closeAll(servers)
 	}
 	v.kernel.Close()
+	v.hall.close()
 	_ = v.ns.close()
 }
 
@@ -228,7 +234,22 @@ func (v *vpc) abort(a netip.Addr) {
 func (v *vpc) setFirewall(f Firewall) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return f.apply(int(v.ns.handle), v.dns, v.addresses)
+	return v.hall.whileStill(func(entrances []netip.AddrPort) error {
+		return f.apply(int(v.ns.handle), v.dns, v.addresses, entrances)
+	})
+}
+
+func (v *vpc) answer(at netip.AddrPort, ask Ask) (io.Closer, error) {
+	listener, err := v.listen(at)
+	if err != nil {
+		return nil, err
+	}
+	e, err := v.hall.enter(listener, at, ask)
+	if err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("open entrance: %w", err)
+	}
+	return e, nil
 }
 
 func (v *vpc) listen(at netip.AddrPort) (l net.Listener, err error) {

@@ -2,8 +2,11 @@
 package networktest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -74,4 +77,32 @@ func NewIn(t *testing.T, dir string) *network.Network {
 	}
 	t.Cleanup(n.Close)
 	return n
+}
+
+// Answer does at a listener what network.Answer does in a VPC, as far as that goes without a kernel that waits: whom it does
+// not let in, it resets. It returns when the listener closes.
+func Answer(l net.Listener, ask network.Ask) {
+	for {
+		near, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			client, _ := netip.ParseAddrPort(near.RemoteAddr().String())
+			far, err := ask(context.Background(), client)
+			if err != nil {
+				Reset(near)
+				return
+			}
+			far.Carry(near)
+		}()
+	}
+}
+
+// Reset ends a connection without the goodbye that would make its peer believe that it got everything.
+func Reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
 }
