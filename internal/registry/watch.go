@@ -50,7 +50,7 @@ func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, er
 		}
 		for _, i := range page.Items {
 			id := text(i["id"])
-			if strings.HasPrefix(id, resolverPrefix) {
+			if strings.HasPrefix(id, resolverPrefix) || id == Following {
 				continue
 			}
 			e, err := decode(i)

@@ -69,6 +69,9 @@ func TestSurvey(t *testing.T) {
 	put(fake, "c-lost", nil)
 	put(fake, "vpc/vpc-1", item{"vpcId": &types.AttributeValueMemberS{Value: "vpc-1"}})
 	put(fake, "watch", item{"watch": number}) // told anew, rather than never
+	if err := table.AddMarks(t.Context(), []Mark{{"b-good", time.UnixMilli(1_000_000)}}); err != nil {
+		t.Fatal(err)
+	}
 	exposures, own, err := table.Survey(t.Context())
 	if err != nil || own.Version != 0 {
 		t.Fatal(own, err)
