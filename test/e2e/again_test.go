@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/targets"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -52,6 +53,10 @@ func TestASecondExecutionAndASteadyTickChangeNothing(t *testing.T) {
 			}
 		}
 		return false
+	})
+	s.await("a sign of life that a tick has left", func() bool {
+		life := s.exposuresIn(database.VPC)[0].Life
+		return life.State == string(targets.Settled) && life.Bad.IsZero() && life.Ticked.Equal(life.Good)
 	})
 }
 

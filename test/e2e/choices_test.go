@@ -42,6 +42,9 @@ func TestWithAddressesAndWithoutAResolverNothingElseIsLetInOrMade(t *testing.T) 
 	if output.Resources.ResolverFunction != "" {
 		s.Errorf("there is a resolver: %s", output.Resources.ResolverFunction)
 	}
+	if output.Connection.Path != "not proven" {
+		s.Errorf("without a resolver the path is %q", output.Connection.Path)
+	}
 	if got, want := s.admitted(database), s.nodes(database.VPC, output); !slices.Equal(got, want) {
 		s.Errorf("the database's group admits %v, and the load balancer's nodes are %v", got, want)
 	}

@@ -298,7 +298,7 @@ type output struct {
 	ServiceID                  string
 	ServiceName                string
 	AvailabilityZoneIDsLeftOut struct{ LoadBalancer, EndpointService []string }
-	Connection                 struct{ VPCEndpointID, State string }
+	Connection                 struct{ VPCEndpointID, State, Path string }
 	Resources                  struct {
 		TargetGroupARN, LoadBalancerARN, ListenerARN         string
 		LoadBalancerSecurityGroupID, DatabaseSecurityGroupID string
