@@ -78,7 +78,7 @@ func permissions(r *resources) map[string]grants {
 		ownGroup = slices.Concat(
 			creates("ec2", groups, "CreateSecurityGroup"),
 			allows("ec2", vpcs, "CreateSecurityGroup"),
-			changes("ec2", groups, "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress"),
+			changes("ec2", groups, "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress"),
 			creates("ec2", rules, "AuthorizeSecurityGroupEgress"),
 			tagsWith("ec2", slices.Concat(groups, rules), "CreateSecurityGroup", "AuthorizeSecurityGroupEgress"),
 		)
@@ -115,6 +115,9 @@ func permissions(r *resources) map[string]grants {
 			changes("elasticloadbalancing", targets, "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
 		),
 		"create-load-balancer": slices.Concat(items, ownGroup,
+			changes("ec2", groups, "AuthorizeSecurityGroupIngress"),
+			creates("ec2", rules, "AuthorizeSecurityGroupIngress"),
+			tagsWith("ec2", rules, "AuthorizeSecurityGroupIngress"),
 			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeTags"),
 			reads("ec2", "DescribeAccountAttributes", "DescribeAddresses", "DescribeInternetGateways", "DescribeSecurityGroups",
 				"DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),

@@ -29,6 +29,7 @@ type Input struct {
 	ResolverSubnetIDs []string `json:"resolverSubnetIds"`
 	Host              string   `json:"host"`
 	Port              int32    `json:"port"`
+	ListenerPort      int32    `json:"listenerPort"`
 }
 
 // Output is what later steps need. Both names are empty where no function resolves.
@@ -85,7 +86,7 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 // ensure finds or creates the VPC's resolver: its security group, its function, its record.
 func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolver, error) {
 	want := resolver.Resolver{VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Role: s.role, Code: s.code, Owner: s.owner}
-	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.DNSServers, in.Port))
+	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.DNSServers, in.Port, in.ListenerPort))
 	if err != nil {
 		return registry.Resolver{}, err
 	}

@@ -30,7 +30,7 @@ type row = steptest.Row[*cloud, Input, Output]
 func input() Input {
 	return Input{
 		Execution: "execution", Exposure: "orders", Resolver: "vpc", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
-		ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, Host: "orders.rds.amazonaws.com", Port: 5432,
+		ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, Host: "orders.rds.amazonaws.com", Port: 5432, ListenerPort: 6432,
 	}
 }
 
@@ -43,6 +43,7 @@ func TestRun(t *testing.T) {
 		"AuthorizeSecurityGroupEgress sg-1 tcp 1521-1521 10.0.0.0/16",
 		"AuthorizeSecurityGroupEgress sg-1 tcp 3306-3306 10.0.0.0/16",
 		"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16",
+		"AuthorizeSecurityGroupEgress sg-1 tcp 6432-6432 10.0.0.0/16",
 		"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0",
 	}
 	const (

@@ -34,6 +34,8 @@ type Input struct {
 	Port                  int32    `json:"port"`
 	ListenerPort          int32    `json:"listenerPort"`
 	TargetGroupARN        string   `json:"targetGroupArn"`
+
+	ResolverSecurityGroupID string `json:"resolverSecurityGroupId"`
 }
 
 // Output is what later steps need.
@@ -110,6 +112,7 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 func (s createLoadBalancer) group(in Input) securitygroup.Group {
 	return wanted.Balancer{
 		Owner: s.owner, Exposure: in.Exposure, DatabaseARN: in.DatabaseARN, VPCID: in.VPCID, VPCCIDRs: in.VPCCIDRs, Port: in.Port,
+		ListenerPort: in.ListenerPort, ResolverGroup: in.ResolverSecurityGroupID,
 	}.Group()
 }
 

@@ -34,6 +34,7 @@ func input() Input {
 	return Input{
 		Execution: "execution", Exposure: exposure, DatabaseARN: database, VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
 		SubnetIDs: []string{"subnet-a", "subnet-b"}, Port: 5432, ListenerPort: 5432, TargetGroupARN: targetGroup,
+		ResolverSecurityGroupID: "sg-resolver",
 	}
 }
 
@@ -42,6 +43,7 @@ func TestRun(t *testing.T) {
 		"CreateSecurityGroup rdslink-orders-acme-00000000",
 		"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16",
 		"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0",
+		"AuthorizeSecurityGroupIngress sg-1 tcp 5432-5432 sg-resolver",
 		"CreateLoadBalancer orders-acme-00000000 network internal subnet-a subnet-b sg-1",
 		"SetSecurityGroups sg-1 off",
 		"ModifyLoadBalancerAttributes deletion_protection.enabled=true load_balancing.cross_zone.enabled=true",
@@ -59,6 +61,15 @@ func TestRun(t *testing.T) {
 		"the first run makes everything": {Want: everything},
 		"a lost claim ends the step": {
 			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") }, Want: everything, Err: "Conflict",
+		},
+		"without a resolver nobody is let in": {
+			In:   func(in *Input) { in.ResolverSecurityGroupID = "" },
+			Want: slices.DeleteFunc(slices.Clone(everything), func(m string) bool { return strings.Contains(m, "Ingress") }),
+		},
+		"a rule by hand goes, and the resolver's follows the listener": {
+			Again: true, Drift: func(c *cloud) { c.AddIngress("sg-1", 22, "", nil) }, In: func(in *Input) { in.ListenerPort = 6432 },
+			Want: []string{"AuthorizeSecurityGroupIngress sg-1 tcp 6432-6432 sg-resolver", "RevokeSecurityGroupIngress sg-1 5432-5432", "RevokeSecurityGroupIngress sg-1 22-22",
+				"ModifyListener TCP 6432 " + targetGroup, "Record"},
 		},
 		"a load balancer of someone else is a conflict": {
 			Again: true, Drift: func(c *cloud) { c.tags = owned.ELBTags(map[string]string{"team": "data"}) }, Err: "Conflict",
@@ -95,7 +106,8 @@ func TestRun(t *testing.T) {
 		},
 		"a new listener port moves the listener": {
 			Again: true, In: func(in *Input) { in.ListenerPort = 6432 },
-			Want: []string{"ModifyListener TCP 6432 " + targetGroup, "Record"},
+			Want: []string{"AuthorizeSecurityGroupIngress sg-1 tcp 6432-6432 sg-resolver", "RevokeSecurityGroupIngress sg-1 5432-5432",
+				"ModifyListener TCP 6432 " + targetGroup, "Record"},
 		},
 		"a listener without the target group gets it": {
 			Again: true, Drift: func(c *cloud) { c.listener.DefaultActions = forwardTo("other") },
@@ -109,13 +121,13 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.lag = true }, Err: "NotReady",
 		},
 		"a group that ELB does not know yet is waited for": {
-			Drift: func(c *cloud) { c.strangers = true }, Want: everything[:3], Err: "NotReady", Says: "InvalidSecurityGroup",
+			Drift: func(c *cloud) { c.strangers = true }, Want: everything[:4], Err: "NotReady", Says: "InvalidSecurityGroup",
 		},
 		"also where the load balancer is there": {
 			Again: true, Drift: func(c *cloud) { c.balancer.SecurityGroups, c.strangers = []string{"sg-0"}, true }, Err: "NotReady",
 		},
 		"subnets that others have filled since step 1": {
-			Drift: func(c *cloud) { c.full = "subnet-b" }, Want: everything[:3], Err: "BadInput", Says: "8 free addresses",
+			Drift: func(c *cloud) { c.full = "subnet-b" }, Want: everything[:4], Err: "BadInput", Says: "8 free addresses",
 		},
 		"a further subnet that is full": {
 			Again: true, Drift: func(c *cloud) { c.full = "subnet-c" },
@@ -140,6 +152,7 @@ func TestZonesThatELBDoesNotTakeAreLeftOut(t *testing.T) {
 		"CreateSecurityGroup rdslink-orders-acme-00000000",
 		"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16",
 		"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0",
+		"AuthorizeSecurityGroupIngress sg-1 tcp 5432-5432 sg-resolver",
 	}
 	made := func(subnets string) []string {
 		return append(prepare[:len(prepare):len(prepare)], "CreateLoadBalancer orders-acme-00000000 network internal "+subnets+" sg-1", "SetSecurityGroups sg-1 off",

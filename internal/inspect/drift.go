@@ -315,7 +315,7 @@ func (s *subject) resolverDrift() (all []Finding) {
 		all = append(all, s.tagsDrift("function "+s.ResolverFunction, facts.tags.value, s.Owner.VPCTags(s.VPCID))...)
 	}
 	if s.rules.err == nil {
-		group := want.Group(s.Binding.VPCCIDRs, recorded.DNSServers, s.databasePort())
+		group := want.Group(s.Binding.VPCCIDRs, recorded.DNSServers, s.databasePort(), s.listenerPort())
 		all = append(all, s.egressDrift("resolver's group", recorded.SecurityGroupID, group, s.rules.value[recorded.SecurityGroupID],
 			s.resolverHop().State == Broken)...)
 		for _, rule := range s.rules.value[recorded.SecurityGroupID] {

@@ -54,9 +54,9 @@ const (
 // databasePorts are what a resolver may come to probe, for this database and those exposed later.
 var databasePorts = []int32{1433, 1521, 3306, 5432}
 
-// Group is the security group of the resolver: out to DNS and to databases, on the port of one and on the usual ones. Groups
-// do not apply to Amazon's DNS. dnsServers are those that the VPC's DHCP options name instead.
-func (r Resolver) Group(cidrs, dnsServers []string, port int32) securitygroup.Group {
+// Group is the security group of the resolver: out to DNS, and to databases and load balancers on the ports of one exposure
+// and on the usual ones. Groups do not apply to Amazon's DNS. dnsServers are those that the VPC's DHCP options name instead.
+func (r Resolver) Group(cidrs, dnsServers []string, exposed ...int32) securitygroup.Group {
 	asked := slices.Clone(cidrs)
 	for _, server := range dnsServers {
 		if !resolve.Within(server, cidrs) {
@@ -64,7 +64,7 @@ func (r Resolver) Group(cidrs, dnsServers []string, port int32) securitygroup.Gr
 		}
 	}
 	egress := slices.Concat(securitygroup.EgressTo("udp", dnsPort, asked), securitygroup.EgressTo("tcp", dnsPort, asked))
-	ports := append(slices.Clone(databasePorts), port)
+	ports := slices.DeleteFunc(slices.Concat(databasePorts, exposed), func(port int32) bool { return port == 0 }) // not known
 	slices.Sort(ports)
 	for _, port := range slices.Compact(ports) {
 		egress = append(egress, securitygroup.EgressTo("tcp", port, cidrs)...)

@@ -1,5 +1,5 @@
-// Package securitygroup keeps the security groups that rdslink makes for itself: no way in, and out only where a
-// database or its DNS is.
+// Package securitygroup keeps the security groups that rdslink makes for itself: nobody in but the resolver, and out only
+// where a database, its DNS or a load balancer is.
 package securitygroup
 
 import (
@@ -25,6 +25,8 @@ type API interface {
 	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
 	AuthorizeSecurityGroupEgress(context.Context, *ec2.AuthorizeSecurityGroupEgressInput, ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *ec2.RevokeSecurityGroupEgressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error)
+	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
+	RevokeSecurityGroupIngress(context.Context, *ec2.RevokeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error)
 }
 
 // Group is a security group as it should be.
@@ -34,7 +36,8 @@ type Group struct {
 	VPCID       string
 	Tags        map[string]string // of an exposure, or of a VPC's resolver
 	Egress      []Egress
-	Whole       int32 // a port whose rules are all in Egress, even where others share the group
+	Ingress     []Ingress // all of it: whoever else is let in, by whomever, is let in no more
+	Whole       int32     // a port whose rules are all in Egress, even where others share the group
 }
 
 // Egress is one way out of a group.
@@ -42,6 +45,12 @@ type Egress struct {
 	Protocol string
 	Port     int32
 	CIDR     string
+}
+
+// Ingress is one way in: TCP to a port, for what carries another group.
+type Ingress struct {
+	Port    int32
+	GroupID string
 }
 
 // EgressTo opens one port to each of the CIDRs.
@@ -53,7 +62,7 @@ func EgressTo(protocol string, port int32, cidrs []string) []Egress {
 	return all
 }
 
-// Ensure finds or creates the group, corrects its egress and returns its id.
+// Ensure finds or creates the group, corrects its rules and returns its id.
 func Ensure(ctx context.Context, api API, group Group) (string, error) {
 	id, err := find(ctx, api, group)
 	if err != nil {
@@ -65,12 +74,12 @@ func Ensure(ctx context.Context, api API, group Group) (string, error) {
 			return "", err
 		}
 	}
-	rules, err := egress(ctx, api, id)
+	in, out, err := rules(ctx, api, id)
 	if err != nil {
 		return "", err
 	}
-	if len(rules) > 0 {
-		return id, correct(ctx, api, id, group, rules)
+	if len(out) > 0 {
+		return id, correct(ctx, api, id, group, in, out)
 	}
 	// AWS gives every new group a rule that lets everything out. A describe that does not show it yet must not leave it in
 	// place: whoever has just made the group looks again, and whoever finds it like that revokes the rule unseen, for it may
@@ -78,7 +87,7 @@ func Ensure(ctx context.Context, api API, group Group) (string, error) {
 	if created {
 		return "", outcome.NotReady("security group %s does not show its rules yet", id)
 	}
-	if err := correct(ctx, api, id, group, nil); err != nil {
+	if err := correct(ctx, api, id, group, in, nil); err != nil {
 		return "", err
 	}
 	return id, revokeUnseen(ctx, api, id)
@@ -118,24 +127,75 @@ func create(ctx context.Context, api API, group Group) (string, error) {
 	return aws.ToString(made.GroupId), nil
 }
 
-// egress returns the rules that let traffic out of the group.
-func egress(ctx context.Context, api API, id string) ([]types.SecurityGroupRule, error) {
-	var rules []types.SecurityGroupRule
+// rules returns the rules that let traffic into the group, and out of it.
+func rules(ctx context.Context, api API, id string) (in, out []types.SecurityGroupRule, err error) {
 	pages := ec2.NewDescribeSecurityGroupRulesPaginator(api, &ec2.DescribeSecurityGroupRulesInput{
 		Filters: []types.Filter{{Name: aws.String("group-id"), Values: []string{id}}},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("describe rules of security group %s: %w", id, outcome.Unseen(err))
+			return nil, nil, fmt.Errorf("describe rules of security group %s: %w", id, outcome.Unseen(err))
 		}
-		rules = append(rules, page.SecurityGroupRules...)
+		for _, rule := range page.SecurityGroupRules {
+			if aws.ToBool(rule.IsEgress) {
+				out = append(out, rule)
+			} else {
+				in = append(in, rule)
+			}
+		}
 	}
-	return slices.DeleteFunc(rules, func(r types.SecurityGroupRule) bool { return !aws.ToBool(r.IsEgress) }), nil
+	return in, out, nil
 }
 
 // correct opens before it closes: traffic that may flow before and after flows in between.
-func correct(ctx context.Context, api API, id string, group Group, rules []types.SecurityGroupRule) error {
+func correct(ctx context.Context, api API, id string, group Group, in, out []types.SecurityGroupRule) error {
+	if err := correctEgress(ctx, api, id, group, out); err != nil {
+		return err
+	}
+	return correctIngress(ctx, api, id, group, in)
+}
+
+func correctIngress(ctx context.Context, api API, id string, group Group, rules []types.SecurityGroupRule) error {
+	var missing []types.IpPermission
+	for _, want := range group.Ingress {
+		if !slices.ContainsFunc(rules, want.Is) {
+			missing = append(missing, want.permission())
+		}
+	}
+	if len(missing) > 0 {
+		slog.InfoContext(ctx, "authorize security group ingress", "securityGroupId", id, "rules", group.Ingress)
+		_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId:           aws.String(id),
+			IpPermissions:     missing,
+			TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule, group.Tags),
+		})
+		if refusal, ok := errors.AsType[smithy.APIError](err); ok && refusal.ErrorCode() == "InvalidPermission.Duplicate" {
+			return outcome.NotReady("authorize ingress of security group %s: a rule appeared meanwhile, look again", id)
+		}
+		if err != nil {
+			return fmt.Errorf("authorize ingress of security group %s: %w", id, outcome.Unseen(err))
+		}
+	}
+	var surplus []string
+	for _, rule := range rules {
+		if !slices.ContainsFunc(group.Ingress, func(i Ingress) bool { return i.Is(rule) }) {
+			surplus = append(surplus, aws.ToString(rule.SecurityGroupRuleId))
+		}
+	}
+	if len(surplus) == 0 {
+		return nil
+	}
+	slog.InfoContext(ctx, "revoke security group ingress", "securityGroupId", id, "securityGroupRuleIds", surplus)
+	if _, err := api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
+		GroupId: aws.String(id), SecurityGroupRuleIds: surplus,
+	}); err != nil {
+		return fmt.Errorf("revoke ingress of security group %s: %w", id, outcome.Unseen(err))
+	}
+	return nil
+}
+
+func correctEgress(ctx context.Context, api API, id string, group Group, rules []types.SecurityGroupRule) error {
 	var missing []types.IpPermission
 	for _, want := range group.Egress {
 		if !slices.ContainsFunc(rules, want.Is) {
@@ -230,5 +290,17 @@ func (e Egress) permission() types.IpPermission {
 		FromPort:   aws.Int32(e.Port),
 		ToPort:     aws.Int32(e.Port),
 		IpRanges:   []types.IpRange{{CidrIp: aws.String(e.CIDR)}},
+	}
+}
+
+// Is tells the rule that lets it in.
+func (i Ingress) Is(rule types.SecurityGroupRule) bool {
+	return aws.ToString(rule.IpProtocol) == "tcp" && aws.ToInt32(rule.FromPort) == i.Port && aws.ToInt32(rule.ToPort) == i.Port &&
+		rule.ReferencedGroupInfo != nil && aws.ToString(rule.ReferencedGroupInfo.GroupId) == i.GroupID
+}
+
+func (i Ingress) permission() types.IpPermission {
+	return types.IpPermission{
+		IpProtocol: aws.String("tcp"), FromPort: &i.Port, ToPort: &i.Port, UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &i.GroupID}},
 	}
 }

@@ -100,3 +100,47 @@ func TestAGroupIsTaggedAtBirth(t *testing.T) {
 		}
 	}
 }
+
+// Whoever made a rule on a group of ours: what is not wanted lets nobody in.
+func TestIngressIsExact(t *testing.T) {
+	own := owned.Owner{}.ExposureTags("orders-acme-00000000", database)
+	for name, row := range map[string]struct {
+		wanted []securitygroup.Ingress
+		found  func(*securitygrouptest.EC2)
+		want   []string
+	}{
+		"none wanted, none there": {},
+		"one that is missing":     {wanted: []securitygroup.Ingress{{5432, "sg-resolver"}}, want: []string{"AuthorizeSecurityGroupIngress sg-1 tcp 5432-5432 sg-resolver"}},
+		"one that is there": {wanted: []securitygroup.Ingress{{5432, "sg-resolver"}},
+			found: func(e *securitygrouptest.EC2) { e.AddIngress("sg-1", 5432, "sg-resolver", owned.EC2Tags(own)) }},
+		"one on another port": {wanted: []securitygroup.Ingress{{6432, "sg-resolver"}},
+			found: func(e *securitygrouptest.EC2) { e.AddIngress("sg-1", 5432, "sg-resolver", owned.EC2Tags(own)) },
+			want:  []string{"AuthorizeSecurityGroupIngress sg-1 tcp 6432-6432 sg-resolver", "RevokeSecurityGroupIngress sg-1 5432-5432"}},
+		"of another group": {wanted: []securitygroup.Ingress{{5432, "sg-resolver"}},
+			found: func(e *securitygrouptest.EC2) { e.AddIngress("sg-1", 5432, "sg-former", owned.EC2Tags(own)) },
+			want:  []string{"AuthorizeSecurityGroupIngress sg-1 tcp 5432-5432 sg-resolver", "RevokeSecurityGroupIngress sg-1 5432-5432"}},
+		"everybody, by hand": {found: func(e *securitygrouptest.EC2) { e.AddIngress("sg-1", 5432, "", nil) }, want: []string{"RevokeSecurityGroupIngress sg-1 5432-5432"}},
+		"no more wanted": {found: func(e *securitygrouptest.EC2) { e.AddIngress("sg-1", 5432, "sg-resolver", owned.EC2Tags(own)) },
+			want: []string{"RevokeSecurityGroupIngress sg-1 5432-5432"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mutations []string
+			cloud := &securitygrouptest.EC2{OnChange: func(m string) { mutations = append(mutations, m) }}
+			group := securitygroup.Group{Name: "rdslink-orders", VPCID: "vpc-1", Tags: own, Ingress: row.wanted,
+				Egress: securitygroup.EgressTo("tcp", 5432, []string{"10.0.0.0/16"})}
+			cloud.Groups = []types.SecurityGroup{{GroupId: aws.String("sg-1"), GroupName: &group.Name, VpcId: &group.VPCID, Tags: owned.EC2Tags(own)}}
+			cloud.AddEgress("sg-1", "tcp", 5432, "10.0.0.0/16", owned.EC2Tags(own))
+			if row.found != nil {
+				row.found(cloud)
+			}
+			for range 2 { // the second changes nothing
+				if _, err := securitygroup.Ensure(t.Context(), cloud, group); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(mutations, row.want) {
+				t.Errorf("mutations\n%q, want\n%q", mutations, row.want)
+			}
+		})
+	}
+}

@@ -20,16 +20,23 @@ type Balancer struct {
 	VPCID       string
 	VPCCIDRs    []string
 	Port        int32 // the database's
+
+	ListenerPort  int32
+	ResolverGroup string // the resolver's security group; empty, where there is no resolver
 }
 
-// Group lets health checks and traffic out to the database and nothing in: with inbound enforcement off, only PrivateLink
-// reaches the load balancer.
+// Group lets health checks and traffic out to the database, and the resolver in, which goes through the listeners as a
+// consumer does. Inbound enforcement is off, so PrivateLink needs no rule, and nothing else reaches the load balancer.
 func (b Balancer) Group() securitygroup.Group {
-	return securitygroup.Group{
+	group := securitygroup.Group{
 		Name:        b.Owner.Name.Of(b.Exposure),
 		Description: "rdslink: load balancer of " + b.Exposure,
 		VPCID:       b.VPCID,
 		Tags:        b.Owner.ExposureTags(b.Exposure, b.DatabaseARN),
 		Egress:      securitygroup.EgressTo("tcp", b.Port, b.VPCCIDRs),
 	}
+	if b.ResolverGroup != "" {
+		group.Ingress = []securitygroup.Ingress{{Port: b.ListenerPort, GroupID: b.ResolverGroup}}
+	}
+	return group
 }

@@ -90,6 +90,41 @@ func (e *EC2) RevokeSecurityGroupEgress(_ context.Context, in *ec2.RevokeSecurit
 	return &ec2.RevokeSecurityGroupEgressOutput{}, nil
 }
 
+// AuthorizeSecurityGroupIngress adds one rule per permission, which names one group.
+func (e *EC2) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+	for _, p := range in.IpPermissions {
+		source := p.UserIdGroupPairs[0].GroupId
+		e.OnChange(fmt.Sprintf("AuthorizeSecurityGroupIngress %s %s %d-%d %s", *in.GroupId, *p.IpProtocol, *p.FromPort, *p.ToPort, *source))
+		e.AddIngress(*in.GroupId, *p.FromPort, *source, in.TagSpecifications[0].Tags)
+	}
+	return &ec2.AuthorizeSecurityGroupIngressOutput{}, nil
+}
+
+// RevokeSecurityGroupIngress takes rules away by their ids.
+func (e *EC2) RevokeSecurityGroupIngress(_ context.Context, in *ec2.RevokeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+	for _, id := range in.SecurityGroupRuleIds {
+		at := slices.IndexFunc(e.Rules, func(r types.SecurityGroupRule) bool { return *r.SecurityGroupRuleId == id && !*r.IsEgress })
+		if at < 0 {
+			return nil, &smithy.GenericAPIError{Code: "InvalidSecurityGroupRuleId.NotFound"}
+		}
+		e.OnChange(fmt.Sprintf("RevokeSecurityGroupIngress %s %d-%d", *in.GroupId, *e.Rules[at].FromPort, *e.Rules[at].ToPort))
+		e.Rules = slices.Delete(e.Rules, at, at+1)
+	}
+	return &ec2.RevokeSecurityGroupIngressOutput{}, nil
+}
+
+// AddIngress puts a rule into a group that admits what carries another, or, without one, everybody.
+func (e *EC2) AddIngress(group string, port int32, source string, tags []types.Tag) {
+	rule := types.SecurityGroupRule{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, Tags: tags}
+	if source == "" {
+		rule.CidrIpv4 = aws.String("0.0.0.0/0")
+	} else {
+		rule.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: &source}
+	}
+	e.add(group, rule)
+	e.Rules[len(e.Rules)-1].IsEgress = aws.Bool(false)
+}
+
 // AddEgress puts a rule into a group behind the product's back.
 func (e *EC2) AddEgress(group, protocol string, port int32, cidr string, tags []types.Tag) {
 	e.add(group, types.SecurityGroupRule{IpProtocol: &protocol, FromPort: &port, ToPort: &port, CidrIpv4: &cidr, Tags: tags})
