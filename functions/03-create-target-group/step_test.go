@@ -64,6 +64,10 @@ func TestRun(t *testing.T) {
 			Again: true, In: engine("instance", "mysql"),
 			Want: []string{"ModifyTargetGroup port 1 every 10", "ModifyTargetGroupAttributes target_health_state.unhealthy.connection_termination.enabled=false", "Record"},
 		},
+		"clients' addresses that somebody preserves are not": {
+			Again: true, Drift: func(c *cloud) { c.attributes["preserve_client_ip.enabled"] = "true" },
+			Want: []string{"ModifyTargetGroupAttributes preserve_client_ip.enabled=false"},
+		},
 		"a lost claim ends the step before anything is registered": {
 			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") }, Want: everything[:3], Err: "Conflict",
 		},
@@ -162,6 +166,7 @@ func newCloud() *cloud {
 		"deregistration_delay.timeout_seconds":                         "300",
 		"deregistration_delay.connection_termination.enabled":          "false",
 		"target_health_state.unhealthy.connection_termination.enabled": "true",
+		"preserve_client_ip.enabled":                                   "false",
 	}}
 }
 
