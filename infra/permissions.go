@@ -91,6 +91,15 @@ func permissions(r *resources) map[string]grants {
 			changes("elasticloadbalancing", targets, "RegisterTargets", "DeregisterTargets"),
 		)
 	)
+	// What an exposure consists of, as package inspect reads it.
+	inspects := slices.Concat(topology,
+		reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeTargetGroups",
+			"DescribeTargetGroupAttributes", "DescribeTargetHealth", "DescribeTags"),
+		reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections", "DescribeVpcEndpointConnectionNotifications",
+			"DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces", "DescribeSubnets", "DescribeNetworkAcls"),
+		changes("ec2", services, "DescribeVpcEndpointServicePermissions"),
+		allows("lambda", resolvers, "GetFunctionConfiguration", "ListTags"),
+	)
 	return map[string]grants{
 		"gather-rds-details": slices.Concat(items, newItems, topology,
 			allows("rds", r.wide("rds", "subgrp:*", atRunTime), "DescribeDBSubnetGroups"),
@@ -179,7 +188,7 @@ func permissions(r *resources) map[string]grants {
 				"SendTaskSuccess", "SendTaskFailure"),
 			allows("states", runs, "GetExecutionHistory"),
 		),
-		"watch": slices.Concat(allItems, allows("dynamodb", at(table), "UpdateItem"), decrypt, tell, r.readsDeadLetters(),
+		"watch": slices.Concat(items, allItems, tell, r.readsDeadLetters(), inspects,
 			reads("scheduler", "ListSchedules"),
 			allows("scheduler", schedules, "GetSchedule"),
 			allows("states", runs, "DescribeExecution"),

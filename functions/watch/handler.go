@@ -58,7 +58,7 @@ type watcher struct {
 	schedules  scheduleAPI
 	executions execution.API
 	functions  functionAPI
-	inspector  inspector // nil: nothing is looked at in detail
+	inspector  inspector
 	topic      topicAPI
 	operators  arn.ARN // of their topic
 	queues     queueAPI
@@ -80,10 +80,11 @@ type memory struct {
 	blind     blindness
 }
 
-// What a sweep does at most. ELB allows an account some calls a second for all that it does.
+// What a sweep does at most. An inspection makes some five calls of ELB for each exposure, and ELB allows an account about ten
+// a second for all that it does.
 const (
-	inspectedPerSweep = 25
-	troubledPerSweep  = 20 // of them
+	inspectedPerSweep = 16
+	troubledPerSweep  = 12 // of them
 	nudgedPerSweep    = 10
 )
 
@@ -147,9 +148,6 @@ func (w *watcher) list(ctx context.Context) (map[string]*types.ScheduleSummary, 
 // inspect has those exposures looked at in detail that are in trouble, and of the others those that have waited longest.
 // Each has its turn once in a look period, as long as they are no more than fit into its sweeps.
 func (w *watcher) inspect(ctx context.Context, views []view) {
-	if w.inspector == nil {
-		return
-	}
 	w.memory.Lock()
 	defer w.memory.Unlock()
 	now := w.now()

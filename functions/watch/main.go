@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/inspect"
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 )
@@ -38,6 +40,7 @@ func main() {
 			functions:   lambda.NewFromConfig(config),
 			topic:       sns.NewFromConfig(config),
 			operators:   operators,
+			inspector:   inspect.New(config, table, owned.FromEnv(), deployment.Patience()),
 			queues:      sqs.NewFromConfig(config),
 			deadLetters: letterQueues,
 			sync:        step.Env(deployment.IPSyncFunctionARN),
