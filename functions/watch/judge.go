@@ -160,10 +160,14 @@ func (j *judgement) looks() {
 		return
 	}
 	ticked := latest(life.Ticked, aws.ToTime(j.schedule.CreationDate), aws.ToTime(j.schedule.LastModificationDate))
-	if j.now.Sub(ticked) < lookPeriod(j.patience)+j.patience/10 && !life.Ticked.IsZero() {
+	wait := lookPeriod(j.patience)
+	switch {
+	case life.Ticked.IsZero():
+		wait *= 2
+	case j.now.Sub(ticked) < wait+j.patience/10:
 		return
 	}
-	if since := j.notice(unticked); j.now.Sub(since) >= lookPeriod(j.patience) || j.told(unticked) {
+	if since := j.notice(unticked); j.now.Sub(since) >= wait || j.told(unticked) {
 		j.tell(trouble{kind: unticked, since: ticked, what: "its schedule does not tick"})
 	}
 }

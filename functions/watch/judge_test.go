@@ -70,6 +70,8 @@ func TestJudge(t *testing.T) {
 		"nor right after it was looked at again":             {after: 90 * minute, change: func(v *view) { v.exposure.Life.Looked = noon.Add(89 * minute) }, told: []string{unseen}, over: []string{unseen}},
 		"one sign of a tick is missing":                      {after: 8 * minute, noticed: map[string]time.Duration{unticked: 5 * minute}, change: func(v *view) { v.exposure.Life.Looked = noon.Add(7 * minute) }},
 		"it did not tick, and now nobody looks":              {after: 90 * minute, told: []string{unticked}, fresh: []string{unseen}},
+		"a new one has not ticked yet":                       {after: 4 * minute, change: func(v *view) { v.exposure.Life.Ticked = time.Time{} }, noticed: map[string]time.Duration{unticked: 0}},
+		"a new one never ticks":                              {after: 8 * minute, change: func(v *view) { v.exposure.Life.Ticked, v.exposure.Life.Looked = time.Time{}, noon.Add(7*minute) }, noticed: map[string]time.Duration{unticked: 0}, fresh: []string{unticked}},
 		"its schedule was made anew, after weeks":            {after: 3 * minute, change: func(v *view) { v.exposure.Life.Ticked, v.schedule.CreationDate = noon.Add(-500*time.Hour), &noon }},
 		"a failover":                            {after: 5 * minute, change: bad(0, 3*minute)},
 		"not served for less than five minutes": {after: 5*minute - 1, change: bad(0, minute)},

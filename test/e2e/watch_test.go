@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+
+	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/test/stage"
+)
+
+// Whoever is connected while nothing follows the database, an exposure whose sync is silenced, and one whose schedule is gone:
+// the operators hear of each, and of its end.
+func TestAnExposureThatNobodyFollowsOrLooksAtIsTold(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-watched", singleAZ)
+	execution := s.exposes(database)
+	handoff := s.handoff(database)
+	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
+	execution.waits()
+	execution.stop()
+	exposure := s.decides(bus.Accept, endpoint)
+	s.hears(news, "Nothing follows the database orders-watched for "+exposure, "it has no schedule yet, and no execution works on it",
+		"aws stepfunctions start-execution", execution.arn, "aws ec2 reject-vpc-endpoint-connections", endpoint.ID)
+
+	// As the message says, it is started again with the same input.
+	made := s.exposes(database).succeeds()
+	s.hears(news, "Over, for "+exposure, "nothing follows the database")
+
+	// The sync may not use the registry. It ticks on.
+	silenced := s.callsUntilNow()
+	role := s.roleOf("ip-sync")
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Role: role[strings.LastIndex(role, "/")+1:], Resource: exposure, Kind: "deny"}))
+	s.hears(news, "Nobody has looked whether", exposure, "rdslink-ip-sync")
+	ticks := s.calls(silenced, func(c call) bool { return c.Action == "DescribeTargetHealth" && c.about(made.Resources.TargetGroupARN) })
+	if len(ticks) == 0 {
+		s.Error("it does not tick any more")
+	}
+
+	_, err := scheduler.NewFromConfig(cloud.Config(stage.Customer)).DeleteSchedule(s.ctx, &scheduler.DeleteScheduleInput{
+		Name: &made.Resources.ScheduleName, GroupName: aws.String(s.stack.ScheduleGroup()),
+	})
+	s.check(err)
+	s.hears(news, "Nothing follows the database orders-watched for "+exposure, "its schedule is gone")
+
+	// A hop that no look of the sync sees.
+	_, err = s.balancers().SetSecurityGroups(s.ctx, &elb.SetSecurityGroupsInput{
+		LoadBalancerArn: &made.Resources.LoadBalancerARN, SecurityGroups: []string{made.Resources.LoadBalancerSecurityGroupID},
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOn,
+	})
+	s.check(err)
+	s.hears(news, "does not reach the database orders-watched through "+exposure, "inbound enforcement")
+}
