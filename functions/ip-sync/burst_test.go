@@ -22,7 +22,8 @@ const (
 	awsCall       = 50 * time.Millisecond
 	registryCall  = 10 * time.Millisecond
 	answerTakes   = 60 * time.Millisecond   // of a resolver whose database answers
-	silenceTakes  = 1600 * time.Millisecond // of one whose database does not: internal/resolve, dialTimeout
+	besideTakes   = 360 * time.Millisecond  // where the host before it is a target still, and silent: internal/resolve
+	silenceTakes  = 1600 * time.Millisecond // of one whose database does not answer
 	healthyAfter  = 2 * time.Minute         // a target's registration: ELB takes 90 to 180 s
 	functionLasts = 7 * time.Minute
 	eventLasts    = time.Minute // in Lambda's queue: infra/functions.go
@@ -177,10 +178,13 @@ func (p *process) resolve(d *failing) error {
 		return outcome.Throttled("invoke the resolver")
 	}
 	defer free()
-	if now := time.Now(); now.Before(d.fails) || !now.Before(d.back) {
+	switch now := time.Now(); {
+	case p.healthy(d):
 		time.Sleep(answerTakes)
-	} else {
+	case now.Before(d.back):
 		time.Sleep(silenceTakes)
+	default:
+		time.Sleep(besideTakes)
 	}
 	return nil
 }

@@ -18,6 +18,9 @@ const (
 	// dialTimeout is long enough for the packet that opens a connection to be sent again, after a second. What nobody answers
 	// is what a tick waits for: see docs/limits.md.
 	dialTimeout = 1500 * time.Millisecond
+	// otherwiseTimeout is for those whom DNS does not name any more, after the answer of one whom it names. Within a VPC an
+	// answer takes a few milliseconds.
+	otherwiseTimeout = 300 * time.Millisecond
 )
 
 // Run answers a request from where it runs.
@@ -53,14 +56,38 @@ var here = vantage{
 
 func (v vantage) answer(ctx context.Context, r Request) Answer {
 	answer := v.lookUp(ctx, r)
-	addresses := r.toProbe(answer)
-	answer.Probes = make([]Probe, len(addresses))
-	var probes sync.WaitGroup
-	for i, address := range addresses {
-		probes.Go(func() { answer.Probes[i] = v.probe(ctx, address, r) })
-	}
-	probes.Wait()
+	answer.Probes = v.probeAll(ctx, r, r.toProbe(answer), slices.Concat(answer.Lookups...))
 	return answer
+}
+
+// probeAll probes all at once. Once everybody whom DNS names has been heard of, and one has answered, the others have little
+// time left: a host that is gone holds up what takes its place.
+func (v vantage) probeAll(ctx context.Context, r Request, addresses, named []string) []Probe {
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	type probed struct {
+		i int
+		Probe
+	}
+	heard := make(chan probed, len(addresses))
+	for i, address := range addresses {
+		go func() { heard <- probed{i, v.probe(ctx, address, r)} }()
+	}
+	probes, open := make([]Probe, len(addresses)), false
+	slices.Sort(named)
+	left := len(slices.Compact(named))
+	for range addresses {
+		p := <-heard
+		probes[p.i] = p.Probe
+		if slices.Contains(named, p.Address) {
+			left--
+			open = open || p.Result == Open
+		}
+		if open && left == 0 {
+			time.AfterFunc(otherwiseTimeout, enough)
+		}
+	}
+	return probes
 }
 
 func (r Request) toProbe(found Answer) []string {

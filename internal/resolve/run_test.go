@@ -125,6 +125,53 @@ func TestSilenceIsWaitedForAsLongAsAPacketThatIsSentAgainTakes(t *testing.T) {
 	})
 }
 
+func TestWhoIsGoneHoldsUpNobodyWhoTakesItsPlace(t *testing.T) {
+	const gone, new, other = "10.0.1.5", "10.0.2.7", "10.0.3.9"
+	for name, test := range map[string]struct {
+		named  []string
+		silent []string
+		takes  time.Duration
+	}{
+		"the new host answers":                 {named: []string{new}, silent: []string{gone}, takes: otherwiseTimeout},
+		"nobody answers":                       {named: []string{new}, silent: []string{gone, new}, takes: dialTimeout},
+		"whom DNS names is waited for":         {named: []string{new, other}, silent: []string{other}, takes: dialTimeout},
+		"DNS names nobody":                     {silent: []string{gone}, takes: dialTimeout},
+		"DNS names whom it named":              {named: []string{gone}, silent: []string{gone}, takes: dialTimeout},
+		"all answer, and nobody is waited for": {named: []string{new}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := vantage{
+					lookup: func(context.Context, string, string) (found []netip.Addr, _ error) {
+						for _, address := range test.named {
+							found = append(found, netip.MustParseAddr(address))
+						}
+						return found, nil
+					},
+					dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+						if host, _, _ := net.SplitHostPort(address); slices.Contains(test.silent, host) {
+							<-ctx.Done()
+							return nil, ctx.Err()
+						}
+						ours, theirs := net.Pipe()
+						return ours, theirs.Close()
+					},
+				}
+				begun := time.Now()
+				answer := v.answer(t.Context(), Request{Host: host, Port: 5432, Lookups: 2, Probe: []string{gone, new}, ProbeFound: true})
+				if took := time.Since(begun); took != test.takes {
+					t.Errorf("took %v", took)
+				}
+				for _, p := range answer.Probes {
+					if want := map[bool]string{true: Blocked, false: Open}[slices.Contains(test.silent, p.Address)]; p.Result != want {
+						t.Errorf("%s is %s", p.Address, p.Result)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestOutsideNeverProbes(t *testing.T) {
 	o := outside{vantage{dial: func(context.Context, string, string) (net.Conn, error) {
 		t.Error("dialled from outside the VPC")

@@ -11,22 +11,23 @@ import (
 	"github.com/rdslink/rdslink/local/wire"
 )
 
-// leastUnreserved is what reservations must leave to an account's other functions, where its limit is as high as that: Lambda
-// guide, "Configuring reserved concurrency for a function". In an account with a lower limit none can be made at all
-// (awslabs/fhir-works-on-aws-deployment#691: "below its minimum value of [10]").
+// leastUnreserved is what reservations must leave to an account's other functions, where its limit is as high as that:
+// Lambda guide, "Configuring reserved concurrency for a function". In an account with a lower limit none can be made at
+// all (awslabs/fhir-works-on-aws-deployment#691: "below its minimum value of [10]").
 const leastUnreserved = 100
 
 // running are the invocations that run, which are bounded for each account: Lambda guide, "Understanding Lambda function
 // scaling". All of its functions share the limit, whoever invokes them; what one has reserved is its own.
 type running struct {
-	limit    int // of each account
 	mu       sync.Mutex
+	limit    int            // of each account
 	count    map[string]int // by function ARN
 	reserved map[string]int // by function ARN
+	most     map[string]int // by account, since the limit was set
 }
 
 func newRunning(limit int) *running {
-	return &running{limit: limit, count: map[string]int{}, reserved: map[string]int{}}
+	return &running{limit: limit, count: map[string]int{}, reserved: map[string]int{}, most: map[string]int{}}
 }
 
 // Why a function is not run now (API_Invoke, TooManyRequestsException).
@@ -47,11 +48,43 @@ func (n *running) begin(functionARN string) (end func(), reason string) {
 		return nil, accountLimit
 	}
 	n.count[functionARN]++
+	account := model.AccountOf(functionARN)
+	n.most[account] = max(n.most[account], n.all(account))
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.count[functionARN]--
 	}, ""
+}
+
+// all is how many functions run in an account.
+func (n *running) all(account string) int {
+	total := 0
+	for arn, count := range n.count {
+		if model.AccountOf(arn) == account {
+			total += count
+		}
+	}
+	return total
+}
+
+// Limit serves /_local/concurrency: POST {"limit": 10} sets the limit, as AWS does when it raises a quota; GET tells it, and
+// the most functions that ran at once since, by account.
+func (f *Functions) Limit(w http.ResponseWriter, r *http.Request) {
+	n := f.running
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var set struct{ Limit int }
+	switch r.Method {
+	case http.MethodGet:
+		_ = json.NewEncoder(w).Encode(map[string]any{"limit": n.limit, "most": n.most})
+	case http.MethodPost:
+		if err := json.NewDecoder(r.Body).Decode(&set); err != nil || set.Limit < 1 {
+			http.Error(w, fmt.Sprintf("limit %d: not a number of functions: %v", set.Limit, err), http.StatusBadRequest)
+			return
+		}
+		n.limit, n.most = set.Limit, map[string]int{}
+	}
 }
 
 // shared is how many functions without reservations run in a function's account.

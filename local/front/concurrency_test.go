@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -55,6 +56,7 @@ func newSmall(t *testing.T, limit int) *small {
 	}
 	functions := front.NewFunctions(&model.World{Region: "eu-central-1"}, nil, nil, limit)
 	functions.Later = func(context.Context, string, []byte) {}
+	door.Handle("/_local/concurrency", http.HandlerFunc(functions.Limit))
 	if err := door.Around("lambda", "lambda", functions.Serve); err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +125,45 @@ func TestAnAccountRunsSoManyFunctionsAtOnce(t *testing.T) {
 			}
 		}
 		s.run("133737826969", "ip-sync")
+		if limit, most := s.limit(); limit != 10 || most[account] != 10 || most["133737826969"] != 1 {
+			t.Errorf("limit %d, most %v", limit, most)
+		}
 	})
 	s.run(account, "ip-sync") // they are over
+}
+
+func TestALimitIsRaised(t *testing.T) {
+	s := newSmall(t, 1)
+	s.run(account, "a")
+	s.refused(account, "a")
+	for body, status := range map[string]int{`{"limit":2}`: http.StatusOK, `{"limit":0}`: http.StatusBadRequest, `2`: http.StatusBadRequest} {
+		answer, err := http.Post(s.url+"/_local/concurrency", "application/json", strings.NewReader(body))
+		if err != nil || answer.StatusCode != status || answer.Body.Close() != nil {
+			t.Errorf("%s: %v, %v", body, answer, err)
+		}
+	}
+	s.run(account, "a")
+	if limit, most := s.limit(); limit != 2 || most[account] != 2 {
+		t.Errorf("limit %d, most %v", limit, most)
+	}
+}
+
+// limit is what the cloud tells of it.
+func (s *small) limit() (limit int, most map[string]int) {
+	s.Helper()
+	answer, err := http.Get(s.url + "/_local/concurrency")
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var told struct {
+		Limit int
+		Most  map[string]int
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&told); err != nil {
+		s.Error(err)
+	}
+	return told.Limit, told.Most
 }
 
 // Lambda guide, "Configuring reserved concurrency for a function".

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // call is a line of the cloud's log.
@@ -18,6 +19,8 @@ type call struct {
 	Resources []string
 	Status    int
 	Error     string
+	Time      time.Time
+	Millis    float64
 }
 
 func (c call) String() string {

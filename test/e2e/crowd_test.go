@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/rdslink/rdslink/internal/bus"
@@ -21,14 +23,13 @@ import (
 const crowd = 20
 
 func TestTwentyExposuresAtOnceShareAResolverAndRulesAndNothingElse(t *testing.T) {
-	// Alone while all of them wait: they are synced every minute, which is a second here, and this machine is no Lambda.
+	// Alone while all of them are made, and move: this machine is no Lambda.
 	s := alone(t)
-	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "Deliver", Resource: s.functionARN("rdslink-ip-sync"), Kind: "drop"}))
 	// ELB's limits are by the second, which are short here. Twenty at once meet them.
 	for _, action := range []string{"DescribeLoadBalancers", "CreateTargetGroup", "CreateLoadBalancer", "CreateListener"} {
 		s.check(cloud.Disturb(s.ctx, stage.Fault{Action: action, Kind: "throttle", Count: crowd}))
 	}
-	database := s.database("orders-crowd", singleAZ)
+	database := s.database("orders-crowd", multiAZ)
 	before := s.callsUntilNow()
 	var executions []execution
 	for n := range crowd {
@@ -49,6 +50,7 @@ func TestTwentyExposuresAtOnceShareAResolverAndRulesAndNothingElse(t *testing.T)
 	if len(made) != 1 {
 		t.Errorf("%d resolvers were made: %v", len(made), made)
 	}
+	s.moveTogether(database, exposures)
 	// The last one goes on to the end, in company; of the others nothing is left to be synced and checked.
 	last := executions[crowd-1]
 	s.giveUp(executions[:crowd-1], slices.DeleteFunc(exposures, func(e registry.Exposure) bool { return e.Consumer == member(crowd-1) }))
@@ -114,6 +116,51 @@ func (s story) shareRules(exposures []registry.Exposure) {
 			}
 		}
 	}
+}
+
+// moveTogether has the exposures' database fail over, in an account that is new. All of them get its new address, and none of
+// the functions that see to it has more than three others at work for it.
+func (s story) moveTogether(database stage.Database, exposures []registry.Exposure) {
+	s.Helper()
+	s.check(cloud.Limit(s.ctx, 10))
+	defer func() { s.check(cloud.Limit(s.ctx, 1000)) }()
+	begun := time.Now()
+	defer func() { s.Log("moved within", time.Since(begun)) }()
+	before, since := s.targetsOf(exposures[0].TargetGroupARN), s.callsUntilNow()
+	_, err := s.databases().RebootDBInstance(s.ctx, &rds.RebootDBInstanceInput{DBInstanceIdentifier: &database.Identifier, ForceFailover: new(true)})
+	s.check(err)
+	for _, e := range exposures {
+		s.await(e.ID+" to lead to the standby", func() bool {
+			return slices.ContainsFunc(s.targetsOf(e.TargetGroupARN), func(address string) bool { return !slices.Contains(before, address) })
+		})
+	}
+	marked := s.calls(since, func(c call) bool {
+		return c.Session == "rdslink-ip-sync" && c.Action == "UpdateItem" && c.about(registry.Following)
+	})
+	if len(marked) == 0 {
+		s.Error("nothing was marked")
+	}
+	resolvers := map[string][]call{} // by the invocation of ip-sync that they work for
+	for _, c := range s.calls(since, func(c call) bool { return c.Session == "rdslink-ip-sync" && c.Action == "Invoke" && c.Error == "" }) {
+		resolvers[c.Trace] = append(resolvers[c.Trace], c)
+	}
+	for trace, all := range resolvers {
+		for _, c := range all {
+			if at := atOnce(all, c.Time); at > 3 {
+				s.Errorf("%d resolvers work for the invocation %s at once", at, trace)
+			}
+		}
+	}
+}
+
+// atOnce is how many of the calls were under way at a time.
+func atOnce(calls []call, at time.Time) (n int) {
+	for _, c := range calls {
+		if ended := c.Time.Add(time.Duration(c.Millis * float64(time.Millisecond))); !c.Time.After(at) && ended.After(at) {
+			n++
+		}
+	}
+	return n
 }
 
 // giveUp stops executions that wait, and removes what costs.

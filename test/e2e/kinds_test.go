@@ -184,7 +184,12 @@ func (s story) interfaces(database stage.Database) []string {
 // targets are the addresses to which an exposure's load balancer sends new connections, sorted.
 func (s story) targets(o output) []string {
 	s.Helper()
-	out, err := s.balancers().DescribeTargetHealth(s.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &o.Resources.TargetGroupARN})
+	return s.targetsOf(o.Resources.TargetGroupARN)
+}
+
+func (s story) targetsOf(group string) []string {
+	s.Helper()
+	out, err := s.balancers().DescribeTargetHealth(s.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &group})
 	s.check(err)
 	var addresses []string
 	for _, d := range out.TargetHealthDescriptions {

@@ -38,6 +38,11 @@ func (c *Cloud) Settle(ctx context.Context) error {
 	return c.send(ctx, http.MethodDelete, "/_local/faults", nil)
 }
 
+// Limit sets how many functions an account may run at once.
+func (c *Cloud) Limit(ctx context.Context, functions int) error {
+	return c.send(ctx, http.MethodPost, "/_local/concurrency", fmt.Appendf(nil, `{"limit": %d}`, functions))
+}
+
 // Rest lets no schedule fire any more, and waits until every call and delivery is over: then the log of calls is whole.
 func (c *Cloud) Rest(ctx context.Context) error {
 	return c.send(ctx, http.MethodPost, "/_local/rest", nil)
