@@ -342,8 +342,8 @@ func (b *burst) play(deliver func(n, event int) int) {
 	b.invocations.Wait()
 }
 
-// waits are, sorted, how long the exposures waited from their event to the first look after it, and how long at the most from
-// one look to the next until their databases were well.
+// waits are, sorted, how long the exposures waited from their event to the first look after it, and how long at the most
+// from one look to the next until their databases were well.
 func (b *burst) waits() (first, between []time.Duration) {
 	for _, d := range b.databases {
 		if d.event.IsZero() {

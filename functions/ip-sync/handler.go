@@ -14,8 +14,9 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-// input is one of four: a binding (a schedule's tick), an exposure's id alone (somebody wants to know), the ids of several (as
-// the observer's tick, while they have no schedules yet), or an RDS event. Unknown fields are no error: EventBridge sends many.
+// input is one of four: a binding (a schedule's tick), an exposure's id alone (somebody wants to know), the ids of several
+// (the observer's tick, while they have no schedules yet; those that the watch has doubts about), or an RDS event. Unknown
+// fields are no error: EventBridge sends many.
 type input struct {
 	registry.Binding
 	Full      bool     `json:"full"` // with ids: through each node of the load balancer, too

@@ -203,8 +203,8 @@ func (o observer) compare(
 	return tell, seen
 }
 
-// startSync has the sync look at all of them in one invocation, which bounds how many it looks at at once: so many invocations
-// would take all that a small account may run, and leave nothing to the resolvers that they need.
+// startSync has the sync look at all of them in one invocation, which bounds how many it looks at at once: an invocation for
+// each would take all that a small account may run, and leave nothing to the resolvers that they need.
 func (o observer) startSync(ctx context.Context, exposures []string) error {
 	payload, err := json.Marshal(map[string][]string{"exposures": exposures})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -261,18 +262,22 @@ func (w *watcher) nudge(ctx context.Context, views []view) error {
 	if w.memory.nudged == nil {
 		w.memory.nudged = map[string]time.Time{}
 	}
-	var errs []error
-	for _, id := range ids[:min(len(ids), nudgedPerSweep)] {
-		w.memory.nudged[id] = now
-		payload, err := json.Marshal(map[string]any{"exposure": id, "full": true})
-		if err == nil {
-			_, err = w.functions.Invoke(ctx, &lambda.InvokeInput{
-				FunctionName: &w.sync, InvocationType: lambdatypes.InvocationTypeEvent, Payload: payload,
-			})
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("invoke %s for exposure %s: %w", w.sync, id, err))
-		}
+	if ids = ids[:min(len(ids), nudgedPerSweep)]; len(ids) == 0 {
+		return nil
 	}
-	return errors.Join(errs...)
+	for _, id := range ids {
+		w.memory.nudged[id] = now
+	}
+	// One invocation looks at them one after the other. One for each would take all that a small account may run, and leave
+	// nothing to the resolvers that they need.
+	payload, err := json.Marshal(map[string]any{"exposures": ids, "full": true})
+	if err == nil {
+		_, err = w.functions.Invoke(ctx, &lambda.InvokeInput{
+			FunctionName: &w.sync, InvocationType: lambdatypes.InvocationTypeEvent, Payload: payload,
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("invoke %s for exposures %s: %w", w.sync, strings.Join(ids, ", "), err)
+	}
+	return nil
 }

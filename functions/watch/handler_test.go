@@ -322,8 +322,8 @@ func TestNudgesAreBoundedAndStarveNobody(t *testing.T) {
 		if err := w.sweep(t, p); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(w.nudged()); got != (i+1)*nudgedPerSweep {
-			t.Errorf("%d nudges after %d sweeps", got, i+1)
+		if got := len(w.nudged()); got != (i+1)*nudgedPerSweep || len(w.invoked) != i+1 {
+			t.Errorf("%d nudges in %d invocations after %d sweeps", got, len(w.invoked), i+1)
 		}
 		w.clock = w.clock.Add(time.Minute)
 	}

@@ -229,11 +229,11 @@ func (w *world) nudged() (ids []string) {
 	for _, call := range w.invoked {
 		if payload, is := strings.CutPrefix(call, "rdslink-ip-sync Event "); is {
 			var of struct {
-				Exposure string
-				Full     bool
+				Exposures []string
+				Full      bool
 			}
 			if json.Unmarshal([]byte(payload), &of) == nil && of.Full {
-				ids = append(ids, of.Exposure)
+				ids = append(ids, of.Exposures...)
 			}
 		}
 	}

@@ -118,8 +118,8 @@ func (s story) shareRules(exposures []registry.Exposure) {
 	}
 }
 
-// moveTogether has the exposures' database fail over, in an account that is new. All of them get its new address, and none of
-// the functions that see to it has more than three others at work for it.
+// moveTogether has the exposures' database fail over, in an account that is new. All of them get its new address, and none
+// of the functions that see to it has more than three others at work for it.
 func (s story) moveTogether(database stage.Database, exposures []registry.Exposure) {
 	s.Helper()
 	s.check(cloud.Limit(s.ctx, 10))
