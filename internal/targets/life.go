@@ -160,7 +160,8 @@ func (p *pulse) bad(ended time.Time, cut bool) {
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
-// live keeps what a look found: in this process, in the report's Since and, where it is due and the registry answers, there.
+// live keeps what a look found: in this process, in the report's Since and, of a full look and of one that is not good, in
+// the registry, if it answers.
 func (d Deps) live(ctx context.Context, b registry.Binding, asked Asked, report *Report, full, answers bool) {
 	now := d.now()
 	if report.State.Good() {
@@ -196,7 +197,6 @@ func (d Deps) live(ctx context.Context, b registry.Binding, asked Asked, report 
 // thrives keeps a good look. A failure of the path is ended by a full one alone, and so is any other: what it rests on is
 // looked at with it.
 func (d Deps) thrives(ctx context.Context, b registry.Binding, asked Asked, report Report, full bool, now time.Time) {
-	before := d.pulses.get(b.Exposure)
 	d.pulses.change(b.Exposure, func(p *pulse) {
 		p.looked = now
 		if full || !p.trouble {
@@ -206,7 +206,7 @@ func (d Deps) thrives(ctx context.Context, b registry.Binding, asked Asked, repo
 			p.full = now
 		}
 	})
-	if !asked.Record || !full || !asked.Full && !before.trouble && !before.due(b.Exposure, now) {
+	if !asked.Record || !full {
 		return
 	}
 	seen := registry.Life{Looked: now, Good: now, State: string(report.State), Path: report.Path}

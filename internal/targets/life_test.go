@@ -71,6 +71,26 @@ func TestProcessesThatTakeTurnsLeaveASignInTheSlot(t *testing.T) {
 	}
 }
 
+// A look that begins in the slot and ends behind it has been a full one, and leaves its sign.
+func TestASlowLookLeavesItsSign(t *testing.T) {
+	c := newClient(steadyWorld())
+	c.process.change(binding.Exposure, func(p *pulse) { p.looked = noon.Add(-time.Hour) })
+	inSlot := func(at time.Time) bool { return (pulse{looked: noon.Add(-time.Hour)}).due(binding.Exposure, at) }
+	for !inSlot(c.now) || inSlot(c.now.Add(time.Second)) {
+		c.now = c.now.Add(time.Second)
+	}
+	c.record()
+	c.after = func(operation string) error {
+		if operation == "Invoke" {
+			c.now = c.now.Add(2 * time.Second)
+		}
+		return nil
+	}
+	if report, err := c.sync(); err != nil || !report.Proven() || c.life.Looked.IsZero() {
+		t.Errorf("got %+v, %v, recorded %+v", report, err, c.life)
+	}
+}
+
 // A slot is the exposure's own, and begins before its schedule's second, so that a tick that is late is in it all the same.
 func TestEachExposureHasASlotThatItsTicksFallInto(t *testing.T) {
 	slots := map[int]int{}
