@@ -38,7 +38,7 @@ func (p plan) empty() bool { return len(p.register) == 0 && len(p.deregister) ==
 // how long it lasts is what alarms.
 func quiet(b registry.Binding, o observation) bool {
 	wanted, err := o.wanted(b)
-	return err == nil && slices.Equal(o.registered(memory{}), wanted) && slices.ContainsFunc(wanted, o.serves) &&
+	return err == nil && slices.Equal(o.registered(memory{}), wanted) && slices.ContainsFunc(wanted, o.serves) && !o.misled() &&
 		!slices.ContainsFunc(wanted, func(t target) bool { return o.probe(t.Address).TLS == resolve.Mismatch })
 }
 

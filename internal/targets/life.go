@@ -45,24 +45,29 @@ func (o observation) path(b registry.Binding) []string {
 }
 
 // walk says how the way through the nodes is, of a report that is settled but for it. It takes no target away: a way that is
-// cut is none of the targets' fault.
+// cut is none of the targets' fault. Who has a certificate of another name proves nothing; but where a target shows such a
+// one itself, the way leads to it, and the name is what is told.
 func (r *Report) walk(o observation) {
+	var cut []string
 	for _, p := range o.answer.Path {
 		node, _, err := net.SplitHostPort(p.Address)
 		if err != nil {
 			node = p.Address
 		}
 		r.Path = append(r.Path, registry.Passage{Node: node, Result: p.Result, Detail: p.Detail})
-	}
-	var cut []string
-	for _, p := range r.Path {
-		if p.Result != resolve.Served {
-			cut = append(cut, strings.TrimSuffix("node "+p.Node+": "+p.Result+": "+p.Detail, ": "))
+		if p.Result != resolve.Served && (p.TLS != resolve.Mismatch || r.Misnamed == "") {
+			cut = append(cut, strings.TrimSuffix("node "+node+": "+p.Result+": "+p.Detail, ": "))
 		}
 	}
 	if r.State == Settled && len(cut) > 0 {
 		r.State, r.Detail = Cut, "the database does not answer through the load balancer: "+strings.Join(cut, "; ")
 	}
+}
+
+// misled: somebody with a certificate of another name answers through the load balancer. Whether a target has it too is for
+// a closer look.
+func (o observation) misled() bool {
+	return slices.ContainsFunc(o.answer.Path, func(p resolve.Probe) bool { return p.TLS == resolve.Mismatch })
 }
 
 // pulses are what this process knows of exposures' lives. The registry knows only what was recorded, which a steady tick

@@ -125,7 +125,7 @@ func (d Deps) tick(ctx context.Context, b registry.Binding, full bool) (Report, 
 	switch {
 	case registryErr != nil:
 		return d.protect(ctx, b, errors.Join(err, registryErr))
-	case err == nil && len(m.Misnamed) > 0: // only its certificate ends the wait early
+	case err == nil && (len(m.Misnamed) > 0 || o.misled()): // only its certificate ends the wait early, or says whose it is
 		o, err = d.study(ctx, b, full)
 	case err == nil:
 		o, err = d.deepen(ctx, b, o)

@@ -433,8 +433,14 @@ func (c *client) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 
 // through is what comes of going to the database through a listener.
 func (w *world) through(listener string) resolve.Probe {
-	if result, cut := w.cut[listener]; cut {
+	switch result, cut := w.cut[listener]; {
+	case result == "another name":
+		return resolve.Probe{Address: listener, Result: resolve.Answered, TLS: resolve.Mismatch, Detail: result}
+	case cut:
 		return resolve.Probe{Address: listener, Result: result, Detail: "i/o timeout"}
+	}
+	if w.misnames[w.primary] {
+		return resolve.Probe{Address: listener, Result: resolve.Answered, TLS: resolve.Mismatch, Detail: "another name"}
 	}
 	return resolve.Probe{Address: listener, Result: resolve.Served}
 }
