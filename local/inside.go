@@ -202,6 +202,7 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 
 	functions := front.NewFunctions(w, vpcs, n, o.Concurrency)
 	door.Handle("/_local/concurrency", http.HandlerFunc(functions.Limit))
+	door.Handle("/_local/metrics", http.HandlerFunc(functions.Metrics))
 	functions.Later = func(_ context.Context, functionARN string, payload []byte) {
 		// The door has let the caller in already: no service invokes, and no policy of the function is asked.
 		deliveries.Invoke(delivery.Invocation{Account: model.AccountOf(functionARN), FunctionARN: functionARN, Payload: payload})

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
@@ -24,6 +27,48 @@ type running struct {
 	count    map[string]int // by function ARN
 	reserved map[string]int // by function ARN
 	most     map[string]int // by account, since the limit was set
+	measured []measured     // that nobody has taken yet
+}
+
+// measured is a value of one of Lambda's metrics: Lambda guide, "Types of metrics for Lambda functions". Those of a function
+// are the account's too, which is a metric without dimensions.
+type measured struct {
+	account  string
+	Name     string  `json:"name"`
+	Function string  `json:"function"` // none: the account's
+	Value    float64 `json:"value"`
+	Time     float64 `json:"time"` // Unix seconds
+}
+
+func (n *running) measure(functionARN, name string, ofFunction, ofAccount int) {
+	account, now := model.AccountOf(functionARN), float64(time.Now().UnixMilli())/1000
+	function := functionARN[strings.LastIndex(functionARN, ":")+1:]
+	n.measured = append(n.measured, measured{account, name, function, float64(ofFunction), now}, measured{account, name, "", float64(ofAccount), now})
+}
+
+// ended measures an invocation that was let in.
+func (n *running) ended(functionARN string, failed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.measure(functionARN, "Invocations", 1, 1)
+	if failed {
+		n.measure(functionARN, "Errors", 1, 1)
+	}
+}
+
+// Metrics serves /_local/metrics: what an account's functions have had measured since it was asked last.
+func (f *Functions) Metrics(w http.ResponseWriter, r *http.Request) {
+	n, account := f.running, r.URL.Query().Get("account")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	taken := []measured{}
+	n.measured = slices.DeleteFunc(n.measured, func(m measured) bool {
+		if m.account == account {
+			taken = append(taken, m)
+		}
+		return m.account == account
+	})
+	_ = json.NewEncoder(w).Encode(taken)
 }
 
 func newRunning(limit int) *running {
@@ -42,14 +87,17 @@ func (n *running) begin(functionARN string) (end func(), reason string) {
 	defer n.mu.Unlock()
 	if own, reserves := n.reserved[functionARN]; reserves {
 		if n.count[functionARN] >= own {
+			n.measure(functionARN, "Throttles", 1, 1)
 			return nil, functionLimit
 		}
 	} else if n.shared(functionARN) >= n.unreserved(functionARN) {
+		n.measure(functionARN, "Throttles", 1, 1)
 		return nil, accountLimit
 	}
 	n.count[functionARN]++
 	account := model.AccountOf(functionARN)
 	n.most[account] = max(n.most[account], n.all(account))
+	n.measure(functionARN, "ConcurrentExecutions", n.count[functionARN], n.all(account))
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -159,6 +207,7 @@ func (f *Functions) run(w http.ResponseWriter, r *http.Request, arn string, forw
 	}
 	defer end()
 	forward(w, r)
+	f.running.ended(arn, w.Header().Get("X-Amz-Function-Error") != "")
 }
 
 // accountSettings has the account's limit in MiniStack's answer.

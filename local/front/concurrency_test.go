@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,6 +36,9 @@ func newSmall(t *testing.T, limit int) *small {
 		case strings.HasSuffix(r.URL.Path, "/invocations") && r.Header.Get("X-Amz-Invocation-Type") != "DryRun":
 			s.begun <- r.URL.Path
 			<-s.through
+			if strings.Contains(r.URL.Path, "/fails/") {
+				w.Header().Set("X-Amz-Function-Error", "Unhandled")
+			}
 			_, _ = w.Write([]byte("{}"))
 		case strings.HasSuffix(r.URL.Path, "/invocations"):
 			w.WriteHeader(http.StatusNoContent)
@@ -57,6 +61,7 @@ func newSmall(t *testing.T, limit int) *small {
 	functions := front.NewFunctions(&model.World{Region: "eu-central-1"}, nil, nil, limit)
 	functions.Later = func(context.Context, string, []byte) {}
 	door.Handle("/_local/concurrency", http.HandlerFunc(functions.Limit))
+	door.Handle("/_local/metrics", http.HandlerFunc(functions.Metrics))
 	if err := door.Around("lambda", "lambda", functions.Serve); err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +150,54 @@ func TestALimitIsRaised(t *testing.T) {
 	s.run(account, "a")
 	if limit, most := s.limit(); limit != 2 || most[account] != 2 {
 		t.Errorf("limit %d, most %v", limit, most)
+	}
+}
+
+// Lambda guide, "Types of metrics for Lambda functions".
+func TestLambdaMeasures(t *testing.T) {
+	s := newSmall(t, 2)
+	t.Run("two run", func(t *testing.T) {
+		s := &small{t, s.url, s.begun, s.through, s.ended}
+		s.run(account, "works")
+		s.run(account, "fails")
+		s.refused(account, "works")
+	})
+	sums := func(account string) map[string]float64 {
+		answer, err := http.Get(s.url + "/_local/metrics?account=" + account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }()
+		var values []struct {
+			Name, Function string
+			Value          float64
+		}
+		if err := json.NewDecoder(answer.Body).Decode(&values); err != nil {
+			t.Error(err)
+		}
+		sums := map[string]float64{}
+		for _, v := range values {
+			name := strings.TrimSpace(v.Function + " " + v.Name)
+			if v.Name == "ConcurrentExecutions" {
+				sums[name] = max(sums[name], v.Value)
+			} else {
+				sums[name] += v.Value
+			}
+		}
+		return sums
+	}
+	if got := sums("133737826969"); len(got) > 0 {
+		t.Errorf("another account has %v", got)
+	}
+	want := map[string]float64{
+		"Invocations": 2, "works Invocations": 1, "fails Invocations": 1, "Errors": 1, "fails Errors": 1, "Throttles": 1, "works Throttles": 1,
+		"ConcurrentExecutions": 2, "works ConcurrentExecutions": 1, "fails ConcurrentExecutions": 1,
+	}
+	if got := sums(account); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := sums(account); len(got) > 0 {
+		t.Errorf("twice: %v", got)
 	}
 }
 

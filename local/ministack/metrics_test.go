@@ -37,12 +37,12 @@ func TestLinesInTheEmbeddedMetricFormatAreValuesOfMetrics(t *testing.T) {
 		put(fmt.Sprintf(`{"Age":%d,"host":"a","_aws":{"Timestamp":%d,"CloudWatchMetrics":[{"Namespace":"own","Dimensions":%s,"Metrics":[{"Name":"Age"}]}]}}`,
 			age, now.UnixMilli(), dimensions))
 	}
-	sum := func(dimension string) string {
+	sumOf := func(namespace, metric, named, dimension string) string {
 		t.Helper()
-		form := url.Values{"Action": {"GetMetricStatistics"}, "Version": {"2010-08-01"}, "Namespace": {"own"}, "MetricName": {"Age"}, "Period": {"3600"},
+		form := url.Values{"Action": {"GetMetricStatistics"}, "Version": {"2010-08-01"}, "Namespace": {namespace}, "MetricName": {metric}, "Period": {"3600"},
 			"Statistics.member.1": {"Sum"}, "StartTime": {now.Add(-time.Hour).UTC().Format(time.RFC3339)}, "EndTime": {now.Add(time.Hour).UTC().Format(time.RFC3339)}}
 		if dimension != "" {
-			form.Set("Dimensions.member.1.Name", "host")
+			form.Set("Dimensions.member.1.Name", named)
 			form.Set("Dimensions.member.1.Value", dimension)
 		}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, aws.ToString(config.BaseEndpoint), strings.NewReader(form.Encode()))
@@ -64,6 +64,7 @@ func TestLinesInTheEmbeddedMetricFormatAreValuesOfMetrics(t *testing.T) {
 		value, _, _ := strings.Cut(rest, "</Sum>")
 		return value
 	}
+	sum := func(dimension string) string { return sumOf("own", "Age", "host", dimension) }
 	put("a line that is no metric")
 	if got := sum(""); got != "" {
 		t.Errorf("before anything is measured the sum is %s", got)
@@ -76,5 +77,8 @@ func TestLinesInTheEmbeddedMetricFormatAreValuesOfMetrics(t *testing.T) {
 	measured(`[[],["host"]]`, 2)
 	if without, with := sum(""), sum("a"); without != "9.0" || with != "102.0" {
 		t.Errorf("the sums are then %q without and %q with dimensions", without, with)
+	}
+	if got := sumOf("AWS/Lambda", "Throttles", "FunctionName", "f"); got == "" {
+		t.Error("what the front has measured of a function is no metric")
 	}
 }

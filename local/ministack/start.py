@@ -276,8 +276,9 @@ stepfunctions._update_state_machine = validated(stepfunctions._update_state_mach
 # CloudWatch: lines of logs in the embedded metric format become values of metrics, one for each set of dimensions. An empty set
 # is a set: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html.
 # No alarm is judged by them.
+# What Lambda measures the front knows.
 statistics = cloudwatch._get_metric_statistics
-taken = {}
+read_so_far = {}
 
 
 def take_metrics():
@@ -285,11 +286,12 @@ def take_metrics():
         for stream, content in group["streams"].items():
             where = (get_account_id(), get_region(), name, stream)
             events = content["events"]
-            for event in events[taken.get(where, 0):]:
+            for event in events[read_so_far.get(where, 0):]:
                 for line in event["message"].splitlines():
                     if '"CloudWatchMetrics"' in line:
                         take_line(json.loads(line))
-            taken[where] = len(events)
+            read_so_far[where] = len(events)
+    take_lambda_metrics()
 
 
 def take_line(line):
@@ -299,6 +301,12 @@ def take_line(line):
             for metric in directive["Metrics"]:
                 cloudwatch._store_datum(directive["Namespace"], metric["Name"], {n: line[n] for n in names}, at,
                                         metric.get("Unit", "None"), line[metric["Name"]], None, None, None)
+
+
+def take_lambda_metrics():
+    for value in json.loads(call_front("lambda", "GET", "/_local/metrics?account=" + get_account_id(), None)):
+        dimensions = {"FunctionName": value["function"]} if value["function"] else {}
+        cloudwatch._store_datum("AWS/Lambda", value["name"], dimensions, value["time"], "Count", value["value"], None, None, None)
 
 
 def statistics_of_logs(params, cbor, *how):
