@@ -105,10 +105,10 @@ func (o observer) lookAtOne(ctx context.Context, serviceID string) error {
 // in the weeks that a person takes.
 func (o observer) lookAtAwaited(ctx context.Context) error {
 	exposures, err := o.awaited(ctx)
-	if err != nil || len(exposures) == 0 {
+	if len(exposures) == 0 {
 		return err
 	}
-	errs := []error{o.lookAt(ctx, exposures, true)}
+	errs := []error{err, o.lookAt(ctx, exposures, true)}
 	ids := make([]string, len(exposures))
 	for i, exposure := range exposures {
 		errs = append(errs, o.remind(ctx, exposure))
@@ -118,13 +118,14 @@ func (o observer) lookAtAwaited(ctx context.Context) error {
 }
 
 // awaited are the exposures whose wait lasts. Nobody is told when a wait ends without a connection, so the token of one that
-// must have ended is forgotten here.
+// must have ended is forgotten here. One that cannot be forgotten hinders no other.
 func (o observer) awaited(ctx context.Context) ([]registry.Exposure, error) {
 	exposures, err := o.waiting.Awaiting(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var lasting []registry.Exposure
+	var errs []error
 	for _, exposure := range exposures {
 		if exposure.Token == nil {
 			continue // the index is behind the table for a moment
@@ -135,10 +136,10 @@ func (o observer) awaited(ctx context.Context) ([]registry.Exposure, error) {
 		}
 		slog.InfoContext(ctx, "forget overdue token", "exposure", exposure.ID, "deadline", exposure.Token.Deadline)
 		if err := o.waiting.ClearToken(ctx, exposure.ID, exposure.Token.Value); err != nil {
-			return nil, err
+			errs = append(errs, err)
 		}
 	}
-	return lasting, nil
+	return lasting, errors.Join(errs...)
 }
 
 func (o observer) lookAtAll(ctx context.Context) error {

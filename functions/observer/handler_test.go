@@ -350,6 +350,54 @@ func TestOneExposureThatCannotBeRecordedDoesNotHideTheOthers(t *testing.T) {
 	}
 }
 
+func TestATokenThatCannotBeForgottenHidesNoOtherWait(t *testing.T) {
+	w := newWorld()
+	for _, id := range []string{"orders", "billing"} {
+		w.expose(id, "vpce-svc-"+id)
+		w.connect("vpce-svc-"+id, "vpce-"+id, vendor, "pendingAcceptance")
+	}
+	w.exposures[0].Token = &registry.Token{Value: "old", Since: noon.Add(-time.Hour), Deadline: noon.Add(-time.Minute)}
+	w.exposures[1].Token = &registry.Token{Value: "token", Since: noon, Deadline: noon.Add(time.Hour)}
+	w.recordErrors = map[string]error{"orders": errors.New("denied")}
+	if err := w.observer().handle(t.Context(), Input{Sweep: sweepAwaited}); err == nil {
+		t.Error("no error")
+	}
+	if !slices.Contains(w.mutations, "record vpce-billing pendingAcceptance") {
+		t.Errorf("did %q", w.mutations)
+	}
+}
+
+// Whoever is connected while nothing follows the database is not told of as done.
+func TestWhoIsConnectedWhileNobodyFollowsIsToldOfAsSuch(t *testing.T) {
+	const words = "Nothing follows its database"
+	for name, row := range map[string]struct {
+		schedule, claim string
+		status          sfntypes.ExecutionStatus
+		state           string
+		want            bool
+	}{
+		"an execution works on it":      {claim: "execution", status: sfntypes.ExecutionStatusRunning, state: "available"},
+		"a schedule follows it":         {claim: "execution", status: sfntypes.ExecutionStatusSucceeded, schedule: "orders", state: "available"},
+		"its execution was stopped":     {claim: "execution", status: sfntypes.ExecutionStatusAborted, state: "available", want: true},
+		"the same, connected in part":   {claim: "execution", status: sfntypes.ExecutionStatusAborted, state: "partial", want: true},
+		"nobody is connected by asking": {claim: "execution", status: sfntypes.ExecutionStatusAborted, state: "pendingAcceptance"},
+		"nobody ever worked on it":      {state: "available", want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.expose("orders", "vpce-svc-1")
+			w.exposures[0].ScheduleName, w.exposures[0].Claim, w.status = row.schedule, row.claim, row.status
+			w.connect("vpce-svc-1", "vpce-1", vendor, row.state)
+			if err := w.observer().handle(t.Context(), Input{Sweep: sweepAll}); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(*w.told[0].Message, words); got != row.want {
+				t.Errorf("told is %s", *w.told[0].Message)
+			}
+		})
+	}
+}
+
 func TestTheCommandInAMessageDecides(t *testing.T) {
 	for owner, decision := range map[string]string{vendor: bus.Accept, stranger: bus.Reject} {
 		t.Run(decision, func(t *testing.T) {
@@ -448,6 +496,9 @@ func (w *world) Awaiting(context.Context) ([]registry.Exposure, error) {
 }
 
 func (w *world) ClearToken(_ context.Context, id, value string) error {
+	if err := w.recordErrors[id]; err != nil {
+		return err
+	}
 	w.mutations = append(w.mutations, "clear "+value+" of "+id)
 	return nil
 }

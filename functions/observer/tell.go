@@ -11,6 +11,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/execution"
 	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -47,11 +48,31 @@ func (o observer) tellOperators(ctx context.Context, exposure registry.Exposure,
 				"vpcEndpointId", n.VPCEndpointID, "state", n.State)
 		}
 		event, subject := o.event(exposure, n)
-		if err := o.publish(ctx, subject, event.Message); err != nil {
+		text := event.Message
+		if n.Connected() && o.unfollowed(ctx, exposure) {
+			text += "\n\n" + messages.Text("unfollowed", message.Facts{"Exposure": exposure.ID})
+		}
+		if err := o.publish(ctx, subject, text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unfollowed tells an exposure whose set-up has ended before it had a schedule. What became of a schedule the watch says, and
+// what to do, within a minute; whoever hears that somebody is connected shall not take it for done.
+func (o observer) unfollowed(ctx context.Context, exposure registry.Exposure) bool {
+	if exposure.ScheduleName != "" {
+		return false
+	}
+	if exposure.Claim == "" {
+		return true
+	}
+	runs, err := execution.Running(ctx, o.executions, exposure.Claim)
+	if err != nil {
+		slog.WarnContext(ctx, "not known whether an execution runs", "exposure", exposure.ID, "error", err.Error())
+	}
+	return err == nil && !runs
 }
 
 func (o observer) publish(ctx context.Context, subject, text string) error {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
@@ -27,6 +28,8 @@ func TestAnExposureThatNobodyFollowsOrLooksAtIsTold(t *testing.T) {
 	s.hears(news, "Nothing follows the database orders-watched for "+exposure, "it has no schedule yet, and no execution works on it",
 		"aws stepfunctions start-execution", execution.arn, "aws ec2 reject-vpc-endpoint-connections", endpoint.ID)
 
+	s.hears(news, "is connected to "+exposure, "Nothing follows its database")
+
 	// As the message says, it is started again with the same input.
 	made := s.exposes(database).succeeds()
 	s.hears(news, "Over, for "+exposure, "nothing follows the database")
@@ -47,7 +50,12 @@ func TestAnExposureThatNobodyFollowsOrLooksAtIsTold(t *testing.T) {
 	s.check(err)
 	s.hears(news, "Nothing follows the database orders-watched for "+exposure, "its schedule is gone")
 
-	// A hop that no look of the sync sees.
+	// What cuts nobody off, and a hop that no look of the sync sees.
+	_, err = s.network().DeleteVpcEndpointConnectionNotifications(s.ctx, &ec2.DeleteVpcEndpointConnectionNotificationsInput{
+		ConnectionNotificationIds: []string{s.notification(made)},
+	})
+	s.check(err)
+	s.hears(news, "notification of "+exposure, "is not as it was made")
 	_, err = s.balancers().SetSecurityGroups(s.ctx, &elb.SetSecurityGroupsInput{
 		LoadBalancerArn: &made.Resources.LoadBalancerARN, SecurityGroups: []string{made.Resources.LoadBalancerSecurityGroupID},
 		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOn,
