@@ -224,6 +224,10 @@ func (j *judgement) hop() (hop inspect.Hop, cut bool, since time.Time) {
 			return h, j.now.Sub(since) >= j.patience/10, since
 		}
 	}
+	if j.report.Err != nil { // the hop that was broken may be the one that could not be read
+		since, noticed := j.keep(unserved)
+		return hop, noticed && j.told(unserved), since
+	}
 	return hop, false, since
 }
 
@@ -240,12 +244,14 @@ var cutNobodyOff = []string{inspect.Principals, inspect.Connections, inspect.Pro
 
 // drift is told when it is so at two looks.
 func (j *judgement) drift() {
-	if j.report == nil {
+	if !j.whole() {
 		for key := range j.before {
 			if isDrift(key) {
 				j.keep(key)
 			}
 		}
+	}
+	if j.report == nil {
 		return
 	}
 	for _, h := range j.report.Hops {
@@ -271,13 +277,16 @@ func (j *judgement) drifts(t trouble) {
 	}
 }
 
+// whole says whether what a report does not name is not so.
+func (j *judgement) whole() bool { return j.report != nil && j.report.Err == nil }
+
 func isDrift(key string) bool { return key == unadmitted || strings.HasPrefix(key, drift+"/") }
 
 // open says of what was told whether its end cannot be judged now.
 func (j *judgement) open(key string) bool {
 	switch {
 	case isDrift(key):
-		return j.report == nil && j.judged()
+		return !j.whole() && j.judged()
 	case key == unfollowed:
 		return !j.listed
 	case key == unticked:

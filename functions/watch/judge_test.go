@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -50,6 +51,7 @@ func broke(hop string) *inspect.Report {
 func TestJudge(t *testing.T) {
 	const minute = time.Minute
 	passes := &inspect.Report{Exposure: "orders", Hops: []inspect.Hop{{Name: inspect.Listener, State: inspect.Passes}}}
+	unread := &inspect.Report{Exposure: "orders", Err: errors.New("throttled")}
 	for name, row := range map[string]struct {
 		after   time.Duration
 		change  func(*view)
@@ -96,6 +98,9 @@ func TestJudge(t *testing.T) {
 		"drift, told once":                                       {after: minute, change: drifted, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}},
 		"drift that nobody looks at stays told":                  {after: minute, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}},
 		"drift is put right":                                     {after: minute, change: func(v *view) { v.report = passes }, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}, over: []string{"drift/tags"}},
+		"drift is not over when not all could be read":           {after: minute, change: func(v *view) { v.report = unread }, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}},
+		"nor is a broken hop":                                    {after: minute, change: func(v *view) { v.report = unread }, noticed: map[string]time.Duration{unserved: 0}, told: []string{unserved}},
+		"nor is one told that was noticed and could not be read": {after: minute, change: func(v *view) { v.report = unread }, noticed: map[string]time.Duration{unserved: 0, "drift/tags": 0}},
 		"its schedule is gone":                                   {change: func(v *view) { v.schedule = nil }, fresh: []string{unfollowed}},
 		"its schedule is disabled":                               {change: func(v *view) { v.schedule.State = types.ScheduleStateDisabled }, fresh: []string{unfollowed}},
 		"its schedule invokes another function":                  {change: func(v *view) { v.schedule.Target.Arn = aws.String("other") }, fresh: []string{unfollowed}},
