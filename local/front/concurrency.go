@@ -43,7 +43,8 @@ type measured struct {
 func (n *running) measure(functionARN, name string, ofFunction, ofAccount int) {
 	account, now := model.AccountOf(functionARN), float64(time.Now().UnixMilli())/1000
 	function := functionARN[strings.LastIndex(functionARN, ":")+1:]
-	n.measured = append(n.measured, measured{account, name, function, float64(ofFunction), now}, measured{account, name, "", float64(ofAccount), now})
+	n.measured = append(n.measured,
+		measured{account, name, function, float64(ofFunction), now}, measured{account, name, "", float64(ofAccount), now})
 }
 
 // ended measures an invocation that was let in.

@@ -98,7 +98,7 @@ func (s *small) run(account, function string) {
 }
 
 // refused is why a function is not run, or empty for another answer.
-func (s *small) refused(account, function string) types.ThrottleReason {
+func (s *small) refused(function string) types.ThrottleReason {
 	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second) // what runs does not end by itself
 	defer cancel()
 	_, err := s.lambda(account).Invoke(ctx, &lambda.InvokeInput{FunctionName: &function})
@@ -119,7 +119,7 @@ func TestAnAccountRunsSoManyFunctionsAtOnce(t *testing.T) {
 			s.run(account, []string{"ip-sync", "resolver"}[n%2])
 		}
 		for _, function := range []string{"ip-sync", "resolver", "arn:aws:lambda:eu-central-1:" + account + ":function:other"} {
-			if reason := s.refused(account, function); reason != types.ThrottleReasonConcurrentInvocationLimitExceeded {
+			if reason := s.refused(function); reason != types.ThrottleReasonConcurrentInvocationLimitExceeded {
 				t.Errorf("%s: %s", function, reason)
 			}
 		}
@@ -140,7 +140,7 @@ func TestAnAccountRunsSoManyFunctionsAtOnce(t *testing.T) {
 func TestALimitIsRaised(t *testing.T) {
 	s := newSmall(t, 1)
 	s.run(account, "a")
-	s.refused(account, "a")
+	s.refused("a")
 	for body, status := range map[string]int{`{"limit":2}`: http.StatusOK, `{"limit":0}`: http.StatusBadRequest, `2`: http.StatusBadRequest} {
 		answer, err := http.Post(s.url+"/_local/concurrency", "application/json", strings.NewReader(body))
 		if err != nil || answer.StatusCode != status || answer.Body.Close() != nil {
@@ -160,7 +160,7 @@ func TestLambdaMeasures(t *testing.T) {
 		s := &small{t, s.url, s.begun, s.through, s.ended}
 		s.run(account, "works")
 		s.run(account, "fails")
-		s.refused(account, "works")
+		s.refused("works")
 	})
 	sums := func(account string) map[string]float64 {
 		answer, err := http.Get(s.url + "/_local/metrics?account=" + account)
@@ -246,7 +246,7 @@ func TestReservationsLeaveAHundredToTheOthersOrAreRefused(t *testing.T) {
 		if err := reserve(s, "none", 0); err != nil {
 			t.Error("a function that shall not run:", err)
 		}
-		if reason := s.refused(account, "none"); reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+		if reason := s.refused("none"); reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
 			t.Error(reason)
 		}
 	}
@@ -271,7 +271,7 @@ func TestWhatIsReservedIsAFunctionsOwn(t *testing.T) {
 		t.Errorf("%+v", limits)
 	}
 	s.run(account, "a")
-	if reason := s.refused(account, "a"); reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+	if reason := s.refused("a"); reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
 		t.Error(reason)
 	}
 	for _, give := range []func() error{
