@@ -29,6 +29,8 @@ type network interface {
 	tagged
 	// NotificationService is the endpoint service of a connection notification.
 	NotificationService(account, notificationID string) (serviceID string, ok bool)
+	// AssociatedSubnet is the subnet that an association of a network ACL is of.
+	AssociatedSubnet(account, association string) (subnet string, ok bool)
 }
 
 // Access decides about calls.

@@ -21,6 +21,10 @@ func (f fakeTags) Tags(_, resource string) (map[string]string, bool) {
 	return tags, ok
 }
 
+func (fakeTags) AssociatedSubnet(_, association string) (string, bool) {
+	return "subnet-1", association == "aclassoc-1"
+}
+
 func (fakeTags) NotificationService(_, id string) (string, bool) {
 	return "vpce-svc-1", id == "vpce-nfn-1"
 }
@@ -65,6 +69,10 @@ func TestOnWhat(t *testing.T) {
 			"ec2:AuthorizeSecurityGroupIngress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"a notification is its service's": {"ec2:ModifyVpcEndpointConnectionNotification", object{"ConnectionNotificationId": "vpce-nfn-1"}, []string{
 			"ec2:ModifyVpcEndpointConnectionNotification ec2:eu-central-1:111122223333:vpc-endpoint-service/vpce-svc-1 aws:ResourceTag/app:managed=true"}},
+		"an association of a network ACL is the ACL's and a subnet's": {"ec2:ReplaceNetworkAclAssociation", object{"NetworkAclId": "acl-1", "AssociationId": "aclassoc-1"}, []string{
+			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/subnet-1"}},
+		"an association that does not exist is of any subnet": {"ec2:ReplaceNetworkAclAssociation", object{"NetworkAclId": "acl-1", "AssociationId": "aclassoc-2"}, []string{
+			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/*"}},
 		"a load balancer is internet-facing unless it says otherwise": {"elasticloadbalancing:CreateLoadBalancer", object{"Name": "n", "Type": "network"}, []string{
 			"elasticloadbalancing:CreateLoadBalancer elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/* elasticloadbalancing:Scheme=internet-facing"}},
 		"a listener is tagged as what it will be": {"elasticloadbalancing:CreateListener", object{
@@ -87,7 +95,7 @@ func TestOnWhat(t *testing.T) {
 		"an account in a queue's address":     {"sqs:SendMessage", object{"QueueUrl": "http://host/999988887777/q"}, []string{"sqs:SendMessage sqs:eu-central-1:999988887777:q"}},
 		"letters are given back one by one, as far as IAM knows": {"sqs:ChangeMessageVisibilityBatch", object{"QueueUrl": "http://host/111122223333/q"},
 			[]string{"sqs:ChangeMessageVisibility sqs:eu-central-1:111122223333:q"}},
-		"a schedule without a group":          {"scheduler:GetSchedule", object{"Name": "s"}, []string{"scheduler:GetSchedule scheduler:eu-central-1:111122223333:schedule/default/s"}},
+		"a schedule without a group": {"scheduler:GetSchedule", object{"Name": "s"}, []string{"scheduler:GetSchedule scheduler:eu-central-1:111122223333:schedule/default/s"}},
 		"a log's stream": {"logs:GetLogEvents", object{"logGroupName": "/g", "logStreamName": "s"},
 			[]string{"logs:GetLogEvents logs:eu-central-1:111122223333:log-group:/g:log-stream:s"}},
 		"DeleteTags is no part of a creation": {"ec2:DeleteTags", object{"Resources": []any{"sg-1"}},

@@ -15,6 +15,7 @@ var kinds = map[string]string{
 	"subnet":   "subnet",
 	"sg":       "security-group",
 	"sgr":      "security-group-rule",
+	"acl":      "network-acl",
 	"eni":      "network-interface",
 }
 
@@ -26,6 +27,12 @@ var ec2Acting = map[string]func(*question) ([]need, error){
 	"ec2:RevokeSecurityGroupIngress":    rules(existing("GroupId")),
 	"ec2:RevokeSecurityGroupEgress":     rules(existing("GroupId")),
 	"ec2:CreateTags":                    retag,
+	"ec2:CreateNetworkAcl":              rules(made("network-acl"), existing("VpcId")),
+	"ec2:CreateNetworkAclEntry":         rules(existing("NetworkAclId")),
+	"ec2:ReplaceNetworkAclEntry":        rules(existing("NetworkAclId")),
+	"ec2:DeleteNetworkAclEntry":         rules(existing("NetworkAclId")),
+	"ec2:ReplaceNetworkAclAssociation":  rules(existing("NetworkAclId"), associated),
+	"ec2:DeleteNetworkAcl":              rules(existing("NetworkAclId")),
 	"ec2:DescribeVpcAttribute":          rules(existing("VpcId")),
 	"ec2:DeleteTags":                    retag,
 
@@ -158,6 +165,18 @@ func notified(q *question) ([]need, error) {
 		return []need{{resource: q.arn("ec2", "vpc-endpoint-service/*")}}, nil
 	}
 	n, err := q.identified(service)
+	return []need{n}, err
+}
+
+// associated is the subnet whose network ACL is replaced.
+func associated(q *question) ([]need, error) {
+	q.world.Lock()
+	subnet, ok := q.network.AssociatedSubnet(q.Caller.Account, q.text("AssociationId"))
+	q.world.Unlock()
+	if !ok {
+		return []need{{resource: q.arn("ec2", "subnet/*")}}, nil
+	}
+	n, err := q.identified(subnet)
 	return []need{n}, err
 }
 

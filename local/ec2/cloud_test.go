@@ -237,6 +237,8 @@ func (n *fakeNetwork) SetFirewall(vpc string, f network.Firewall) error {
 	return nil
 }
 
+func (n *fakeNetwork) SetBoundaries(string, []network.Boundary) error { return nil }
+
 func (n *fakeNetwork) Answer(vpc string, at netip.AddrPort, ask network.Ask) (io.Closer, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	n.mu.Lock()

@@ -40,6 +40,8 @@ var (
 		"InvalidGroupId.Malformed", badID, "InvalidGroup.NotFound", "The security group '%s' does not exist"}
 	ruleKind = kind{types.ResourceTypeSecurityGroupRule, "sgr-", hexDigits,
 		"InvalidSecurityGroupRuleId.Malformed", badID, "InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist"}
+	networkACLKind = kind{types.ResourceTypeNetworkAcl, "acl-", hexDigits,
+		"InvalidNetworkAclId.Malformed", badID, "InvalidNetworkAclID.NotFound", "The networkAcl ID '%s' does not exist"}
 	interfaceKind = kind{types.ResourceTypeNetworkInterface, "eni-", hexDigits,
 		"InvalidNetworkInterfaceId.Malformed", badID, "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist"}
 	endpointKind = kind{types.ResourceTypeVpcEndpoint, "vpce-", alphanumeric,
@@ -79,7 +81,7 @@ func (k kind) unknown(id string) *wire.Error {
 
 // kindOf is the kind that an id names.
 func kindOf(id string) (kind, bool) {
-	for _, k := range []kind{vpcKind, subnetKind, groupKind, ruleKind, interfaceKind, endpointKind, serviceKind} {
+	for _, k := range []kind{vpcKind, subnetKind, groupKind, ruleKind, networkACLKind, interfaceKind, endpointKind, serviceKind} {
 		if k.names(id) {
 			return k, true
 		}

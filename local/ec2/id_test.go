@@ -19,7 +19,8 @@ var idFields = map[string]string{
 	"GroupId": "InvalidGroupId.Malformed", "GroupIds": "InvalidGroupId.Malformed", "SecurityGroupIds": "InvalidGroupId.Malformed",
 	"SecurityGroupRuleIds": "InvalidSecurityGroupRuleId.Malformed",
 	"NetworkInterfaceIds":  "InvalidNetworkInterfaceId.Malformed",
-	"VpcEndpointId":        "InvalidVpcEndpointId.Malformed", "VpcEndpointIds": "InvalidVpcEndpointId.Malformed",
+	"NetworkAclId":         "InvalidNetworkAclId.Malformed", "NetworkAclIds": "InvalidNetworkAclId.Malformed",
+	"VpcEndpointId": "InvalidVpcEndpointId.Malformed", "VpcEndpointIds": "InvalidVpcEndpointId.Malformed",
 	"ServiceId": "InvalidVpcEndpointServiceId.Malformed", "ServiceIds": "InvalidVpcEndpointServiceId.Malformed",
 	"Resources": "InvalidID",
 }

@@ -34,6 +34,7 @@ type addresses interface {
 	AddAddress(vpc string, a netip.Addr) error
 	RemoveAddress(vpc string, a netip.Addr)
 	SetFirewall(vpc string, f network.Firewall) error
+	SetBoundaries(vpc string, boundaries []network.Boundary) error
 	Answer(vpc string, at netip.AddrPort, ask network.Ask) (io.Closer, error)
 }
 
@@ -53,6 +54,7 @@ type Service struct {
 	options        table[*dhcpOptions]
 	subnets        table[*Subnet]
 	securityGroups table[*SecurityGroup]
+	networkACLs    table[*networkACL]
 	interfaces     table[*Interface]
 	prefixLists    table[*prefixList]
 	services       table[*endpointService]
@@ -60,6 +62,7 @@ type Service struct {
 	notifications  table[*notification]
 	issued         map[clientToken]issue
 	accounts       map[string]bool // those that have, or had, their default VPC
+	bounded        map[string]bool // VPCs whose network ACLs the kernel knows
 }
 
 // New makes an EC2 whose VPCs live in n. SetLoadBalancers must be called before endpoint services are made.
@@ -67,7 +70,7 @@ func New(w *model.World, n *network.Network) *Service { return newService(w, n, 
 
 func newService(w *model.World, n namespaces, a addresses) *Service {
 	return &Service{
-		world: w, namespaces: n, addresses: a, records: newRecords(), issued: map[clientToken]issue{}, accounts: map[string]bool{},
+		world: w, namespaces: n, addresses: a, records: newRecords(), issued: map[clientToken]issue{}, accounts: map[string]bool{}, bounded: map[string]bool{},
 		prefixLists: listsOfAWS(w.Region),
 	}
 }
@@ -105,6 +108,14 @@ func (s *Service) Operations() wire.Operations {
 		"RevokeSecurityGroupIngress":    op(s.revokeIngress),
 		"RevokeSecurityGroupEgress":     op(s.revokeEgress),
 		"DeleteSecurityGroup":           op(s.deleteSecurityGroup),
+
+		"CreateNetworkAcl":             op(s.createNetworkACL),
+		"DescribeNetworkAcls":          op(s.describeNetworkACLs),
+		"DeleteNetworkAcl":             op(s.deleteNetworkACL),
+		"CreateNetworkAclEntry":        op(s.createNetworkACLEntry),
+		"ReplaceNetworkAclEntry":       op(s.replaceNetworkACLEntry),
+		"DeleteNetworkAclEntry":        op(s.deleteNetworkACLEntry),
+		"ReplaceNetworkAclAssociation": op(s.replaceNetworkACLAssociation),
 
 		"CreateManagedPrefixList":    op(s.createPrefixList),
 		"DescribeManagedPrefixLists": op(s.describePrefixLists),

@@ -72,6 +72,7 @@ func (s *Service) addSubnet(n *Subnet) error {
 		return fmt.Errorf("publish %s of %s: %w", n.ID, n.VPC, err)
 	}
 	s.subnets.add(n)
+	s.associate(n)
 	return nil
 }
 
@@ -125,6 +126,7 @@ func (s *Service) deleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput) (
 	if slices.ContainsFunc(s.interfaces, func(i *Interface) bool { return i.Subnet == n.ID }) {
 		return nil, wire.Errorf("DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", n.ID)
 	}
+	s.dissociate(n)
 	s.subnets.remove(n.ID)
 	s.namespaces.WithdrawSubnet(n.ID)
 	return &ec2.DeleteSubnetOutput{}, nil

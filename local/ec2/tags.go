@@ -59,6 +59,7 @@ func (s *Service) taggable(account string) table[resource] {
 	for _, group := range s.securityGroups {
 		all = appendOwn(all, group.rules, account)
 	}
+	all = appendOwn(all, s.networkACLs, account)
 	all = appendOwn(all, s.interfaces, account)
 	all = appendOwn(all, s.services, account)
 	return appendOwn(all, s.endpoints, account)

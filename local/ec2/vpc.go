@@ -98,7 +98,7 @@ func (s *Service) createVPC(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.C
 	return &ec2.CreateVpcOutput{Vpc: new(describedVPC(v))}, nil
 }
 
-// addVPC also makes the VPC's default security group.
+// addVPC also makes the VPC's default security group and network ACL.
 func (s *Service) addVPC(v *vpc, block netip.Prefix) error {
 	v.addBlock(block)
 	v.options = s.defaultOptions(v.Account)
@@ -108,6 +108,7 @@ func (s *Service) addVPC(v *vpc, block netip.Prefix) error {
 	s.records.setVPC(v.ID, v.dns)
 	s.vpcs.add(v)
 	s.securityGroups.add(defaultSecurityGroup(v))
+	s.networkACLs.add(defaultACL(v))
 	return nil
 }
 
@@ -182,12 +183,17 @@ func (s *Service) deleteVPC(ctx context.Context, in *ec2.DeleteVpcInput) (*ec2.D
 	}
 	groups := s.securityGroups.where(func(g *SecurityGroup) bool { return g.VPC == v.ID })
 	subnets := s.subnets.where(func(n *Subnet) bool { return n.VPC == v.ID })
-	if len(subnets) > 0 || len(groups) > 1 { // the default group goes with its VPC
+	acls := s.networkACLs.where(func(a *networkACL) bool { return a.VPC == v.ID })
+	if len(subnets) > 0 || len(groups) > 1 || len(acls) > 1 { // the default ones go with their VPC
 		return nil, wire.Errorf("DependencyViolation", "The vpc '%s' has dependencies and cannot be deleted.", v.ID)
 	}
 	for _, g := range groups {
 		s.securityGroups.remove(g.ID)
 	}
+	for _, a := range acls {
+		s.networkACLs.remove(a.ID)
+	}
+	delete(s.bounded, v.ID)
 	s.vpcs.remove(v.ID)
 	s.records.deleteVPC(v.ID)
 	s.namespaces.DeleteVPC(v.ID)

@@ -217,3 +217,62 @@ func timedOutBy(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }
+
+// Each hop crosses from one subnet into another, and each crossing asks two network ACLs, in both directions.
+func TestNetworkACLsStandOnThePath(t *testing.T) {
+	p := newPath(t)
+	p.listen()
+	if inside, outside := p.inside(), p.throughEndpoint(); inside != served || outside != served {
+		t.Fatalf("before: %s and %s", inside, outside)
+	}
+	for _, row := range []struct {
+		where                   string
+		subnet                  string
+		egress                  bool
+		peer                    string
+		from, to                int32
+		inside, throughEndpoint string
+	}{
+		{"out of the load balancer's subnet", p.subnet, true, "10.0.2.0/24", 5432, 5432, timedOut, timedOut},
+		{"into the load balancer's subnet, answers of the database", p.subnet, false, "10.0.2.0/24", 1024, 65535, timedOut, timedOut},
+		{"into the database's subnet", p.database.Subnet, false, "10.0.1.0/24", 5432, 5432, timedOut, timedOut},
+		{"out of the database's subnet, answers", p.database.Subnet, true, "10.0.1.0/24", 1024, 65535, timedOut, timedOut},
+		{"out of the client's subnet", p.client.Subnet, true, "10.0.1.0/24", 5432, 5432, timedOut, served},
+		{"into the load balancer's subnet, from the client", p.subnet, false, "10.0.3.0/24", 5432, 5432, timedOut, served},
+		{"into the database's subnet, from clients", p.database.Subnet, false, "10.0.3.0/24", 0, 65535, served, served},
+		{"from elsewhere", p.subnet, false, "172.16.0.0/12", 0, 65535, served, served},
+	} {
+		acl := call[awsec2.DescribeNetworkAclsOutput](p.cloud, "DescribeNetworkAcls", awsec2.DescribeNetworkAclsInput{
+			Filters: []ec2types.Filter{{Name: aws.String("association.subnet-id"), Values: []string{row.subnet}}},
+		}).NetworkAcls[0]
+		own := call[awsec2.CreateNetworkAclOutput](p.cloud, "CreateNetworkAcl", awsec2.CreateNetworkAclInput{VpcId: &p.vpc}).NetworkAcl.NetworkAclId
+		for _, egress := range []bool{true, false} {
+			call[awsec2.CreateNetworkAclEntryOutput](p.cloud, "CreateNetworkAclEntry", awsec2.CreateNetworkAclEntryInput{
+				NetworkAclId: own, RuleNumber: aws.Int32(100), Egress: &egress, Protocol: aws.String("-1"), RuleAction: ec2types.RuleActionAllow, CidrBlock: aws.String("0.0.0.0/0"),
+			})
+		}
+		call[awsec2.CreateNetworkAclEntryOutput](p.cloud, "CreateNetworkAclEntry", awsec2.CreateNetworkAclEntryInput{
+			NetworkAclId: own, RuleNumber: aws.Int32(90), Egress: &row.egress, Protocol: aws.String("6"), RuleAction: ec2types.RuleActionDeny,
+			CidrBlock: &row.peer, PortRange: &ec2types.PortRange{From: &row.from, To: &row.to},
+		})
+		back := p.associate(acl, row.subnet, own)
+		if inside, outside := p.inside(), p.throughEndpoint(); inside != row.inside || outside != row.throughEndpoint {
+			t.Errorf("denied %s: %s and %s, want %s and %s", row.where, inside, outside, row.inside, row.throughEndpoint)
+		}
+		call[awsec2.ReplaceNetworkAclAssociationOutput](p.cloud, "ReplaceNetworkAclAssociation",
+			awsec2.ReplaceNetworkAclAssociationInput{AssociationId: back, NetworkAclId: acl.NetworkAclId})
+	}
+}
+
+// associate puts a subnet behind another network ACL, and gives the new association.
+func (p *path) associate(old ec2types.NetworkAcl, subnet string, acl *string) *string {
+	p.t.Helper()
+	for _, a := range old.Associations {
+		if *a.SubnetId == subnet {
+			return call[awsec2.ReplaceNetworkAclAssociationOutput](p.cloud, "ReplaceNetworkAclAssociation",
+				awsec2.ReplaceNetworkAclAssociationInput{AssociationId: a.NetworkAclAssociationId, NetworkAclId: acl}).NewAssociationId
+		}
+	}
+	p.t.Fatalf("%s is not behind %s", subnet, *old.NetworkAclId)
+	return nil
+}

@@ -220,16 +220,20 @@ func rangeSet(id uint32, name string) *nftables.Set {
 }
 
 func addRanges(conn *nftables.Conn, set *nftables.Set, ranges []portRange) error {
+	elements := make([]nftables.SetElement, len(ranges))
+	for i, r := range ranges {
+		elements[i] = r.element()
+	}
+	return addElements(conn, set, elements)
+}
+
+func addElements(conn *nftables.Conn, set *nftables.Set, elements []nftables.SetElement) error {
 	if err := conn.AddSet(set, nil); err != nil {
 		return err
 	}
 	const perMessage = 500 // an attribute ends at 64 KiB
-	for chunk := range slices.Chunk(ranges, perMessage) {
-		elements := make([]nftables.SetElement, len(chunk))
-		for i, r := range chunk {
-			elements[i] = r.element()
-		}
-		if err := conn.SetAddElements(set, elements); err != nil {
+	for chunk := range slices.Chunk(elements, perMessage) {
+		if err := conn.SetAddElements(set, chunk); err != nil {
 			return err
 		}
 	}

@@ -244,6 +244,19 @@ func (n *Network) SetFirewall(id string, f Firewall) error {
 	return nil
 }
 
+// SetBoundaries replaces the VPC's network ACLs in one step, for connections that are open as well. A subnet that has none lets
+// everything through.
+func (n *Network) SetBoundaries(id string, boundaries []Boundary) error {
+	v, err := n.vpc(id)
+	if err != nil {
+		return fmt.Errorf("set network ACLs: %w", err)
+	}
+	if err := applyBoundaries(int(v.ns.handle), v.dns, boundaries); err != nil {
+		return fmt.Errorf("set network ACLs of VPC %s: %w", id, err)
+	}
+	return nil
+}
+
 // Listen listens on an address of the VPC.
 func (n *Network) Listen(id string, at netip.AddrPort) (net.Listener, error) {
 	v, err := n.vpc(id)

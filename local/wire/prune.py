@@ -14,22 +14,22 @@ import botocore
 
 OPERATIONS = {
     "ec2": ("2016-11-15", """
-        AcceptVpcEndpointConnections AssociateDhcpOptions AssociateVpcCidrBlock AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
-        CreateDhcpOptions CreateManagedPrefixList CreateNetworkInterface
-        CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint CreateVpcEndpointConnectionNotification
-        CreateVpcEndpointServiceConfiguration DeleteNetworkInterface DeleteSecurityGroup DeleteSubnet DeleteTags
-        DeleteVpc DeleteVpcEndpointConnectionNotifications DeleteVpcEndpointServiceConfigurations DeleteVpcEndpoints
+        AcceptVpcEndpointConnections AssociateDhcpOptions AssociateVpcCidrBlock AuthorizeSecurityGroupEgress
+        AuthorizeSecurityGroupIngress CreateDhcpOptions CreateManagedPrefixList CreateNetworkAcl CreateNetworkAclEntry
+        CreateNetworkInterface CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint
+        CreateVpcEndpointConnectionNotification CreateVpcEndpointServiceConfiguration DeleteNetworkAcl DeleteNetworkAclEntry
+        DeleteNetworkInterface DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc
+        DeleteVpcEndpointConnectionNotifications DeleteVpcEndpointServiceConfigurations DeleteVpcEndpoints
         DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeDhcpOptions DescribeInternetGateways
-        DescribeManagedPrefixLists DescribeNetworkInterfaceAttribute DescribeNetworkInterfaces DescribeRegions
-        DescribeRouteTables
-        DescribeSecurityGroupReferences DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
-        DescribeVpcAttribute DescribeVpcEndpointConnectionNotifications DescribeVpcEndpointConnections
-        DescribeVpcEndpointServiceConfigurations DescribeVpcEndpointServicePermissions DescribeVpcEndpointServices
-        DescribeVpcEndpoints DescribeVpcs GetSecurityGroupsForVpc ModifyNetworkInterfaceAttribute
-        ModifySecurityGroupRules ModifyVpcAttribute ModifyVpcEndpoint ModifyVpcEndpointConnectionNotification
-        ModifyVpcEndpointServiceConfiguration ModifyVpcEndpointServicePermissions RejectVpcEndpointConnections
-        RevokeSecurityGroupEgress RevokeSecurityGroupIngress UpdateSecurityGroupRuleDescriptionsEgress
-        UpdateSecurityGroupRuleDescriptionsIngress"""),
+        DescribeManagedPrefixLists DescribeNetworkAcls DescribeNetworkInterfaceAttribute DescribeNetworkInterfaces
+        DescribeRegions DescribeRouteTables DescribeSecurityGroupReferences DescribeSecurityGroupRules
+        DescribeSecurityGroups DescribeSubnets DescribeTags DescribeVpcAttribute DescribeVpcEndpointConnectionNotifications
+        DescribeVpcEndpointConnections DescribeVpcEndpointServiceConfigurations DescribeVpcEndpointServicePermissions
+        DescribeVpcEndpointServices DescribeVpcEndpoints DescribeVpcs GetSecurityGroupsForVpc
+        ModifyNetworkInterfaceAttribute ModifySecurityGroupRules ModifyVpcAttribute ModifyVpcEndpoint
+        ModifyVpcEndpointConnectionNotification ModifyVpcEndpointServiceConfiguration ModifyVpcEndpointServicePermissions
+        RejectVpcEndpointConnections ReplaceNetworkAclAssociation ReplaceNetworkAclEntry RevokeSecurityGroupEgress
+        RevokeSecurityGroupIngress UpdateSecurityGroupRuleDescriptionsEgress UpdateSecurityGroupRuleDescriptionsIngress"""),
     "elbv2": ("2015-12-01", """
         AddTags CreateListener CreateLoadBalancer CreateTargetGroup DeleteListener DeleteLoadBalancer DeleteTargetGroup
         DeregisterTargets DescribeAccountLimits DescribeListenerAttributes DescribeListeners
