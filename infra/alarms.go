@@ -18,14 +18,17 @@ func newAlarms(r *resources) {
 	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: ptr("Sum")}
 	newAlarm(r, alarm{id: "ExecutionsFailed", says: "An execution failed: read its error, mend what it names, redrive it",
 		watched: r.setup.MetricFailed(sum), periods: 1})
-	newAlarm(r, alarm{id: "ExecutionsTimedOut", says: "An execution ran for a year: start it again", watched: r.setup.MetricTimedOut(sum), periods: 1})
-	newAlarm(r, alarm{id: metric.SyncAge.Name, says: "An exposure had no good sync for five minutes: see the log of " + r.options.name.Function("ip-sync"),
+	newAlarm(r, alarm{id: "ExecutionsTimedOut", says: "An execution ran for a year: start it again",
+		watched: r.setup.MetricTimedOut(sum), periods: 1})
+	sync := r.options.name.Function("ip-sync")
+	newAlarm(r, alarm{id: metric.SyncAge.Name, says: "An exposure had no good sync for five minutes: see the log of " + sync,
 		watched: r.ours(metric.SyncAge, minute), threshold: 300, periods: 3})
 	newAlarm(r, alarm{id: metric.Stuck.Name, says: "A connection is available and its execution still waits: redrive it",
 		watched: r.ours(metric.Stuck, minute), periods: 1})
 	// A certificate is looked at once an hour: while its name does not fit, the alarm stays.
-	newAlarm(r, alarm{id: metric.Misnamed.Name, says: "A target's certificate does not name the database's endpoint, and the target stays registered: " +
-		"see the log of " + r.options.name.Function("ip-sync"), watched: r.ours(metric.Misnamed, awscdk.Duration_Hours(jsii.Number(1))), periods: 1})
+	newAlarm(r, alarm{id: metric.Misnamed.Name,
+		says:    "A target's certificate does not name the database's endpoint, and the target stays registered: see the log of " + sync,
+		watched: r.ours(metric.Misnamed, awscdk.Duration_Hours(jsii.Number(1))), periods: 1})
 	newAlarm(r, alarm{id: metric.Watched.Name, says: "No exposure of the stack is watched: see the log of " + r.options.name.Function("watch"),
 		watched: r.ours(metric.Watched, minute), periods: 3, missing: awscloudwatch.TreatMissingData_BREACHING,
 		below: true})

@@ -192,7 +192,8 @@ func permissions(r *resources) map[string]grants {
 			reads("scheduler", "ListSchedules"),
 			allows("scheduler", schedules, "GetSchedule"),
 			allows("states", runs, "DescribeExecution"),
-			allows("lambda", slices.Concat(at(r.functionARN("ip-sync")), at(r.functionARN("observer")), at(r.functionARN("decision"))), "InvokeFunction"),
+			allows("lambda", slices.Concat(at(r.functionARN("ip-sync")), at(r.functionARN("observer")), at(r.functionARN("decision"))),
+				"InvokeFunction"),
 		),
 		"on-stack-change": slices.Concat(allItems, decrypt, upgrade, tell),
 	}

@@ -252,7 +252,8 @@ func (w *watcher) nudge(ctx context.Context, views []view) error {
 	now := w.now()
 	var ids []string
 	for _, v := range views {
-		if v.judged() && v.exposure.Binding != nil && (!v.exposure.Life.Bad.IsZero() || v.overdue(now, w.patience) || v.listed && v.schedule == nil) {
+		needs := !v.exposure.Life.Bad.IsZero() || v.overdue(now, w.patience) || v.listed && v.schedule == nil
+		if needs && v.judged() && v.exposure.Binding != nil {
 			ids = append(ids, v.exposure.ID)
 		}
 	}

@@ -260,7 +260,9 @@ func (j *judgement) drift() {
 		}
 		switch h.Name {
 		case inspect.Principals:
-			j.drifts(trouble{kind: unadmitted, key: unadmitted, what: "who is not connected yet is not admitted", detail: h.Detail, remedy: h.Remedy})
+			j.drifts(trouble{
+				kind: unadmitted, key: unadmitted, what: "who is not connected yet is not admitted", detail: h.Detail, remedy: h.Remedy,
+			})
 		case inspect.ResolverWay:
 			j.drifts(trouble{kind: drift, key: drift + "/" + h.Name, what: h.Name, detail: h.Detail, remedy: h.Remedy})
 		}

@@ -47,6 +47,9 @@ func broke(hop string) *inspect.Report {
 	return &inspect.Report{Exposure: "orders", Hops: []inspect.Hop{{Name: hop, State: inspect.Broken, Detail: "d", Remedy: "r"}}}
 }
 
+// at is so long after noon, by what it is about.
+type at map[string]time.Duration
+
 // Of each row the view is that of a sweep so long after noon. Noticed is what an earlier sweep noticed, Told what was told.
 func TestJudge(t *testing.T) {
 	const minute = time.Minute
@@ -55,7 +58,7 @@ func TestJudge(t *testing.T) {
 	for name, row := range map[string]struct {
 		after   time.Duration
 		change  func(*view)
-		noticed map[string]time.Duration
+		noticed at
 		told    []string
 		fresh   []string
 		over    []string
@@ -66,14 +69,14 @@ func TestJudge(t *testing.T) {
 		"not looked at, told once": {after: 9 * minute, told: []string{unseen}},
 		"looked at again": {after: 9 * minute, told: []string{unseen}, change: func(v *view) { v.exposure.Life.Looked, v.exposure.Life.Ticked = noon.Add(8*minute), noon.Add(8*minute) },
 			over: []string{unseen}},
-		"an exposure of an earlier version has left no sign": {change: func(v *view) { v.exposure.Life = registry.Life{} }},
-		"nor five minutes after it was noticed":              {after: 5 * minute, change: func(v *view) { v.exposure.Life = registry.Life{} }, noticed: map[string]time.Duration{unseen: 0}, fresh: []string{unseen}},
-		"it does not tick":                                   {after: 9 * minute, change: func(v *view) { v.exposure.Life.Looked = noon.Add(7 * minute) }, noticed: map[string]time.Duration{unticked: 5 * minute}, fresh: []string{unticked}},
-		"nor right after it was looked at again":             {after: 90 * minute, change: func(v *view) { v.exposure.Life.Looked = noon.Add(89 * minute) }, told: []string{unseen}, over: []string{unseen}},
-		"one sign of a tick is missing":                      {after: 8 * minute, noticed: map[string]time.Duration{unticked: 5 * minute}, change: func(v *view) { v.exposure.Life.Looked = noon.Add(7 * minute) }},
+		"an exposure of an earlier version has left no sign": {change: lifeless},
+		"nor five minutes after it was noticed":              {after: 5 * minute, change: lifeless, noticed: at{unseen: 0}, fresh: []string{unseen}},
+		"it does not tick":                                   {after: 9 * minute, change: looked(7 * minute), noticed: at{unticked: 5 * minute}, fresh: []string{unticked}},
+		"nor right after it was looked at again":             {after: 90 * minute, change: looked(89 * minute), told: []string{unseen}, over: []string{unseen}},
+		"one sign of a tick is missing":                      {after: 8 * minute, noticed: at{unticked: 5 * minute}, change: looked(7 * minute)},
 		"it did not tick, and now nobody looks":              {after: 90 * minute, told: []string{unticked}, fresh: []string{unseen}},
-		"a new one has not ticked yet":                       {after: 4 * minute, change: func(v *view) { v.exposure.Life.Ticked = time.Time{} }, noticed: map[string]time.Duration{unticked: 0}},
-		"a new one never ticks":                              {after: 8 * minute, change: func(v *view) { v.exposure.Life.Ticked, v.exposure.Life.Looked = time.Time{}, noon.Add(7*minute) }, noticed: map[string]time.Duration{unticked: 0}, fresh: []string{unticked}},
+		"a new one has not ticked yet":                       {after: 4 * minute, change: neverTicked(4 * minute), noticed: at{unticked: 0}},
+		"a new one never ticks":                              {after: 8 * minute, change: neverTicked(7 * minute), noticed: at{unticked: 0}, fresh: []string{unticked}},
 		"its schedule was made anew, after weeks":            {after: 3 * minute, change: func(v *view) { v.exposure.Life.Ticked, v.schedule.CreationDate = noon.Add(-500*time.Hour), &noon }},
 		"a failover":                            {after: 5 * minute, change: bad(0, 3*minute)},
 		"not served for less than five minutes": {after: 5*minute - 1, change: bad(0, minute)},
@@ -83,24 +86,24 @@ func TestJudge(t *testing.T) {
 		"the way through a node fails":                     {after: 5 * minute, change: blocked(4 * minute), fresh: []string{unserved}},
 		"the way through a node has failed for a moment":   {after: 4*minute + 59*time.Second, change: blocked(4 * minute)},
 		"served again":                                           {after: 4 * minute, told: []string{unserved}, over: []string{unserved}},
-		"not served, and then not looked at":                     {after: 10 * minute, told: []string{unserved}, change: func(v *view) { bad(0, minute)(v); v.exposure.Life.Looked = noon.Add(5 * minute) }, fresh: []string{unseen}},
+		"not served, and then not looked at":                     {after: 10 * minute, told: []string{unserved}, change: func(v *view) { bad(0, minute)(v); looked(5 * minute)(v) }, fresh: []string{unseen}},
 		"the database is stopped":                                {after: 4 * minute, change: func(v *view) { v.exposure.Life.State, v.report = "stopped", broke(inspect.Targets) }},
 		"it was stopped while it was not served":                 {after: 4 * minute, told: []string{unserved}, change: func(v *view) { v.exposure.Life.State = "stopped" }, over: []string{unserved}},
-		"a hop is broken, at a first look":                       {change: func(v *view) { v.report = broke(inspect.Enforcement) }},
-		"a hop is broken, at a second look":                      {after: minute, change: func(v *view) { v.report = broke(inspect.Enforcement) }, noticed: map[string]time.Duration{unserved: 0}, fresh: []string{unserved}},
-		"a hop was broken at the last look, and now none was":    {after: minute, noticed: map[string]time.Duration{unserved: 0}},
-		"a hop passes again":                                     {after: 2 * minute, change: func(v *view) { v.report = passes }, noticed: map[string]time.Duration{unserved: 0}, told: []string{unserved}, over: []string{unserved}},
-		"a broken hop that nobody looks at stays told":           {after: 2 * minute, noticed: map[string]time.Duration{unserved: 0}, told: []string{unserved}},
-		"who is not connected is not admitted":                   {after: minute, change: func(v *view) { v.report = broke(inspect.Principals) }, noticed: map[string]time.Duration{unadmitted: 0}, fresh: []string{unadmitted}},
-		"what became of a connection the observer tells":         {after: minute, change: func(v *view) { v.report = broke(inspect.Connections) }},
+		"a hop is broken, at a first look":                       {change: sees(broke(inspect.Enforcement))},
+		"a hop is broken, at a second look":                      {after: minute, change: sees(broke(inspect.Enforcement)), noticed: at{unserved: 0}, fresh: []string{unserved}},
+		"a hop was broken at the last look, and now none was":    {after: minute, noticed: at{unserved: 0}},
+		"a hop passes again":                                     {after: 2 * minute, change: sees(passes), noticed: at{unserved: 0}, told: []string{unserved}, over: []string{unserved}},
+		"a broken hop that nobody looks at stays told":           {after: 2 * minute, noticed: at{unserved: 0}, told: []string{unserved}},
+		"who is not connected is not admitted":                   {after: minute, change: sees(broke(inspect.Principals)), noticed: at{unadmitted: 0}, fresh: []string{unadmitted}},
+		"what became of a connection the observer tells":         {after: minute, change: sees(broke(inspect.Connections))},
 		"drift, at a first look":                                 {change: drifted},
-		"drift, at a second look":                                {after: minute, change: drifted, noticed: map[string]time.Duration{"drift/tags": 0}, fresh: []string{"drift/tags"}},
-		"drift, told once":                                       {after: minute, change: drifted, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}},
-		"drift that nobody looks at stays told":                  {after: minute, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}},
-		"drift is put right":                                     {after: minute, change: func(v *view) { v.report = passes }, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}, over: []string{"drift/tags"}},
-		"drift is not over when not all could be read":           {after: minute, change: func(v *view) { v.report = unread }, noticed: map[string]time.Duration{"drift/tags": 0}, told: []string{"drift/tags"}},
-		"nor is a broken hop":                                    {after: minute, change: func(v *view) { v.report = unread }, noticed: map[string]time.Duration{unserved: 0}, told: []string{unserved}},
-		"nor is one told that was noticed and could not be read": {after: minute, change: func(v *view) { v.report = unread }, noticed: map[string]time.Duration{unserved: 0, "drift/tags": 0}},
+		"drift, at a second look":                                {after: minute, change: drifted, noticed: at{"drift/tags": 0}, fresh: []string{"drift/tags"}},
+		"drift, told once":                                       {after: minute, change: drifted, noticed: at{"drift/tags": 0}, told: []string{"drift/tags"}},
+		"drift that nobody looks at stays told":                  {after: minute, noticed: at{"drift/tags": 0}, told: []string{"drift/tags"}},
+		"drift is put right":                                     {after: minute, change: sees(passes), noticed: at{"drift/tags": 0}, told: []string{"drift/tags"}, over: []string{"drift/tags"}},
+		"drift is not over when not all could be read":           {after: minute, change: sees(unread), noticed: at{"drift/tags": 0}, told: []string{"drift/tags"}},
+		"nor is a broken hop":                                    {after: minute, change: sees(unread), noticed: at{unserved: 0}, told: []string{unserved}},
+		"nor is one told that was noticed and could not be read": {after: minute, change: sees(unread), noticed: at{unserved: 0, "drift/tags": 0}},
 		"its schedule is gone":                                   {change: func(v *view) { v.schedule = nil }, fresh: []string{unfollowed}},
 		"its schedule is disabled":                               {change: func(v *view) { v.schedule.State = types.ScheduleStateDisabled }, fresh: []string{unfollowed}},
 		"its schedule invokes another function":                  {change: func(v *view) { v.schedule.Target.Arn = aws.String("other") }, fresh: []string{unfollowed}},
@@ -160,6 +163,18 @@ func bad(good, since time.Duration) func(*view) {
 		}
 	}
 }
+
+func looked(last time.Duration) func(*view) {
+	return func(v *view) { v.exposure.Life.Looked = noon.Add(last) }
+}
+
+func neverTicked(last time.Duration) func(*view) {
+	return func(v *view) { v.exposure.Life.Ticked, v.exposure.Life.Looked = time.Time{}, noon.Add(last) }
+}
+
+func lifeless(v *view) { v.exposure.Life = registry.Life{} }
+
+func sees(r *inspect.Report) func(*view) { return func(v *view) { v.report = r } }
 
 func blocked(since time.Duration) func(*view) {
 	return func(v *view) {

@@ -56,7 +56,9 @@ func (w *watcher) judgeOthers(o others) verdict {
 	for _, e := range o.exposures {
 		known[e.ID] = true
 		if e.Unreadable != nil {
-			j.drifts(trouble{kind: unreadable, key: unreadable + "/" + e.ID, what: "its item in the registry cannot be read", detail: e.Unreadable.Error()})
+			j.drifts(trouble{
+				kind: unreadable, key: unreadable + "/" + e.ID, what: "its item in the registry cannot be read", detail: e.Unreadable.Error(),
+			})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.schedules)) {

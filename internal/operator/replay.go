@@ -28,7 +28,7 @@ func (o *Operator) Replay(ctx context.Context) (done Replayed, err error) {
 		return done, fmt.Errorf("decode the answer of %s: %w", name, err)
 	}
 	if len(done.Failed) > 0 {
-		return done, fmt.Errorf("replay by %s: %d of %d letters were not handed over", name, len(done.Failed), len(done.Failed)+len(done.Replayed))
+		return done, fmt.Errorf("replay by %s: %d letters were not handed over", name, len(done.Failed))
 	}
 	return done, nil
 }
