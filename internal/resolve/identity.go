@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 )
 
 // A protocol asks a server for its certificate, as far as the engine's own
@@ -17,7 +16,7 @@ type protocol func(ctx context.Context, conn net.Conn, serverName string) ([]*x5
 // protocolOf is the engine's protocol, or nil: Oracle offers TLS on another
 // port, by an option.
 func protocolOf(engine string) protocol {
-	switch family, _, _ := strings.Cut(strings.TrimPrefix(engine, "aurora-"), "-"); family {
+	switch family(engine) {
 	case "postgres", "postgresql":
 		return postgresIdentity
 	case "mysql", "mariadb":
@@ -65,18 +64,29 @@ func identify(ctx context.Context, conn net.Conn, r Request, p *Probe) {
 var sslRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}
 
 func postgresIdentity(ctx context.Context, conn net.Conn, serverName string) ([]*x509.Certificate, error) {
+	secured, certificates, err := postgresSecured(ctx, conn, serverName)
+	if err == nil {
+		_ = secured.Close() // with TLS's notice: without it, the server logs a reset
+	}
+	return certificates, err
+}
+
+// postgresSecured is the connection within TLS, where the server offers it, and as it is where not.
+func postgresSecured(ctx context.Context, conn net.Conn, serverName string) (net.Conn, []*x509.Certificate, error) {
 	if _, err := conn.Write(sslRequest); err != nil {
-		return nil, fmt.Errorf("write SSLRequest: %w", err)
+		return nil, nil, fmt.Errorf("write SSLRequest: %w", err)
 	}
 	var answer [1]byte
 	if _, err := io.ReadFull(conn, answer[:]); err != nil {
-		return nil, fmt.Errorf("read answer to SSLRequest: %w", err)
+		return nil, nil, fmt.Errorf("read answer to SSLRequest: %w", err)
 	}
-	if answer[0] != 'S' {
-		return nil, nil
+	switch answer[0] {
+	case 'S':
+		return handshake(ctx, conn, serverName)
+	case 'N':
+		return conn, nil, nil
 	}
-	_, certificates, err := handshake(ctx, conn, serverName)
-	return certificates, err
+	return nil, nil, fmt.Errorf("answered the SSLRequest with %q, as PostgreSQL does not", answer[0])
 }
 
 // handshake returns what the server presents, whoever signed it: the names are

@@ -1,8 +1,10 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -12,6 +14,9 @@ import (
 type mysqlServer struct {
 	certificate *tls.Certificate
 	refuses     string // instead of a greeting
+	refusal     uint16 // the code of that; 1129, unless said
+	greets      string // in place of its greeting
+	says        string // in place of its refusal of a login
 	silent      bool   // hangs up instead
 	switches    bool   // asks for another method of authentication first
 	ended       func(login string)
@@ -35,7 +40,10 @@ func (s mysqlServer) serve(conn net.Conn) (user string, answered bool) {
 	case s.silent:
 		return "", false
 	case s.refuses != "":
-		return "", writeMySQL(conn, 0, []byte("\xff\x69\x04"+s.refuses)) == nil
+		code := cmp.Or(s.refusal, 1129)
+		return "", writeMySQL(conn, 0, append([]byte{mysqlError, byte(code), byte(code >> 8)}, s.refuses...)) == nil
+	case s.greets != "":
+		return "", writeMySQL(conn, 0, []byte(s.greets)) == nil
 	}
 	if writeMySQL(conn, 0, s.greeting()) != nil {
 		return "", false
@@ -58,7 +66,9 @@ func (s mysqlServer) serve(conn net.Conn) (user string, answered bool) {
 		}
 	}
 	user, _, _ = strings.Cut(string(login[32:]), "\x00")
-	return user, writeMySQL(conn, sequence+1, []byte("\xff\x15\x04#28000Access denied")) == nil
+	answered = writeMySQL(conn, sequence+1, []byte(cmp.Or(s.says, "\xff\x15\x04#28000Access denied"))) == nil
+	_, _ = io.Copy(io.Discard, conn)
+	return user, answered
 }
 
 func (s mysqlServer) greeting() []byte {
@@ -80,10 +90,10 @@ func TestMySQLHandshakesAreFinished(t *testing.T) {
 		detail string
 		ended  string
 	}{
-		"with TLS":                  {server: mysqlServer{certificate: &ours}, tls: true, result: Open, ended: mysqlUser},
-		"the identity is not asked": {server: mysqlServer{certificate: &ours}, result: Open, ended: mysqlUser},
-		"without TLS":               {server: mysqlServer{}, result: Open, ended: mysqlUser},
-		"another method":            {server: mysqlServer{certificate: &ours, switches: true}, tls: true, result: Open, ended: mysqlUser},
+		"with TLS":                  {server: mysqlServer{certificate: &ours}, tls: true, result: Open, ended: probeUser},
+		"the identity is not asked": {server: mysqlServer{certificate: &ours}, result: Open, ended: probeUser},
+		"without TLS":               {server: mysqlServer{}, result: Open, ended: probeUser},
+		"another method":            {server: mysqlServer{certificate: &ours, switches: true}, tls: true, result: Open, ended: probeUser},
 		"the host is blocked":       {server: mysqlServer{refuses: "Host is blocked"}, result: Blocked, detail: "Host is blocked"},
 		"the server hangs up":       {server: mysqlServer{silent: true}, result: Blocked, detail: "read greeting", ended: "interrupted"},
 	} {

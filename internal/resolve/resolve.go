@@ -61,6 +61,10 @@ type Probe struct {
 	Result  string `json:"result"`
 	TLS     string `json:"tls"`
 	Detail  string `json:"detail"`
+	// Code is that of the server's refusal on the way through a listener, in the engine's own words: an SQLSTATE of
+	// PostgreSQL's, as 57P03; an error number of MySQL's, MariaDB's or SQL Server's, as 1129; one of Oracle's listener. Empty
+	// where the server asks for a password.
+	Code string `json:"code,omitempty"`
 }
 
 // Results of a probe. Blocked proves nothing: a security group that does not
@@ -71,10 +75,12 @@ const (
 	Blocked = "blocked"
 )
 
-// Results of going through a listener, beside Refused and Blocked. Only what the database itself says is proof that the way
-// leads to it: a listener accepts a connection for a target that is silent.
+// Results of going through a listener, beside Refused and Blocked.
 const (
-	Served   = "served"
+	// Served: the database itself answered, as one that serves. Nothing else is proof that the way leads to it.
+	Served = "served"
+	// Answered: something answered. That proves nothing: it may be a server of another name, what has the address now, or the
+	// database while it starts, stops, or keeps the node's address out.
 	Answered = "answered"
 )
 

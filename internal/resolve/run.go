@@ -55,8 +55,15 @@ var here = vantage{
 }
 
 func (v vantage) answer(ctx context.Context, r Request) Answer {
+	passages := make([]Probe, len(r.Path))
+	var way sync.WaitGroup
+	for i, listener := range r.Path { // beside the rest: whoever asks waits for all of it
+		way.Go(func() { passages[i] = v.pass(ctx, listener, r) })
+	}
 	answer := v.lookUp(ctx, r)
 	answer.Probes = v.probeAll(ctx, r, r.toProbe(answer), slices.Concat(answer.Lookups...))
+	way.Wait()
+	answer.Path = passages
 	return answer
 }
 

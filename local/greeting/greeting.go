@@ -1,6 +1,6 @@
 // Package greeting runs servers that say as much of a database's protocol as the beginning of a connection takes: MySQL's
-// and MariaDB's handshake with TLS and log-in, SQL Server's pre-login with TLS, and for Oracle TLS alone. They hold no
-// data. What they do hold is what a load balancer's health checks can break: a count of the handshakes that every host
+// and MariaDB's handshake with TLS and log-in, SQL Server's pre-login with TLS and log-in, and an Oracle listener's answers. They
+// hold no data. What they do hold is what a load balancer's health checks can break: a count of the handshakes that every host
 // began and did not finish.
 package greeting
 
@@ -23,7 +23,7 @@ type Network interface {
 type Config struct {
 	Certificate    tls.Certificate
 	Speaks         Protocol
-	User, Password string // of MySQL's and MariaDB's; no user: whoever comes is let in
+	User, Password string // but of Oracle's; no user: whoever comes is let in
 	Version        string
 	// MaxConnectErrors is how many unfinished handshakes in a row a host may have before it is blocked; 0 blocks nobody, as a
 	// server that does not resolve names.
@@ -33,10 +33,9 @@ type Config struct {
 // Protocol is what a server speaks.
 type Protocol int
 
-// The protocols: TLS from the first byte, as Oracle's TCPS; MySQL's and MariaDB's, where the server
-// greets first; SQL Server's.
+// The protocols: an Oracle listener's; MySQL's and MariaDB's, where the server greets first; SQL Server's.
 const (
-	TLS Protocol = iota
+	TNS Protocol = iota
 	MySQL
 	TDS
 )
@@ -116,15 +115,8 @@ func (s *Server) serve(conn net.Conn) {
 		s.converse(conn)
 	case TDS:
 		s.prelogin(conn)
-	case TLS:
-		s.encrypt(conn)
-	}
-}
-
-func (s *Server) encrypt(conn net.Conn) {
-	client := tls.Server(conn, s.tls())
-	if client.HandshakeContext(context.Background()) == nil {
-		_, _ = client.Read(make([]byte, 1))
+	case TNS:
+		s.listen(conn)
 	}
 }
 

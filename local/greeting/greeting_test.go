@@ -216,58 +216,135 @@ func TestHostIsBlocked(t *testing.T) { // dev.mysql.com/doc/refman/8.4/en/host-c
 	}
 }
 
-// packets carries TLS within TDS packets.
+// packets carries TLS within TDS packets, until its handshake is finished.
 type packets struct {
 	net.Conn
-	b    *bed
-	rest []byte
+	b        *bed
+	rest     []byte
+	finished bool
 }
 
 func (p *packets) Write(payload []byte) (int, error) {
-	header := append(binary.BigEndian.AppendUint16([]byte{0x12, 1}, uint16(8+len(payload))), 0, 0, 1, 0)
-	_, err := p.Conn.Write(append(header, payload...))
+	if p.finished {
+		return p.Conn.Write(payload)
+	}
+	return p.send(p.Conn, 0x12, payload)
+}
+
+func (p *packets) send(conn net.Conn, kind byte, payload []byte) (int, error) {
+	header := append(binary.BigEndian.AppendUint16([]byte{kind, 1}, uint16(8+len(payload))), 0, 0, 1, 0)
+	_, err := conn.Write(append(header, payload...))
 	return len(payload), err
 }
 
 func (p *packets) Read(into []byte) (int, error) {
+	if p.finished {
+		return p.Conn.Read(into)
+	}
 	if len(p.rest) == 0 {
-		p.rest = p.packet()
+		p.rest = p.packet(p.Conn, 0x12)
 	}
 	n := copy(into, p.rest)
 	p.rest = p.rest[n:]
 	return n, nil
 }
 
-func (p *packets) packet() []byte {
+func (p *packets) packet(conn net.Conn, kind byte) []byte {
 	var header [8]byte
-	if _, err := io.ReadFull(p.Conn, header[:]); err != nil {
-		p.b.t.Fatal(err)
+	if _, err := io.ReadFull(conn, header[:]); err != nil || header[0] != kind {
+		p.b.t.Fatalf("a packet of type %#x in place of %#x, %v", header[0], kind, err)
 	}
 	payload := make([]byte, binary.BigEndian.Uint16(header[2:])-8)
-	if _, err := io.ReadFull(p.Conn, payload); err != nil {
+	if _, err := io.ReadFull(conn, payload); err != nil {
 		p.b.t.Fatal(err)
 	}
 	return payload
 }
 
-func TestSQLServerShakesHandsWithinPreLogin(t *testing.T) { // MS-TDS, 3.2.5.2
-	b := start(t, greeting.Config{Speaks: greeting.TDS})
-	p := &packets{Conn: b.dial(), b: b}
-	if _, err := p.Write([]byte{0x01, 0, 6, 0, 1, 0xff, 0x01}); err != nil {
-		t.Fatal(err)
+// login7 is MS-TDS's, 2.2.6.4, with a user and a password.
+func login7(user, password string) []byte {
+	const head = 94
+	login := make([]byte, head)
+	put := func(at int, text string, mix bool) {
+		binary.LittleEndian.PutUint16(login[at:], uint16(len(login)))
+		binary.LittleEndian.PutUint16(login[at+2:], uint16(len(text)))
+		for _, c := range []byte(text) {
+			for _, b := range []byte{c, 0} {
+				if mix {
+					b = (b<<4 | b>>4) ^ 0xa5
+				}
+				login = append(login, b)
+			}
+		}
 	}
-	if answer := p.packet(); answer[len(answer)-1] != 0x01 {
-		t.Fatalf("answered %v", answer)
-	}
-	if err := tls.Client(p, &tls.Config{ServerName: endpoint, RootCAs: b.trusted}).Handshake(); err != nil {
-		t.Error(err)
+	put(40, user, false)
+	put(44, password, true)
+	binary.LittleEndian.PutUint32(login, uint32(len(login)))
+	return login
+}
+
+func TestSQLServerDecidesAboutLogins(t *testing.T) { // MS-TDS, 3.2.5.2: TLS shakes hands within pre-login packets
+	const loginAck, errorToken = 0xad, 0xaa
+	for name, row := range map[string]struct {
+		user, password string
+		want           byte
+	}{
+		"the master user":  {"app", "correct-horse", loginAck},
+		"a wrong password": {"app", "guess", errorToken},
+		"nobody":           {"nobody", "", errorToken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, greeting.Config{Speaks: greeting.TDS})
+			p := &packets{Conn: b.dial(), b: b}
+			if _, err := p.Write([]byte{0x01, 0, 6, 0, 1, 0xff, 0x01}); err != nil {
+				t.Fatal(err)
+			}
+			if answer := p.packet(p.Conn, 0x04); answer[len(answer)-1] != 0x01 {
+				t.Fatalf("answered %v", answer)
+			}
+			secure := tls.Client(p, &tls.Config{ServerName: endpoint, RootCAs: b.trusted})
+			if err := secure.Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			p.finished = true
+			if _, err := p.send(secure, 0x10, login7(row.user, row.password)); err != nil {
+				t.Fatal(err)
+			}
+			answer := p.packet(secure, 0x04)
+			if answer[0] != row.want || row.want == errorToken && binary.LittleEndian.Uint32(answer[3:]) != 18456 {
+				t.Errorf("answered %v", answer)
+			}
+		})
 	}
 }
 
-func TestOracleSpeaksTLSFromTheFirstByte(t *testing.T) {
-	b := start(t, greeting.Config{Speaks: greeting.TLS})
-	if err := tls.Client(b.dial(), &tls.Config{ServerName: endpoint, RootCAs: b.trusted}).Handshake(); err != nil {
-		t.Error(err)
+func TestOraclesListenerRefuses(t *testing.T) {
+	connect := func(data string) []byte {
+		packet := append(binary.BigEndian.AppendUint16(nil, uint16(58+len(data))), 0, 0, 1, 0, 0, 0)
+		packet = append(packet, make([]byte, 50)...)
+		binary.BigEndian.PutUint16(packet[24:], uint16(len(data)))
+		binary.BigEndian.PutUint16(packet[26:], 58)
+		return append(packet, data...)
+	}
+	for name, row := range map[string]struct {
+		sent []byte
+		want string
+	}{
+		"a ping, without an error":     {connect("(CONNECT_DATA=(COMMAND=ping))"), "(ERR=0)"},
+		"a service that it knows not":  {connect("(DESCRIPTION=(CONNECT_DATA=(SERVICE_NAME=ORCL)))"), "(ERR=12514)"},
+		"what is no CONNECT, silently": {[]byte("GET / HTTP/1.1\r\nHost: orders\r\n\r\n"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, greeting.Config{Speaks: greeting.TNS})
+			conn := b.dial()
+			if _, err := conn.Write(row.sent); err != nil {
+				t.Fatal(err)
+			}
+			answer, _ := io.ReadAll(conn) // a reset of what was not read is an answer, too
+			if refused := len(answer) > 12 && answer[4] == 4; refused != (row.want != "") || !strings.Contains(string(answer), row.want) {
+				t.Errorf("answered %q, want %q", answer, row.want)
+			}
+		})
 	}
 }
 

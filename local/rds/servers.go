@@ -41,7 +41,7 @@ func postgresConfig(c ServerConfig) postgres.Config {
 	return postgres.Config{Name: c.ID, DNSNames: c.DNSNames, User: c.User, Password: c.Password, Database: c.Database}
 }
 
-// protocols by engine family. Oracle has none: its servers speak TLS at once.
+// protocols by engine family. Oracle has none: it gets the first one.
 var protocols = map[string]greeting.Protocol{"MYSQL": greeting.MySQL, "SQLSERVER": greeting.TDS}
 
 // greet makes a server without data.
