@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -209,6 +210,9 @@ func correctEgress(ctx context.Context, api API, id string, group Group, rules [
 			IpPermissions:     missing,
 			TagSpecifications: owned.EC2TagSpecifications(types.ResourceTypeSecurityGroupRule, group.Tags),
 		}); err != nil {
+			if refusal, ok := errors.AsType[smithy.APIError](err); ok && refusal.ErrorCode() == "RulesPerSecurityGroupLimitExceeded" {
+				return noRoom(id, missing, err)
+			}
 			return fmt.Errorf("authorize egress of security group %s: %w", id, outcome.Unseen(err))
 		}
 	}
@@ -229,6 +233,17 @@ func correctEgress(ctx context.Context, api API, id string, group Group, rules [
 		return fmt.Errorf("revoke egress of security group %s: %w", id, outcome.Unseen(err))
 	}
 	return nil
+}
+
+// noRoom: a group for all exposures of a VPC has a rule for each port and each of the VPC's CIDRs, and AWS lets it have 60.
+func noRoom(id string, missing []types.IpPermission, err error) error {
+	var ports []string
+	for _, p := range missing {
+		ports = append(ports, fmt.Sprint(aws.ToInt32(p.FromPort)))
+	}
+	return outcome.BadInput("authorize egress of security group %s: it has no room for rules to port %s: name as listenerPort one that it lets "+
+		"out to already, revoke its rules to ports that no exposure has any more, or raise the quota \"Inbound or outbound rules per "+
+		"security group\" (Service Quotas, Amazon VPC): %w", id, strings.Join(slices.Compact(ports), ", "), err)
 }
 
 // everywhere are the rules of a new group: the second only where the VPC has IPv6, too.

@@ -2,6 +2,7 @@ package securitygroup_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -142,5 +143,36 @@ func TestIngressIsExact(t *testing.T) {
 				t.Errorf("mutations\n%q, want\n%q", mutations, row.want)
 			}
 		})
+	}
+}
+
+// The group of a VPC's resolver keeps a rule for each port of each exposure, so that it may become full.
+func TestAGroupWithoutRoomSaysWhatToDo(t *testing.T) {
+	tags := owned.Owner{}.VPCTags("vpc-1")
+	cloud := &securitygrouptest.EC2{OnChange: func(string) {}}
+	name, vpc := "rdslink-resolver-vpc-1", "vpc-1"
+	cloud.Groups = []types.SecurityGroup{{GroupId: aws.String("sg-1"), GroupName: &name, VpcId: &vpc, Tags: owned.EC2Tags(tags)}}
+	for port := range int32(59) {
+		cloud.AddEgress("sg-1", "tcp", 6001+port, "10.0.0.0/16", owned.EC2Tags(tags))
+	}
+	ensure := func(port int32) error {
+		_, err := securitygroup.Ensure(t.Context(), cloud, securitygroup.Group{Name: name, VPCID: vpc, Tags: tags,
+			Egress: securitygroup.EgressTo("tcp", port, []string{"10.0.0.0/16"})})
+		return err
+	}
+	if err := ensure(6432); err != nil {
+		t.Fatalf("the sixtieth rule: %v", err)
+	}
+	err := ensure(7432)
+	if outcome.Name(err) != "BadInput" {
+		t.Fatalf("got %v", err)
+	}
+	for _, said := range []string{"sg-1", "port 7432", "listenerPort", "no exposure has any more", "Service Quotas"} {
+		if !strings.Contains(err.Error(), said) {
+			t.Errorf("%v does not say %q", err, said)
+		}
+	}
+	if err := ensure(6001); err != nil {
+		t.Errorf("a port that is let out to already: %v", err)
 	}
 }

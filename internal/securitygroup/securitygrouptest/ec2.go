@@ -56,6 +56,9 @@ func (e *EC2) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecu
 
 // AuthorizeSecurityGroupEgress adds one rule per permission, which names one CIDR.
 func (e *EC2) AuthorizeSecurityGroupEgress(_ context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+	if e.egress(*in.GroupId)+len(in.IpPermissions) > mostRules {
+		return nil, &smithy.GenericAPIError{Code: "RulesPerSecurityGroupLimitExceeded", Message: "The maximum number of rules per security group has been reached."}
+	}
 	for _, p := range in.IpPermissions {
 		e.OnChange(fmt.Sprintf("AuthorizeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *p.IpProtocol, *p.FromPort,
 			*p.ToPort, *p.IpRanges[0].CidrIp))
@@ -63,6 +66,18 @@ func (e *EC2) AuthorizeSecurityGroupEgress(_ context.Context, in *ec2.AuthorizeS
 			CidrIpv4: p.IpRanges[0].CidrIp, Tags: in.TagSpecifications[0].Tags})
 	}
 	return &ec2.AuthorizeSecurityGroupEgressOutput{}, nil
+}
+
+// mostRules is the quota of rules out of a group.
+const mostRules = 60
+
+func (e *EC2) egress(group string) (rules int) {
+	for _, r := range e.Rules {
+		if *r.GroupId == group && *r.IsEgress {
+			rules++
+		}
+	}
+	return rules
 }
 
 // RevokeSecurityGroupEgress takes rules away by their ids, or the one that a single permission means.
