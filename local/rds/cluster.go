@@ -32,6 +32,7 @@ type cluster struct {
 	volume          Volume   // nil until it is created
 	members         []*instance
 	writer          *instance
+	left            Server          // the last member's, which was deleted: it has the data
 	joined          <-chan struct{} // the last member has joined, or failed to
 }
 

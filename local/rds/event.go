@@ -11,6 +11,7 @@ import (
 type event struct{ id, category, message string }
 
 var (
+	instanceDeleted   = event{"RDS-EVENT-0003", "deletion", "DB instance deleted"}
 	instanceShutDown  = event{"RDS-EVENT-0004", "availability", "DB instance shutdown"}
 	instanceCreated   = event{"RDS-EVENT-0005", "creation", "DB instance created"}
 	instanceRestarted = event{"RDS-EVENT-0006", "availability", "DB instance restarted"}
@@ -26,6 +27,7 @@ var (
 	switchoverCompleted = event{"RDS-EVENT-0248", "notification", "Switchover completed on blue/green deployment."}
 
 	clusterCreated = event{"RDS-EVENT-0170", "creation", "DB cluster created"}
+	clusterDeleted = event{"RDS-EVENT-0171", "deletion", "DB cluster deleted"}
 )
 
 // The events that name the instance that takes over.

@@ -43,6 +43,7 @@ const (
 	creating  = "creating"
 	rebooting = "rebooting"
 	modifying = "modifying"
+	deleting  = "deleting"
 	stopping  = "stopping"
 	stopped   = "stopped"
 	starting  = "starting"

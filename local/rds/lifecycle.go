@@ -3,7 +3,6 @@ package rds
 import (
 	"context"
 	"log/slog"
-	"reflect"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -155,60 +154,4 @@ func (s *Service) startDBInstance(ctx context.Context, in *rds.StartDBInstanceIn
 		s.publish(&i.resource, instanceStarted)
 	})
 	return &rds.StartDBInstanceOutput{DBInstance: s.describe(i)}, nil
-}
-
-// modifyDBInstance changes security groups, Multi-AZ, the class and the parameter group, at once: there is no maintenance
-// window here.
-func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstanceInput) (*rds.ModifyDBInstanceOutput, error) {
-	i, err := s.idle(ctx, in.DBInstanceIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	if err := modifiable(in); err != nil {
-		return nil, err
-	}
-	if len(in.VpcSecurityGroupIds) > 0 {
-		if i.cluster != nil {
-			return nil, ofTheCluster("vpc security groups")
-		}
-		if err := s.validateGroups(i.account, i.subnetGroup.vpc, in.VpcSecurityGroupIds); err != nil {
-			return nil, err
-		}
-		if err := s.interfaces.SetGroups(i.nic.ID, in.VpcSecurityGroupIds); err != nil {
-			return nil, err
-		}
-		i.groups = in.VpcSecurityGroupIds
-	}
-	if in.DBParameterGroupName != nil {
-		g, err := s.parameterGroupOrDefault(ctx, i.parameters.family, in.DBParameterGroupName)
-		if err != nil {
-			return nil, err
-		}
-		i.parameters = g
-	}
-	if in.MultiAZ != nil {
-		i.multiAZ, i.secondary = *in.MultiAZ, i.subnetGroup.zoneBeside(i.zone)
-	}
-	if class := aws.ToString(in.DBInstanceClass); class != "" && class != i.class {
-		i.class, i.status = class, modifying
-		s.restart(i)
-		s.scaleProxiesOf(i)
-	}
-	return &rds.ModifyDBInstanceOutput{DBInstance: s.describe(i)}, nil
-}
-
-// modifiable refuses changes that would have no effect here.
-func modifiable(in *rds.ModifyDBInstanceInput) error {
-	if (in.MultiAZ != nil || in.DBInstanceClass != nil) && !aws.ToBool(in.ApplyImmediately) {
-		return wire.Errorf("InvalidParameterCombination",
-			"The local cloud has no maintenance window: to change MultiAZ or DBInstanceClass, ApplyImmediately must be true")
-	}
-	rest := *in
-	rest.DBInstanceIdentifier, rest.ApplyImmediately = nil, nil
-	rest.VpcSecurityGroupIds, rest.MultiAZ, rest.DBInstanceClass, rest.DBParameterGroupName = nil, nil, nil, nil
-	if !reflect.DeepEqual(rest, rds.ModifyDBInstanceInput{}) {
-		return wire.Errorf("InvalidParameterCombination",
-			"The local cloud can modify VpcSecurityGroupIds, MultiAZ, DBInstanceClass and DBParameterGroupName only")
-	}
-	return nil
 }

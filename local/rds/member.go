@@ -34,6 +34,8 @@ func (s *Service) newMember(ctx context.Context, id string, in *rds.CreateDBInst
 			"before creating a Serverless v2 DB instance.")
 	case c.status != available:
 		return nil, wire.Errorf("InvalidDBClusterStateFault", "DB cluster %s is not in available state.", c.id)
+	case c.writer != nil && c.writer.status == deleting:
+		return nil, wire.Errorf("InvalidDBClusterStateFault", "The local cloud adds no member while the writer %s is deleted.", c.writer.id)
 	case in.MasterUsername != nil || in.MasterUserPassword != nil:
 		return nil, ofTheCluster("master user name and password")
 	case len(in.VpcSecurityGroupIds) > 0:
@@ -96,11 +98,17 @@ func (s *Service) join(i *instance) {
 	before, joined := c.joined, make(chan struct{})
 	c.joined = joined
 	volume, id, vpc, at := c.volume, i.resourceID, c.subnetGroup.vpc, i.addrPort()
-	var server Server
+	server := c.left
+	c.left = nil
 	s.work(&i.resource, s.world.Delays.DatabaseCreation, func(ctx context.Context) (err error) {
 		defer close(joined)
 		<-before
-		if server, err = volume.Attach(id, names...); err != nil {
+		if server == nil {
+			server, err = volume.Attach(id, names...)
+		} else {
+			err = s.engine.Rename(server, names...)
+		}
+		if err != nil {
 			return err
 		}
 		if err := server.Start(ctx, vpc, at); err != nil {

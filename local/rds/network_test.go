@@ -308,6 +308,22 @@ func TestOldWriterOfAuroraComesBackAsAReader(t *testing.T) {
 	if at := c.lookUp("", *d.ReaderEndpoint); at[0] != before[0] {
 		t.Errorf("the reader endpoint leads to %s", at)
 	}
+
+	// The data outlives every member.
+	for _, id := range []string{"two", "one"} {
+		must[awsrds.DeleteDBInstanceOutput](c, "DeleteDBInstance", awsrds.DeleteDBInstanceInput{DBInstanceIdentifier: &id, SkipFinalSnapshot: aws.Bool(true)})
+		c.await(id+" gone", func() bool {
+			_, err := call[awsrds.DescribeDBInstancesOutput](c, "DescribeDBInstances", awsrds.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
+			return err != nil
+		})
+	}
+	must[awsrds.CreateDBInstanceOutput](c, "CreateDBInstance", awsrds.CreateDBInstanceInput{
+		DBInstanceIdentifier: aws.String("three"), DBClusterIdentifier: aws.String("orders"), DBInstanceClass: aws.String("db.r8g.large"),
+		Engine: aws.String("aurora-postgresql"),
+	})
+	c.awaitInstance("three")
+	c.awaitWords(vpc, *d.Endpoint, "before after")
+	c.query(vpc, *d.Endpoint, "insert into words values ('again')")
 }
 
 func TestProxyKeepsItsAddressesWhenTheClusterFailsOver(t *testing.T) { // AmazonRDS/latest/UserGuide/rds-proxy.howitworks.html

@@ -142,7 +142,7 @@ func (s *Service) writerBehind(p *proxy) (host string, at netip.AddrPort, ok boo
 	s.world.Lock()
 	defer s.world.Unlock()
 	i := p.writer()
-	if i == nil || !i.reachable || s.instances[i.arn] == nil {
+	if i == nil || !i.reachable || s.instances[i.arn] != i {
 		return "", netip.AddrPort{}, false
 	}
 	return s.endpoint(i), i.addrPort(), true

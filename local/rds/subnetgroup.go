@@ -30,24 +30,83 @@ func (s *Service) createDBSubnetGroup(ctx context.Context, in *rds.CreateDBSubne
 		return nil, wire.Errorf("DBSubnetGroupAlreadyExists", "The DB subnet group '%s' already exists.", name)
 	}
 	g := &subnetGroup{arn: arn, account: account, name: name, description: aws.ToString(in.DBSubnetGroupDescription)}
-	for _, id := range in.SubnetIds {
+	var err error
+	if g.subnets, err = s.subnetsOf(account, in.SubnetIds); err != nil {
+		return nil, err
+	}
+	g.vpc = g.subnets[0].VPC
+	s.subnetGroups[arn] = g
+	return &rds.CreateDBSubnetGroupOutput{DBSubnetGroup: g.describe()}, nil
+}
+
+// subnetsOf are subnets that a group can have: of one VPC, in two zones or more.
+func (s *Service) subnetsOf(account string, ids []string) ([]*ec2.Subnet, error) {
+	var subnets []*ec2.Subnet
+	for _, id := range ids {
 		subnet, err := s.vpcs.Subnet(account, id)
 		if err != nil {
 			return nil, wire.Errorf("InvalidSubnet", "Some input subnets in :[%s] are invalid.", id)
 		}
-		if g.vpc != "" && g.vpc != subnet.VPC {
+		if len(subnets) > 0 && subnets[0].VPC != subnet.VPC {
 			return nil, wire.Errorf("InvalidSubnet", "All subnets must belong to the same VPC.")
 		}
-		g.vpc = subnet.VPC
-		g.subnets = append(g.subnets, subnet)
+		subnets = append(subnets, subnet)
 	}
-	if zones := g.zones(); len(zones) < 2 {
+	if zones := (&subnetGroup{subnets: subnets}).zones(); len(zones) < 2 {
 		return nil, wire.Errorf("DBSubnetGroupDoesNotCoverEnoughAZs",
 			"The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. "+
 				"Current AZ coverage: %s. Add subnets to cover at least 2 AZs.", strings.Join(zones, ", "))
 	}
-	s.subnetGroups[arn] = g
-	return &rds.CreateDBSubnetGroupOutput{DBSubnetGroup: g.describe()}, nil
+	return subnets, nil
+}
+
+// modifyDBSubnetGroup gives a group other subnets: those that are named and no more. A subnet that a database is in cannot be
+// taken away (API_ModifyDBSubnetGroup, SubnetAlreadyInUse, whose wording is assumed), nor can the zone of a standby.
+func (s *Service) modifyDBSubnetGroup(
+	ctx context.Context, in *rds.ModifyDBSubnetGroupInput,
+) (*rds.ModifyDBSubnetGroupOutput, error) {
+	g, err := s.subnetGroup(ctx, aws.ToString(in.DBSubnetGroupName))
+	if err != nil {
+		return nil, err
+	}
+	subnets, err := s.subnetsOf(g.account, in.SubnetIds)
+	if err != nil {
+		return nil, err
+	}
+	if subnets[0].VPC != g.vpc { // hashicorp/terraform-provider-aws#27459
+		return nil, wire.Errorf("InvalidParameterValue", "The new Subnets are not in the same Vpc as the existing subnet group")
+	}
+	for _, i := range s.instances {
+		if i.subnetGroup != g {
+			continue
+		}
+		if lost := i.losesPlace(subnets); lost != "" {
+			return nil, wire.Errorf("SubnetAlreadyInUse", "The DB subnet %s is already in use by DB instance %s in the Availability Zone.", lost, i.id)
+		}
+	}
+	g.subnets = subnets
+	if in.DBSubnetGroupDescription != nil {
+		g.description = *in.DBSubnetGroupDescription
+	}
+	return &rds.ModifyDBSubnetGroupOutput{DBSubnetGroup: g.describe()}, nil
+}
+
+// losesPlace is the subnet of its group where an instance or its standby is, and which is not among these; "" if there is
+// none.
+func (i *instance) losesPlace(subnets []*ec2.Subnet) string {
+	has := func(same func(*ec2.Subnet) bool) bool { return slices.ContainsFunc(subnets, same) }
+	if i.nic != nil && !has(func(subnet *ec2.Subnet) bool { return subnet.ID == i.nic.Subnet }) {
+		return i.nic.Subnet
+	}
+	if !i.multiAZ || has(func(subnet *ec2.Subnet) bool { return subnet.Zone == i.secondary }) {
+		return ""
+	}
+	for _, subnet := range i.subnetGroup.subnets {
+		if subnet.Zone == i.secondary {
+			return subnet.ID
+		}
+	}
+	return ""
 }
 
 // defaultSubnetGroup is the name of the one that RDS makes itself.

@@ -38,12 +38,14 @@ OPERATIONS = {
         ModifyTargetGroup ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups SetSubnets"""),
     "rds": ("2014-10-31", """
         AddTagsToResource CreateBlueGreenDeployment CreateDBCluster CreateDBInstance CreateDBParameterGroup CreateDBProxy
-        CreateDBSubnetGroup DeleteDBCluster DeleteDBInstance DeleteDBProxy DeleteDBSubnetGroup DeregisterDBProxyTargets
-        DescribeAccountAttributes DescribeBlueGreenDeployments DescribeCertificates DescribeDBClusterEndpoints DescribeDBClusters
+        CreateDBClusterParameterGroup CreateDBSubnetGroup DeleteDBCluster DeleteDBInstance DeleteDBProxy DeleteDBSubnetGroup DeregisterDBProxyTargets
+        DescribeAccountAttributes DescribeBlueGreenDeployments DescribeCertificates DescribeDBClusterEndpoints
+        DescribeDBClusterParameters DescribeDBClusters
         DescribeDBInstances DescribeDBParameters DescribeDBProxies DescribeDBProxyEndpoints
         DescribeDBProxyTargetGroups DescribeDBProxyTargets DescribeDBSubnetGroups DescribeEvents DescribeGlobalClusters
-        DescribePendingMaintenanceActions FailoverDBCluster ListTagsForResource ModifyDBCluster ModifyDBInstance
-        ModifyDBParameterGroup ModifyDBProxy RebootDBInstance RegisterDBProxyTargets RemoveTagsFromResource
+        DescribePendingMaintenanceActions FailoverDBCluster ListTagsForResource ModifyDBCluster
+        ModifyDBClusterParameterGroup ModifyDBInstance
+        ModifyDBParameterGroup ModifyDBProxy ModifyDBSubnetGroup RebootDBInstance RegisterDBProxyTargets RemoveTagsFromResource
         StartDBCluster StartDBInstance StopDBCluster StopDBInstance
         SwitchoverBlueGreenDeployment"""),
     "stepfunctions": ("2016-11-23", """
