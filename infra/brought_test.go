@@ -250,11 +250,13 @@ func TestFunctionsMayUseAGivenKey(t *testing.T) {
 	}
 }
 
-// ingress are the conditions under which a template lets somebody change security groups' ingress.
+// ingress are the conditions under which a template lets somebody change the ingress of security groups that it did not make.
 func ingress(s template) (conditions []any) {
+	const ours = `{"StringEquals":{"aws:ResourceTag/rdslink:managed":"true"}}`
 	for _, policy := range s.ofType("AWS::IAM::Policy") {
 		for _, statement := range policy.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
-			if s := statement.(map[string]any); slices.Contains(actions(s), "ec2:RevokeSecurityGroupIngress") {
+			s := statement.(map[string]any)
+			if text, _ := json.Marshal(s["Condition"]); slices.Contains(actions(s), "ec2:RevokeSecurityGroupIngress") && string(text) != ours {
 				conditions = append(conditions, s["Condition"])
 			}
 		}
