@@ -24,12 +24,12 @@ phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start approve reject replay confirm functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start approve reject show replay confirm functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve or reject.'
+	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve, reject or show.'
 	@echo '  INPUT: the whole input as JSON instead (make start).  STACK: which of several stacks.  APPROVE=ask: the demo asks you.'
 	@echo '  The demo has DATABASE=instance|aurora|cluster|proxy|mysql and VENDOR=pushmetrics|fivetran|tidb-cloud|principals; tidb-cloud reads mysql.'
 
@@ -99,6 +99,9 @@ approve: ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vp
 
 reject: ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
 	@$(operator) reject --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+
+show: ## print an exposure's hops, which of them is broken, and what to do: make show EXPOSURE=…
+	@$(operator) show $(ARGS) '$(EXPOSURE)'
 
 replay: ## have what functions gave up on dealt with again, letter by letter, as it is
 	@$(operator) replay

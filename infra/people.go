@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/drift"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // newPeoplesPolicies makes the managed policies for those who start executions, for those who decide about connections, and
@@ -35,8 +37,8 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 	})
 }
 
-// operatorGrants are what `make start` calls, redriving and stopping, `make replay`, and what the console needs to show
-// executions and logs. A replay hands over letters as they are: nobody can decide about a connection by it.
+// operatorGrants are what `make start` and `make show` call, redriving and stopping, `make replay`, and what the
+// console needs to show executions and logs. A replay hands over letters as they are: nobody can decide about a connection by it.
 func operatorGrants(r *resources) grants {
 	machine := at(r.arn("states", "stateMachine:"+r.options.name.StateMachine()))
 	runs := r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
@@ -55,7 +57,36 @@ func operatorGrants(r *resources) grants {
 		allows("logs", logs, "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"),
 		allows("lambda", at(r.functionARN("watch")), "InvokeFunction"),
 		allows("cloudformation", stacks, "DescribeStacks"),
+		inspectGrants(r),
+		// Items by their keys, and of them what is named: not the task token, which completes a step. DynamoDB says of a request
+		// that names no attributes that it selects all:
+		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_dynamodb_attributes.html
+		allows("dynamodb", at(*r.table.TableArn()), "GetItem").only("dynamodb:Select", "SPECIFIC_ATTRIBUTES").
+			where("ForAllValues:StringEquals", "dynamodb:Attributes", registry.Shown()),
+		allows("kms", at(*r.key.KeyArn()), "Decrypt").only("kms:ViaService", r.via("dynamodb")),
 	)
+}
+
+// inspectGrants are what an inspection of an exposure reads of AWS (internal/inspect), beside the registry. Some have other
+// grants that allow a part of it already.
+func inspectGrants(r *resources, allowed ...string) grants {
+	without := func(all ...string) []string { return drift.Without(all, allowed) }
+	resolvers := r.wide("lambda", "function:"+r.options.name.Resolver("*"), perVPC)
+	databases := slices.Concat(r.wide("rds", "db:*", atRunTime), r.wide("rds", "cluster:*", atRunTime), r.wide("rds", "db-proxy:*", atRunTime))
+	schedules := r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*", "One schedule per exposure, in our own group.")
+	services := r.wide("ec2", "vpc-endpoint-service/*", tagged)
+	all := slices.Concat(
+		reads("elasticloadbalancing", without("DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTags", "DescribeListeners", "DescribeTargetHealth",
+			"DescribeLoadBalancerAttributes", "DescribeTargetGroupAttributes")...),
+		reads("ec2", without("DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections",
+			"DescribeVpcEndpointConnectionNotifications", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces",
+			"DescribeSubnets", "DescribeNetworkAcls")...),
+		r.changes("ec2", services, "DescribeVpcEndpointServicePermissions"),
+		allows("lambda", resolvers, "GetFunctionConfiguration", "ListTags"),
+		allows("scheduler", schedules, without("GetSchedule")...),
+		allows("rds", databases, without("DescribeDBInstances", "DescribeDBClusters", "DescribeDBProxies")...),
+	)
+	return slices.DeleteFunc(all, func(g grant) bool { return len(g.actions) == 0 })
 }
 
 // approverGrants are the one event that is a decision, and a look at who asks.

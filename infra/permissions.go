@@ -170,6 +170,9 @@ func permissions(r *resources) map[string]grants {
 			reads("ec2", "DescribeVpcEndpointConnections"),
 			allows("scheduler", schedules, "GetSchedule", "CreateSchedule", "UpdateSchedule"),
 			passes(r.scheduleRole, "scheduler.amazonaws.com"),
+			// Where the path is not there, the step says which hop is broken.
+			inspectGrants(r, "DescribeTargetHealth", "DescribeNetworkInterfaces", "DescribeSubnets", "DescribeVpcEndpointConnections",
+				"GetSchedule", "DescribeDBInstances", "DescribeDBClusters", "DescribeDBProxies"),
 		),
 		"ip-sync": slices.Concat(items, sync, itemsBy(registry.DatabaseIndex),
 			allows("rds", switched, "DescribeBlueGreenDeployments"),

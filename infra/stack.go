@@ -105,6 +105,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 	output(stack, "StateMachineArn", *r.setup.StateMachineArn(), "Start an execution of this to put a database behind a private link")
 	output(stack, "EventBusName", *r.bus.EventBusName(), "Put ConnectionDecision events here to accept or reject a connection")
 	output(stack, "HandOffTopicArn", *r.handoff.TopicArn(), "Subscribe whoever passes the service name on to the vendor")
+	output(stack, deployment.RegistryTableOutput, *r.table.TableName(), "The exposures, as `make show` reads them")
 	output(stack, "OperatorsTopicArn", *r.operators.TopicArn(), "Subscribe whoever approves connections and repairs failures")
 	return r
 }

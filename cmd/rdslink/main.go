@@ -27,6 +27,7 @@ const usage = `usage:
   rdslink follow EXECUTION-ARN                   follow an execution
   rdslink approve --exposure ID [--endpoint ID] [--reason TEXT]
   rdslink reject  --exposure ID [--endpoint ID] [--reason TEXT]
+  rdslink show EXPOSURE [--output json]          is it served, and what is broken where; it changes nothing
   rdslink replay                                 have what functions gave up on dealt with again
   rdslink confirm [EXPOSURE] [--output json]     hold docs/assumptions.md against this account; it changes nothing
   rdslink preflight ASSEMBLY                     before a deployment: is what its context names there, and what of an earlier one?
@@ -82,6 +83,8 @@ func run(args []string) error {
 			return errors.New(usage)
 		}
 		return replay(ctx, o)
+	case "show":
+		return show(ctx, o, flags, args[1:])
 	case "confirm":
 		return confirmAssumptions(ctx, settings, name, flags, args[1:])
 	case "destroy":

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/inspect"
+	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -23,6 +25,10 @@ func main() {
 			connections: api,
 			interfaces:  api,
 			registry:    table,
+			inspect: func(ctx context.Context, e registry.Exposure) inspect.Report {
+				return inspect.New(config, table, owned.FromEnv(), deployment.Patience()).Inspect(ctx, []registry.Exposure{e})[0]
+			},
+			named: &brokenHop{},
 			sync: func(ctx context.Context, b registry.Binding) (targets.Report, error) {
 				return deps.Sync(ctx, b, targets.Asked{Full: true, Record: true})
 			},

@@ -13,6 +13,7 @@ import (
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/handoff"
 	"github.com/rdslink/rdslink/internal/ingress"
+	"github.com/rdslink/rdslink/internal/inspect"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -71,7 +72,8 @@ func handOff(in Input, state, path string) Output {
 	})}
 }
 
-type recorder interface {
+type registryAPI interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
 	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
@@ -79,7 +81,9 @@ type installIPSync struct {
 	schedules             scheduleAPI
 	connections           connection.API
 	interfaces            ec2.DescribeNetworkInterfacesAPIClient
-	registry              recorder
+	registry              registryAPI
+	inspect               func(context.Context, registry.Exposure) inspect.Report
+	named                 *brokenHop
 	sync                  func(context.Context, registry.Binding) (targets.Report, error)
 	group, role, function string
 	now                   func() time.Time
@@ -140,22 +144,49 @@ func (s installIPSync) provePath(ctx context.Context, b registry.Binding) (path 
 	case report.State == targets.Stopped:
 		return "", outcome.Failed("prove path of exposure %s: %s; start it, then redrive this execution", b.Exposure, report.Detail)
 	case report.State != targets.Settled:
-		return "", s.unproven(b, report)
+		return "", s.unproven(ctx, b, report)
 	case report.Proven():
 		return handoff.Proven, nil
 	}
 	return handoff.NotProven, nil
 }
 
-// unproven says what is known of a path that is not there yet.
-func (s installIPSync) unproven(b registry.Binding, report targets.Report) error {
-	if report.State == targets.Settling && report.Registered {
-		// Security groups are open by now, and what else stands between the two is not ours to see.
-		return outcome.NotReady("prove path of exposure %s: %s: %s; if it stays so, network ACLs may be in the way: "+
-			"those of the subnets of load balancer and database must let TCP to port %d and the answers through "+
-			"(aws ec2 describe-network-acls --filters Name=vpc-id,Values=%s)", b.Exposure, report.State, report.Detail, b.Port, b.VPCID)
+// unproven says what is known of a path that is not there yet, and which hop of it is broken. As long as the load balancer
+// checks the target for the first time, nothing is.
+func (s installIPSync) unproven(ctx context.Context, b registry.Binding, report targets.Report) error {
+	if report.Coming {
+		return outcome.NotReady("prove path of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
 	}
-	return outcome.NotReady("prove path of exposure %s: %s: %s", b.Exposure, report.State, report.Detail)
+	return outcome.NotReady("prove path of exposure %s: %s: %s; %s", b.Exposure, report.State, report.Detail, s.hop(ctx, b.Exposure))
+}
+
+// brokenHop is what was last said of an exposure. The step is asked every 10 s, and an inspection is some twenty calls.
+type brokenHop struct {
+	exposure, text string
+	at             time.Time
+}
+
+func (s installIPSync) hop(ctx context.Context, id string) string {
+	if s.named.exposure != id || s.now().Sub(s.named.at) > time.Minute {
+		*s.named = brokenHop{id, s.inspected(ctx, id), s.now()}
+	}
+	return s.named.text
+}
+
+func (s installIPSync) inspected(ctx context.Context, id string) string {
+	exposure, err := s.registry.Get(ctx, id)
+	if err != nil {
+		return "which hop is broken could not be found out: " + err.Error()
+	}
+	report := s.inspect(ctx, exposure)
+	hop, broken := report.Broken()
+	switch {
+	case broken:
+		return fmt.Sprintf("broken is %s: %s; %s", hop.Name, hop.Detail, hop.Remedy)
+	case report.Err != nil:
+		return "which hop is broken could not be found out: " + outcome.Message(report.Err)
+	}
+	return "all that AWS describes of the way lets it through"
 }
 
 // proveConnection wants the connection to carry data, and says in which state it is.

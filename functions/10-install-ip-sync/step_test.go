@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"github.com/rdslink/rdslink/internal/golden"
+	"github.com/rdslink/rdslink/internal/inspect"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
@@ -57,6 +58,11 @@ type cloud struct {
 	synced    []registry.Binding
 	state     string // of the connection; empty when there is none
 	report    targets.Report
+	hops      []inspect.Hop // as an inspection finds them
+	unread    error         // what it could not read
+	inspected int
+	named     brokenHop
+	later     time.Duration
 	createErr error
 	syncErr   error
 }
@@ -107,7 +113,12 @@ func (c *cloud) step() installIPSync {
 			return c.report, c.syncErr
 		},
 		group: "rdslink", role: "arn:role", function: "arn:ip-sync",
-		now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 31, 0, time.UTC) },
+		now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 31, 0, time.UTC).Add(c.later) },
+		inspect: func(_ context.Context, e registry.Exposure) inspect.Report {
+			c.inspected++
+			return inspect.Report{Exposure: e.ID, Hops: c.hops, Err: c.unread}
+		},
+		named: &c.named,
 	}
 }
 
@@ -170,14 +181,30 @@ func TestRun(t *testing.T) {
 		"the claim is lost":                {Drift: func(c *cloud) { c.Lost = outcome.Conflict("lost") }, Want: created, Err: "Conflict"},
 		"the sync fails":                   {Drift: func(c *cloud) { c.syncErr = errors.New("no answer") }, Want: created, Err: "Failed", Says: "no answer"},
 		"target not healthy": {
-			Drift: func(c *cloud) { c.report = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is initial"} },
-			Want:  created, Err: "NotReady", Says: "initial",
+			Drift: func(c *cloud) {
+				c.report = targets.Report{State: targets.Settling, Coming: true, Detail: "10.0.1.5:5432 is initial"}
+			},
+			Want: created, Err: "NotReady", Says: "initial",
 		},
 		"registered and never healthy": {
 			Drift: func(c *cloud) {
 				c.report = targets.Report{State: targets.Settling, Registered: true, Detail: "10.0.1.5:5432 is unhealthy"}
+				c.hops = []inspect.Hop{{Name: inspect.Targets, State: inspect.Passes}, {Name: inspect.NetworkACLs, State: inspect.Broken, Detail: "acl-1 lets no TCP in", Remedy: "let it in"},
+					{Name: inspect.Proof, State: inspect.Broken}}
 			},
-			Want: created, Err: "NotReady", Says: "TCP to port 5432 and the answers through (aws ec2 describe-network-acls --filters Name=vpc-id,Values=vpc-1)",
+			Want: created, Err: "NotReady", Says: "10.0.1.5:5432 is unhealthy; broken is network ACLs: acl-1 lets no TCP in; let it in",
+		},
+		"nothing that AWS describes is broken": {
+			Drift: func(c *cloud) {
+				c.report = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is unhealthy"}
+			},
+			Want: created, Err: "NotReady", Says: "all that AWS describes of the way lets it through",
+		},
+		"what is broken may not be read": {
+			Drift: func(c *cloud) {
+				c.report, c.unread = targets.Report{State: targets.Settling, Detail: "10.0.1.5:5432 is unhealthy"}, errors.New("denied")
+			},
+			Want: created, Err: "NotReady", Says: "which hop is broken could not be found out: denied",
 		},
 		"a node does not lead to the database": {
 			Drift: func(c *cloud) {
@@ -230,6 +257,28 @@ func TestSchedule(t *testing.T) {
 	if len(seconds) < 3 {
 		t.Errorf("six schedules start at %d different seconds", len(seconds))
 	}
+}
+
+// A step that is asked every ten seconds looks once a minute which hop is broken, and not at all as long as the load balancer
+// has not checked its target, nor where all is well.
+func TestAnInspectionIsMadeOnceAMinuteAndOnlyInTrouble(t *testing.T) {
+	c := proven()
+	s := c.step()
+	ask := func(after time.Duration, want int) {
+		t.Helper()
+		c.later = after
+		_, _ = s.run(t.Context(), decoded())
+		if c.inspected != want {
+			t.Errorf("after %v: %d inspections, want %d", after, c.inspected, want)
+		}
+	}
+	ask(0, 0)
+	c.report = targets.Report{State: targets.Settling, Coming: true}
+	ask(10*time.Second, 0)
+	c.report = targets.Report{State: targets.Cut}
+	ask(20*time.Second, 1)
+	ask(30*time.Second, 1)
+	ask(90*time.Second, 2)
 }
 
 func TestHandOff(t *testing.T) {

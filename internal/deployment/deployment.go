@@ -83,6 +83,9 @@ func (n Name) Statement(id string) string {
 // Registry is the logical id of the registry's table. CloudFormation names the table after the stack and it.
 const Registry = "Registry"
 
+// RegistryTableOutput is the stack's output that says it.
+const RegistryTableOutput = "RegistryTableName"
+
 // Key describes the key that a stack makes for registry and topics. Nothing else tells it from other keys.
 func Key(stack string) string { return stack + ": registry and topics" }
 

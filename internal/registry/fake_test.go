@@ -25,7 +25,15 @@ type fakeTable struct {
 }
 
 func (f *fakeTable) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return &dynamodb.GetItemOutput{Item: maps.Clone(f.items[text(in.Key["id"])])}, nil
+	found := maps.Clone(f.items[text(in.Key["id"])])
+	if in.ProjectionExpression != nil {
+		var asked []string
+		for _, name := range strings.Split(*in.ProjectionExpression, ", ") {
+			asked = append(asked, in.ExpressionAttributeNames[name])
+		}
+		maps.DeleteFunc(found, func(name string, _ types.AttributeValue) bool { return !slices.Contains(asked, name) })
+	}
+	return &dynamodb.GetItemOutput{Item: found}, nil
 }
 
 func (f *fakeTable) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {

@@ -150,6 +150,7 @@ type Table struct {
 	client client
 	name   string
 	now    func() time.Time
+	only   []string // the attributes that are read, where not all are
 }
 
 // New is the registry in the DynamoDB table name.
@@ -256,7 +257,15 @@ func (t *Table) query(ctx context.Context, index Index, value string) ([]Exposur
 type item = map[string]types.AttributeValue
 
 func (t *Table) item(ctx context.Context, id string) (item, error) {
-	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: key(id), ConsistentRead: aws.Bool(true)})
+	in := &dynamodb.GetItemInput{TableName: &t.name, Key: key(id), ConsistentRead: aws.Bool(true)}
+	if len(t.only) > 0 {
+		expr, err := expression.NewBuilder().WithProjection(projection(t.only)).Build()
+		if err != nil {
+			return nil, err
+		}
+		in.ProjectionExpression, in.ExpressionAttributeNames = expr.Projection(), expr.Names()
+	}
+	out, err := t.client.GetItem(ctx, in)
 	if err != nil {
 		return nil, err
 	}

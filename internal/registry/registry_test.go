@@ -545,6 +545,32 @@ func TestResolver(t *testing.T) {
 	}
 }
 
+// Whoever has a task token completes a step: what people read is an item without it, by a request that names what it asks for.
+func TestWhatIsShownToPeopleHasNoToken(t *testing.T) {
+	registry, items := table(t)
+	if err := registry.Record(t.Context(), seed.ID, first, func(m *Made) { m.ServiceID, m.ListenerPort = "vpce-svc-1", 5432 }); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.StoreToken(t.Context(), seed.ID, first, Token{Value: "secret"}); err != nil {
+		t.Fatal(err)
+	}
+	vpc := Resolver{VPCID: "vpc-1", FunctionName: "resolver", SecurityGroupID: "sg-1", SubnetIDs: []string{"subnet-a"}, RoleARN: "arn:role"}
+	if err := registry.PutResolver(t.Context(), vpc); err != nil {
+		t.Fatal(err)
+	}
+	shown := NewShown(items, "registry")
+	found, err := shown.Get(t.Context(), seed.ID)
+	if err != nil || found.Token != nil || found.ServiceID != "vpce-svc-1" || found.ListenerPort != 5432 || found.Awaiting == "" || found.Claim != first {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if again, _, err := shown.Resolver(t.Context(), "vpc-1"); err != nil || again.RoleARN != vpc.RoleARN || !slices.Equal(again.SubnetIDs, vpc.SubnetIDs) {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if names := Shown(); slices.Contains(names, "token") || slices.Contains(names, "") || !slices.Contains(names, "life") || !slices.IsSorted(names) {
+		t.Errorf("shown are %v", names)
+	}
+}
+
 func TestHeld(t *testing.T) {
 	for name, row := range map[string]struct{ id, execution, want string }{
 		"the holder":                         {seed.ID, first, ""},

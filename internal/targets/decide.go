@@ -131,6 +131,7 @@ func (p *plan) conclude(b registry.Binding, o observation, wanted, registered []
 	default:
 		p.report.State = Settling
 		p.report.Detail = o.describe(wanted)
+		p.report.Coming = !slices.ContainsFunc(wanted, o.checked)
 	}
 	if p.err != nil {
 		p.report.Detail = p.err.Error()
@@ -243,6 +244,12 @@ func (o observation) someTargetMayServe() bool {
 		}
 	}
 	return false
+}
+
+// checked says whether the load balancer has come to a judgement about a target.
+func (o observation) checked(t target) bool {
+	h, found := o.health[t]
+	return found && h.state != elbtypes.TargetHealthStateEnumInitial
 }
 
 // describe says how the wanted targets are.

@@ -205,6 +205,23 @@ func TestDecide(t *testing.T) {
 }
 
 // A new address whose certificate names another server is waited for, and the wait is remembered once.
+// Nothing can be said of a target that the load balancer has not checked.
+func TestATargetIsComingUntilItIsChecked(t *testing.T) {
+	for name, row := range map[string]struct {
+		observed observation
+		want     bool
+	}{
+		"being registered": {seen(targets(nil)), true},
+		"initial":          {seen(targets(states{at(blue): initial})), true},
+		"unhealthy":        {seen(targets(states{at(blue): unhealthy})), false},
+		"healthy":          {seen(), false},
+	} {
+		if p, _ := decide(binding, row.observed, memory{}); p.report.Coming != row.want {
+			t.Errorf("%s: coming is %v", name, p.report.Coming)
+		}
+	}
+}
+
 func TestDecideAboutACertificate(t *testing.T) {
 	const other = resolve.Mismatch
 	since := func(ago time.Duration) map[string]int64 {

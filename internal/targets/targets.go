@@ -75,6 +75,8 @@ type Report struct {
 	// Registered says that all of them are registered and not draining, Available
 	// that RDS was asked and calls the database available.
 	Registered, Available bool
+	// Coming says that the load balancer has not checked yet what is registered: nothing can be said of it.
+	Coming bool
 	// Detail says in a sentence why the state is not Settled.
 	Detail string
 	// Misnamed says which registered targets present a certificate that names

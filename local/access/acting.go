@@ -61,11 +61,11 @@ func orAll(name string) string {
 }
 
 var otherActing = map[string]func(*question) ([]need, error){
-	"dynamodb:GetItem":    items("Key"),
+	"dynamodb:GetItem":    getItem,
 	"dynamodb:PutItem":    items("Item"),
 	"dynamodb:UpdateItem": items("Key"),
 	"dynamodb:DeleteItem": items("Key"),
-	"dynamodb:Query":      one(indexed),
+	"dynamodb:Query":      query,
 	"dynamodb:Scan":       one(indexed),
 
 	"lambda:InvokeFunction":              one(function),

@@ -83,7 +83,15 @@ func TestOnWhat(t *testing.T) {
 			[]string{"rds:DescribeBlueGreenDeployments rds:eu-central-1:111122223333:deployment:bgd-1"}},
 		"without a name all are asked for":   {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},
 		"RDS's names have no capitals":       {"rds:DescribeDBInstances", object{"DBInstanceIdentifier": "Orders"}, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:orders"}},
-		"a query of an index is the index's": {"dynamodb:Query", object{"TableName": "t", "IndexName": "i"}, []string{"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t/index/i"}},
+		"a query of an index is the index's": {"dynamodb:Query", object{"TableName": "t", "IndexName": "i"}, []string{"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t/index/i dynamodb:Select=[ALL_PROJECTED_ATTRIBUTES]"}},
+		"an item without a projection is asked for whole": {"dynamodb:GetItem", object{"TableName": "t", "Key": object{"id": object{"S": "1"}}}, []string{
+			"dynamodb:GetItem dynamodb:eu-central-1:111122223333:table/t dynamodb:Attributes=[id] dynamodb:Select=[ALL_ATTRIBUTES]"}},
+		"an item's attributes are asked for by name": {"dynamodb:GetItem", object{"TableName": "t", "Key": object{"id": object{"S": "1"}},
+			"ProjectionExpression": "#0, plain.token[0]", "ExpressionAttributeNames": object{"#0": "size"}}, []string{
+			"dynamodb:GetItem dynamodb:eu-central-1:111122223333:table/t dynamodb:Attributes=[id plain size] dynamodb:Select=[SPECIFIC_ATTRIBUTES]"}},
+		"a query asks for what its conditions name, and selects": {"dynamodb:Query", object{"TableName": "t", "KeyConditionExpression": "id = :id AND begins_with(#0, :x)",
+			"ExpressionAttributeNames": object{"#0": "at"}, "Select": "COUNT"}, []string{
+			"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t dynamodb:Attributes=[at id] dynamodb:Select=[COUNT]"}},
 		"a subscription may be its topic's, one of all, or nothing that a policy names": {"sns:GetSubscriptionAttributes", object{"SubscriptionArn": "arn:aws:sns:eu-central-1:111122223333:t:1"},
 			[]string{"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t", "sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t:1",
 				"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:*", "sns:GetSubscriptionAttributes *"}},
@@ -138,6 +146,9 @@ func describe(q *question, n need) string {
 		}, key)
 		if shown && len(values) > 0 {
 			keys = append(keys, fmt.Sprint(" ", key, "=", values[0]))
+		}
+		if (key == "dynamodb:Attributes" || key == "dynamodb:Select") && len(values) > 0 {
+			keys = append(keys, fmt.Sprint(" ", key, "=", values))
 		}
 	}
 	slices.Sort(keys)
