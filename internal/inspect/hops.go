@@ -271,53 +271,79 @@ func (s *subject) targetGroupHop() Hop {
 	return passes("TCP to ip targets; health check to %s", aws.ToString(group.HealthCheckPort))
 }
 
-// targetsHop judges what is registered, by the load balancer's health check where that is not blind. A target whose address
-// is nobody's or another's is not the database.
+// targetsHop judges what is registered. A target whose address is nobody's or another's is not the database.
 func (s *subject) targetsHop() Hop {
-	_, found := s.targetGroups.value[s.TargetGroupARN]
-	switch {
-	case s.TargetGroupARN == "" || s.Binding == nil:
-		return unknown(notMade)
-	case s.health.err != nil:
-		return s.unread(s.health.err)
-	case s.targetGroups.err == nil && !found:
-		return unknown("there is no target group")
-	case s.interfaces.err != nil:
-		return s.unread(s.interfaces.err)
+	if h, no := s.noTargets(); no {
+		return h
 	}
 	all := s.targetsNow()
 	if len(all) == 0 {
 		return broken("the sync registers it at its next tick, if schedule and database are well; or "+s.again(), "no target is registered")
 	}
-	var seen, foreign []string
-	serving, coming := false, false
+	var seen, foreign, unused []string
 	for _, t := range all {
 		text := fmt.Sprintf("%s:%d", aws.ToString(t.Target.Id), aws.ToInt32(t.Target.Port))
+		seen = append(seen, text)
 		if why := s.foreign(t); why != "" {
 			foreign = append(foreign, text+" "+why)
-			continue
+		} else if t.TargetHealth.State == elbtypes.TargetHealthStateEnumUnused {
+			unused = append(unused, strings.TrimSpace(text+" is unused "+reason(t.TargetHealth)))
 		}
-		state := t.TargetHealth.State
-		blind := s.blind() && state == elbtypes.TargetHealthStateEnumUnhealthy
-		serving = serving || blind || state == elbtypes.TargetHealthStateEnumHealthy
-		coming = coming || state == elbtypes.TargetHealthStateEnumInitial
-		if blind {
-			seen = append(seen, text+" is registered")
-			continue
-		}
-		seen = append(seen, strings.TrimSpace(fmt.Sprintf("%s is %s %s", text, state, reason(t.TargetHealth))))
 	}
-	detail := strings.Join(slices.Concat(seen, foreign), ", ")
 	switch {
 	case len(foreign) > 0:
 		return broken("the sync takes it away and registers the database's own at its next tick, if schedule and database are well; or "+
-			s.again(), "%s", detail)
-	case serving:
-		return passes("%s", detail)
-	case coming:
-		return unknown("%s", detail)
+			s.again(), "%s", words(foreign, ""))
+	case len(unused) == len(all):
+		return broken(s.again(), "%s", words(unused, ""))
 	}
-	return broken("see the hops below: what a health check cannot pass, consumers cannot either", "%s", detail)
+	return passes("%s", words(seen, ""))
+}
+
+// noTargets is the hop where targets cannot be judged.
+func (s *subject) noTargets() (Hop, bool) {
+	_, found := s.targetGroups.value[s.TargetGroupARN]
+	switch {
+	case s.TargetGroupARN == "" || s.Binding == nil:
+		return unknown(notMade), true
+	case s.health.err != nil:
+		return s.unread(s.health.err), true
+	case s.targetGroups.err == nil && !found:
+		return unknown("there is no target group"), true
+	case s.interfaces.err != nil:
+		return s.unread(s.interfaces.err), true
+	}
+	return Hop{}, false
+}
+
+// healthHop is what the load balancer finds at the database's own addresses. A check that is blind on purpose finds nothing.
+func (s *subject) healthHop() Hop {
+	if h, no := s.noTargets(); no {
+		return h
+	}
+	if s.blind() {
+		return passes("blind on purpose, as the server blocks hosts whose connections break off; the proof tells instead")
+	}
+	var seen []string
+	serving, failing := false, false
+	for _, t := range s.targetsNow() {
+		state := t.TargetHealth.State
+		if s.foreign(t) != "" || state == elbtypes.TargetHealthStateEnumUnused {
+			continue
+		}
+		serving = serving || state == elbtypes.TargetHealthStateEnumHealthy
+		failing = failing || state == elbtypes.TargetHealthStateEnumUnhealthy
+		seen = append(seen, strings.TrimSpace(fmt.Sprintf("%s is %s %s", aws.ToString(t.Target.Id), state, reason(t.TargetHealth))))
+	}
+	switch {
+	case len(seen) == 0:
+		return unknown("no address of the database's own is registered")
+	case serving:
+		return passes("%s", words(seen, ""))
+	case failing:
+		return broken("mend what is broken above; if nothing is, see the database's own firewall and its limits", "%s", words(seen, ""))
+	}
+	return unknown("%s", words(seen, ""))
 }
 
 func reason(h *elbtypes.TargetHealth) string {

@@ -37,8 +37,9 @@ const (
 	Unknown State = "unknown"
 )
 
-// The hops, in the order of a consumer's connection. The last three are what proves and follows it: broken, they leave
-// consumers connected.
+// The hops, in the order of a consumer's connection. Then what the way is judged by from outside, the load balancer's health
+// check and the proof: where they fail, a hop before them says why, if AWS describes it. The last two are what proves and
+// follows: broken, they leave consumers connected.
 const (
 	Principals      = "principals"
 	Connections     = "connections"
@@ -53,6 +54,7 @@ const (
 	NetworkACLs     = "network ACLs"
 	DatabaseGroups  = "database's groups"
 	Database        = "database"
+	Health          = "health check"
 	Proof           = "proof"
 	ResolverWay     = "resolver's way"
 	Sync            = "sync"
@@ -175,6 +177,7 @@ func (s *subject) report() Report {
 		{NetworkACLs, s.aclsHop},
 		{DatabaseGroups, s.databaseGroupsHop},
 		{Database, s.databaseHop},
+		{Health, s.healthHop},
 	} {
 		h := hop.look()
 		h.Name = hop.name

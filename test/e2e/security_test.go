@@ -291,6 +291,7 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	execution.waits()
 	exposure := s.asked(endpoint)
 	s.looks(s.as(starter, "olga"), execution)
+	s.readsNoToken(s.as(starter, intruder), exposure)
 
 	decision := bus.Decision{Exposure: exposure, VPCEndpointID: endpoint.ID, Decision: bus.Accept, By: "olga"}
 	s.denied("the operator decides", operator.New(s.as(starter, intruder), deployment.Unnamed).Decide(s.ctx, decision))
@@ -309,6 +310,24 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	decision.By, decision.Exposure, decision.ServiceID = "anton", "", serviceID(handoff)
 	s.check(operator.New(s.as(approver, "anton"), deployment.Unnamed).Decide(s.ctx, decision))
 	execution.succeeds()
+}
+
+// readsNoToken tries to read the token of an exposure that waits: whoever has it ends the wait.
+func (s story) readsNoToken(c aws.Config, exposure string) {
+	s.Helper()
+	s.token(exposure) // there is one
+	items, table := dynamodb.NewFromConfig(c), s.registryTable()
+	key := map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: exposure}}
+	_, err := items.GetItem(s.ctx, &dynamodb.GetItemInput{TableName: &table, Key: key})
+	s.denied("the operator reads the whole item", err)
+	_, err = items.GetItem(s.ctx, &dynamodb.GetItemInput{TableName: &table, Key: key, ProjectionExpression: aws.String("id, #t.#v"),
+		ExpressionAttributeNames: map[string]string{"#t": "token", "#v": "value"}})
+	s.denied("the operator reads the token", err)
+	_, err = items.Scan(s.ctx, &dynamodb.ScanInput{TableName: &table, ProjectionExpression: aws.String("id")})
+	s.denied("the operator reads all items", err)
+	_, err = items.Query(s.ctx, &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: aws.String("id = :id"), ProjectionExpression: aws.String("id"),
+		ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{":id": key["id"]}})
+	s.denied("the operator queries", err)
 }
 
 // looks reads what the console shows to whoever starts executions, stops an execution and redrives it.
