@@ -223,7 +223,33 @@ func (s story) hops(database stage.Database, o output) []brokenHop {
 			done(scheduler.NewFromConfig(cloud.Config(stage.Customer)).DeleteSchedule(s.ctx, &scheduler.DeleteScheduleInput{Name: &r.ScheduleName, GroupName: aws.String("rdslink")}))
 		}, func() { s.startsAgain(o) }},
 	}
+	for _, deny := range []struct {
+		how, says   string
+		egress      bool
+		first, last int32
+	}{
+		{"a network ACL lets no connection out of a subnet", fmt.Sprintf("lets no TCP out to %s on port %d", s.address(database), port), true, port, port},
+		{"a network ACL lets no connection into a subnet", fmt.Sprintf("on port %d, which entry 50 denies", port), false, port, port},
+		{"a network ACL lets no answer out of a subnet", "back out to", true, 30000, 65535},
+		{"a network ACL lets no answer into a subnet", "back in from " + s.address(database), false, 30000, 65535},
+	} {
+		acl := s.networkACL(database.VPC)
+		all = append(all, brokenHop{deny.how, inspect.NetworkACLs, deny.says, func() {
+			done(s.network().CreateNetworkAclEntry(s.ctx, &ec2.CreateNetworkAclEntryInput{NetworkAclId: &acl, Egress: &deny.egress, RuleNumber: aws.Int32(50),
+				Protocol: aws.String("6"), CidrBlock: aws.String("0.0.0.0/0"), RuleAction: ec2types.RuleActionDeny, PortRange: &ec2types.PortRange{From: &deny.first, To: &deny.last}}))
+		}, func() {
+			done(s.network().DeleteNetworkAclEntry(s.ctx, &ec2.DeleteNetworkAclEntryInput{NetworkAclId: &acl, Egress: &deny.egress, RuleNumber: aws.Int32(50)}))
+		}})
+	}
 	return all
+}
+
+// networkACL is the one of all of a VPC's subnets.
+func (s story) networkACL(vpc stage.VPC) string {
+	s.Helper()
+	out, err := s.network().DescribeNetworkAcls(s.ctx, &ec2.DescribeNetworkAclsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{vpc.ID}}}})
+	s.check(err)
+	return *out.NetworkAcls[0].NetworkAclId
 }
 
 // revokesRule revokes one rule of a group, and returns what it was.
