@@ -91,15 +91,6 @@ func permissions(r *resources) map[string]grants {
 			changes("elasticloadbalancing", targets, "RegisterTargets", "DeregisterTargets"),
 		)
 	)
-	// What an exposure consists of, as package inspect reads it.
-	inspects := slices.Concat(topology,
-		reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeTargetGroups",
-			"DescribeTargetGroupAttributes", "DescribeTargetHealth", "DescribeTags"),
-		reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections", "DescribeVpcEndpointConnectionNotifications",
-			"DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces", "DescribeSubnets", "DescribeNetworkAcls"),
-		changes("ec2", services, "DescribeVpcEndpointServicePermissions"),
-		allows("lambda", resolvers, "GetFunctionConfiguration", "ListTags"),
-	)
 	return map[string]grants{
 		"gather-rds-details": slices.Concat(items, newItems, topology,
 			allows("rds", r.wide("rds", "subgrp:*", atRunTime), "DescribeDBSubnetGroups"),
@@ -191,7 +182,7 @@ func permissions(r *resources) map[string]grants {
 				"SendTaskSuccess", "SendTaskFailure"),
 			allows("states", runs, "GetExecutionHistory"),
 		),
-		"watch": slices.Concat(items, allItems, tell, r.readsDeadLetters(), inspects,
+		"watch": slices.Concat(items, allItems, tell, r.readsDeadLetters(), inspectGrants(r, "GetSchedule"),
 			reads("scheduler", "ListSchedules"),
 			allows("scheduler", schedules, "GetSchedule"),
 			allows("states", runs, "DescribeExecution"),

@@ -42,6 +42,7 @@ type story struct {
 	operator *operator.Operator
 	stack    deployment.Name
 	mail     *record // what the stack's hand-off topic published
+	onlooker *operator.Operator
 }
 
 // begin begins a story, beside the others.
@@ -54,7 +55,7 @@ func begin(t *testing.T) story {
 func alone(t *testing.T) story {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	return story{t, ctx, operator.New(cloud.Config(stage.Customer), deployment.Unnamed), deployment.Unnamed, mail}
+	return story{t, ctx, operator.New(cloud.Config(stage.Customer), deployment.Unnamed), deployment.Unnamed, mail, nil}
 }
 
 func (s story) check(err error) {
