@@ -121,7 +121,11 @@ func (s *subject) balancerDrift() (all []Finding) {
 	return all
 }
 
+// listenerDrift are listeners beside the one that consumers use. Without that one, another may be it, moved.
 func (s *subject) listenerDrift() (all []Finding) {
+	if s.listenerHop().State != Passes {
+		return nil
+	}
 	at := s.listenerPort()
 	for _, l := range s.listeners.value {
 		if at != 0 && aws.ToInt32(l.Port) != at || at == 0 && aws.ToString(l.ListenerArn) != s.ListenerARN {

@@ -114,7 +114,7 @@ func TestWhateverIsTakenAwayIsNamed(t *testing.T) {
 		"inbound rules are enforced":               {func(w *world) { w.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String("on") }, "broken inbound enforcement", "(on)"},
 		"the load balancer failed":                 {func(w *world) { w.balancer.State.Code = elbtypes.LoadBalancerStateEnumFailed }, "broken load balancer", "it is failed"},
 		"the listener was deleted":                 {func(w *world) { w.listeners = nil }, "broken listener", "no listener on port 6000, which consumers connect to; there is none"},
-		"the listener is on another port":          {func(w *world) { *w.listeners[0].Port = 6001 }, "broken listener,drift listener " + listenerARN, "there is TCP 6001"},
+		"the listener is on another port":          {func(w *world) { *w.listeners[0].Port = 6001 }, "broken listener", "there is TCP 6001"},
 		"the listener forwards elsewhere":          {func(w *world) { w.listeners[0] = listener(listenerARN, 6000, "arn:other") }, "broken listener", "does not forward to " + groupARN},
 		"the listener is for TLS":                  {func(w *world) { w.listeners[0].Protocol = elbtypes.ProtocolEnumTls }, "broken listener", "is for TLS"},
 		"the target group is gone":                 {func(w *world) { w.group = nil }, "broken target group,unknown targets,unknown health check", groupARN + " does not exist any more"},

@@ -194,12 +194,7 @@ func (s story) hops(database stage.Database, o output) []brokenHop {
 		}},
 		{"inbound rules are enforced on PrivateLink traffic", inspect.Enforcement, "(on)",
 			enforce(elbtypes.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOn), enforce(elbtypes.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOff)},
-		{"the listener is on another port", inspect.Listener, fmt.Sprintf("no listener on port %d", port), listens(port + 1), listens(port)},
-		{"the listener is deleted", inspect.Listener, "there is none", func() {
-			out, err := s.balancers().DescribeListeners(s.ctx, &elb.DescribeListenersInput{LoadBalancerArn: &r.LoadBalancerARN})
-			s.check(err)
-			done(s.balancers().DeleteListener(s.ctx, &elb.DeleteListenerInput{ListenerArn: out.Listeners[0].ListenerArn}))
-		}, func() { s.startsAgain(o) }},
+		{"the listener is on another port", inspect.Listener, fmt.Sprintf("no listener on port %d", port), listens(port + 1), func() { s.startsAgain(o) }},
 		{"the target is deregistered", inspect.Targets, "no target is registered", func() {
 			ticks(schedulertypes.ScheduleStateDisabled)
 			away = target()
@@ -212,14 +207,12 @@ func (s story) hops(database stage.Database, o output) []brokenHop {
 			revokes(r.LoadBalancerSecurityGroupID, func(r ec2types.SecurityGroupRule) bool { return *r.IsEgress }), authorizes(r.LoadBalancerSecurityGroupID)},
 		{"a zone has no rule any more", inspect.DatabaseGroups, "admits nothing to port " + fmt.Sprint(port),
 			revokes(r.DatabaseSecurityGroupID, func(rule ec2types.SecurityGroupRule) bool {
-				return rule.CidrIpv4 != nil && slices.Contains(r.SecurityGroupRuleIDs, *rule.SecurityGroupRuleId)
+				return !*rule.IsEgress && rule.CidrIpv4 != nil && len(rule.Tags) > 0
 			}), authorizes(r.DatabaseSecurityGroupID)},
 		{"the resolver's group lets nothing out to databases", inspect.ResolverWay, "the proof is missing",
 			revokes(resolverGroup, func(r ec2types.SecurityGroupRule) bool { return *r.IsEgress && *r.FromPort == port }), authorizes(resolverGroup)},
-		{"the database does not let the resolver in", inspect.ResolverWay, "does not admit the resolver's group",
-			revokes(r.DatabaseSecurityGroupID, func(rule ec2types.SecurityGroupRule) bool {
-				return rule.ReferencedGroupInfo != nil && *rule.ReferencedGroupInfo.GroupId == resolverGroup
-			}), authorizes(r.DatabaseSecurityGroupID)},
+		{"the load balancer's group does not let the resolver in", inspect.ResolverWay, "does not admit the resolver's group " + resolverGroup,
+			revokes(r.LoadBalancerSecurityGroupID, func(r ec2types.SecurityGroupRule) bool { return !*r.IsEgress }), authorizes(r.LoadBalancerSecurityGroupID)},
 		{"the database is stopped", inspect.Database, "it is stop", func() {
 			done(s.databases().StopDBInstance(s.ctx, &rds.StopDBInstanceInput{DBInstanceIdentifier: &database.Identifier}))
 		}, func() {
