@@ -119,8 +119,9 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	return handOff(in, state, path), nil
 }
 
-// nodes are the addresses of the load balancer's nodes. A load balancer that has been there for steps has them all, so where
-// EC2 shows none, they are described in another way than AWS says. Then the path cannot be proven, and is there all the same.
+// nodes are the addresses of the load balancer's nodes. A load balancer that has been there for steps has them all, so
+// where EC2 shows none, they are described in another way than AWS says. Then the path cannot be proven, and is there all
+// the same.
 func (s installIPSync) nodes(ctx context.Context, in Input) ([]string, error) {
 	nodes, err := ingress.Nodes(ctx, s.interfaces, in.LoadBalancerARN, 0)
 	switch {

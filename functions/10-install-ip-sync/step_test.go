@@ -259,8 +259,8 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// A step that is asked every ten seconds looks once a minute which hop is broken, and not at all as long as the load balancer
-// has not checked its target, nor where all is well.
+// A step that is asked every ten seconds looks once a minute which hop is broken, and not at all as long as the load
+// balancer has not checked its target, nor where all is well.
 func TestAnInspectionIsMadeOnceAMinuteAndOnlyInTrouble(t *testing.T) {
 	c := proven()
 	s := c.step()

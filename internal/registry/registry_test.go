@@ -545,7 +545,8 @@ func TestResolver(t *testing.T) {
 	}
 }
 
-// Whoever has a task token completes a step: what people read is an item without it, by a request that names what it asks for.
+// Whoever has a task token completes a step: what people read is an item without it, by a request that names what it asks
+// for.
 func TestWhatIsShownToPeopleHasNoToken(t *testing.T) {
 	registry, items := table(t)
 	if err := registry.Record(t.Context(), seed.ID, first, func(m *Made) { m.ServiceID, m.ListenerPort = "vpce-svc-1", 5432 }); err != nil {

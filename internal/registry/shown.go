@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 )
 
-// hidden are what no person needs to read: whoever has a task token completes a step, and the rest is of interest to functions
-// alone.
+// hidden are what no person needs to read: whoever has a task token completes a step, and the rest is of interest to
+// functions alone.
 var hidden = []string{"token", "lease", "fence", "sync", "handoffHash", "serviceChange"}
 
 // Shown are the attributes that people may read, in order. Their policies name them.
