@@ -38,7 +38,8 @@ func referAddress(text string, home Home) (ref reference, is bool, err error) {
 	return reference{resource: resource, identifier: strings.ToLower(identifier), host: strings.ToLower(host)}, true, nil
 }
 
-// referPage reads which database a page of the console is about: …/rds/home?region=R#database:id=orders-prod;is-cluster=false.
+// referPage reads which database a page of the console is about:
+// …/rds/home?region=R#database:id=orders-prod;is-cluster=false.
 func referPage(page *url.URL, home Home) (reference, bool, error) {
 	_, about, _ := strings.Cut(page.Fragment, ":")
 	values := map[string]string{}

@@ -20,8 +20,8 @@ const (
 	consumerLength = 11 // half of the slug, so that neither a long database name nor a long consumer hides the other
 )
 
-// Consumer is who an exposure is for: a vendor, by its preset and, where the vendor tells each customer another account, that;
-// or somebody of a name alone. Next to a vendor a name tells one of its tenants from another.
+// Consumer is who an exposure is for: a vendor, by its preset and, where the vendor tells each customer another account,
+// that; or somebody of a name alone. Next to a vendor a name tells one of its tenants from another.
 type Consumer struct{ Vendor, Account, Name string }
 
 // String is the consumer as people call it. Two consumers may be called the same.
