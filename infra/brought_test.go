@@ -250,7 +250,8 @@ func TestFunctionsMayUseAGivenKey(t *testing.T) {
 	}
 }
 
-// ingress are the conditions under which a template lets somebody change the ingress of security groups that it did not make.
+// ingress are the conditions under which a template lets somebody change the ingress of security groups that it did not
+// make.
 func ingress(s template) (conditions []any) {
 	const ours = `{"StringEquals":{"aws:ResourceTag/rdslink:managed":"true"}}`
 	for _, policy := range s.ofType("AWS::IAM::Policy") {

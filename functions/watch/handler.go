@@ -81,8 +81,8 @@ type memory struct {
 	blind     blindness
 }
 
-// What a sweep does at most. An inspection makes some five calls of ELB for each exposure, and ELB allows an account about ten
-// a second for all that it does.
+// What a sweep does at most. An inspection makes some five calls of ELB for each exposure, and ELB allows an account about
+// ten a second for all that it does.
 const (
 	inspectedPerSweep = 16
 	troubledPerSweep  = 12 // of them
