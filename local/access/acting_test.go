@@ -73,6 +73,9 @@ func TestOnWhat(t *testing.T) {
 			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/subnet-1"}},
 		"an association that does not exist is of any subnet": {"ec2:ReplaceNetworkAclAssociation", object{"NetworkAclId": "acl-1", "AssociationId": "aclassoc-2"}, []string{
 			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/*"}},
+		"a rule that is modified is its group's and itself": {"ec2:ModifySecurityGroupRules", object{"GroupId": "sg-1", "SecurityGroupRules": []any{object{"SecurityGroupRuleId": "sgr-2"}}}, []string{
+			"ec2:ModifySecurityGroupRules ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true",
+			"ec2:ModifySecurityGroupRules ec2:eu-central-1:111122223333:security-group-rule/sgr-2"}},
 		"a load balancer is internet-facing unless it says otherwise": {"elasticloadbalancing:CreateLoadBalancer", object{"Name": "n", "Type": "network"}, []string{
 			"elasticloadbalancing:CreateLoadBalancer elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/* elasticloadbalancing:Scheme=internet-facing"}},
 		"a listener is tagged as what it will be": {"elasticloadbalancing:CreateListener", object{

@@ -26,6 +26,7 @@ var ec2Acting = map[string]func(*question) ([]need, error){
 	"ec2:AuthorizeSecurityGroupEgress":  rules(existing("GroupId"), ruleMade),
 	"ec2:RevokeSecurityGroupIngress":    rules(existing("GroupId")),
 	"ec2:RevokeSecurityGroupEgress":     rules(existing("GroupId")),
+	"ec2:ModifySecurityGroupRules":      rules(existing("GroupId"), rulesModified),
 	"ec2:CreateTags":                    retag,
 	"ec2:CreateNetworkAcl":              rules(made("network-acl"), existing("VpcId")),
 	"ec2:CreateNetworkAclEntry":         rules(existing("NetworkAclId")),
@@ -138,6 +139,21 @@ func ruleMade(q *question) ([]need, error) {
 	return made("security-group-rule")(q)
 }
 
+// rulesModified are the rules that a request gives other contents.
+func rulesModified(q *question) ([]need, error) {
+	var found []need
+	for _, item := range q.list("SecurityGroupRules") {
+		update, _ := item.(map[string]any)
+		id, _ := update["SecurityGroupRuleId"].(string)
+		n, err := q.identified(id)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, n)
+	}
+	return found, nil
+}
+
 // endpointMade is a consumer's endpoint, of which policies may say to which service it leads.
 func endpointMade(q *question) ([]need, error) {
 	found, err := made("vpc-endpoint")(q)
@@ -192,6 +208,7 @@ var balancerActing = map[string]func(*question) ([]need, error){
 	"elasticloadbalancing:SetSubnets":                   balanced("LoadBalancerArn"),
 	"elasticloadbalancing:DeleteLoadBalancer":           balanced("LoadBalancerArn"),
 	"elasticloadbalancing:ModifyListener":               balanced("ListenerArn"),
+	"elasticloadbalancing:DeleteListener":               balanced("ListenerArn"),
 	"elasticloadbalancing:ModifyTargetGroup":            balanced("TargetGroupArn"),
 	"elasticloadbalancing:ModifyTargetGroupAttributes":  balanced("TargetGroupArn"),
 	"elasticloadbalancing:RegisterTargets":              balanced("TargetGroupArn"),

@@ -105,6 +105,7 @@ func (s *Service) Operations() wire.Operations {
 		"DescribeSecurityGroupRules":    op(s.describeSecurityGroupRules),
 		"AuthorizeSecurityGroupIngress": op(s.authorizeIngress),
 		"AuthorizeSecurityGroupEgress":  op(s.authorizeEgress),
+		"ModifySecurityGroupRules":      op(s.modifyRules),
 		"RevokeSecurityGroupIngress":    op(s.revokeIngress),
 		"RevokeSecurityGroupEgress":     op(s.revokeEgress),
 		"DeleteSecurityGroup":           op(s.deleteSecurityGroup),

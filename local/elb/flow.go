@@ -26,6 +26,7 @@ type flow struct {
 	service        *Service
 	loadBalancer   *loadBalancer
 	via            *target
+	node           *node
 	client, target net.Conn
 }
 
@@ -34,7 +35,14 @@ type flows map[*flow]struct{}
 
 // reset ends all of them at once. What has no client yet ends when the client comes.
 func (f flows) reset() {
+	f.resetWhere(func(*flow) bool { return true })
+}
+
+func (f flows) resetWhere(matches func(*flow) bool) {
 	for flow := range f {
+		if !matches(flow) {
+			continue
+		}
 		if flow.client != nil {
 			reset(flow.client)
 		}
@@ -142,7 +150,7 @@ func (s *Service) dial(ctx context.Context, l *listener, n *node) (network.Far, 
 	if err != nil {
 		return nil, err
 	}
-	f := &flow{service: s, loadBalancer: l.loadBalancer, via: t, target: server}
+	f := &flow{service: s, loadBalancer: l.loadBalancer, via: t, node: n, target: server}
 	if !s.track(l, f) {
 		reset(server)
 		return nil, fmt.Errorf("the target is gone: %w", unix.ECONNREFUSED)

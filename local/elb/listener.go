@@ -128,6 +128,15 @@ func (s *Service) modifyListener(ctx context.Context, in *elb.ModifyListenerInpu
 	return &elb.ModifyListenerOutput{Listeners: []types.Listener{l.describe()}}, nil
 }
 
+func (s *Service) deleteListener(ctx context.Context, in *elb.DeleteListenerInput) (*elb.DeleteListenerOutput, error) {
+	l, err := s.listener(ctx, *in.ListenerArn)
+	if err != nil {
+		return nil, err
+	}
+	s.removeListener(l)
+	return &elb.DeleteListenerOutput{}, nil
+}
+
 func (s *Service) removeListener(l *listener) {
 	lb := l.loadBalancer
 	l.close()

@@ -102,7 +102,7 @@ func (lb *loadBalancer) nearest(zoneID string) *node {
 	return lb.nodes[0]
 }
 
-// setSubnets adds zones. Taking one away is not modelled: nothing documents what becomes of its connections.
+// setSubnets adds zones and takes zones away, as far as elasticloadbalancing/latest/network/availability-zones.html lets it.
 func (s *Service) setSubnets(ctx context.Context, in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
 	lb, err := s.loadBalancer(ctx, *in.LoadBalancerArn)
 	if err != nil {
@@ -115,19 +115,60 @@ func (s *Service) setSubnets(ctx context.Context, in *elb.SetSubnetsInput) (*elb
 	if subnets[0].VPC != lb.vpc {
 		return nil, wire.Errorf("InvalidSubnet", "All subnets must belong to the same VPC: '%s'", lb.vpc)
 	}
+	var leaving []*node
 	for _, n := range lb.nodes {
 		if !slices.ContainsFunc(subnets, func(subnet *ec2.Subnet) bool { return subnet.ID == n.subnet.ID }) {
-			return nil, wire.Errorf("InvalidConfigurationRequest", "The local cloud cannot take subnet '%s' away from a load balancer", n.subnet.ID)
+			leaving = append(leaving, n)
 		}
+	}
+	if err := s.mayLeave(lb, leaving, subnets); err != nil {
+		return nil, err
 	}
 	fresh := slices.DeleteFunc(subnets, func(subnet *ec2.Subnet) bool { return lb.nodeIn(subnet.Zone) != nil })
 	if err := s.addNodes(lb, fresh, pinned(in.SubnetMappings)); err != nil {
 		return nil, err
 	}
+	for _, n := range leaving {
+		s.leave(lb, n)
+	}
 	if lb.state == types.LoadBalancerStateEnumActive {
 		s.activate(lb)
 	}
 	return &elb.SetSubnetsOutput{AvailabilityZones: lb.zones(), IpAddressType: types.IpAddressTypeIpv4}, nil
+}
+
+// mayLeave refuses to take subnets away from a load balancer that PrivateLink leads to, and to exchange a zone's subnet in one
+// step. AWS documents the rules, not the words.
+func (s *Service) mayLeave(lb *loadBalancer, leaving []*node, subnets []*ec2.Subnet) error {
+	if len(leaving) == 0 {
+		return nil
+	}
+	if service, inUse := s.services.ServiceOf(lb.arn); inUse {
+		return wire.Errorf("InvalidConfigurationRequest",
+			"Subnets cannot be removed from load balancer '%s' while it is associated with VPC endpoint service '%s'", lb.arn, service)
+	}
+	for _, n := range leaving {
+		if slices.ContainsFunc(subnets, func(subnet *ec2.Subnet) bool { return subnet.Zone == n.subnet.Zone }) {
+			return wire.Errorf("InvalidConfigurationRequest",
+				"Subnet '%s' must be removed before another subnet of Availability Zone '%s' can be added", n.subnet.ID, n.subnet.Zone)
+		}
+	}
+	return nil
+}
+
+// leave takes a node away. Its connections end, and so do those of other nodes with the targets of its zone, which are unused
+// from then on.
+func (s *Service) leave(lb *loadBalancer, n *node) {
+	lb.nodes = slices.DeleteFunc(lb.nodes, func(other *node) bool { return other == n })
+	for _, l := range lb.listeners {
+		if socket := l.sockets[n]; socket != nil {
+			_ = socket.Close()
+			delete(l.sockets, n)
+		}
+	}
+	lb.flows.resetWhere(func(f *flow) bool { return f.node == n || f.via.zone == n.subnet.Zone })
+	s.names.Delete(n.subnet.Zone + "." + lb.dnsName)
+	s.interfaces.Detach(n.interfaceID)
 }
 
 // setSecurityGroups replaces the groups. A load balancer that was born without can never have one

@@ -183,7 +183,11 @@ func TestRefusals(t *testing.T) {
 		"taking all security groups away": {"elasticloadbalancing/latest/network/load-balancer-security-groups.html", func(b *bed, lb, _ string) {
 			refused(b, "InvalidConfigurationRequest", b.setSecurityGroups, elb.SetSecurityGroupsInput{LoadBalancerArn: &lb})
 		}},
-		"taking a zone away": {"only adding is modelled; ubicloud/ubicloud private_link_service_nexus.rb: subnets can be added but never removed", func(b *bed, lb, _ string) {
+		"exchanging a zone's subnet in one step": {"elasticloadbalancing/latest/network/availability-zones.html", func(b *bed, lb, _ string) {
+			refused(b, "InvalidConfigurationRequest", b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a2", "subnet-b"}})
+		}},
+		"taking a zone away from an endpoint service": {"elasticloadbalancing/latest/network/availability-zones.html", func(b *bed, lb, _ string) {
+			b.inUse[lb] = true
 			refused(b, "InvalidConfigurationRequest", b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a"}})
 		}},
 		"a zone whose subnet has fewer than 8 free addresses": {"elasticloadbalancing/latest/network/availability-zones.html", func(b *bed, lb, _ string) {

@@ -93,6 +93,7 @@ func (s *Service) Operations() wire.Operations {
 		"ModifyTargetGroupAttributes":    wire.Op(s.modifyTargetGroupAttributes),
 		"CreateListener":                 wire.Op(s.createListener),
 		"DescribeListeners":              wire.Op(s.describeListeners),
+		"DeleteListener":                 wire.Op(s.deleteListener),
 		"ModifyListener":                 wire.Op(s.modifyListener),
 		"RegisterTargets":                wire.Op(s.registerTargets),
 		"DeregisterTargets":              wire.Op(s.deregisterTargets),

@@ -346,3 +346,68 @@ func TestNodesListenForClientsInTheVPC(t *testing.T) {
 		t.Errorf("read %q, %v", got, err)
 	}
 }
+
+// elasticloadbalancing/latest/network/availability-zones.html, "Updating Availability Zones can be disruptive".
+func TestAZoneThatIsTakenAwayEndsItsConnections(t *testing.T) {
+	b := newBed(t)
+	lb, group := b.chain()
+	b.loadBalancers[lb].enforce = false
+	b.setAttribute(group, crossZone, "true")
+	for _, address := range []string{"10.0.1.10", "10.0.2.10"} {
+		b.database(t, address)
+		b.registerAddresses(group, address)
+		b.awaitHealth(group, address, healthy)
+	}
+	left, gone := b.loadBalancers[lb].nodeIn("eu-central-1a"), b.loadBalancers[lb].nodeIn("eu-central-1b")
+	type connection struct {
+		net.Conn
+		zone, target string
+	}
+	var open []connection
+	seen := map[string]bool{}
+	b.eventually("a connection from each zone to each", func() bool {
+		for _, zone := range []string{"euc1-a", "euc1-b"} {
+			c := connection{Conn: b.connect(lb, zone, "172.31.0.9"), zone: zone}
+			greeting := make([]byte, len("10.0.1.10"))
+			if _, err := io.ReadFull(c, greeting); err != nil {
+				t.Fatal(err)
+			}
+			c.target = string(greeting)
+			open, seen[zone+c.target] = append(open, c), true
+		}
+		return len(seen) == 4
+	})
+	must(b, b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a"}})
+	for _, c := range open {
+		_, _ = io.WriteString(c, "x")
+		_, err := c.Read(make([]byte, 1))
+		if stays := c.zone == "euc1-a" && c.target == "10.0.1.10"; stays != (err == nil) {
+			t.Errorf("from %s to %s: %v", c.zone, c.target, err)
+		}
+	}
+	if b.attached[left.interfaceID] == nil || b.attached[gone.interfaceID] != nil {
+		t.Errorf("interfaces: %v", b.attached)
+	}
+	if state, reason := b.health(group, "10.0.2.10"); state != types.TargetHealthStateEnumUnused || reason != types.TargetHealthReasonEnumNotInUse {
+		t.Errorf("its target is %s, %s", state, reason)
+	}
+	name := *must(b, b.describeLoadBalancers, elb.DescribeLoadBalancersInput{}).LoadBalancers[0].DNSName
+	if got := b.records[name]; len(got) != 1 || got[0] != left.address || b.records["eu-central-1b."+name] != nil {
+		t.Errorf("names: %v", b.records)
+	}
+	must(b, b.setSubnets, elb.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: []string{"subnet-a", "subnet-b"}})
+	b.awaitHealth(group, "10.0.2.10", healthy)
+}
+
+func TestAListenerThatIsDeletedListensNoMore(t *testing.T) {
+	b := newBed(t)
+	lb, group := b.chain()
+	second := listenerInput(lb, group)
+	second.Port = aws.Int32(5433)
+	arn := must(b, b.createListener, second).Listeners[0].ListenerArn
+	must(b, b.deleteListener, elb.DeleteListenerInput{ListenerArn: arn})
+	if got := must(b, b.describeListeners, elb.DescribeListenersInput{LoadBalancerArn: &lb}).Listeners; len(got) != 1 || *got[0].Port != 5432 {
+		t.Errorf("%d listeners", len(got))
+	}
+	refused(b, "ListenerNotFound", b.deleteListener, elb.DeleteListenerInput{ListenerArn: arn})
+}
