@@ -276,3 +276,29 @@ func (p *path) associate(old ec2types.NetworkAcl, subnet string, acl *string) *s
 	p.t.Fatalf("%s is not behind %s", subnet, *old.NetworkAclId)
 	return nil
 }
+
+// elasticloadbalancing/latest/network/edit-target-group-attributes.html, "Client IP preservation".
+func TestAPreservedClientIsLetInByItsOwnAddress(t *testing.T) {
+	p := newPath(t)
+	p.listen()
+	call[elb.ModifyTargetGroupAttributesOutput](p.cloud, "ModifyTargetGroupAttributes", elb.ModifyTargetGroupAttributesInput{
+		TargetGroupArn: &p.group, Attributes: []types.TargetGroupAttribute{{Key: aws.String("preserve_client_ip.enabled"), Value: aws.String("true")}},
+	})
+	expect := func(when, inside string) {
+		t.Helper()
+		if got := p.inside(); got != inside {
+			t.Errorf("%s, a client in the VPC is %s, want %s", when, got, inside)
+		}
+		if got := p.throughEndpoint(); got != served { // "has no effect on inbound traffic from AWS PrivateLink"
+			t.Errorf("%s, a consumer is %s", when, got)
+		}
+	}
+	expect("while the target's group admits nodes alone", timedOut)
+	p.allow(p.databaseGroup, "10.0.3.0/24")
+	expect("while it admits the client", served)
+
+	p.allow(p.balancerGroup, "10.0.2.0/24")
+	if got := p.try(p.vpc, p.database.Address, p.node); got != timedOut {
+		t.Errorf("the target itself is %s: it comes back to itself", got)
+	}
+}

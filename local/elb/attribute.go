@@ -25,6 +25,7 @@ const (
 	crossZone                     = "load_balancing.cross_zone.enabled"
 	deregistrationDelay           = "deregistration_delay.timeout_seconds"
 	deregistrationTerminates      = "deregistration_delay.connection_termination.enabled"
+	preserveClientIP              = "preserve_client_ip.enabled"
 	unhealthyTerminates           = "target_health_state.unhealthy.connection_termination.enabled"
 	useLoadBalancersConfiguration = "use_load_balancer_configuration"
 )
@@ -47,7 +48,7 @@ var (
 		{deregistrationDelay, "300", between(0, 3600)},
 		{deregistrationTerminates, "false", oneOf("true", "false")},
 		{crossZone, useLoadBalancersConfiguration, oneOf("true", "false", useLoadBalancersConfiguration)},
-		{"preserve_client_ip.enabled", "false", oneOf("false")},
+		{preserveClientIP, "false", oneOf("true", "false")},
 		{"proxy_protocol_v2.enabled", "false", oneOf("false")},
 		{"stickiness.enabled", "false", oneOf("false")},
 		{"stickiness.type", "source_ip", oneOf("source_ip")},

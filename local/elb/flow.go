@@ -77,7 +77,7 @@ func (s *Service) serve(l *listener) {
 func (s *Service) listen(l *listener, n *node) {
 	at := netip.AddrPortFrom(n.address, uint16(l.port))
 	socket, err := s.sockets.Answer(l.loadBalancer.vpc, at, func(ctx context.Context, client netip.AddrPort) (network.Far, error) {
-		return s.dial(ctx, l, n)
+		return s.dial(ctx, l, n, client.Addr())
 	})
 	if err != nil {
 		slog.Error("load balancer node cannot listen", "listener", l.arn, "zone", n.subnet.Zone, "error", err)
@@ -120,11 +120,16 @@ func (s *Service) Through(ctx context.Context, arn, zoneID string, port uint16, 
 	if l == nil {
 		return nil, errNotAdmitted
 	}
-	return s.dial(ctx, l, n)
+	return s.dial(ctx, l, n, n.address) // whose clients' addresses are never preserved
 }
 
 // errNotAdmitted leaves a client without an answer, as security groups do.
 var errNotAdmitted = errors.New("the load balancer does not let the client in")
+
+// errHairpin is why a target that comes back to itself gets no answer: it would answer itself, with an address that it did not
+// connect to (elasticloadbalancing/latest/network/load-balancer-troubleshooting.html, "Connections time out for requests from a
+// target to its load balancer").
+var errHairpin = errors.New("the client is the target")
 
 // entrance is where a PrivateLink connection enters a load balancer, nil if it is not let in.
 func (s *Service) entrance(arn, zoneID string, port uint16, client netip.Addr) (*listener, *node) {
@@ -137,16 +142,27 @@ func (s *Service) entrance(arn, zoneID string, port uint16, client netip.Addr) (
 	return lb.listenerOn(int32(port)), lb.nearest(zoneID)
 }
 
-// dial connects with one of the targets, from the node's address. A network load balancer passes the client's SYN on and the
+// dial connects with one of the targets: from the node's address, or if the target group preserves that of a client in the
+// VPC, from the client's (elasticloadbalancing/latest/network/edit-target-group-attributes.html, "Client IP preservation"). The
+// kernel then asks the client's groups, too, whether they let it out to the target; AWS does not.
+//
+// A network load balancer passes the client's SYN on and the
 // target's answer back, so that a target which refuses refuses the client, and a silent one leaves it without an answer.
-func (s *Service) dial(ctx context.Context, l *listener, n *node) (network.Far, error) {
-	t := s.choose(l, n)
+func (s *Service) dial(ctx context.Context, l *listener, n *node, client netip.Addr) (network.Far, error) {
+	t, preserves := s.choose(l, n)
 	if t == nil {
 		return nil, fmt.Errorf("no target: %w", unix.ECONNREFUSED)
 	}
+	from := n.address
+	if preserves {
+		from = client
+	}
+	if from == t.at.Addr() {
+		return nil, errHairpin
+	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	server, err := s.sockets.Dial(ctx, l.loadBalancer.vpc, n.address, t.at)
+	server, err := s.sockets.Dial(ctx, l.loadBalancer.vpc, from, t.at)
 	if err != nil {
 		return nil, err
 	}
@@ -174,8 +190,9 @@ func (f *flow) Abandon() {
 }
 
 // choose picks the target of a new connection at a node: a healthy one, or any if none is (the load balancer fails open), in
-// the node's zone unless balancing crosses zones. nil if there is none.
-func (s *Service) choose(l *listener, n *node) *target {
+// the node's zone unless balancing crosses zones. nil if there is none. It also tells whether the group preserves clients'
+// addresses.
+func (s *Service) choose(l *listener, n *node) (t *target, preserves bool) {
 	s.world.Lock()
 	defer s.world.Unlock()
 	lb, g := l.loadBalancer, l.group
@@ -188,9 +205,9 @@ func (s *Service) choose(l *listener, n *node) *target {
 		}
 	}
 	if len(able) == 0 {
-		return nil
+		return nil, false
 	}
-	return able[rand.IntN(len(able))]
+	return able[rand.IntN(len(able))], g.attributes.get(targetGroupAttributes, preserveClientIP) == "true"
 }
 
 // track records a flow, unless its target or its listener went while it was being dialled.
