@@ -5,6 +5,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/rdslink/rdslink/internal/lockout"
 	"github.com/rdslink/rdslink/internal/vendor"
 )
 
@@ -36,17 +37,8 @@ func (l Letter) Text() (string, error) {
 		Family           string
 		Bundle           string
 		KeepaliveSeconds int
-	}{l, l.recipient(), preset, family(l.Engine), bundle(l.Region), keepaliveSeconds})
+	}{l, l.recipient(), preset, lockout.Family(l.Engine), bundle(l.Region), keepaliveSeconds})
 	return text.String(), err
-}
-
-// family is whose clients speak with the engine.
-func family(engine string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(engine, "aurora-"), "-")
-	if name == "mariadb" {
-		return "mysql"
-	}
-	return name
 }
 
 // bundle is where the root certificates of every region of a region's partition are (RDS guide, "Using SSL/TLS to encrypt a

@@ -57,6 +57,22 @@ func TestWhatTheStepsLeftPassesAndHasNotDrifted(t *testing.T) {
 	}
 }
 
+func TestAServerThatHasBlockedTheNodesIsNamedWithItsRemedy(t *testing.T) {
+	w := healthy("mysql", 3306)
+	w.exposure.Life.Path = []registry.Passage{
+		{Node: "10.0.1.10", Result: resolve.Answered, Code: "1129", Detail: "1129 Host '10.0.1.10' is blocked"}, {Node: "10.0.2.10", Result: resolve.Served},
+	}
+	r := w.look(t)
+	if got := strings.Join(said(r), ","); got != "broken proof" {
+		t.Errorf("got %s\n%s", got, printed(r))
+	}
+	for _, want := range []string{"max_connect_errors connections in a row", "locks out every consumer", "performance_schema.host_cache", "FLUSH HOSTS"} {
+		if !strings.Contains(printed(r), want) {
+			t.Errorf("%q is missing in\n%s", want, printed(r))
+		}
+	}
+}
+
 func memberships(ids ...string) (all []rdstypes.VpcSecurityGroupMembership) {
 	for _, id := range ids {
 		all = append(all, rdstypes.VpcSecurityGroupMembership{VpcSecurityGroupId: &id, Status: aws.String("active")})

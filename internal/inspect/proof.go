@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/rdslink/rdslink/internal/lockout"
 	"github.com/rdslink/rdslink/internal/resolve"
 )
 
@@ -46,9 +47,25 @@ func (s *subject) proofHop(first Hop, anyBroken bool) Hop {
 		return broken("mend the resolver's way below; consumers may be served all the same",
 			"no proof through %s; last through every node %s; the resolver does not reach the nodes, see below", strings.Join(not, "; "), proven)
 	}
+	if l, is := s.lockedOut(); is {
+		return broken(l.Undo, "no proof through %s; last through every node %s: %s; it locks out %s", strings.Join(not, "; "), proven, l.Says, l.Whom)
+	}
 	return broken("see what AWS does not describe here: the database's own list of hosts, its limits, firewalls in the VPC's routes (docs/database.md)",
 		"no proof through %s; last through every node %s. All that AWS describes of the way lets it through: the failure may lie between "+
 			"resolver and node, or between node and database", strings.Join(not, "; "), proven)
+}
+
+// lockedOut is what the server holds against a node, by the code of its refusal.
+func (s *subject) lockedOut() (lockout.Lockout, bool) {
+	for _, p := range s.Life.Path {
+		if s.Binding == nil || p.Result == resolve.Served {
+			continue
+		}
+		if l, is := lockout.Explain(s.Binding.Engine, p.Code); is {
+			return l, true
+		}
+	}
+	return lockout.Lockout{}, false
 }
 
 // resolverHop is the way of the proof: the resolver to the nodes, and to the database. Broken, the proof is missing; what

@@ -28,6 +28,7 @@ type Passage struct {
 	Node   string `dynamodbav:"node" json:"node"`     // its address
 	Result string `dynamodbav:"result" json:"result"` // of package resolve: only Served is an answer of the database itself
 	Detail string `dynamodbav:"detail,omitempty" json:"detail,omitempty"`
+	Code   string `dynamodbav:"code,omitempty" json:"code,omitempty"` // of a server's refusal
 }
 
 // stored is a Life as it is kept: an attribute for what is known.

@@ -12,7 +12,7 @@ func after(d time.Duration) time.Time { return noon.Add(d) }
 
 // What a look does not know stays; what it found to be over goes; and an older look does not undo a later one.
 func TestRecordLife(t *testing.T) {
-	path := []Passage{{"10.0.1.7", "served", ""}, {"10.0.2.7", "blocked", "i/o timeout"}}
+	path := []Passage{{Node: "10.0.1.7", Result: "served"}, {Node: "10.0.2.7", Result: "answered", Detail: "1129 blocked", Code: "1129"}}
 	for name, row := range map[string]struct{ before, seen, want Life }{
 		"the first sign": {Life{}, Life{Looked: noon, Ticked: noon, Good: noon, State: "settled", Path: path, Proven: noon},
 			Life{Looked: noon, Ticked: noon, Good: noon, State: "settled", Path: path, Proven: noon}},

@@ -136,7 +136,7 @@ func (p *plan) conclude(b registry.Binding, o observation, wanted, registered []
 	if p.err != nil {
 		p.report.Detail = p.err.Error()
 	}
-	p.report.walk(o)
+	p.report.walk(b, o)
 }
 
 // wanted are the targets that the endpoint's name stands for now. Everything

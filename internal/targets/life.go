@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/lockout"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolve"
@@ -47,20 +48,24 @@ func (o observation) path(b registry.Binding) []string {
 // walk says how the way through the nodes is, of a report that is settled but for it. It takes no target away: a way that is
 // cut is none of the targets' fault. Who has a certificate of another name proves nothing; but where a target shows such a
 // one itself, the way leads to it, and the name is what is told.
-func (r *Report) walk(o observation) {
-	var cut []string
+func (r *Report) walk(b registry.Binding, o observation) {
+	var cut, lockouts []string
 	for _, p := range o.answer.Path {
 		node, _, err := net.SplitHostPort(p.Address)
 		if err != nil {
 			node = p.Address
 		}
-		r.Path = append(r.Path, registry.Passage{Node: node, Result: p.Result, Detail: p.Detail})
+		r.Path = append(r.Path, registry.Passage{Node: node, Result: p.Result, Detail: p.Detail, Code: p.Code})
 		if p.Result != resolve.Served && (p.TLS != resolve.Mismatch || r.Misnamed == "") {
 			cut = append(cut, strings.TrimSuffix("node "+node+": "+p.Result+": "+p.Detail, ": "))
+			if l, is := lockout.Explain(b.Engine, p.Code); is && !slices.Contains(lockouts, l.String()) {
+				lockouts = append(lockouts, l.String())
+			}
 		}
 	}
 	if r.State == Settled && len(cut) > 0 {
-		r.State, r.Detail = Cut, "the database does not answer through the load balancer: "+strings.Join(cut, "; ")
+		r.State = Cut
+		r.Detail = "the database does not answer through the load balancer: " + strings.Join(append(cut, lockouts...), "; ")
 	}
 }
 

@@ -138,6 +138,10 @@ func TestThePathIsJudged(t *testing.T) {
 			[]registry.Passage{{Node: nodeA, Result: "answered", Detail: "another name"}, {Node: nodeB, Result: "answered", Detail: "another name"}}, false},
 		"through one node somebody else answers": {func(w *world) { w.cut = map[string]string{listenerA: "another name"} }, Cut,
 			"node " + nodeA + ": answered: another name", []registry.Passage{{Node: nodeA, Result: "answered", Detail: "another name"}, {Node: nodeB, Result: "served"}}, false},
+		"a server that has blocked the nodes": {func(w *world) {
+			w.bound.Engine, w.cut = "mysql", map[string]string{listenerA: "1129", nodeB + ":5433": "1129"}
+		}, Cut, "node " + nodeB + ": answered: 1129 Host is blocked; the server has blocked the node's address, after max_connect_errors", []registry.Passage{
+			{Node: nodeA, Result: "answered", Detail: "1129 Host is blocked", Code: "1129"}, {Node: nodeB, Result: "answered", Detail: "1129 Host is blocked", Code: "1129"}}, false},
 		"a binding of before":       {func(w *world) { w.bound.ListenerPort, w.bound.Nodes = 0, nil }, Settled, "", nil, false},
 		"a resolver of before":      {func(w *world) { w.pathless = true }, Settled, "", nil, false},
 		"nobody is there to answer": {func(w *world) { w.set(at(blue), unhealthy); w.cut = map[string]string{listenerA: resolve.Blocked} }, Settling, "unhealthy", nil, false},

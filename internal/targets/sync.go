@@ -171,7 +171,7 @@ func (d Deps) protect(ctx context.Context, b registry.Binding, cause error) (Rep
 func steady(b registry.Binding, o observation) Report {
 	wanted, _ := o.wanted(b) // quiet has seen that there is no error
 	report := Report{State: Settled, Address: addressesOf(wanted), Registered: true}
-	report.walk(o)
+	report.walk(b, o)
 	return report
 }
 

@@ -436,6 +436,8 @@ func (w *world) through(listener string) resolve.Probe {
 	switch result, cut := w.cut[listener]; {
 	case result == "another name":
 		return resolve.Probe{Address: listener, Result: resolve.Answered, TLS: resolve.Mismatch, Detail: result}
+	case result == "1129":
+		return resolve.Probe{Address: listener, Result: resolve.Answered, Code: result, Detail: "1129 Host is blocked"}
 	case cut:
 		return resolve.Probe{Address: listener, Result: result, Detail: "i/o timeout"}
 	}

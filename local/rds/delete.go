@@ -14,8 +14,8 @@ import (
 // deletion is how long it takes to delete a database. Nobody has published a figure.
 const deletion = 2 * time.Minute
 
-// deleteDBInstance ends an instance that is alone, or a member of an Aurora cluster. A writer's place is taken by a reader, if
-// there is one (AmazonRDS/latest/AuroraUserGuide/USER_DeleteCluster.html).
+// deleteDBInstance ends an instance that is alone, or a member of an Aurora cluster. A writer's place is taken by a reader,
+// if there is one (AmazonRDS/latest/AuroraUserGuide/USER_DeleteCluster.html).
 func (s *Service) deleteDBInstance(ctx context.Context, in *rds.DeleteDBInstanceInput) (*rds.DeleteDBInstanceOutput, error) {
 	i, err := s.instance(ctx, aws.ToString(in.DBInstanceIdentifier))
 	if err != nil {

@@ -84,8 +84,8 @@ func (s *Service) modifiable(ctx context.Context, i *instance, in *rds.ModifyDBI
 	return validatePort(i.engine, in.DBPortNumber)
 }
 
-// movable refuses to give an instance another subnet group: within a VPC AWS does so (hashicorp/terraform#11715), from one to
-// another the local cloud.
+// movable refuses to give an instance another subnet group: within a VPC AWS does so (hashicorp/terraform#11715), from one
+// to another the local cloud.
 func (s *Service) movable(ctx context.Context, i *instance, name string) error {
 	g, err := s.subnetGroup(ctx, name)
 	switch {

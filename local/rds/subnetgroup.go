@@ -60,8 +60,8 @@ func (s *Service) subnetsOf(account string, ids []string) ([]*ec2.Subnet, error)
 	return subnets, nil
 }
 
-// modifyDBSubnetGroup gives a group other subnets: those that are named and no more. A subnet that a database is in cannot be
-// taken away (API_ModifyDBSubnetGroup, SubnetAlreadyInUse, whose wording is assumed), nor can the zone of a standby.
+// modifyDBSubnetGroup gives a group other subnets: those that are named and no more. A subnet that a database is in cannot
+// be taken away (API_ModifyDBSubnetGroup, SubnetAlreadyInUse, whose wording is assumed), nor can the zone of a standby.
 func (s *Service) modifyDBSubnetGroup(
 	ctx context.Context, in *rds.ModifyDBSubnetGroupInput,
 ) (*rds.ModifyDBSubnetGroupOutput, error) {
