@@ -296,7 +296,9 @@ func (s *Service) createNetworkACLEntry(ctx context.Context, in *ec2.CreateNetwo
 	if a.find(e.number, e.egress) >= 0 { // the words: ansible-collections/amazon.aws#2592
 		return nil, wire.Errorf("NetworkAclEntryAlreadyExists", "The network acl entry identified by %d already exists.", e.number)
 	}
-	same := slices.DeleteFunc(slices.Clone(a.entries), func(other aclEntry) bool { return other.egress != e.egress || other.number == lastEntry })
+	same := slices.DeleteFunc(slices.Clone(a.entries), func(other aclEntry) bool {
+		return other.egress != e.egress || other.number == lastEntry
+	})
 	if len(same) >= entriesPerACL {
 		return nil, wire.Errorf("NetworkAclEntryLimitExceeded", "The maximum number of network acl entries has been reached.")
 	}
@@ -305,7 +307,9 @@ func (s *Service) createNetworkACLEntry(ctx context.Context, in *ec2.CreateNetwo
 	return &ec2.CreateNetworkAclEntryOutput{}, nil
 }
 
-func (s *Service) replaceNetworkACLEntry(ctx context.Context, in *ec2.ReplaceNetworkAclEntryInput) (*ec2.ReplaceNetworkAclEntryOutput, error) {
+func (s *Service) replaceNetworkACLEntry(
+	ctx context.Context, in *ec2.ReplaceNetworkAclEntryInput,
+) (*ec2.ReplaceNetworkAclEntryOutput, error) {
 	a, err := s.ownACL(ctx, in.NetworkAclId)
 	if err != nil {
 		return nil, err
@@ -391,7 +395,8 @@ func (e *aclEntry) readProtocol(in *ec2.CreateNetworkAclEntryInput) error {
 		named, ok = int32(number), true
 	}
 	if !ok {
-		return wire.Errorf("InvalidParameterValue", "Value (%s) for parameter protocol is invalid. Unrecognized protocol.", aws.ToString(in.Protocol))
+		return wire.Errorf("InvalidParameterValue",
+			"Value (%s) for parameter protocol is invalid. Unrecognized protocol.", aws.ToString(in.Protocol))
 	}
 	e.protocol = named
 	switch named {

@@ -101,13 +101,15 @@ func TestRefusedNetworkACLs(t *testing.T) {
 		}
 	}
 	checkRefusals(t, map[string]refusal{
-		"a number that is taken":       {code: "NetworkAclEntryAlreadyExists", words: "The network acl entry identified by 100 already exists", source: "ansible-collections/amazon.aws#2592", do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.RuleNumber = aws.Int32(100) })},
+		"a number that is taken": {code: "NetworkAclEntryAlreadyExists", words: "The network acl entry identified by 100 already exists", source: "ansible-collections/amazon.aws#2592",
+			do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.RuleNumber = aws.Int32(100) })},
 		"the number of the last entry": {code: "InvalidParameterValue", words: "ruleNumber", source: page, do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.RuleNumber = aws.Int32(32767) })},
 		"TCP without ports":            {code: "MissingParameter", words: "portRange", source: page, do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.PortRange = nil })},
 		"ports in the wrong order":     {code: "InvalidParameterValue", words: "portRange", source: page, do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.PortRange.From = aws.Int32(6000) })},
 		"ICMP without a type":          {code: "MissingParameter", words: "icmpTypeCode", source: page, do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.Protocol = aws.String("1") })},
-		"a protocol that nobody has":   {code: "InvalidParameterValue", words: "Unrecognized protocol", source: page, do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.Protocol = aws.String("tls") })},
-		"an address that is none":      {code: "InvalidParameterValue", words: "cidrBlock", source: page, do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.CidrBlock = aws.String("10.0.0.0") })},
+		"a protocol that nobody has": {code: "InvalidParameterValue", words: "Unrecognized protocol", source: page,
+			do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.Protocol = aws.String("tls") })},
+		"an address that is none": {code: "InvalidParameterValue", words: "cidrBlock", source: page, do: entry(func(in *ec2.CreateNetworkAclEntryInput) { in.CidrBlock = aws.String("10.0.0.0") })},
 		"more entries than the quota": {code: "NetworkAclEntryLimitExceeded", words: "maximum number", source: "amazon-vpc-limits.html", do: func(c *cloud) error {
 			for i := range int32(19) { // 100 is there
 				must(c, provider, c.createNetworkACLEntry, tcpEntry(standard(c), i+1, types.RuleActionAllow))

@@ -65,7 +65,8 @@ func (s *Service) requestedRule(g *SecurityGroup, egress bool, in *types.Securit
 		return granted{}, err
 	}
 	if len(all) > 1 {
-		return granted{}, wire.Errorf("InvalidParameterCombination", "Only one of CidrIpv4, CidrIpv6, PrefixListId, and ReferencedGroupId may be specified")
+		return granted{}, wire.Errorf("InvalidParameterCombination",
+			"Only one of CidrIpv4, CidrIpv6, PrefixListId, and ReferencedGroupId may be specified")
 	}
 	return all[0], nil
 }

@@ -70,7 +70,8 @@ func New(w *model.World, n *network.Network) *Service { return newService(w, n, 
 
 func newService(w *model.World, n namespaces, a addresses) *Service {
 	return &Service{
-		world: w, namespaces: n, addresses: a, records: newRecords(), issued: map[clientToken]issue{}, accounts: map[string]bool{}, bounded: map[string]bool{},
+		world: w, namespaces: n, addresses: a, records: newRecords(),
+		issued: map[clientToken]issue{}, accounts: map[string]bool{}, bounded: map[string]bool{},
 		prefixLists: listsOfAWS(w.Region),
 	}
 }

@@ -289,7 +289,7 @@ func TestAPreservedClientIsLetInByItsOwnAddress(t *testing.T) {
 		if got := p.inside(); got != inside {
 			t.Errorf("%s, a client in the VPC is %s, want %s", when, got, inside)
 		}
-		if got := p.throughEndpoint(); got != served { // "has no effect on inbound traffic from AWS PrivateLink"
+		if got := p.throughEndpoint(); got != served { // "Client IP preservation has no effect on AWS PrivateLink traffic"
 			t.Errorf("%s, a consumer is %s", when, got)
 		}
 	}

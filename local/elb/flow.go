@@ -126,9 +126,9 @@ func (s *Service) Through(ctx context.Context, arn, zoneID string, port uint16, 
 // errNotAdmitted leaves a client without an answer, as security groups do.
 var errNotAdmitted = errors.New("the load balancer does not let the client in")
 
-// errHairpin is why a target that comes back to itself gets no answer: it would answer itself, with an address that it did not
-// connect to (elasticloadbalancing/latest/network/load-balancer-troubleshooting.html, "Connections time out for requests from a
-// target to its load balancer").
+// errHairpin is why a target that comes back to itself gets no answer: it would answer itself, with an address that it did
+// not connect to (elasticloadbalancing/latest/network/load-balancer-troubleshooting.html, "Connections time out for requests
+// from a target to its load balancer").
 var errHairpin = errors.New("the client is the target")
 
 // entrance is where a PrivateLink connection enters a load balancer, nil if it is not let in.
@@ -143,8 +143,8 @@ func (s *Service) entrance(arn, zoneID string, port uint16, client netip.Addr) (
 }
 
 // dial connects with one of the targets: from the node's address, or if the target group preserves that of a client in the
-// VPC, from the client's (elasticloadbalancing/latest/network/edit-target-group-attributes.html, "Client IP preservation"). The
-// kernel then asks the client's groups, too, whether they let it out to the target; AWS does not.
+// VPC, from the client's (elasticloadbalancing/latest/network/edit-target-group-attributes.html, "Client IP preservation").
+// The kernel then asks the client's groups, too, whether they let it out to the target; AWS does not.
 //
 // A network load balancer passes the client's SYN on and the
 // target's answer back, so that a target which refuses refuses the client, and a silent one leaves it without an answer.

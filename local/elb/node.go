@@ -137,8 +137,8 @@ func (s *Service) setSubnets(ctx context.Context, in *elb.SetSubnetsInput) (*elb
 	return &elb.SetSubnetsOutput{AvailabilityZones: lb.zones(), IpAddressType: types.IpAddressTypeIpv4}, nil
 }
 
-// mayLeave refuses to take subnets away from a load balancer that PrivateLink leads to, and to exchange a zone's subnet in one
-// step. AWS documents the rules, not the words.
+// mayLeave refuses to take subnets away from a load balancer that PrivateLink leads to, and to exchange a zone's subnet in
+// one step. AWS documents the rules, not the words.
 func (s *Service) mayLeave(lb *loadBalancer, leaving []*node, subnets []*ec2.Subnet) error {
 	if len(leaving) == 0 {
 		return nil
@@ -156,8 +156,8 @@ func (s *Service) mayLeave(lb *loadBalancer, leaving []*node, subnets []*ec2.Sub
 	return nil
 }
 
-// leave takes a node away. Its connections end, and so do those of other nodes with the targets of its zone, which are unused
-// from then on.
+// leave takes a node away. Its connections end, and so do those of other nodes with the targets of its zone, which are
+// unused from then on.
 func (s *Service) leave(lb *loadBalancer, n *node) {
 	lb.nodes = slices.DeleteFunc(lb.nodes, func(other *node) bool { return other == n })
 	for _, l := range lb.listeners {

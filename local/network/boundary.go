@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Boundary is a subnet's network ACL: what may enter the subnet and what may leave it. Each packet is judged by itself, answers
-// like questions; what stays within the subnet is not. Of entries that overlap the first counts, and after the last all else is
-// denied.
+// Boundary is a subnet's network ACL: what may enter the subnet and what may leave it. Each packet is judged by itself,
+// answers like questions; what stays within the subnet is not. Of entries that overlap the first counts, and after the last
+// all else is denied.
 type Boundary struct {
 	Subnet          netip.Prefix
 	Ingress, Egress []Entry

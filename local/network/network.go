@@ -244,8 +244,8 @@ func (n *Network) SetFirewall(id string, f Firewall) error {
 	return nil
 }
 
-// SetBoundaries replaces the VPC's network ACLs in one step, for connections that are open as well. A subnet that has none lets
-// everything through.
+// SetBoundaries replaces the VPC's network ACLs in one step, for connections that are open as well. A subnet that has none
+// lets everything through.
 func (n *Network) SetBoundaries(id string, boundaries []Boundary) error {
 	v, err := n.vpc(id)
 	if err != nil {
