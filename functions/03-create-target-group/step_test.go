@@ -68,6 +68,12 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.attributes["preserve_client_ip.enabled"] = "true" },
 			Want: []string{"ModifyTargetGroupAttributes preserve_client_ip.enabled=false"},
 		},
+		"a proxy protocol, and zones that are not crossed": {
+			Again: true, Drift: func(c *cloud) {
+				c.attributes["proxy_protocol_v2.enabled"], c.attributes["load_balancing.cross_zone.enabled"] = "true", "false"
+			},
+			Want: []string{"ModifyTargetGroupAttributes load_balancing.cross_zone.enabled=use_load_balancer_configuration proxy_protocol_v2.enabled=false"},
+		},
 		"a lost claim ends the step before anything is registered": {
 			Drift: func(c *cloud) { c.Lost = outcome.Conflict("claim lost") }, Want: everything[:3], Err: "Conflict",
 		},
@@ -167,6 +173,8 @@ func newCloud() *cloud {
 		"deregistration_delay.connection_termination.enabled":          "false",
 		"target_health_state.unhealthy.connection_termination.enabled": "true",
 		"preserve_client_ip.enabled":                                   "false",
+		"proxy_protocol_v2.enabled":                                    "false",
+		"load_balancing.cross_zone.enabled":                            "use_load_balancer_configuration",
 	}}
 }
 

@@ -108,7 +108,7 @@ func (s *subject) balancerDrift() (all []Finding) {
 	} else {
 		for _, a := range drift.Attributes(wanted.LoadBalancerAttributes, s.balancerAttributes.value) {
 			key := aws.ToString(a.Key)
-			if key == crossZone && !s.crossesZones() && len(balancer.AvailabilityZones) > 1 {
+			if key == crossZone && s.staysInZones() {
 				continue // a broken hop
 			}
 			all = append(all, s.found(key, "%s of the load balancer is not %s", key, aws.ToString(a.Value)))
@@ -164,7 +164,8 @@ func (s *subject) targetGroupDrift() (all []Finding) {
 	}
 	for _, a := range drift.Attributes(wanted.TargetGroupAttributes(kind, engine), s.groupAttributes.value) {
 		key := aws.ToString(a.Key)
-		if is := s.groupAttribute(key); is == "true" && (key == preserveClientIP || key == proxyProtocol) {
+		is := s.groupAttribute(key)
+		if is == "true" && (key == preserveClientIP || key == proxyProtocol) || is == "false" && key == crossZone && s.staysInZones() {
 			continue // a broken hop
 		}
 		all = append(all, s.found(key, "%s of the target group is %s, not %s", key, quote(s.groupAttribute(key)), aws.ToString(a.Value)))

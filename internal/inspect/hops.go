@@ -240,6 +240,12 @@ func (s *subject) crossesZones() bool {
 	})
 }
 
+// staysInZones says whether some nodes reach no target.
+func (s *subject) staysInZones() bool {
+	balancer, _ := s.balancer()
+	return !s.crossesZones() && len(balancer.AvailabilityZones) > 1
+}
+
 func (s *subject) targetGroupHop() Hop {
 	group, found := s.targetGroups.value[s.TargetGroupARN]
 	switch {
@@ -261,8 +267,7 @@ func (s *subject) targetGroupHop() Hop {
 	case s.groupAttribute(proxyProtocol) == "true":
 		return broken(s.again(), "%s is true: the database reads a header that is not its protocol", proxyProtocol)
 	}
-	balancer, _ := s.balancer()
-	if !s.crossesZones() && len(balancer.AvailabilityZones) > 1 {
+	if s.staysInZones() {
 		return broken(s.again(), "%s is off: a node reaches targets in its own zone only", crossZone)
 	}
 	if s.blind() {

@@ -32,12 +32,15 @@ func CheckPort(databaseKind, engine string) string {
 // TargetGroupAttributes cut the connections to an address that the database has left: without the second, they stay on what
 // may be a read-only instance by now, and the first ends them at once. The third does the same for a target that is
 // unhealthy, and must not where that means nothing. With clients' addresses preserved, the database's group would have to
-// admit every consumer, whose addresses behind PrivateLink nobody knows: all would be cut off.
+// admit every consumer, whose addresses behind PrivateLink nobody knows; with the proxy protocol, the database would have to
+// read a header that is not its own: all would be cut off. Whether nodes cross zones the load balancer says.
 func TargetGroupAttributes(databaseKind, engine string) map[string]string {
 	return map[string]string{
 		"deregistration_delay.timeout_seconds":                         "0",
 		"deregistration_delay.connection_termination.enabled":          "true",
 		"target_health_state.unhealthy.connection_termination.enabled": strconv.FormatBool(CheckPort(databaseKind, engine) != BlindPort),
 		"preserve_client_ip.enabled":                                   "false",
+		"proxy_protocol_v2.enabled":                                    "false",
+		"load_balancing.cross_zone.enabled":                            "use_load_balancer_configuration",
 	}
 }

@@ -29,6 +29,7 @@ func TestAfterTheFailoverOfAClusterTheVendorWritesToTheNewWriter(t *testing.T) {
 	output := execution.succeeds()
 	client := s.client(endpoint, handoff)
 	s.readsOrders(client)
+	s.passes(output)
 
 	before := s.addresses(database)
 	_, err = s.databases().FailoverDBCluster(s.ctx, &rds.FailoverDBClusterInput{DBClusterIdentifier: &database.Identifier})
@@ -60,6 +61,7 @@ func TestAVendorReadsThroughAProxyWhoseAddressesChange(t *testing.T) {
 	s.await("all of the proxy's addresses to be targets", func() bool { return slices.Equal(s.targets(output), before) })
 	client := s.client(endpoint, handoff)
 	s.readsOrders(client)
+	s.passes(output)
 
 	_, err = s.databases().ModifyDBInstance(s.ctx, &rds.ModifyDBInstanceInput{
 		DBInstanceIdentifier: &behind.Identifier, DBInstanceClass: new("db.m6g.large"), ApplyImmediately: new(true),
