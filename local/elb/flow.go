@@ -18,8 +18,10 @@ import (
 	"github.com/rdslink/rdslink/local/network"
 )
 
-// dialTimeout is how long a node tries a target that does not answer.
-const dialTimeout = 10 * time.Second
+// dialTimeout is how long a node tries a target that does not answer: less than it takes a client, and the node, to send a
+// SYN again. Each of the client's is passed on once. Otherwise a target that comes back would see the connections of clients
+// that have long given up, and break off, which a MySQL server counts against the node.
+const dialTimeout = 900 * time.Millisecond
 
 // flow is one connection through a node: first to the target, then with the client.
 type flow struct {
