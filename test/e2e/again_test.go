@@ -56,7 +56,7 @@ func TestASecondExecutionAndASteadyTickChangeNothing(t *testing.T) {
 	})
 	s.await("a sign of life that a tick has left", func() bool {
 		life := s.exposuresIn(database.VPC)[0].Life
-		return life.State == string(targets.Settled) && life.Bad.IsZero() && life.Ticked.Equal(life.Good)
+		return life.State == string(targets.Settled) && life.Bad.IsZero() && life.Ticked.Equal(life.Good) && life.Proven.Equal(life.Good)
 	})
 }
 

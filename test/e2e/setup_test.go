@@ -36,7 +36,7 @@ func TestAVendorReadsRowsThroughThePrivateLinkAndHasNoOtherWayIn(t *testing.T) {
 	if _, err := cloud.Connect(s.ctx, client); err == nil {
 		s.Error("the certificate passes for the endpoint's name too: then it proves nothing")
 	}
-	if output.Connection.VPCEndpointID != endpoint.ID || output.ServiceName != handoff.ServiceName {
+	if output.Connection.VPCEndpointID != endpoint.ID || output.Connection.Path != "proven" || output.ServiceName != handoff.ServiceName {
 		s.Errorf("the output speaks of %+v and %s", output.Connection, output.ServiceName)
 	}
 	s.hasEveryField(output.text)
