@@ -135,8 +135,8 @@ func (p pulse) due(exposure string, now time.Time) bool {
 
 // bad is what a look that ended at a time and found trouble makes of a pulse. Good looks are recorded once in a look period,
 // and another process may have made the latest: where a trouble begins and nothing says otherwise, the look before was good,
-// a tick earlier, or at the latest when the sign of life after the last one did not come. Of a path that is cut nothing but a
-// full look says that it was there, and each of those is recorded.
+// a tick earlier, or at the latest when the sign of life after the last one did not come. Of a path that is cut nothing but
+// a full look says that it was there, and each of those is recorded.
 func (p *pulse) bad(ended time.Time, cut bool) {
 	tick, period := deployment.Tick(), deployment.LookPeriod()
 	fresh := !p.read.IsZero() && ended.Sub(p.read) <= tick // else the registry does not answer
