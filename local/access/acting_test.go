@@ -82,6 +82,9 @@ func TestOnWhat(t *testing.T) {
 			"LoadBalancerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1", "Tags": []any{object{"Key": "k", "Value": "v"}}}, []string{
 			"elasticloadbalancing:CreateListener elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 aws:RequestTag/k=v",
 			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:listener/net/n/1/* aws:RequestTag/k=v elasticloadbalancing:CreateAction=CreateListener"}},
+		"what exists is tagged without a call that makes it": {"elasticloadbalancing:AddTags", object{
+			"ResourceArns": []any{"arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1"}, "Tags": []any{object{"Key": "k", "Value": "v"}}}, []string{
+			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 aws:RequestTag/k=v"}},
 		"a blue/green deployment": {"rds:DescribeBlueGreenDeployments", object{"BlueGreenDeploymentIdentifier": "bgd-1"},
 			[]string{"rds:DescribeBlueGreenDeployments rds:eu-central-1:111122223333:deployment:bgd-1"}},
 		"without a name all are asked for":   {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},

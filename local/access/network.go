@@ -214,6 +214,16 @@ var balancerActing = map[string]func(*question) ([]need, error){
 	"elasticloadbalancing:RegisterTargets":              balanced("TargetGroupArn"),
 	"elasticloadbalancing:DeregisterTargets":            balanced("TargetGroupArn"),
 	"elasticloadbalancing:DeleteTargetGroup":            balanced("TargetGroupArn"),
+	"elasticloadbalancing:AddTags":                      retagBalanced,
+}
+
+// retagBalanced is AddTags on what exists already: there is no elasticloadbalancing:CreateAction.
+func retagBalanced(q *question) ([]need, error) {
+	found, err := balanced("ResourceArns")(q)
+	for i := range found {
+		found[i].keys = with(requested(tagList(q.list("Tags"))), iam.Context{"elasticloadbalancing:CreateAction": nil})
+	}
+	return found, err
 }
 
 // balanced is what exists of a load balancer, with its tags.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -109,6 +110,14 @@ func TestAnARNThatNobodyHasIsNotFound(t *testing.T) {
 	for arn, code := range map[string]string{lb: "LoadBalancerNotFound", group: "TargetGroupNotFound", listener: "ListenerNotFound"} {
 		nobodys := arn[:len(arn)-16] + "0123456789abcdef"
 		refused(b, code, b.describeTags, elb.DescribeTagsInput{ResourceArns: []string{nobodys}})
+		refused(b, code, b.addTags, elb.AddTagsInput{ResourceArns: []string{arn, nobodys}, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})
+		if tags, _ := b.Tags(account, arn); tags["k"] != "" {
+			t.Errorf("a refused call tags %s", arn)
+		}
+		must(b, b.addTags, elb.AddTagsInput{ResourceArns: []string{arn}, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})
+		if tags, _ := b.Tags(account, arn); tags["k"] != "v" {
+			t.Errorf("%s carries %v", arn, tags)
+		}
 		if _, known := b.Tags(account, arn); !known {
 			t.Errorf("%s is not found", arn)
 		}

@@ -98,6 +98,7 @@ func (s *Service) Operations() wire.Operations {
 		"RegisterTargets":                wire.Op(s.registerTargets),
 		"DeregisterTargets":              wire.Op(s.deregisterTargets),
 		"DescribeTargetHealth":           wire.Op(s.describeTargetHealth),
+		"AddTags":                        wire.Op(s.addTags),
 		"DescribeTags":                   wire.Op(s.describeTags),
 		"DescribeAccountLimits":          wire.Op(s.describeAccountLimits),
 	})

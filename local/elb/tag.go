@@ -47,6 +47,28 @@ func (s *Service) describeTags(ctx context.Context, in *elb.DescribeTagsInput) (
 	return out, nil
 }
 
+// addTags puts tags on all of the resources or on none (API_AddTags).
+func (s *Service) addTags(ctx context.Context, in *elb.AddTagsInput) (*elb.AddTagsOutput, error) {
+	fresh := make([]tags, len(in.ResourceArns))
+	for i, arn := range in.ResourceArns {
+		t, err := s.tagsOf(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		if fresh[i], err = t.with(in.Tags); err != nil {
+			return nil, err
+		}
+	}
+	for i, arn := range in.ResourceArns {
+		t, err := s.tagsOf(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		*t = fresh[i]
+	}
+	return &elb.AddTagsOutput{}, nil
+}
+
 // Tags are the tags of one of an account's resources; false if there is no such resource.
 func (s *Service) Tags(account, arn string) (map[string]string, bool) {
 	t, err := s.tagsOf(wire.WithCaller(context.Background(), wire.Caller{Account: account}), arn)
