@@ -49,6 +49,8 @@ type fakeAWS struct {
 	recorded  []registry.Exposure
 	claimed   []registry.Exposure
 	holder    string
+	made      registry.Made    // of the exposure, by earlier executions
+	listeners map[string]int32 // their ports, by ARN
 
 	dnsServers         []string // in the VPC's DHCP options
 	noDNS, noHostnames bool     // attributes of the VPC
@@ -302,7 +304,18 @@ func (f *fakeAWS) Claim(ctx context.Context, seed registry.Exposure, execution s
 		}
 	}
 	f.claimed = append(f.claimed, seed)
+	seed.Made = f.made
 	return seed, nil
+}
+
+func (f *fakeAWS) DescribeListeners(_ context.Context, in *elb.DescribeListenersInput, _ ...func(*elb.Options)) (*elb.DescribeListenersOutput, error) {
+	if err := f.deny("DescribeListeners"); err != nil {
+		return nil, err
+	}
+	if port := f.listeners[in.ListenerArns[0]]; port != 0 {
+		return &elb.DescribeListenersOutput{Listeners: []elbtypes.Listener{{Port: &port}}}, nil
+	}
+	return nil, &elbtypes.ListenerNotFoundException{}
 }
 
 // otherRules are n rules of somebody else's in the database's group.

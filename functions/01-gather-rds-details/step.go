@@ -4,8 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/execution"
@@ -99,7 +104,34 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 	if err := s.place(ctx, &plan, r, c, db, home); err != nil {
 		return Output{}, err
 	}
-	return plan, s.claim(ctx, plan, r, c, in.Execution)
+	claimed, err := s.claim(ctx, plan, r, c, in.Execution)
+	if err != nil {
+		return Output{}, err
+	}
+	if plan.ListenerPort == 0 {
+		plan.ListenerPort, err = s.listenerPort(ctx, claimed, db.Port)
+	}
+	return plan, err
+}
+
+// listenerPort is the one that an input means which names none. What a consumer has configured stays, whatever port the
+// database has by now. An exposure that an earlier version made has no record of it, and a listener.
+func (s gatherRDSDetails) listenerPort(ctx context.Context, exposure registry.Exposure, ofDatabase int) (int, error) {
+	switch {
+	case exposure.ListenerPort != 0:
+		return int(exposure.ListenerPort), nil
+	case exposure.ListenerARN == "":
+		return ofDatabase, nil
+	}
+	out, err := s.balancers.DescribeListeners(ctx, &elb.DescribeListenersInput{ListenerArns: []string{exposure.ListenerARN}})
+	_, gone := errors.AsType[*elbtypes.ListenerNotFoundException](err)
+	switch {
+	case gone || err == nil && len(out.Listeners) == 0:
+		return ofDatabase, nil
+	case err != nil:
+		return 0, fmt.Errorf("describe listener %s: %w", exposure.ListenerARN, err)
+	}
+	return int(aws.ToInt32(out.Listeners[0].Port)), nil
 }
 
 // exposure is the exposure's id. Earlier versions told consumers apart by what they are called: an exposure that one of them
@@ -133,7 +165,7 @@ func called(vendor, name string, accounts []string) string {
 
 // newPlan holds what follows from the request, the consumer and the database alone.
 func (s gatherRDSDetails) newPlan(r request, c consumer, db database.Database, home database.Home) Output {
-	plan := Output{
+	return Output{
 		Consumer:                 c.String(),
 		Vendor:                   c.vendor.ID,
 		DatabaseARN:              db.ARN,
@@ -153,10 +185,6 @@ func (s gatherRDSDetails) newPlan(r request, c consumer, db database.Database, h
 		Resolver:                 r.resolver,
 		Notify:                   r.notify,
 	}
-	if plan.ListenerPort == 0 {
-		plan.ListenerPort = db.Port
-	}
-	return plan
 }
 
 // place adds to the plan where in the VPC things go, and that they fit.
@@ -189,8 +217,8 @@ func (s gatherRDSDetails) place(
 }
 
 // claim records what watchers go by; who may connect is none of the later steps' business.
-func (s gatherRDSDetails) claim(ctx context.Context, plan Output, r request, c consumer, execution string) error {
-	_, err := s.registry.Claim(ctx, registry.Exposure{
+func (s gatherRDSDetails) claim(ctx context.Context, plan Output, r request, c consumer, execution string) (registry.Exposure, error) {
+	return s.registry.Claim(ctx, registry.Exposure{
 		ID:                 plan.Exposure,
 		DatabaseARN:        plan.DatabaseARN,
 		DatabaseIdentifier: plan.DatabaseIdentifier,
@@ -200,7 +228,6 @@ func (s gatherRDSDetails) claim(ctx context.Context, plan Output, r request, c c
 		Acceptance:         registry.Acceptance{Mode: r.acceptance.mode, MaxConnections: r.acceptance.maxConnections},
 		VPCID:              plan.VPCID,
 	}, execution, s.running)
-	return err
 }
 
 func (s gatherRDSDetails) running(ctx context.Context, holder string) (bool, error) {
