@@ -81,6 +81,7 @@ func permissions(r *resources) map[string]grants {
 			changes("ec2", groups, "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress"),
 			creates("ec2", rules, "AuthorizeSecurityGroupEgress"),
 			tagsWith("ec2", slices.Concat(groups, rules), "CreateSecurityGroup", "AuthorizeSecurityGroupEgress"),
+			changes("ec2", slices.Concat(groups, rules), "CreateTags"),
 		)
 		// What the load balancer's API asks of its caller besides:
 		// docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
@@ -98,7 +99,7 @@ func permissions(r *resources) map[string]grants {
 			reads("ec2", "DescribeSubnets", "DescribeVpcs", "DescribeDhcpOptions", "DescribeAvailabilityZones", "DescribeSecurityGroups",
 				"DescribeSecurityGroupRules", "DescribeManagedPrefixLists"),
 			allows("ec2", r.wide("ec2", "vpc/*", "Known only when an execution starts; it is only looked at."), "DescribeVpcAttribute"),
-			reads("elasticloadbalancing", "DescribeAccountLimits", "DescribeLoadBalancers"),
+			reads("elasticloadbalancing", "DescribeAccountLimits", "DescribeLoadBalancers", "DescribeListeners"),
 			allows("servicequotas", quotas, "GetServiceQuota"),
 			allows("states", runs, "DescribeExecution"),
 		),
@@ -112,7 +113,7 @@ func permissions(r *resources) map[string]grants {
 			reads("elasticloadbalancing", "DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTags"),
 			creates("elasticloadbalancing", targets, "CreateTargetGroup"),
 			tagsWith("elasticloadbalancing", targets, "CreateTargetGroup"),
-			changes("elasticloadbalancing", targets, "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
+			changes("elasticloadbalancing", targets, "ModifyTargetGroup", "ModifyTargetGroupAttributes", "AddTags"),
 		),
 		"create-load-balancer": slices.Concat(items, ownGroup,
 			changes("ec2", groups, "AuthorizeSecurityGroupIngress"),
@@ -127,13 +128,14 @@ func permissions(r *resources) map[string]grants {
 			tagsWith("elasticloadbalancing", slices.Concat(balancers, listeners), "CreateLoadBalancer", "CreateListener"),
 			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "SetSecurityGroups", "SetSubnets"),
 			changes("elasticloadbalancing", listeners, "ModifyListener"),
+			changes("elasticloadbalancing", slices.Concat(balancers, listeners), "AddTags"),
 		),
 		"create-endpoint-service": slices.Concat(items,
 			reads("elasticloadbalancing", "DescribeLoadBalancers"),
 			reads("ec2", "DescribeSubnets", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnectionNotifications"),
 			creates("ec2", services, "CreateVpcEndpointServiceConfiguration"),
 			tagsWith("ec2", services, "CreateVpcEndpointServiceConfiguration"),
-			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration",
+			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration", "CreateTags",
 				"CreateVpcEndpointConnectionNotification", "ModifyVpcEndpointConnectionNotification"),
 			allows("vpce", wide("*", "AWS's pages disagree whether it has a resource, and it has no condition key for tags; "+
 				"the call that it goes with must carry ours, or act on what does."), "AllowMultiRegion"),

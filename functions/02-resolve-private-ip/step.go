@@ -83,9 +83,15 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 	return out, prove(ctx, asked, in)
 }
 
-// ensure finds or creates the VPC's resolver: its security group, its function, its record.
+// ensure finds or creates the VPC's resolver: its security group, its function, its record. The record says where it was made.
 func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolver, error) {
-	want := resolver.Resolver{VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Role: s.role, Code: s.code, Owner: s.owner}
+	recorded, _, err := s.registry.Resolver(ctx, in.VPCID)
+	if err != nil {
+		return registry.Resolver{}, err
+	}
+	want := resolver.Resolver{
+		VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Home: recorded.SubnetIDs, Role: s.role, Code: s.code, Owner: s.owner,
+	}
 	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.DNSServers, in.Port, in.ListenerPort))
 	if err != nil {
 		return registry.Resolver{}, err
@@ -98,18 +104,12 @@ func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolv
 		VPCID: in.VPCID, FunctionName: s.owner.Name.Resolver(in.VPCID), SecurityGroupID: group, SubnetIDs: function.VpcConfig.SubnetIds,
 		RoleARN: s.role, DNSServers: slices.Concat(in.DNSServers), // nil, where there are none: as it is read
 	}
-	if err := s.put(ctx, made); err != nil {
-		return registry.Resolver{}, err
+	if !reflect.DeepEqual(recorded, made) {
+		if err := s.registry.PutResolver(ctx, made); err != nil {
+			return registry.Resolver{}, err
+		}
 	}
 	return made, resolver.Usable(ctx, function)
-}
-
-func (s resolvePrivateIP) put(ctx context.Context, made registry.Resolver) error {
-	recorded, found, err := s.registry.Resolver(ctx, made.VPCID)
-	if err != nil || found && reflect.DeepEqual(recorded, made) {
-		return err
-	}
-	return s.registry.PutResolver(ctx, made)
 }
 
 // prove wants the name to resolve to addresses of the VPC. It asks for DNS only: nothing is open between the resolver and

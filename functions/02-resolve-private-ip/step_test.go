@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -171,6 +174,45 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.function.LoggingConfig, c.updateError = nil, errors.New("not allowed") },
 			Want: []string{"UpdateFunctionConfiguration /aws/lambda/rdslink-resolver"}, Err: "Failed",
 		},
+		"one that was moved goes back to where it was made": {
+			Again: true, Drift: func(c *cloud) { c.function.VpcConfig.SubnetIds = []string{"subnet-x"} },
+			Want: []string{"UpdateFunctionConfiguration subnet-a subnet-b sg-1"}, Err: "NotReady",
+		},
+		"also where the plan would have chosen other subnets": {
+			Again: true, Drift: func(c *cloud) { c.function.VpcConfig.SubnetIds = []string{"subnet-x"} },
+			In:   func(in *Input) { in.ResolverSubnetIDs = []string{"subnet-c"} },
+			Want: []string{"UpdateFunctionConfiguration subnet-a subnet-b sg-1"}, Err: "NotReady",
+		},
+		"one that is where it was made stays, whatever the plan": {
+			Again: true, In: func(in *Input) { in.ResolverSubnetIDs = []string{"subnet-c"} },
+		},
+		"in subnets of the plan, where those in which it was made are gone": {
+			Again: true, Drift: func(c *cloud) { c.function.VpcConfig.SubnetIds, c.gone = []string{"subnet-x"}, "subnet-b" },
+			In:   func(in *Input) { in.ResolverSubnetIDs = []string{"subnet-a", "subnet-c"} },
+			Want: []string{"UpdateFunctionConfiguration subnet-a subnet-b sg-1", "UpdateFunctionConfiguration subnet-a subnet-c sg-1"}, Err: "NotReady",
+		},
+		"and it stays there": {
+			Again: true, Drift: func(c *cloud) { c.function.VpcConfig.SubnetIds, c.gone = []string{"subnet-a", "subnet-c"}, "subnet-b" },
+			In:   func(in *Input) { in.ResolverSubnetIDs = []string{"subnet-a", "subnet-c"} },
+			Want: []string{"UpdateFunctionConfiguration subnet-a subnet-b sg-1", "PutResolver vpc-1"},
+		},
+		"one that nobody has recorded stays": {
+			Again: true, Drift: func(c *cloud) { c.resolver, c.function.VpcConfig.SubnetIds = registry.Resolver{}, []string{"subnet-x"} },
+			Want: []string{"PutResolver vpc-1"},
+		},
+		"another group on it is replaced by its own": {
+			Again: true, Drift: func(c *cloud) { c.function.VpcConfig.SecurityGroupIds = []string{"sg-x"} },
+			Want: []string{"UpdateFunctionConfiguration subnet-a subnet-b sg-1"}, Err: "NotReady",
+		},
+		"role, memory and timeout are those of its creation, too": {
+			Again: true, Drift: func(c *cloud) {
+				c.function.Role, c.function.MemorySize, c.function.Timeout = aws.String("other"), aws.Int32(512), aws.Int32(3)
+			},
+			Want: []string{"UpdateFunctionConfiguration role 128 30"}, Err: "NotReady",
+		},
+		"its group lets nobody in": {
+			Again: true, Drift: func(c *cloud) { c.AddIngress("sg-1", 22, "", nil) }, Want: []string{"RevokeSecurityGroupIngress sg-1 22-22"},
+		},
 		"an update in progress is waited for": {
 			Again: true, Drift: func(c *cloud) { c.function.LastUpdateStatus = types.LastUpdateStatusInProgress }, Err: "NotReady",
 		},
@@ -247,6 +289,7 @@ type cloud struct {
 	function     *types.FunctionConfiguration
 	functionTags map[string]string
 	tagsError    *types.TagsError
+	gone         string // a subnet that was deleted
 	without      string // Lambda has no zone in which a subnet lies whose id begins so
 	busyFor      int    // the call of an update that finds the function busy
 	createError  error
@@ -313,18 +356,47 @@ func (c *cloud) CreateFunction(_ context.Context, in *lambda.CreateFunctionInput
 	c.function = &types.FunctionConfiguration{
 		FunctionName: in.FunctionName, FunctionArn: aws.String("arn:aws:lambda:eu-central-1:111122223333:function:" + *in.FunctionName),
 		LastModified: aws.String("1"), State: types.StatePending, VpcConfig: &types.VpcConfigResponse{SubnetIds: in.VpcConfig.SubnetIds, SecurityGroupIds: in.VpcConfig.SecurityGroupIds},
-		LoggingConfig: in.LoggingConfig,
+		LoggingConfig: in.LoggingConfig, Role: in.Role, MemorySize: in.MemorySize, Timeout: in.Timeout,
 	}
 	return &lambda.CreateFunctionOutput{FunctionArn: c.function.FunctionArn, State: c.function.State, VpcConfig: c.function.VpcConfig}, nil
 }
 
 func (c *cloud) UpdateFunctionConfiguration(_ context.Context, in *lambda.UpdateFunctionConfigurationInput, _ ...func(*lambda.Options)) (*lambda.UpdateFunctionConfigurationOutput, error) {
-	c.Mutate("UpdateFunctionConfiguration %s", *in.LoggingConfig.LogGroup)
+	c.Mutate("UpdateFunctionConfiguration%s", changed(in))
 	if c.updateError != nil {
 		return nil, c.updateError
 	}
-	c.function.LoggingConfig = in.LoggingConfig
+	if in.VpcConfig != nil && slices.ContainsFunc(in.VpcConfig.SubnetIds, func(id string) bool { return id == c.gone }) {
+		return nil, &types.InvalidParameterValueException{Message: aws.String(
+			"Error occurred while DescribeSubnets. EC2 Error Code: InvalidSubnetID.NotFound. EC2 Error Message: The subnet ID '" + c.gone + "' does not exist")}
+	}
+	f := c.function
+	f.LoggingConfig = cmp.Or(in.LoggingConfig, f.LoggingConfig)
+	f.Role, f.MemorySize, f.Timeout = cmp.Or(in.Role, f.Role), cmp.Or(in.MemorySize, f.MemorySize), cmp.Or(in.Timeout, f.Timeout)
+	if in.VpcConfig != nil {
+		f.VpcConfig = &types.VpcConfigResponse{SubnetIds: in.VpcConfig.SubnetIds, SecurityGroupIds: in.VpcConfig.SecurityGroupIds}
+	}
 	return &lambda.UpdateFunctionConfigurationOutput{}, nil
+}
+
+// changed are the fields of an update that are there.
+func changed(in *lambda.UpdateFunctionConfigurationInput) string {
+	var text string
+	if in.LoggingConfig != nil {
+		text += " " + *in.LoggingConfig.LogGroup
+	}
+	if in.Role != nil {
+		text += " " + *in.Role
+	}
+	for _, number := range []*int32{in.MemorySize, in.Timeout} {
+		if number != nil {
+			text += fmt.Sprintf(" %d", *number)
+		}
+	}
+	if in.VpcConfig != nil {
+		text += " " + strings.Join(slices.Concat(in.VpcConfig.SubnetIds, in.VpcConfig.SecurityGroupIds), " ")
+	}
+	return text
 }
 
 func (c *cloud) UpdateFunctionCode(_ context.Context, in *lambda.UpdateFunctionCodeInput, _ ...func(*lambda.Options)) (*lambda.UpdateFunctionCodeOutput, error) {
@@ -344,7 +416,7 @@ func (c *cloud) TagResource(_ context.Context, in *lambda.TagResourceInput, _ ..
 	if err := c.conflict(); err != nil {
 		return nil, err
 	}
-	c.functionTags[resolver.CodeTag] = in.Tags[resolver.CodeTag]
+	maps.Copy(c.functionTags, in.Tags)
 	return &lambda.TagResourceOutput{}, nil
 }
 
@@ -373,17 +445,31 @@ func (outside) Resolve(context.Context, resolve.Request) (resolve.Answer, error)
 	return resolve.Answer{Lookups: [][]string{{"10.0.9.9"}}}, nil
 }
 
+// Those of the deployment that changed reach what exists.
 func TestEverythingOfAResolverCarriesTheVPCsTags(t *testing.T) {
 	c := newCloud()
-	s := c.step()
-	s.owner.Tags = map[string]string{"cost-center": "42"}
 	in := Input{Resolver: "vpc", VPCID: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, ResolverSubnetIDs: []string{"subnet-a"}, Port: 5432}
-	if _, err := s.run(t.Context(), in); outcome.Name(err) != "NotReady" {
-		t.Fatal(err)
-	}
-	for what, tags := range map[string]map[string]string{"function": c.functionTags, "group": owned.FromEC2(c.Groups[0].Tags)} {
-		if tags["cost-center"] != "42" || tags[owned.ManagedTag] != "true" || tags[owned.VPCTag] != "vpc-1" {
-			t.Errorf("%s carries %v", what, tags)
+	for _, center := range []string{"42", "43"} {
+		s := c.step()
+		s.owner.Tags = map[string]string{"cost-center": center}
+		for range 3 {
+			c.Mutations = nil
+			if _, err := s.run(t.Context(), in); outcome.Name(err) == "Failed" {
+				t.Fatal(err)
+			}
+			c.connect()
+		}
+		if len(c.Mutations) > 0 {
+			t.Errorf("a further run makes %v", c.Mutations)
+		}
+		all := map[string]map[string]string{"function": c.functionTags, "group": owned.FromEC2(c.Groups[0].Tags)}
+		for _, rule := range c.Rules {
+			all[*rule.SecurityGroupRuleId] = owned.FromEC2(rule.Tags)
+		}
+		for what, tags := range all {
+			if tags["cost-center"] != center || tags[owned.ManagedTag] != "true" || tags[owned.VPCTag] != "vpc-1" {
+				t.Errorf("%s carries %v", what, tags)
+			}
 		}
 	}
 }

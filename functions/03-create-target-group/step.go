@@ -141,15 +141,19 @@ func (s createTargetGroup) create(ctx context.Context, in Input) (types.TargetGr
 // registered with the database's.
 func (s createTargetGroup) verify(ctx context.Context, in Input, group types.TargetGroup) error {
 	arn := aws.ToString(group.TargetGroupArn)
-	if err := s.owner.VerifyELB(ctx, s.groups, "target group", arn, in.Exposure); err != nil {
-		return outcome.Unseen(err)
+	tags, err := owned.ELBTagsOf(ctx, s.groups, []string{arn})
+	if err != nil {
+		return err
+	}
+	if !s.owner.Has(tags[arn], in.Exposure) {
+		return owned.Stranger("target group "+arn, tags[arn])
 	}
 	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {
 		return outcome.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: "+
 			"tear the exposure down first",
 			arn, group.Protocol, group.TargetType, aws.ToString(group.VpcId), in.VPCID)
 	}
-	return nil
+	return owned.RetagELB(ctx, s.groups, []string{arn}, tags, s.owner.ExposureTags(in.Exposure, in.DatabaseARN))
 }
 
 // register puts the database's address into the group, by the same code that will follow it from then on. Nothing is

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -205,6 +206,12 @@ func (c *cloud) DescribeTargetGroups(_ context.Context, in *elb.DescribeTargetGr
 
 func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...func(*elb.Options)) (*elb.DescribeTagsOutput, error) {
 	return &elb.DescribeTagsOutput{TagDescriptions: []types.TagDescription{{ResourceArn: &in.ResourceArns[0], Tags: c.tags}}}, nil
+}
+
+func (c *cloud) AddTags(_ context.Context, in *elb.AddTagsInput, _ ...func(*elb.Options)) (*elb.AddTagsOutput, error) {
+	c.Mutate("AddTags %s", strings.Join(in.ResourceArns, " "))
+	c.tags = in.Tags
+	return &elb.AddTagsOutput{}, nil
 }
 
 func (c *cloud) CreateTargetGroup(_ context.Context, in *elb.CreateTargetGroupInput, _ ...func(*elb.Options)) (*elb.CreateTargetGroupOutput, error) {

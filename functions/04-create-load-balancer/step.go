@@ -91,14 +91,14 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	balancer, placed, err := s.loadBalancer(ctx, in, group)
+	balancer, placed, listeners, err := s.loadBalancer(ctx, in, group)
 	if err != nil {
 		return Output{}, err
 	}
 	if err := s.correct(ctx, balancer, group); err != nil {
 		return Output{}, err
 	}
-	listener, err := s.listener(ctx, in, *balancer.LoadBalancerArn)
+	listener, err := s.listener(ctx, in, *balancer.LoadBalancerArn, listeners)
 	if err != nil {
 		return Output{}, err
 	}
@@ -117,19 +117,23 @@ func (s createLoadBalancer) group(in Input) securitygroup.Group {
 }
 
 // loadBalancer finds or creates the load balancer, in the subnets of the plan as far as ELB lets it.
-func (s createLoadBalancer) loadBalancer(ctx context.Context, in Input, group string) (types.LoadBalancer, placement, error) {
+// With it come its listeners.
+func (s createLoadBalancer) loadBalancer(ctx context.Context, in Input, group string) (types.LoadBalancer, placement, listeners, error) {
+	none := listeners{}
 	balancer, found, err := s.find(ctx, in.Exposure)
 	if err != nil {
-		return types.LoadBalancer{}, placement{}, err
+		return types.LoadBalancer{}, placement{}, none, err
 	}
 	if !found {
-		return s.create(ctx, in, group)
+		made, placed, err := s.create(ctx, in, group)
+		return made, placed, none, err
 	}
-	if err := s.verify(ctx, in, balancer); err != nil {
-		return types.LoadBalancer{}, placement{}, err
+	all, err := s.verify(ctx, in, balancer)
+	if err != nil {
+		return types.LoadBalancer{}, placement{}, none, err
 	}
 	placed, err := s.addSubnets(ctx, in, balancer)
-	return balancer, placed, err
+	return balancer, placed, all, err
 }
 
 func (s createLoadBalancer) find(ctx context.Context, name string) (types.LoadBalancer, bool, error) {
@@ -168,21 +172,25 @@ func (s createLoadBalancer) create(ctx context.Context, in Input, group string) 
 	return made, placed, err
 }
 
-// verify decides whether what carries our name may be adopted.
-func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types.LoadBalancer) error {
+// verify decides whether what carries our name may be adopted, and puts tags on it and its listener that they lack.
+func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types.LoadBalancer) (listeners, error) {
 	arn := *balancer.LoadBalancerArn
-	if err := s.owner.VerifyELB(ctx, s.balancers, "load balancer", arn, in.Exposure); err != nil {
-		return outcome.Unseen(err)
+	found, tags, err := s.describeListeners(ctx, in, arn)
+	if err != nil {
+		return listeners{}, err
+	}
+	if !s.owner.Has(tags[arn], in.Exposure) {
+		return listeners{}, owned.Stranger("load balancer "+arn, tags[arn])
 	}
 	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
 		aws.ToString(balancer.VpcId) != in.VPCID {
-		return outcome.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: tear the exposure down first",
+		return listeners{}, outcome.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: tear the exposure down first",
 			arn, balancer.Scheme, balancer.Type, aws.ToString(balancer.VpcId), in.VPCID)
 	}
 	if balancer.State != nil && balancer.State.Code == types.LoadBalancerStateEnumFailed {
-		return outcome.Failed("load balancer %s failed: %s; delete it and run this again", arn, aws.ToString(balancer.State.Reason))
+		return listeners{}, outcome.Failed("load balancer %s failed: %s; delete it and run this again", arn, aws.ToString(balancer.State.Reason))
 	}
-	return nil
+	return found, owned.RetagELB(ctx, s.balancers, append(found.arns(), arn), tags, s.owner.ExposureTags(in.Exposure, in.DatabaseARN))
 }
 
 func (s createLoadBalancer) correct(ctx context.Context, balancer types.LoadBalancer, group string) error {
@@ -227,58 +235,4 @@ func (s createLoadBalancer) setAttributes(ctx context.Context, arn string) error
 		return fmt.Errorf("modify attributes of load balancer %s: %w", arn, outcome.Unseen(err))
 	}
 	return nil
-}
-
-// listener finds, creates or corrects the load balancer's one listener. The load balancer is ours, so whatever listener it
-// has is ours too, and a new port moves it.
-func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN string) (string, error) {
-	out, err := s.listeners.DescribeListeners(ctx, &elb.DescribeListenersInput{LoadBalancerArn: &balancerARN})
-	if err != nil {
-		return "", fmt.Errorf("describe listeners of load balancer %s: %w", balancerARN, outcome.Unseen(err))
-	}
-	if len(out.Listeners) == 0 {
-		return s.createListener(ctx, in, balancerARN)
-	}
-	listener := out.Listeners[0]
-	if aws.ToInt32(listener.Port) == in.ListenerPort && listener.Protocol == types.ProtocolEnumTcp && forwards(listener, in.TargetGroupARN) {
-		return *listener.ListenerArn, nil
-	}
-	slog.InfoContext(ctx, "modify listener", "listenerArn", *listener.ListenerArn, "port", in.ListenerPort,
-		"targetGroupArn", in.TargetGroupARN)
-	_, err = s.listeners.ModifyListener(ctx, &elb.ModifyListenerInput{
-		ListenerArn:    listener.ListenerArn,
-		Protocol:       types.ProtocolEnumTcp,
-		Port:           &in.ListenerPort,
-		DefaultActions: forwardTo(in.TargetGroupARN),
-	})
-	if err != nil {
-		return "", fmt.Errorf("modify listener %s: %w", *listener.ListenerArn, outcome.Unseen(err))
-	}
-	return *listener.ListenerArn, nil
-}
-
-// createListener leaves the idle timeout alone: a custom value rules out consumers in other regions
-// (privatelink-share-your-services).
-func (s createLoadBalancer) createListener(ctx context.Context, in Input, balancerARN string) (string, error) {
-	slog.InfoContext(ctx, "create listener", "loadBalancerArn", balancerARN, "port", in.ListenerPort, "targetGroupArn", in.TargetGroupARN)
-	out, err := s.listeners.CreateListener(ctx, &elb.CreateListenerInput{
-		LoadBalancerArn: &balancerARN,
-		Protocol:        types.ProtocolEnumTcp,
-		Port:            &in.ListenerPort,
-		DefaultActions:  forwardTo(in.TargetGroupARN),
-		Tags:            owned.ELBTags(s.owner.ExposureTags(in.Exposure, in.DatabaseARN)),
-	})
-	if err != nil {
-		return "", fmt.Errorf("create listener on load balancer %s: %w", balancerARN, outcome.Unseen(err))
-	}
-	slog.InfoContext(ctx, "created listener", "listenerArn", *out.Listeners[0].ListenerArn)
-	return *out.Listeners[0].ListenerArn, nil
-}
-
-func forwards(listener types.Listener, targetGroupARN string) bool {
-	return len(listener.DefaultActions) == 1 && aws.ToString(listener.DefaultActions[0].TargetGroupArn) == targetGroupARN
-}
-
-func forwardTo(targetGroupARN string) []types.Action {
-	return []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &targetGroupARN}}
 }

@@ -117,6 +117,28 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.listener = nil },
 			Want: []string{"CreateListener TCP 5432 " + targetGroup, "Record"},
 		},
+		"somebody else's listener is not touched": {
+			Again: true, Drift: func(c *cloud) { c.strange(9999) },
+		},
+		"nor where ours moves": {
+			Again: true, Drift: func(c *cloud) { c.strange(9999) }, In: func(in *Input) { in.ListenerPort = 6432 },
+			Want: []string{"AuthorizeSecurityGroupIngress sg-1 tcp 6432-6432 sg-resolver", "RevokeSecurityGroupIngress sg-1 5432-5432",
+				"ModifyListener TCP 6432 " + targetGroup, "Record"},
+		},
+		"nor where ours is gone": {
+			Again: true, Drift: func(c *cloud) { c.strange(9999); c.listener = nil },
+			Want: []string{"CreateListener TCP 5432 " + targetGroup, "Record"},
+		},
+		"in the place of ours it is in the way": {
+			Again: true, Drift: func(c *cloud) { c.strange(5432); c.listener = nil }, Err: "Conflict",
+			Says: "listener " + strangersListener + " has port 5432 of the exposure's load balancer and does not carry our tags: delete it",
+		},
+		"on the port that ours should move to as well": {
+			Again: true, Drift: func(c *cloud) { c.strange(5432); c.listener.Port = aws.Int32(5433) }, Err: "Conflict", Says: "aws elbv2 delete-listener",
+		},
+		"a listener that appears meanwhile is looked at again": {
+			Again: true, Drift: func(c *cloud) { c.racing = true; c.listener = nil }, Err: "NotReady",
+		},
 		"a describe that does not know the new load balancer yet is asked again": {
 			Again: true, Drift: func(c *cloud) { c.lag = true }, Err: "NotReady",
 		},
@@ -213,16 +235,29 @@ func TestZonesThatELBDoesNotTakeAreLeftOut(t *testing.T) {
 	})
 }
 
+// Those that changed reach what exists.
 func TestTheDeployersTagsAreOnEverything(t *testing.T) {
 	c := newCloud()
-	s := c.step()
-	s.owner.Tags = map[string]string{"cost-center": "42"}
-	if _, err := s.run(t.Context(), input()); err != nil {
-		t.Fatal(err)
-	}
-	for what, tags := range map[string][]types.Tag{"load balancer": c.tags, "listener": c.listenerTags} {
-		if found := owned.FromELB(tags); found["cost-center"] != "42" || !(owned.Owner{}).Has(found, exposure) {
-			t.Errorf("%s carries %v", what, found)
+	for _, center := range []string{"42", "43"} {
+		s := c.step()
+		s.owner.Tags = map[string]string{"cost-center": center}
+		for range 2 {
+			c.Mutations = nil
+			if _, err := s.run(t.Context(), input()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(c.Mutations) > 0 {
+			t.Errorf("a second run makes %v", c.Mutations)
+		}
+		all := map[string]map[string]string{"load balancer": owned.FromELB(c.tags), "listener": owned.FromELB(c.listenerTags), "group": owned.FromEC2(c.Groups[0].Tags)}
+		for _, rule := range c.Rules {
+			all[*rule.SecurityGroupRuleId] = owned.FromEC2(rule.Tags)
+		}
+		for what, tags := range all {
+			if tags["cost-center"] != center || !(owned.Owner{}).Has(tags, exposure) {
+				t.Errorf("%s carries %v", what, tags)
+			}
 		}
 	}
 }
@@ -235,6 +270,8 @@ type cloud struct {
 	tags         []types.Tag
 	attributes   map[string]string
 	listener     *types.Listener
+	stranger     *types.Listener // somebody else's
+	racing       bool            // somebody takes every port after it was described
 	listenerTags []types.Tag
 	listeners    int
 	lag          bool // describes of attributes and tags do not know the load balancer yet
@@ -286,7 +323,37 @@ func (c *cloud) DescribeTags(_ context.Context, in *elb.DescribeTagsInput, _ ...
 	if c.lag {
 		return nil, &types.LoadBalancerNotFoundException{}
 	}
-	return &elb.DescribeTagsOutput{TagDescriptions: []types.TagDescription{{ResourceArn: &in.ResourceArns[0], Tags: c.tags}}}, nil
+	var out elb.DescribeTagsOutput
+	for _, arn := range in.ResourceArns {
+		tags := c.tags
+		switch {
+		case arn == strangersListener:
+			tags = nil
+		case arn != balancerARN:
+			tags = c.listenerTags
+		}
+		out.TagDescriptions = append(out.TagDescriptions, types.TagDescription{ResourceArn: &arn, Tags: tags})
+	}
+	return &out, nil
+}
+
+func (c *cloud) AddTags(_ context.Context, in *elb.AddTagsInput, _ ...func(*elb.Options)) (*elb.AddTagsOutput, error) {
+	c.Mutate("AddTags %s", strings.Join(in.ResourceArns, " "))
+	for _, arn := range in.ResourceArns {
+		if arn == balancerARN {
+			c.tags = in.Tags
+		} else {
+			c.listenerTags = in.Tags
+		}
+	}
+	return &elb.AddTagsOutput{}, nil
+}
+
+const strangersListener = balancerARN + "/listener/strangers"
+
+// strange puts somebody else's listener on the load balancer, before ours.
+func (c *cloud) strange(port int32) {
+	c.stranger = &types.Listener{ListenerArn: aws.String(strangersListener), Protocol: types.ProtocolEnumTcp, Port: &port, DefaultActions: forwardTo("other")}
 }
 
 func (c *cloud) CreateLoadBalancer(_ context.Context, in *elb.CreateLoadBalancerInput, _ ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error) {
@@ -394,13 +461,27 @@ func (c *cloud) ModifyLoadBalancerAttributes(_ context.Context, in *elb.ModifyLo
 }
 
 func (c *cloud) DescribeListeners(context.Context, *elb.DescribeListenersInput, ...func(*elb.Options)) (*elb.DescribeListenersOutput, error) {
-	if c.listener == nil {
-		return &elb.DescribeListenersOutput{}, nil
+	var out elb.DescribeListenersOutput
+	for _, listener := range []*types.Listener{c.stranger, c.listener} {
+		if listener != nil {
+			out.Listeners = append(out.Listeners, *listener)
+		}
 	}
-	return &elb.DescribeListenersOutput{Listeners: []types.Listener{*c.listener}}, nil
+	return &out, nil
+}
+
+// taken refuses a port that another listener has.
+func (c *cloud) taken(port int32) error {
+	if c.racing || c.stranger != nil && *c.stranger.Port == port {
+		return &types.DuplicateListenerException{Message: aws.String("A listener already exists on this port for this load balancer")}
+	}
+	return nil
 }
 
 func (c *cloud) CreateListener(_ context.Context, in *elb.CreateListenerInput, _ ...func(*elb.Options)) (*elb.CreateListenerOutput, error) {
+	if err := c.taken(*in.Port); err != nil {
+		return nil, err
+	}
 	c.Mutate("CreateListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn)
 	c.listeners++
 	c.listenerTags = in.Tags
@@ -409,6 +490,12 @@ func (c *cloud) CreateListener(_ context.Context, in *elb.CreateListenerInput, _
 }
 
 func (c *cloud) ModifyListener(_ context.Context, in *elb.ModifyListenerInput, _ ...func(*elb.Options)) (*elb.ModifyListenerOutput, error) {
+	if *in.ListenerArn == strangersListener {
+		return nil, &smithy.GenericAPIError{Code: "AccessDenied"}
+	}
+	if err := c.taken(*in.Port); err != nil {
+		return nil, err
+	}
 	c.Mutate("ModifyListener %s %d %s", in.Protocol, *in.Port, *in.DefaultActions[0].TargetGroupArn)
 	c.listener.Port, c.listener.Protocol, c.listener.DefaultActions = in.Port, in.Protocol, in.DefaultActions
 	return &elb.ModifyListenerOutput{}, nil

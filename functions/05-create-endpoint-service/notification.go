@@ -22,13 +22,13 @@ type notificationAPI interface {
 }
 
 // notify has every event of the service's connections sent to the topic that the observer listens to.
-func (s createEndpointService) notify(ctx context.Context, exposure string, generation int, serviceID string) error {
+func (s createEndpointService) notify(ctx context.Context, in Input, generation int, serviceID string) error {
 	found, err := s.notification(ctx, serviceID)
 	if err != nil {
 		return err
 	}
 	if found == nil {
-		return s.createNotification(ctx, exposure, generation, serviceID)
+		return s.createNotification(ctx, in, generation, serviceID)
 	}
 	if slices.Equal(slices.Sorted(slices.Values(found.ConnectionEvents)), wanted.ConnectionEvents) {
 		return nil
@@ -63,13 +63,15 @@ func (s createEndpointService) notification(ctx context.Context, serviceID strin
 	return nil, nil
 }
 
-func (s createEndpointService) createNotification(ctx context.Context, exposure string, generation int, serviceID string) error {
+// createNotification asks with a token of the execution's own: AWS answers the token of a notification that was deleted with
+// the dead one, and nothing tells one from the other. Each start makes another, if there is none.
+func (s createEndpointService) createNotification(ctx context.Context, in Input, generation int, serviceID string) error {
 	request := &ec2.CreateVpcEndpointConnectionNotificationInput{
 		ServiceId:                 &serviceID,
 		ConnectionNotificationArn: &s.topic,
 		ConnectionEvents:          wanted.ConnectionEvents,
 	}
-	request.ClientToken = aws.String(owned.TokenFor(exposure, generation, request))
+	request.ClientToken = aws.String(owned.TokenFor(in.Exposure, generation, in.Execution, request))
 	slog.InfoContext(ctx, "create connection notification", "serviceId", serviceID, "topicArn", s.topic)
 	out, err := s.notifications.CreateVpcEndpointConnectionNotification(ctx, request)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type balancerAPI interface {
 }
 
 type serviceAPI interface {
+	owned.EC2TagAPI
 	DescribeVpcEndpointServiceConfigurations(context.Context, *ec2.DescribeVpcEndpointServiceConfigurationsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error)
 	CreateVpcEndpointServiceConfiguration(context.Context, *ec2.CreateVpcEndpointServiceConfigurationInput, ...func(*ec2.Options)) (*ec2.CreateVpcEndpointServiceConfigurationOutput, error)
 	ModifyVpcEndpointServiceConfiguration(context.Context, *ec2.ModifyVpcEndpointServiceConfigurationInput, ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error)
@@ -88,7 +90,7 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
-	err = s.notify(ctx, in.Exposure, exposure.Generation, aws.ToString(service.ServiceId))
+	err = s.notify(ctx, in, exposure.Generation, aws.ToString(service.ServiceId))
 	if err != nil && !outcome.DoWithout(ctx, err, "notifications of connections, which the observer sees a minute later") {
 		return Output{}, err
 	}
@@ -165,7 +167,12 @@ func (s createEndpointService) service(ctx context.Context, in Input) (types.Ser
 		return types.ServiceConfiguration{}, exposure, err
 	}
 	if found != nil {
-		return *found, exposure, s.verify(in, *found)
+		if err := s.verify(in, *found); err != nil {
+			return types.ServiceConfiguration{}, exposure, err
+		}
+		return *found, exposure, owned.RetagEC2(ctx, s.services, map[string]map[string]string{
+			aws.ToString(found.ServiceId): owned.FromEC2(found.Tags),
+		}, s.owner.ExposureTags(in.Exposure, in.DatabaseARN))
 	}
 	if exposure.ServiceID != "" {
 		if exposure.Generation, err = s.raise(ctx, in, exposure); err != nil {
@@ -202,6 +209,10 @@ func (s createEndpointService) find(ctx context.Context, in Input, recorded stri
 			return nil, fmt.Errorf("describe endpoint service %s: %w", recorded, err)
 		}
 	}
+	// What has our tags may be of a load balancer that is no more.
+	slices.SortStableFunc(services, func(a, b types.ServiceConfiguration) int {
+		return cmp.Compare(in.strange(a), in.strange(b))
+	})
 	for _, service := range services {
 		// Services stay visible for a while after their deletion.
 		if !gone(service) {
@@ -213,6 +224,14 @@ func (s createEndpointService) find(ctx context.Context, in Input, recorded stri
 		}
 	}
 	return nil, nil
+}
+
+// strange is 1 for a service that is not in front of our load balancer.
+func (in Input) strange(service types.ServiceConfiguration) int {
+	if slices.Contains(service.NetworkLoadBalancerArns, in.LoadBalancerARN) {
+		return 0
+	}
+	return 1
 }
 
 func (s createEndpointService) describe(

@@ -94,6 +94,13 @@ func TestRun(t *testing.T) {
 			Again: true, Drift: func(c *cloud) { c.services = nil; c.made = 1 },
 			Want: []string{"Record  generation 2", create, "Record vpce-svc-2 generation 2", fmt.Sprintf(announce, "vpce-svc-2")},
 		},
+		"another service with our tags, of a load balancer that is no more, is not taken for it": {
+			Again: true, Drift: func(c *cloud) {
+				other := c.services[0]
+				other.ServiceId, other.NetworkLoadBalancerArns = aws.String("vpce-svc-0"), []string{"another"}
+				c.services = slices.Concat([]types.ServiceConfiguration{other}, c.services)
+			},
+		},
 		"a service in deletion holds the load balancer": {
 			Again: true, Drift: func(c *cloud) { c.services[0].ServiceState = types.ServiceStateDeleting }, Err: "NotReady",
 		},
@@ -385,6 +392,16 @@ func (c *cloud) CreateVpcEndpointServiceConfiguration(_ context.Context, in *ec2
 	return &ec2.CreateVpcEndpointServiceConfigurationOutput{ServiceConfiguration: &made}, nil
 }
 
+func (c *cloud) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
+	c.Mutate("CreateTags %v", in.Resources)
+	for i, service := range c.services {
+		if slices.Contains(in.Resources, *service.ServiceId) {
+			c.services[i].Tags = in.Tags
+		}
+	}
+	return &ec2.CreateTagsOutput{}, nil
+}
+
 func (c *cloud) ModifyVpcEndpointServiceConfiguration(_ context.Context, in *ec2.ModifyVpcEndpointServiceConfigurationInput, _ ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error) {
 	acceptance := ""
 	if in.AcceptanceRequired != nil {
@@ -411,6 +428,10 @@ func (c *cloud) CreateVpcEndpointConnectionNotification(_ context.Context, in *e
 		return nil, c.notifyError
 	}
 	c.Mutate("CreateVpcEndpointConnectionNotification %s %s", *in.ServiceId, strings.Join(in.ConnectionEvents, " "))
+	if c.tokens[*in.ClientToken] != "" { // made once, whatever became of it
+		return &ec2.CreateVpcEndpointConnectionNotificationOutput{ConnectionNotification: &types.ConnectionNotification{}}, nil
+	}
+	c.tokens[*in.ClientToken] = "vpce-nfn-1"
 	c.notifications = append(c.notifications, types.ConnectionNotification{
 		ConnectionNotificationId: aws.String("vpce-nfn-1"), ServiceId: in.ServiceId,
 		ConnectionNotificationArn: in.ConnectionNotificationArn, ConnectionEvents: in.ConnectionEvents,
@@ -422,4 +443,37 @@ func (c *cloud) ModifyVpcEndpointConnectionNotification(_ context.Context, in *e
 	c.Mutate("ModifyVpcEndpointConnectionNotification %s", strings.Join(in.ConnectionEvents, " "))
 	c.notifications[0].ConnectionEvents = in.ConnectionEvents
 	return &ec2.ModifyVpcEndpointConnectionNotificationOutput{}, nil
+}
+
+// AWS answers the token of a notification that was deleted with the dead one.
+func TestANotificationThatWasDeletedIsMadeAtTheNextStart(t *testing.T) {
+	c := newCloud()
+	for _, execution := range []string{"first", "second", "third"} {
+		c.notifications = nil
+		in := input()
+		in.Execution = execution
+		if _, err := c.step().run(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		if len(c.notifications) != 1 {
+			t.Errorf("%d notifications after the %s execution", len(c.notifications), execution)
+		}
+	}
+}
+
+func TestTagsOfTheDeploymentThatChangedReachTheService(t *testing.T) {
+	c := newCloud()
+	for _, center := range []string{"42", "43"} {
+		s := c.step()
+		s.owner.Tags = map[string]string{"cost-center": center}
+		for range 2 {
+			c.Mutations = nil
+			if _, err := s.run(t.Context(), input()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tags := owned.FromEC2(c.services[0].Tags); tags["cost-center"] != center || !(owned.Owner{}).Has(tags, exposure) || len(c.Mutations) > 0 {
+			t.Errorf("the service carries %v, and a second run makes %v", tags, c.Mutations)
+		}
+	}
 }

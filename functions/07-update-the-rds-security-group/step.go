@@ -69,17 +69,25 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	if err != nil {
 		return Output{}, err
 	}
+	// Rules may also be in groups that the database carries no more.
+	tagged, err := ingress.Tagged(ctx, s.rules, in.Exposure)
+	if err != nil {
+		return Output{}, err
+	}
 	need := ingress.Need{Owner: s.owner, Exposure: in.Exposure, Port: in.Port, Sources: want}
 	groupID := chooseGroup(in, need, all)
 	present, missing := need.Match(groupID, all)
 	if err := s.share(ctx, need, present); err != nil {
 		return Output{}, err
 	}
+	if err := s.retag(ctx, need, present); err != nil {
+		return Output{}, err
+	}
 	made, err := s.authorize(ctx, in, groupID, missing)
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.leave(ctx, need, all, present); err != nil {
+	if err := s.leave(ctx, need, with(all, tagged), present); err != nil {
 		return Output{}, err
 	}
 	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...), BorrowedRules: need.Borrowed(present)}
@@ -91,6 +99,14 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
 		m.DatabaseSecurityGroupID, m.SecurityGroupRuleIDs, m.Ingress = out.SecurityGroupID, out.SecurityGroupRuleIDs, in.Ingress
 	})
+}
+
+// with is both lists, each rule once.
+func with(rules, more []types.SecurityGroupRule) []types.SecurityGroupRule {
+	known := ruleIDs(rules)
+	return append(slices.Clip(rules), slices.DeleteFunc(more, func(r types.SecurityGroupRule) bool {
+		return slices.Contains(known, aws.ToString(r.SecurityGroupRuleId))
+	})...)
 }
 
 // chooseGroup stays with the group that already holds rules of the exposure: the order of a database's groups may change.
@@ -130,6 +146,23 @@ func (s updateTheRDSSecurityGroup) share(ctx context.Context, need ingress.Need,
 		return fmt.Errorf("tag security group rules %s: %w", strings.Join(shared, ", "), err)
 	}
 	return nil
+}
+
+// retag puts the deployment's tags on rules of ours that lack them: they may have changed. A rule whose tags are all taken by
+// the exposures that it serves does without.
+func (s updateTheRDSSecurityGroup) retag(ctx context.Context, need ingress.Need, present []types.SecurityGroupRule) error {
+	have := map[string]map[string]string{}
+	for _, rule := range present {
+		if need.Ours(rule) {
+			have[aws.ToString(rule.SecurityGroupRuleId)] = owned.FromEC2(rule.Tags)
+		}
+	}
+	err := owned.RetagEC2(ctx, s.rules, have, s.owner.Tags)
+	if hasCode(err, "TagLimitExceeded") {
+		slog.WarnContext(ctx, "a security group rule has no room for the deployment's tags", "exposure", need.Exposure, "error", err.Error())
+		return nil
+	}
+	return err
 }
 
 // authorize makes the missing rules in one call, which makes all of them or none.

@@ -39,15 +39,23 @@ type cloud struct {
 var errRefused = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."}
 
 func (c *cloud) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
-	groups := in.Filters[0].Values
 	for i, rule := range c.rules {
 		id := *rule.SecurityGroupRuleId
-		if id <= aws.ToString(in.NextToken) || !slices.Contains(groups, *rule.GroupId) {
+		if id <= aws.ToString(in.NextToken) || !matches(rule, in.Filters[0]) {
 			continue
 		}
 		return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: c.rules[i : i+1], NextToken: &id}, nil
 	}
 	return &ec2.DescribeSecurityGroupRulesOutput{}, nil
+}
+
+// matches knows the filters of API_DescribeSecurityGroupRules.
+func matches(rule types.SecurityGroupRule, filter types.Filter) bool {
+	if key, tagged := strings.CutPrefix(*filter.Name, "tag:"); tagged {
+		value, carries := owned.FromEC2(rule.Tags)[key]
+		return carries && slices.Contains(filter.Values, value)
+	}
+	return *filter.Name == "group-id" && slices.Contains(filter.Values, *rule.GroupId)
 }
 
 func (c *cloud) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
@@ -249,6 +257,19 @@ func TestRun(t *testing.T) {
 				ruleOf("sgr-2", "sg-second", subnet2, 5432, forUs), ruleOf("sgr-3", "sg-second", resolver, 5432, forUs)),
 			Want: recorded(), Output: &Output{"sg-second", []string{"sgr-1", "sgr-2", "sgr-3"}, []ingress.Borrowed{}},
 		},
+		"rules in a group that the database has left are given up there": {
+			Drift: rules(append(complete(), ruleOf("sgr-7", "sg-left", subnet1, 5432, forUs), ruleOf("sgr-8", "sg-left", subnet2, 5432, forBoth),
+				ruleOf("sgr-9", "sg-left", subnet1, 5432, forOther))...),
+			Want: recorded("revoke sgr-7", "untag [sgr-8]"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
+		},
+		"all groups are others now: open first, then close": {
+			Drift: rules(ruleOf("sgr-7", "sg-left", subnet1, 5432, forUs), ruleOf("sgr-8", "sg-left", resolver, 5432, forUs)),
+			Want:  recorded(slices.Concat(everything, []string{"revoke sgr-7", "revoke sgr-8"})...), Output: admits("sgr-new2", "sgr-new3", "sgr-new4"),
+		},
+		"another port of the database: open first, then close": {
+			Drift: rules(complete()...), In: func(in *Input) { in.Port, in.ResolverSecurityGroupID = 5433, "" },
+			Want: recorded(slices.Concat(everything[:2], []string{"revoke sgr-1", "revoke sgr-2", "revoke sgr-3"})...), Output: admits("sgr-new3", "sgr-new4"),
+		},
 		"a rule that a describe did not show yet": {
 			Drift: func(c *cloud) { c.unseen = []ingress.Source{subnet1} }, Err: "NotReady",
 		},
@@ -347,5 +368,32 @@ func TestARefusalSaysWhichTagToPutWhereTheDeploymentAsksForIt(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestTagsOfTheDeploymentThatChangedReachTheRules(t *testing.T) {
+	for name, full := range map[string]bool{"room": false, "no room": true} {
+		t.Run(name, func(t *testing.T) {
+			c := &cloud{rules: append(complete()[:2], ruleOf("sgr-3", "sg-db", resolver, 5432, nil))}
+			s := c.step()
+			s.owner.Tags = map[string]string{"cost-center": "42"}
+			if full {
+				c.refuses = map[string]string{"tag": "TagLimitExceeded"}
+			}
+			for range 2 {
+				if _, err := s.run(t.Context(), input()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, rule := range c.rules {
+				_, tagged := owned.FromEC2(rule.Tags)["cost-center"]
+				if ours := *rule.SecurityGroupRuleId != "sgr-3"; tagged != (ours && !full) {
+					t.Errorf("%s carries %v", *rule.SecurityGroupRuleId, owned.FromEC2(rule.Tags))
+				}
+			}
+			if tags := slices.DeleteFunc(slices.Clone(c.Mutations), func(m string) bool { return !strings.HasPrefix(m, "tag") }); !full && len(tags) != 1 {
+				t.Errorf("tagged by %v", tags)
+			}
+		})
 	}
 }

@@ -110,14 +110,30 @@ type API interface {
 
 // Rules are the rules that let somebody into the groups.
 func Rules(ctx context.Context, api API, groupIDs []string) ([]types.SecurityGroupRule, error) {
-	pages := ec2.NewDescribeSecurityGroupRulesPaginator(api, &ec2.DescribeSecurityGroupRulesInput{
-		Filters: []types.Filter{{Name: aws.String("group-id"), Values: groupIDs}},
-	})
+	rules, err := describe(ctx, api, types.Filter{Name: aws.String("group-id"), Values: groupIDs})
+	if err != nil {
+		return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groupIDs, ", "), err)
+	}
+	return rules, nil
+}
+
+// Tagged are the rules that carry an exposure's tag, in whichever groups they are. EC2 filters rules by a tag's key together
+// with its value only (API_DescribeSecurityGroupRules).
+func Tagged(ctx context.Context, api API, exposure string) ([]types.SecurityGroupRule, error) {
+	rules, err := describe(ctx, api, types.Filter{Name: aws.String("tag:" + owned.RuleTag(exposure)), Values: []string{"true"}})
+	if err != nil {
+		return nil, fmt.Errorf("describe rules of exposure %s: %w", exposure, err)
+	}
+	return rules, nil
+}
+
+func describe(ctx context.Context, api API, filter types.Filter) ([]types.SecurityGroupRule, error) {
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(api, &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter}})
 	var rules []types.SecurityGroupRule
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("describe rules of security groups %s: %w", strings.Join(groupIDs, ", "), err)
+			return nil, err
 		}
 		for _, rule := range page.SecurityGroupRules {
 			if !aws.ToBool(rule.IsEgress) {

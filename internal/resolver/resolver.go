@@ -38,6 +38,7 @@ type CreateAPI interface {
 type Resolver struct {
 	VPCID     string
 	SubnetIDs []string // that it may lie in, the best first
+	Home      []string // the subnets in which it was made, where they are known
 	Role      string
 	Code      Code
 	Owner     owned.Owner
@@ -123,7 +124,7 @@ func Ensure(ctx context.Context, api CreateAPI, subnets SubnetsAPI, want Resolve
 		err = outcome.NotReady("function %s takes its new code over", aws.ToString(found.Configuration.FunctionArn))
 	}
 	if err == nil {
-		err = correctLog(ctx, api, want, *found.Configuration)
+		err = correct(ctx, api, want, group, found)
 	}
 	return *found.Configuration, err
 }
@@ -134,20 +135,85 @@ func (r Resolver) logging() *types.LoggingConfig {
 	return &types.LoggingConfig{LogGroup: aws.String(r.Owner.Name.ResolverLog())}
 }
 
-// correctLog makes a resolver that was made before there was a log group for all log to it.
-func correctLog(ctx context.Context, api CreateAPI, want Resolver, function types.FunctionConfiguration) error {
-	arn, logging := aws.ToString(function.FunctionArn), want.logging()
-	if function.LoggingConfig != nil && aws.ToString(function.LoggingConfig.LogGroup) == *logging.LogGroup {
+// correct puts right what somebody has changed of the function: whatever the request of its creation says. Where it lies is
+// not the plan's to say alone, for it is shared: it stays where it was made.
+func correct(ctx context.Context, api CreateAPI, want Resolver, group string, found *lambda.GetFunctionOutput) error {
+	function := *found.Configuration
+	if function.State == types.StatePending || function.State == types.StateFailed {
+		return nil // Usable says what becomes of it
+	}
+	arn := aws.ToString(function.FunctionArn)
+	if tags := want.Owner.VPCTags(want.VPCID); !owned.Carries(found.Tags, tags) {
+		slog.InfoContext(ctx, "tag function", "functionArn", arn, "tags", tags)
+		if _, err := api.TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: tags}); err != nil {
+			return busyOr(arn, fmt.Errorf("tag function %s: %w", arn, err))
+		}
+	}
+	var refused error
+	for _, home := range want.homes(function.VpcConfig.SubnetIds) {
+		change := want.change(function, group, home)
+		if change == nil {
+			return nil
+		}
+		slog.InfoContext(ctx, "update function configuration", "functionArn", arn, "role", aws.ToString(change.Role), "vpc", change.VpcConfig,
+			"memorySize", change.MemorySize, "timeout", change.Timeout, "logging", change.LoggingConfig)
+		_, err := api.UpdateFunctionConfiguration(ctx, change)
+		if err == nil {
+			return outcome.NotReady("function %s takes its configuration over", arn)
+		}
+		refused = busyOr(arn, fmt.Errorf("update configuration of function %s: %w", arn, err))
+		if text := refusal(err); !strings.Contains(text, zoneRefused) && !strings.Contains(text, subnetGone) {
+			break
+		}
+	}
+	return refused
+}
+
+// homes are the subnets for a function that lies in current ones, the best first: those in which it was made, or, if nobody
+// knows, those that it has. Subnets may be gone, then it is the plan's turn.
+func (r Resolver) homes(current []string) [][]string {
+	if len(r.Home) > 0 {
+		current = r.Home
+	}
+	return slices.Insert(choices(r.SubnetIDs), 0, current)
+}
+
+// change is what differs from the request of the function's creation; nil, where nothing does.
+func (r Resolver) change(function types.FunctionConfiguration, group string, home []string) *lambda.UpdateFunctionConfigurationInput {
+	want := r.request(group, home)
+	change, differs := &lambda.UpdateFunctionConfigurationInput{FunctionName: function.FunctionName}, false
+	if aws.ToString(function.Role) != *want.Role {
+		change.Role, differs = want.Role, true
+	}
+	if aws.ToInt32(function.MemorySize) != *want.MemorySize {
+		change.MemorySize, differs = want.MemorySize, true
+	}
+	if aws.ToInt32(function.Timeout) != *want.Timeout {
+		change.Timeout, differs = want.Timeout, true
+	}
+	if function.LoggingConfig == nil || aws.ToString(function.LoggingConfig.LogGroup) != *want.LoggingConfig.LogGroup {
+		change.LoggingConfig, differs = want.LoggingConfig, true
+	}
+	if !same(function.VpcConfig.SubnetIds, home) || !same(function.VpcConfig.SecurityGroupIds, want.VpcConfig.SecurityGroupIds) {
+		change.VpcConfig, differs = want.VpcConfig, true
+	}
+	if !differs {
 		return nil
 	}
-	slog.InfoContext(ctx, "update function configuration", "functionArn", arn, "logGroup", *logging.LogGroup)
-	_, err := api.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-		FunctionName: function.FunctionName, LoggingConfig: logging,
-	})
-	if _, busy := errors.AsType[*types.ResourceConflictException](err); err == nil || busy {
-		return outcome.NotReady("function %s takes its new log group over", arn)
+	return change
+}
+
+// same compares lists whose order means nothing.
+func same(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// busyOr is err, unless it says that the function is being updated: then it is looked at again.
+func busyOr(arn string, err error) error {
+	if _, busy := errors.AsType[*types.ResourceConflictException](err); busy {
+		return outcome.NotReady("function %s is being updated: %w", arn, err)
 	}
-	return fmt.Errorf("update configuration of function %s: %w", arn, err)
+	return err
 }
 
 // create puts the function into the first subnets whose zones Lambda takes: it has no network interfaces in some.

@@ -21,6 +21,7 @@ import (
 
 // API is what EC2 has to answer.
 type API interface {
+	owned.EC2TagAPI
 	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
 	CreateSecurityGroup(context.Context, *ec2.CreateSecurityGroupInput, ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error)
 	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
@@ -65,7 +66,7 @@ func EgressTo(protocol string, port int32, cidrs []string) []Egress {
 
 // Ensure finds or creates the group, corrects its rules and returns its id.
 func Ensure(ctx context.Context, api API, group Group) (string, error) {
-	id, err := find(ctx, api, group)
+	id, tags, err := find(ctx, api, group)
 	if err != nil {
 		return "", err
 	}
@@ -78,6 +79,11 @@ func Ensure(ctx context.Context, api API, group Group) (string, error) {
 	in, out, err := rules(ctx, api, id)
 	if err != nil {
 		return "", err
+	}
+	if !created {
+		if err := retag(ctx, api, group, id, tags, slices.Concat(in, out)); err != nil {
+			return "", err
+		}
 	}
 	if len(out) > 0 {
 		return id, correct(ctx, api, id, group, in, out)
@@ -94,23 +100,34 @@ func Ensure(ctx context.Context, api API, group Group) (string, error) {
 	return id, revokeUnseen(ctx, api, id)
 }
 
-func find(ctx context.Context, api API, group Group) (string, error) {
+// retag puts the wanted tags on the group and on its rules of ours, where they lack some.
+func retag(ctx context.Context, api API, group Group, id string, tags map[string]string, rules []types.SecurityGroupRule) error {
+	have := map[string]map[string]string{id: tags}
+	for _, rule := range rules {
+		if group.owns(rule.Tags) {
+			have[aws.ToString(rule.SecurityGroupRuleId)] = owned.FromEC2(rule.Tags)
+		}
+	}
+	return owned.RetagEC2(ctx, api, have, group.Tags)
+}
+
+func find(ctx context.Context, api API, group Group) (id string, tags map[string]string, err error) {
 	found, err := api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{
 		{Name: aws.String("group-name"), Values: []string{group.Name}},
 		{Name: aws.String("vpc-id"), Values: []string{group.VPCID}},
 	}})
 	if err != nil {
-		return "", fmt.Errorf("describe security group %s: %w", group.Name, err)
+		return "", nil, fmt.Errorf("describe security group %s: %w", group.Name, err)
 	}
 	if len(found.SecurityGroups) == 0 {
-		return "", nil
+		return "", nil, nil
 	}
 	it := found.SecurityGroups[0]
+	tags = owned.FromEC2(it.Tags)
 	if !group.owns(it.Tags) {
-		return "", owned.Stranger(fmt.Sprintf("security group %s (%s) in %s", aws.ToString(it.GroupId), group.Name, group.VPCID),
-			owned.FromEC2(it.Tags))
+		return "", nil, owned.Stranger(fmt.Sprintf("security group %s (%s) in %s", aws.ToString(it.GroupId), group.Name, group.VPCID), tags)
 	}
-	return aws.ToString(it.GroupId), nil
+	return aws.ToString(it.GroupId), tags, nil
 }
 
 func create(ctx context.Context, api API, group Group) (string, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/test/stage"
@@ -36,18 +38,91 @@ func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
 	made := first.succeeds()
 
 	s.meddle(made)
+	left := s.leftBehind(database.VPC, made.Exposure)
 	s.asksElsewhere(database.VPC)
-	second := s.starts(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "ingress": "addresses", "supportedRegions": ["us-east-1"],
-		"notify": ["dba@example.com", "audit@example.com"]}`, database.Identifier))
-	after := second.succeeds()
+	again := fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics", "ingress": "addresses", "supportedRegions": ["us-east-1"],
+		"notify": ["dba@example.com", "audit@example.com"]}`, database.Identifier)
+	after := s.starts(again).succeeds()
 	if after.ServiceID != made.ServiceID {
 		s.Errorf("the service was %s and is %s", made.ServiceID, after.ServiceID)
 	}
 	s.isRight(after)
+	if rules := s.admits(left); len(rules) > 0 {
+		s.Errorf("%s still admits %d for the exposure", left, len(rules))
+	}
+	for _, label := range s.labels(after) {
+		if !strings.HasSuffix(label, ":db:"+database.Identifier) {
+			s.Errorf("something of the exposure is tagged %s", label)
+		}
+	}
 	if to := s.logGroup(after.Resources.ResolverFunction); to != deployment.Unnamed.ResolverLog() {
 		s.Errorf("the resolver logs to %s", to)
 	}
 	s.readsOrders(s.client(endpoint, handoff))
+
+	// Its client token is used up, and would be answered with the dead one.
+	_, err := s.network().DeleteVpcEndpointConnectionNotifications(s.ctx, &ec2.DeleteVpcEndpointConnectionNotificationsInput{
+		ConnectionNotificationIds: []string{s.notification(after)},
+	})
+	s.check(err)
+	s.isRight(s.starts(again).succeeds())
+}
+
+// leftBehind is a group that the database does not carry, with a rule for the exposure, as if it had carried it.
+func (s story) leftBehind(vpc stage.VPC, exposure string) string {
+	s.Helper()
+	made, err := s.network().CreateSecurityGroup(s.ctx, &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String("left-behind"), Description: aws.String("a database carried it"), VpcId: &vpc.ID,
+	})
+	s.check(err)
+	_, err = s.network().AuthorizeSecurityGroupIngress(s.ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: made.GroupId,
+		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
+			IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/24")}}}},
+		TagSpecifications: owned.EC2TagSpecifications(ec2types.ResourceTypeSecurityGroupRule, owned.Owner{}.RuleTags(exposure)),
+	})
+	s.check(err)
+	return *made.GroupId
+}
+
+// admits are the rules that let somebody into a group.
+func (s story) admits(group string) []ec2types.SecurityGroupRule {
+	s.Helper()
+	rules, err := ingress.Rules(s.ctx, s.network(), []string{group})
+	s.check(err)
+	return rules
+}
+
+// mislabel puts another value of a tag of ours on what an exposure consists of.
+func (s story) mislabel(o output) {
+	s.Helper()
+	wrong := map[string]string{owned.DatabaseTag: "another"}
+	_, err := s.balancers().AddTags(s.ctx, &elb.AddTagsInput{
+		ResourceArns: []string{o.Resources.TargetGroupARN, o.Resources.LoadBalancerARN, o.Resources.ListenerARN}, Tags: owned.ELBTags(wrong),
+	})
+	s.check(err)
+	_, err = s.network().CreateTags(s.ctx, &ec2.CreateTagsInput{
+		Resources: []string{o.ServiceID, o.Resources.LoadBalancerSecurityGroupID}, Tags: owned.EC2Tags(wrong),
+	})
+	s.check(err)
+}
+
+// labels are the values of that tag.
+func (s story) labels(o output) []string {
+	s.Helper()
+	elbTags, err := s.balancers().DescribeTags(s.ctx, &elb.DescribeTagsInput{
+		ResourceArns: []string{o.Resources.TargetGroupARN, o.Resources.LoadBalancerARN, o.Resources.ListenerARN},
+	})
+	s.check(err)
+	var labels []string
+	for _, d := range elbTags.TagDescriptions {
+		labels = append(labels, owned.FromELB(d.Tags)[owned.DatabaseTag])
+	}
+	services, err := s.network().DescribeVpcEndpointServiceConfigurations(s.ctx, &ec2.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{o.ServiceID}})
+	s.check(err)
+	groups, err := s.network().DescribeSecurityGroups(s.ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{o.Resources.LoadBalancerSecurityGroupID}})
+	s.check(err)
+	return append(labels, owned.FromEC2(services.ServiceConfigurations[0].Tags)[owned.DatabaseTag], owned.FromEC2(groups.SecurityGroups[0].Tags)[owned.DatabaseTag])
 }
 
 // meddle changes by hand what the steps have made.
@@ -65,6 +140,13 @@ func (s story) meddle(o output) {
 	_, err = s.network().ModifyVpcEndpointConnectionNotification(s.ctx, &ec2.ModifyVpcEndpointConnectionNotificationInput{
 		ConnectionNotificationId: aws.String(s.notification(o)), ConnectionEvents: []string{"Connect"},
 	})
+	s.check(err)
+	s.mislabel(o)
+	_, err = s.balancers().CreateListener(s.ctx, &elb.CreateListenerInput{LoadBalancerArn: &r.LoadBalancerARN, Protocol: "TCP", Port: aws.Int32(9999),
+		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: &r.TargetGroupARN}}})
+	s.check(err)
+	_, err = s.network().AuthorizeSecurityGroupIngress(s.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &r.LoadBalancerSecurityGroupID,
+		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}})
 	s.check(err)
 	s.deploys(r.ResolverFunction)
 	s.outdate(r.ResolverFunction)
@@ -231,6 +313,7 @@ func (s story) isRight(o output) {
 		"acceptance":                  aws.ToBool(service.AcceptanceRequired),
 		"the further region":          len(service.SupportedRegions) > 0,
 		"the notified events":         len(notifications.ConnectionNotificationSet[0].ConnectionEvents) == 4,
+		"the load balancer's group":   len(s.admits(o.Resources.LoadBalancerSecurityGroupID)) == 1,
 		"the schedule":                aws.ToString(schedule.ScheduleExpression) == "rate(1 minute)",
 	} {
 		if !right {

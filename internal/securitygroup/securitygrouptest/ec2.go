@@ -128,6 +128,28 @@ func (e *EC2) RevokeSecurityGroupIngress(_ context.Context, in *ec2.RevokeSecuri
 	return &ec2.RevokeSecurityGroupIngressOutput{}, nil
 }
 
+// CreateTags puts tags on groups and rules.
+func (e *EC2) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
+	e.OnChange(fmt.Sprintf("CreateTags %v", in.Resources))
+	with := func(tags []types.Tag) []types.Tag {
+		tags = slices.DeleteFunc(slices.Clone(tags), func(old types.Tag) bool {
+			return slices.ContainsFunc(in.Tags, func(t types.Tag) bool { return *t.Key == *old.Key })
+		})
+		return append(tags, in.Tags...)
+	}
+	for i, group := range e.Groups {
+		if slices.Contains(in.Resources, *group.GroupId) {
+			e.Groups[i].Tags = with(group.Tags)
+		}
+	}
+	for i, rule := range e.Rules {
+		if slices.Contains(in.Resources, *rule.SecurityGroupRuleId) {
+			e.Rules[i].Tags = with(rule.Tags)
+		}
+	}
+	return &ec2.CreateTagsOutput{}, nil
+}
+
 // AddIngress puts a rule into a group that admits what carries another, or, without one, everybody.
 func (e *EC2) AddIngress(group string, port int32, source string, tags []types.Tag) {
 	rule := types.SecurityGroupRule{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, Tags: tags}
