@@ -182,6 +182,20 @@ func (s story) hops(database stage.Database, o output) []brokenHop {
 		return []elbtypes.TargetDescription{{Id: aws.String(s.targets(o)[0]), Port: &port}}
 	}
 	var away []elbtypes.TargetDescription
+	foreign := []elbtypes.TargetDescription{{Id: aws.String("10.0.1.250"), Port: &port}}
+	preserves := func(value string) func() {
+		return func() {
+			done(s.balancers().ModifyTargetGroupAttributes(s.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &r.TargetGroupARN,
+				Attributes: []elbtypes.TargetGroupAttribute{{Key: aws.String("preserve_client_ip.enabled"), Value: &value}}}))
+		}
+	}
+	listensOn := func(at int32) {
+		done(s.databases().ModifyDBInstance(s.ctx, &rds.ModifyDBInstanceInput{DBInstanceIdentifier: &database.Identifier, DBPortNumber: &at, ApplyImmediately: aws.Bool(true)}))
+		s.await("the database to listen elsewhere", func() bool {
+			i := s.instance(database)
+			return *i.DBInstanceStatus == "available" && *i.Endpoint.Port == at
+		})
+	}
 	resolverGroup := aws.ToString(s.resolverGroup(r.ResolverFunction))
 	all := []brokenHop{
 		{"the principal may not ask any more", inspect.Principals, principals[0], func() {
@@ -192,6 +206,19 @@ func (s story) hops(database stage.Database, o output) []brokenHop {
 		{"inbound rules are enforced on PrivateLink traffic", inspect.Enforcement, "(on)",
 			enforce(elbtypes.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOn), enforce(elbtypes.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOff)},
 		{"the listener is on another port", inspect.Listener, fmt.Sprintf("no listener on port %d", port), listens(port + 1), func() { s.startsAgain(o) }},
+		{"the listener is deleted", inspect.Listener, "there is none", func() {
+			out, err := s.balancers().DescribeListeners(s.ctx, &elb.DescribeListenersInput{LoadBalancerArn: &r.LoadBalancerARN})
+			s.check(err)
+			done(s.balancers().DeleteListener(s.ctx, &elb.DeleteListenerInput{ListenerArn: out.Listeners[0].ListenerArn}))
+		}, func() { s.startsAgain(o) }},
+		{"clients' addresses are preserved", inspect.TargetGroup, "preserve_client_ip.enabled is true", preserves("true"), preserves("false")},
+		{"a target is somebody else's", inspect.Targets, "is nobody's address in the VPC", func() {
+			ticks(schedulertypes.ScheduleStateDisabled)
+			done(s.balancers().RegisterTargets(s.ctx, &elb.RegisterTargetsInput{TargetGroupArn: &r.TargetGroupARN, Targets: foreign}))
+		}, func() {
+			done(s.balancers().DeregisterTargets(s.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &r.TargetGroupARN, Targets: foreign}))
+			ticks(schedulertypes.ScheduleStateEnabled)
+		}},
 		{"the target is deregistered", inspect.Targets, "no target is registered", func() {
 			ticks(schedulertypes.ScheduleStateDisabled)
 			away = target()
@@ -213,6 +240,8 @@ func (s story) hops(database stage.Database, o output) []brokenHop {
 		{"the database carries another group", inspect.DatabaseGroups, "which the database does not carry any more", func() {
 			s.carries(database, s.anotherSecurityGroup(database.VPC))
 		}, func() { s.carries(database, database.SecurityGroup) }},
+		{"the database listens on another port", inspect.Database, fmt.Sprintf("it listens on port %d, not on %d", port+1, port),
+			func() { listensOn(port + 1) }, func() { listensOn(port) }},
 		{"the database is stopped", inspect.Database, "it is stop", func() {
 			done(s.databases().StopDBInstance(s.ctx, &rds.StopDBInstanceInput{DBInstanceIdentifier: &database.Identifier}))
 		}, func() {
