@@ -96,6 +96,8 @@ func permissions(r *resources) map[string]grants {
 		"gather-rds-details": slices.Concat(items, newItems, topology,
 			allows("rds", r.wide("rds", "subgrp:*", atRunTime), "DescribeDBSubnetGroups"),
 			allows("rds", wide(r.globalARN("rds", "global-cluster:*"), atRunTime), "DescribeGlobalClusters"),
+			allows("rds", r.wide("rds", "pg:*", atRunTime), "DescribeDBParameters"),
+			allows("rds", r.wide("rds", "cluster-pg:*", atRunTime), "DescribeDBClusterParameters"),
 			reads("ec2", "DescribeSubnets", "DescribeVpcs", "DescribeDhcpOptions", "DescribeAvailabilityZones", "DescribeSecurityGroups",
 				"DescribeSecurityGroupRules", "DescribeManagedPrefixLists"),
 			allows("ec2", r.wide("ec2", "vpc/*", "Known only when an execution starts; it is only looked at."), "DescribeVpcAttribute"),

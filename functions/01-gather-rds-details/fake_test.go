@@ -52,6 +52,7 @@ type fakeAWS struct {
 	made      registry.Made    // of the exposure, by earlier executions
 	listeners map[string]int32 // their ports, by ARN
 
+	connectErrors      string   // max_connect_errors that somebody has set
 	dnsServers         []string // in the VPC's DHCP options
 	noDNS, noHostnames bool     // attributes of the VPC
 	attributes         []string // that were asked for
@@ -158,6 +159,25 @@ func (f *fakeAWS) DescribeDBSubnetGroups(context.Context, *rds.DescribeDBSubnetG
 
 func (f *fakeAWS) DescribeGlobalClusters(context.Context, *rds.DescribeGlobalClustersInput, ...func(*rds.Options)) (*rds.DescribeGlobalClustersOutput, error) {
 	return &rds.DescribeGlobalClustersOutput{GlobalClusters: f.globals}, nil
+}
+
+func (f *fakeAWS) DescribeDBParameters(
+	_ context.Context, in *rds.DescribeDBParametersInput, _ ...func(*rds.Options),
+) (*rds.DescribeDBParametersOutput, error) {
+	if err := f.deny("DescribeDBParameters"); err != nil {
+		return nil, err
+	}
+	out := &rds.DescribeDBParametersOutput{}
+	if f.connectErrors != "" {
+		out.Parameters = []rdstypes.Parameter{{ParameterName: aws.String("max_connect_errors"), ParameterValue: &f.connectErrors}}
+	}
+	return out, nil
+}
+
+func (f *fakeAWS) DescribeDBClusterParameters(
+	context.Context, *rds.DescribeDBClusterParametersInput, ...func(*rds.Options),
+) (*rds.DescribeDBClusterParametersOutput, error) {
+	return &rds.DescribeDBClusterParametersOutput{}, nil
 }
 
 func (f *fakeAWS) DescribeVpcs(_ context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {

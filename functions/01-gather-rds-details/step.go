@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/execution"
+	"github.com/rdslink/rdslink/internal/handoff"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -37,6 +39,7 @@ type Output struct {
 	Engine                   string   `json:"engine"`
 	Host                     string   `json:"host"`
 	Port                     int      `json:"port"`
+	MaxConnectErrors         int      `json:"maxConnectErrors"` // broken connections after which the server blocks who makes them; 0: never
 	Region                   string   `json:"region"`
 	VPCID                    string   `json:"vpcId"`
 	VPCCIDRs                 []string `json:"vpcCidrs"`
@@ -61,8 +64,13 @@ type exposures interface {
 		running func(context.Context, string) (bool, error)) (registry.Exposure, error)
 }
 
+type databasesAPI interface {
+	database.API
+	database.ParametersAPI
+}
+
 type gatherRDSDetails struct {
-	databases  database.API
+	databases  databasesAPI
 	network    networkAPI
 	balancers  balancersAPI
 	quotas     quotasAPI
@@ -104,6 +112,9 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 	if err := s.place(ctx, &plan, r, c, db, home); err != nil {
 		return Output{}, err
 	}
+	if plan.MaxConnectErrors, err = s.maxConnectErrors(ctx, db); err != nil {
+		return Output{}, err
+	}
 	claimed, err := s.claim(ctx, plan, r, c, in.Execution)
 	if err != nil {
 		return Output{}, err
@@ -112,6 +123,16 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 		plan.ListenerPort, err = s.listenerPort(ctx, claimed, db.Port)
 	}
 	return plan, err
+}
+
+// maxConnectErrors is what the server forgives. That it is little is said, to consumers by step 8, and not refused.
+func (s gatherRDSDetails) maxConnectErrors(ctx context.Context, db database.Database) (int, error) {
+	most, err := database.MaxConnectErrors(ctx, s.databases, db)
+	if most > 0 && most < handoff.FewConnectErrors {
+		slog.WarnContext(ctx, "the server blocks the load balancer, with every consumer behind it, after very few connections that break off: "+
+			"raise max_connect_errors in its parameter group", "database", db.Identifier, "maxConnectErrors", most)
+	}
+	return most, err
 }
 
 // listenerPort is the one that an input means which names none. What a consumer has configured stays, whatever port the

@@ -676,3 +676,25 @@ func TestAWholeNumberIsOneHoweverItIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// The plan says when the server would block the load balancer, with every consumer behind it.
+func TestThePlanHasWhatTheServerForgives(t *testing.T) {
+	for name, row := range map[string]struct {
+		engine, set string
+		want        int
+	}{
+		"MySQL's default":             {"mysql", "", 100},
+		"a value that somebody chose": {"mysql", "3", 3},
+		"PostgreSQL holds nothing":    {"postgres", "3", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake()
+			engine(row.engine)(fake)
+			fake.connectErrors = row.set
+			plan, err := run(t, fake, usual)
+			if err != nil || plan.MaxConnectErrors != row.want {
+				t.Errorf("got %d, %v", plan.MaxConnectErrors, err)
+			}
+		})
+	}
+}

@@ -30,6 +30,7 @@ type Input struct {
 	Region                     string   `json:"region"`
 	Host                       string   `json:"host"`
 	ListenerPort               int      `json:"listenerPort"`
+	MaxConnectErrors           int      `json:"maxConnectErrors"`
 	ServiceName                string   `json:"serviceName"`
 	AvailabilityZoneIDs        []string `json:"availabilityZoneIds"`
 	ZoneIDsWithoutLoadBalancer []string `json:"zoneIdsWithoutLoadBalancer"`
@@ -55,6 +56,7 @@ func (in Input) letter() handoff.Letter {
 		Vendor:             in.Vendor,
 		DatabaseIdentifier: in.DatabaseIdentifier,
 		Engine:             in.Engine,
+		MaxConnectErrors:   in.MaxConnectErrors,
 		WaitDays:           in.AcceptanceTimeoutSeconds / secondsPerDay,
 	}
 }

@@ -53,6 +53,7 @@ func findCluster(ctx context.Context, api API, identifier string) (Database, boo
 		SubnetIDs:        subnetIDs(group.Subnets),
 		Zones:            memberZones(members),
 		SecurityGroupIDs: activeGroups(cluster.VpcSecurityGroups),
+		ParameterGroup:   aws.ToString(cluster.DBClusterParameterGroup),
 	}, true, nil
 }
 

@@ -39,6 +39,7 @@ type Database struct {
 	SubnetIDs        []string // of the subnet group; RDS does not promise that they still exist
 	Zones            []string // the names of those where it is or fails over to; empty where RDS does not tell
 	SecurityGroupIDs []string // the active ones
+	ParameterGroup   string   // an instance's own, or a cluster's; a proxy has none
 }
 
 // Home is where rdslink runs: the only place whose databases it can expose.

@@ -46,6 +46,7 @@ func findInstance(ctx context.Context, api API, identifier string) (Database, bo
 		SubnetIDs:        subnetIDs(instance.DBSubnetGroup.Subnets),
 		Zones:            instanceZones(instance),
 		SecurityGroupIDs: activeGroups(instance.VpcSecurityGroups),
+		ParameterGroup:   instanceParameterGroup(instance),
 	}, true, nil
 }
 

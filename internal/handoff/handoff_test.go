@@ -29,13 +29,18 @@ func textOf(t *testing.T, l Letter) string {
 }
 
 func TestLettersReadAsAWhole(t *testing.T) {
-	for _, row := range []struct{ vendor, consumer, engine string }{
-		{"pushmetrics", "pushmetrics", "postgres"},
-		{"fivetran", "fivetran", "sqlserver-se"},
-		{"tidb-cloud", "tidb-cloud-444455556666", "mysql"},
+	for _, row := range []struct {
+		vendor, consumer, engine string
+		connectErrors            int
+	}{
+		{"pushmetrics", "pushmetrics", "postgres", 0},
+		{"fivetran", "fivetran", "sqlserver-se", 0},
+		{"tidb-cloud", "tidb-cloud-444455556666", "mysql", 100},
 	} {
 		t.Run(row.vendor, func(t *testing.T) {
-			l := letter(func(l *Letter) { l.Vendor, l.Consumer, l.Engine = row.vendor, row.consumer, row.engine })
+			l := letter(func(l *Letter) {
+				l.Vendor, l.Consumer, l.Engine, l.MaxConnectErrors = row.vendor, row.consumer, row.engine, row.connectErrors
+			})
 			golden.Compare(t, row.vendor+".txt", textOf(t, l))
 		})
 	}
@@ -49,6 +54,27 @@ func TestTLSAdviceSuitsTheEngine(t *testing.T) {
 		if text := textOf(t, letter(func(l *Letter) { l.Engine = engine })); !strings.Contains(text, want) {
 			t.Errorf("%s: %q is missing in:\n%s", engine, want, text)
 		}
+	}
+}
+
+func TestConsumersAreToldWhatLocksAllOut(t *testing.T) {
+	for name, row := range map[string]struct {
+		engine        string
+		connectErrors int
+		want, not     string
+	}{
+		"a server that blocks hosts":        {"mysql", 100, "After 100 such connections in a row the server blocks", "very few"},
+		"one that forgives nothing":         {"mariadb", 3, "After 3 such connections in a row", "fills the database's log"},
+		"and says so":                       {"mariadb", 3, "a single scan is enough", "fills the database's log"},
+		"one that blocks nobody":            {"aurora-mysql", 0, "error 1130", "error 1129"},
+		"one that does not go by addresses": {"postgres", 0, "fills the database's log", "error 11"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := textOf(t, letter(func(l *Letter) { l.Engine, l.MaxConnectErrors = row.engine, row.connectErrors }))
+			if !strings.Contains(text, row.want) || strings.Contains(text, row.not) {
+				t.Errorf("%q is missing, or %q is there, in:\n%s", row.want, row.not, text)
+			}
+		})
 	}
 }
 

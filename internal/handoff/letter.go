@@ -16,8 +16,13 @@ type Letter struct {
 	Vendor             string // the preset, if there is one
 	DatabaseIdentifier string
 	Engine             string
+	MaxConnectErrors   int // broken connections in a row after which the server blocks the load balancer; 0: it never does
 	WaitDays           int
 }
+
+// FewConnectErrors is what a scan of ports, or a monitor in some minutes, makes of connections that break off: a server that
+// blocks before forgives nothing. MySQL's default is 100.
+const FewConnectErrors = 50
 
 //go:embed letter.txt
 var letterText string
@@ -36,8 +41,9 @@ func (l Letter) Text() (string, error) {
 		Preset           vendor.Vendor
 		Family           string
 		Bundle           string
+		Few              bool
 		KeepaliveSeconds int
-	}{l, l.recipient(), preset, lockout.Family(l.Engine), bundle(l.Region), keepaliveSeconds})
+	}{l, l.recipient(), preset, lockout.Family(l.Engine), bundle(l.Region), l.MaxConnectErrors < FewConnectErrors, keepaliveSeconds})
 	return text.String(), err
 }
 

@@ -27,10 +27,11 @@ func one(arn func(*question) string) func(*question) ([]need, error) {
 }
 
 var databaseActing = map[string]func(*question) ([]need, error){
-	"rds:DescribeDBInstances":    one(named("db", "DBInstanceIdentifier")),
-	"rds:DescribeDBClusters":     one(named("cluster", "DBClusterIdentifier")),
-	"rds:DescribeDBSubnetGroups": one(named("subgrp", "DBSubnetGroupName")),
-	"rds:DescribeDBParameters":   one(named("pg", "DBParameterGroupName")),
+	"rds:DescribeDBInstances":         one(named("db", "DBInstanceIdentifier")),
+	"rds:DescribeDBClusters":          one(named("cluster", "DBClusterIdentifier")),
+	"rds:DescribeDBSubnetGroups":      one(named("subgrp", "DBSubnetGroupName")),
+	"rds:DescribeDBParameters":        one(named("pg", "DBParameterGroupName")),
+	"rds:DescribeDBClusterParameters": one(named("cluster-pg", "DBClusterParameterGroupName")),
 	"rds:DescribeGlobalClusters": one(func(q *question) string {
 		return q.globalARN("rds", "global-cluster:"+orAll(q.text("GlobalClusterIdentifier")))
 	}),

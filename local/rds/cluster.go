@@ -3,6 +3,7 @@ package rds
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,7 +30,8 @@ type cluster struct {
 	capacity        *types.ServerlessV2ScalingConfigurationInfo
 	subnetGroup     *subnetGroup
 	groups          []string // VPC security groups, of all members
-	volume          Volume   // nil until it is created
+	parameters      *parameterGroup
+	volume          Volume // nil until it is created
 	members         []*instance
 	writer          *instance
 	left            Server          // the last member's, which was deleted: it has the data
@@ -95,7 +97,11 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 	if err != nil {
 		return nil, err
 	}
-	version, _, err := resolve(*in.Engine, in.EngineVersion)
+	version, family, err := resolve(*in.Engine, in.EngineVersion)
+	if err != nil {
+		return nil, err
+	}
+	parameters, err := s.parameterGroupOrDefault(ctx, clusterGroup, family, in.DBClusterParameterGroupName)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +116,7 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 		resourceID: "cluster-" + strings.ToUpper(model.Hex(26)),
 		engine:     *in.Engine, version: version, class: aws.ToString(in.DBClusterInstanceClass),
 		user: *in.MasterUsername, database: aws.ToString(in.DatabaseName), port: cmp.Or(aws.ToInt32(in.Port), e.port),
-		protected: aws.ToBool(in.DeletionProtection), subnetGroup: g, groups: groups, joined: ready, capacity: capacity,
+		protected: aws.ToBool(in.DeletionProtection), subnetGroup: g, groups: groups, parameters: parameters, joined: ready, capacity: capacity,
 	}, nil
 }
 
@@ -119,7 +125,7 @@ const volumeCreation = time.Minute
 
 // form makes the cluster's volume, and starts the members that there are already.
 func (s *Service) form(c *cluster, password string) {
-	config := ServerConfig{ID: c.resourceID, Engine: c.engine, User: c.user, Password: password, Database: c.database}
+	config := ServerConfig{ID: c.resourceID, Engine: c.engine, User: c.user, Password: password, Database: c.database, Parameters: maps.Clone(c.parameters.values)}
 	var v Volume
 	s.work(&c.resource, volumeCreation, func(context.Context) (err error) {
 		v, err = s.engine.CreateVolume(config)
@@ -173,7 +179,8 @@ func (s *Service) describeCluster(c *cluster) *types.DBCluster {
 		Engine: &c.engine, EngineVersion: &c.version, EngineMode: aws.String("provisioned"),
 		MasterUsername: &c.user, Port: aws.Int32(c.port),
 		Endpoint: aws.String(s.writerEndpoint(c)), ReaderEndpoint: aws.String(s.readerEndpoint(c)),
-		DBSubnetGroup: &c.subnetGroup.name, AvailabilityZones: c.subnetGroup.zones(), NetworkType: aws.String("IPV4"),
+		DBClusterParameterGroup: &c.parameters.name,
+		DBSubnetGroup:           &c.subnetGroup.name, AvailabilityZones: c.subnetGroup.zones(), NetworkType: aws.String("IPV4"),
 		VpcSecurityGroups: memberships(c.groups), DeletionProtection: aws.Bool(c.protected),
 		MultiAZ: aws.Bool(c.spread()), TagList: slices.Clone(c.tags), ServerlessV2ScalingConfiguration: c.capacity,
 	}

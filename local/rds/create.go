@@ -63,7 +63,7 @@ func (s *Service) newInstance(ctx context.Context, id string, in *rds.CreateDBIn
 		return nil, err
 	}
 	account, e := wire.CallerOf(ctx).Account, engines[*in.Engine]
-	parameters, err := s.parameterGroupOrDefault(ctx, family, in.DBParameterGroupName)
+	parameters, err := s.parameterGroupOrDefault(ctx, instanceGroup, family, in.DBParameterGroupName)
 	if err != nil {
 		return nil, err
 	}

@@ -113,6 +113,31 @@ func TestParametersAreTheDefaultUntilTheyAreModified(t *testing.T) {
 	}
 }
 
+func TestAClusterHasParametersOfItsOwn(t *testing.T) {
+	b := mine(t)
+	must(b, b.createDBClusterParameterGroup, rds.CreateDBClusterParameterGroupInput{DBClusterParameterGroupName: aws.String("mine"),
+		DBParameterGroupFamily: aws.String("mysql8.4"), Description: aws.String("-")})
+	must(b, b.modifyDBClusterParameterGroup,
+		rds.ModifyDBClusterParameterGroupInput{DBClusterParameterGroupName: aws.String("mine"), Parameters: setting("max_connect_errors", "7")})
+	set := must(b, b.describeDBClusterParameters, rds.DescribeDBClusterParametersInput{DBClusterParameterGroupName: aws.String("mine"), Source: aws.String("user")})
+	if len(set.Parameters) != 1 || *set.Parameters[0].ParameterValue != "7" {
+		t.Errorf("set are %+v", set.Parameters)
+	}
+	others := must(b, b.describeDBParameters, rds.DescribeDBParametersInput{DBParameterGroupName: aws.String("mine"), Source: aws.String("user")})
+	if len(others.Parameters) != 0 {
+		t.Errorf("the instances' group of that name has %+v", others.Parameters)
+	}
+	wide := subnetGroupInput()
+	wide.DBSubnetGroupName, wide.SubnetIds = aws.String("wide"), []string{"subnet-a", "subnet-b", "subnet-c"}
+	must(b, b.createDBSubnetGroup, wide)
+	in := clusterInput()
+	in.Engine, in.DBClusterInstanceClass, in.DBSubnetGroupName = aws.String("mysql"), aws.String("db.m6gd.large"), aws.String("wide")
+	in.DBClusterParameterGroupName = aws.String("mine")
+	if c := must(b, b.createDBCluster, in).DBCluster; *c.DBClusterParameterGroup != "mine" {
+		t.Errorf("the cluster has %s", *c.DBClusterParameterGroup)
+	}
+}
+
 func TestParameterGroupRefusals(t *testing.T) {
 	modify := func(group, parameter string) rds.ModifyDBParameterGroupInput {
 		return rds.ModifyDBParameterGroupInput{DBParameterGroupName: &group, Parameters: setting(parameter, "1")}
@@ -140,6 +165,18 @@ func TestParameterGroupRefusals(t *testing.T) {
 				b.running()
 				refused(b, "InvalidParameterCombination", b.modifyDBInstance, rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("orders-prod"), DBParameterGroupName: aws.String("mine")})
 			}},
+		"a parameter that a server reads when it starts, at once": {"hashicorp/terraform-provider-aws#593, in AWS's words", func(b *bed) {
+			refused(b, "InvalidParameterCombination", b.modifyDBParameterGroup, modify("mine", "skip_name_resolve"))
+		}},
+		"a source that does not exist": {"API_DescribeDBParameters, Source: user, engine-default, system", func(b *bed) {
+			refused(b, "InvalidParameterValue", b.describeDBParameters,
+				rds.DescribeDBParametersInput{DBParameterGroupName: aws.String("mine"), Source: aws.String("me")})
+		}},
+		"an instance's group for a cluster": {"API_CreateDBCluster, DBClusterParameterGroupName", func(b *bed) {
+			in := clusterInput()
+			in.DBClusterParameterGroupName = aws.String("mine")
+			refused(b, "DBParameterGroupNotFound", b.createDBCluster, in)
+		}},
 		"a version that does not exist": {"API_CreateDBInstance, EngineVersion", func(b *bed) {
 			in := instanceInput()
 			in.EngineVersion = aws.String("9.9")

@@ -22,7 +22,7 @@ func (s *Service) modifyDBInstance(ctx context.Context, in *rds.ModifyDBInstance
 		return nil, err
 	}
 	if in.DBParameterGroupName != nil {
-		g, err := s.parameterGroupOrDefault(ctx, i.parameters.family, in.DBParameterGroupName)
+		g, err := s.parameterGroupOrDefault(ctx, instanceGroup, i.parameters.family, in.DBParameterGroupName)
 		if err != nil {
 			return nil, err
 		}

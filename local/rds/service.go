@@ -148,6 +148,10 @@ func (s *Service) Operations() wire.Operations {
 		"ModifyDBParameterGroup": wire.Op(s.modifyDBParameterGroup),
 		"DescribeDBParameters":   wire.Op(s.describeDBParameters),
 
+		"CreateDBClusterParameterGroup": wire.Op(s.createDBClusterParameterGroup),
+		"ModifyDBClusterParameterGroup": wire.Op(s.modifyDBClusterParameterGroup),
+		"DescribeDBClusterParameters":   wire.Op(s.describeDBClusterParameters),
+
 		"CreateBlueGreenDeployment":     wire.Op(s.createBlueGreenDeployment),
 		"DescribeBlueGreenDeployments":  wire.Op(s.describeBlueGreenDeployments),
 		"SwitchoverBlueGreenDeployment": wire.Op(s.switchoverBlueGreenDeployment),
