@@ -45,7 +45,7 @@ type view struct {
 	interfaces    answer[[]ec2types.NetworkInterface]
 	groups        answer[map[string]ec2types.SecurityGroup]
 	rules         answer[map[string][]ec2types.SecurityGroupRule] // by group
-	tagged        answer[[]ec2types.SecurityGroupRule]            // with the tag of an exposure, wherever they are
+	tagged        answer[[]ec2types.SecurityGroupRule]            // that are the owner's, wherever they are
 	subnets       answer[map[string]ec2types.Subnet]
 	acls          answer[map[string]ec2types.NetworkAcl] // by subnet
 	resolvers     map[string]*resolverFacts              // by VPC
@@ -456,7 +456,7 @@ func (v *view) describeRules(ctx context.Context) (map[string][]ec2types.Securit
 }
 
 func (v *view) describeTaggedRules(ctx context.Context) ([]ec2types.SecurityGroupRule, error) {
-	return v.listRules(ctx, "tag-key", v.of(func(s *subject) []string { return []string{owned.RuleTag(s.ID)} }))
+	return v.listRules(ctx, "tag:"+owned.ManagedTag, v.of(func(s *subject) []string { return []string{s.Owner.Name.Managed()} }))
 }
 
 // subnetIDs are those of load balancers, targets and resolvers.

@@ -344,7 +344,9 @@ func (w *world) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSe
 	filter := in.Filters[0]
 	for _, r := range w.rules {
 		byGroup := *filter.Name == "group-id" && slices.Contains(filter.Values, *r.GroupId)
-		byTag := *filter.Name == "tag-key" && slices.ContainsFunc(r.Tags, func(t ec2types.Tag) bool { return slices.Contains(filter.Values, *t.Key) })
+		byTag := slices.ContainsFunc(r.Tags, func(t ec2types.Tag) bool { // there is no filter for the key alone
+			return *filter.Name == "tag:"+*t.Key && slices.Contains(filter.Values, *t.Value)
+		})
 		if byGroup || byTag {
 			out.SecurityGroupRules = append(out.SecurityGroupRules, r)
 		}

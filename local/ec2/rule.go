@@ -348,6 +348,11 @@ func (s *Service) describeSecurityGroupRules(
 	ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput,
 ) (*ec2.DescribeSecurityGroupRulesOutput, error) {
 	for _, f := range in.Filters {
+		// Unlike other operations this one has no filter for a tag's key alone: group-id, security-group-rule-id and tag:<key> are
+		// all (API_DescribeSecurityGroupRules).
+		if aws.ToString(f.Name) == "tag-key" {
+			return nil, wire.Errorf("InvalidParameterValue", "The filter 'tag-key' is invalid")
+		}
 		for _, id := range f.Values {
 			if aws.ToString(f.Name) == "group-id" && groupKind.check(id) != nil { // a filter of other operations finds nothing then
 				return nil, wire.Errorf(groupKind.malformed, "The security group ID '%s' is malformed", id)

@@ -214,6 +214,16 @@ func TestARuleIsFoundByItsGroupAndTags(t *testing.T) {
 	}
 }
 
+func TestARuleIsNotFoundByATagsKeyAlone(t *testing.T) { // API_DescribeSecurityGroupRules, Filter.N
+	c := newCloud(t)
+	err := try(c, provider, c.describeSecurityGroupRules, ec2.DescribeSecurityGroupRulesInput{
+		Filters: []types.Filter{{Name: aws.String("tag-key"), Values: []string{"exposure"}}},
+	})
+	if refusal, ok := errors.AsType[*wire.Error](err); !ok || refusal.Code != "InvalidParameterValue" {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestAGroupShowsOnePermissionForThePeersOfAPort(t *testing.T) {
 	c := newCloud(t)
 	group := c.group(provider, c.providerVPC, "orders")
