@@ -76,8 +76,8 @@ func inspectGrants(r *resources, allowed ...string) grants {
 	schedules := r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*", "One schedule per exposure, in our own group.")
 	services := r.wide("ec2", "vpc-endpoint-service/*", tagged)
 	all := slices.Concat(
-		reads("elasticloadbalancing", without("DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTags", "DescribeListeners", "DescribeTargetHealth",
-			"DescribeLoadBalancerAttributes", "DescribeTargetGroupAttributes")...),
+		reads("elasticloadbalancing", without("DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTags", "DescribeListeners",
+			"DescribeTargetHealth", "DescribeLoadBalancerAttributes", "DescribeTargetGroupAttributes")...),
 		reads("ec2", without("DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections",
 			"DescribeVpcEndpointConnectionNotifications", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces",
 			"DescribeSubnets", "DescribeNetworkAcls")...),

@@ -179,7 +179,8 @@ func (s createTargetGroup) correct(ctx context.Context, in Input, group types.Ta
 }
 
 func (s createTargetGroup) correctHealthCheck(ctx context.Context, in Input, group types.TargetGroup) error {
-	if group.HealthCheckProtocol == types.ProtocolEnumTcp && aws.ToString(group.HealthCheckPort) == wanted.CheckPort(in.DatabaseKind, in.Engine) &&
+	if group.HealthCheckProtocol == types.ProtocolEnumTcp &&
+		aws.ToString(group.HealthCheckPort) == wanted.CheckPort(in.DatabaseKind, in.Engine) &&
 		aws.ToInt32(group.HealthCheckIntervalSeconds) == wanted.CheckInterval &&
 		aws.ToInt32(group.HealthyThresholdCount) == wanted.CheckThreshold && aws.ToInt32(group.UnhealthyThresholdCount) == wanted.CheckThreshold {
 		return nil

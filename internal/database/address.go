@@ -12,7 +12,8 @@ import (
 // Names of endpoints: the identifier, what kind of endpoint it is with something of the account's own, and the region
 // (RDS guide, "Finding the connection information"; Aurora guide, "Amazon Aurora endpoint connections"; RDS guide, "Viewing
 // an RDS Proxy").
-var endpointName = regexp.MustCompile(`(?i)\b([a-z][a-z0-9-]*)\.((?:cluster-ro-|cluster-custom-|cluster-|proxy-)?)([a-z0-9]+)\.([a-z0-9-]+)\.rds\.amazonaws\.com\b`)
+var endpointName = regexp.MustCompile(`(?i)\b([a-z][a-z0-9-]*)\.` +
+	`((?:cluster-ro-|cluster-custom-|cluster-|proxy-)?)([a-z0-9]+)\.([a-z0-9-]+)\.rds\.amazonaws\.com\b`)
 
 // referAddress takes apart what people have at hand instead of an identifier, and reports whether it is one: the name of an
 // endpoint, alone, with a port, in a URL or in a connection string, or the address of a page of the RDS console.

@@ -150,7 +150,8 @@ func unknown(ctx context.Context, api API, ref reference) error {
 	near := nearest.To(ref.identifier, names)
 	switch {
 	case len(near) > 0:
-		return outcome.BadInput("database %q does not exist in this account and region; did you mean %s?", ref.identifier, strings.Join(near, " or "))
+		return outcome.BadInput("database %q does not exist in this account and region; did you mean %s?", ref.identifier,
+			strings.Join(near, " or "))
 	case len(all) > 0:
 		return outcome.BadInput("database %q does not exist in this account and region, where %d others do, %s among them; %s",
 			ref.identifier, len(names), names[0], supported)

@@ -56,7 +56,8 @@ func (o *Operator) installed(ctx context.Context) (table string, tags map[string
 		}
 	}
 	if table == "" {
-		return "", nil, fmt.Errorf("stack %s has no output %s: it is of an earlier version, deploy this one", name, deployment.RegistryTableOutput)
+		return "", nil, fmt.Errorf("stack %s has no output %s: it is of an earlier version, deploy this one", name,
+			deployment.RegistryTableOutput)
 	}
 	return table, tags, nil
 }

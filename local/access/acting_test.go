@@ -87,9 +87,10 @@ func TestOnWhat(t *testing.T) {
 			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 aws:RequestTag/k=v"}},
 		"a blue/green deployment": {"rds:DescribeBlueGreenDeployments", object{"BlueGreenDeploymentIdentifier": "bgd-1"},
 			[]string{"rds:DescribeBlueGreenDeployments rds:eu-central-1:111122223333:deployment:bgd-1"}},
-		"without a name all are asked for":   {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},
-		"RDS's names have no capitals":       {"rds:DescribeDBInstances", object{"DBInstanceIdentifier": "Orders"}, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:orders"}},
-		"a query of an index is the index's": {"dynamodb:Query", object{"TableName": "t", "IndexName": "i"}, []string{"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t/index/i dynamodb:Select=[ALL_PROJECTED_ATTRIBUTES]"}},
+		"without a name all are asked for": {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},
+		"RDS's names have no capitals":     {"rds:DescribeDBInstances", object{"DBInstanceIdentifier": "Orders"}, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:orders"}},
+		"a query of an index is the index's": {"dynamodb:Query", object{"TableName": "t", "IndexName": "i"},
+			[]string{"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t/index/i dynamodb:Select=[ALL_PROJECTED_ATTRIBUTES]"}},
 		"an item without a projection is asked for whole": {"dynamodb:GetItem", object{"TableName": "t", "Key": object{"id": object{"S": "1"}}}, []string{
 			"dynamodb:GetItem dynamodb:eu-central-1:111122223333:table/t dynamodb:Attributes=[id] dynamodb:Select=[ALL_ATTRIBUTES]"}},
 		"an item's attributes are asked for by name": {"dynamodb:GetItem", object{"TableName": "t", "Key": object{"id": object{"S": "1"}},

@@ -44,7 +44,8 @@ func (s *Service) deletable(i *instance, in *rds.DeleteDBInstanceInput) error {
 	skip, snapshot := aws.ToBool(in.SkipFinalSnapshot), in.FinalDBSnapshotIdentifier != nil
 	switch {
 	case i.protected:
-		return wire.Errorf("InvalidParameterCombination", "Cannot delete protected DB Instance, please disable deletion protection and try again.")
+		return wire.Errorf("InvalidParameterCombination",
+			"Cannot delete protected DB Instance, please disable deletion protection and try again.")
 	case i.cluster != nil && !i.cluster.aurora():
 		return wire.Errorf("InvalidParameterValue", "DB instance %s is a member of a Multi-AZ DB cluster and is deleted with it.", i.id)
 	case i.cluster != nil && snapshot:
@@ -127,7 +128,8 @@ func (s *Service) deleteDBCluster(ctx context.Context, in *rds.DeleteDBClusterIn
 	staying := func(i *instance) bool { return i.status != deleting }
 	switch {
 	case c.protected:
-		return nil, wire.Errorf("InvalidParameterCombination", "Cannot delete protected Cluster, please disable deletion protection and try again.")
+		return nil, wire.Errorf("InvalidParameterCombination",
+			"Cannot delete protected Cluster, please disable deletion protection and try again.")
 	case c.aurora() && slices.ContainsFunc(c.members, staying): // aws-controllers-k8s/community#1151
 		return nil, wire.Errorf("InvalidDBClusterStateFault", "Cluster cannot be deleted, it still contains DB instances in non-deleting state.")
 	case c.status != available:

@@ -81,7 +81,8 @@ func (s *Service) modifyDBSubnetGroup(
 			continue
 		}
 		if lost := i.losesPlace(subnets); lost != "" {
-			return nil, wire.Errorf("SubnetAlreadyInUse", "The DB subnet %s is already in use by DB instance %s in the Availability Zone.", lost, i.id)
+			return nil, wire.Errorf("SubnetAlreadyInUse", "The DB subnet %s is already in use by DB instance %s in the Availability Zone.", lost,
+				i.id)
 		}
 	}
 	g.subnets = subnets

@@ -57,7 +57,8 @@ func (e *EC2) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecu
 // AuthorizeSecurityGroupEgress adds one rule per permission, which names one CIDR.
 func (e *EC2) AuthorizeSecurityGroupEgress(_ context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
 	if e.egress(*in.GroupId)+len(in.IpPermissions) > mostRules {
-		return nil, &smithy.GenericAPIError{Code: "RulesPerSecurityGroupLimitExceeded", Message: "The maximum number of rules per security group has been reached."}
+		return nil, &smithy.GenericAPIError{Code: "RulesPerSecurityGroupLimitExceeded",
+			Message: "The maximum number of rules per security group has been reached."}
 	}
 	for _, p := range in.IpPermissions {
 		e.OnChange(fmt.Sprintf("AuthorizeSecurityGroupEgress %s %s %d-%d %s", *in.GroupId, *p.IpProtocol, *p.FromPort,
