@@ -195,8 +195,17 @@ func (r *relay) dial(ctx context.Context, s *session) (*pgconn.HijackedConn, err
 			config.RuntimeParams[name] = value
 		}
 	}
+	return takeOver(ctx, config)
+}
+
+// takeOver connects, and leaves the connection to whoever reads and writes it from then on.
+func takeOver(ctx context.Context, config *pgconn.Config) (*pgconn.HijackedConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
+		return nil, err
+	}
+	// A write that was slow has left a reader in the background, which would take the first answer to the client.
+	if err := conn.SyncConn(ctx); err != nil {
 		return nil, err
 	}
 	return conn.Hijack()
