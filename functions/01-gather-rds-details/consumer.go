@@ -30,7 +30,8 @@ func consumerOf(r request, home database.Home) (consumer, error) {
 	if err != nil {
 		return consumer{}, err
 	}
-	c := consumer{Consumer: owned.Consumer{Vendor: preset.ID, Name: r.name}, vendor: preset, zones: slices.Compact(slices.Sorted(slices.Values(r.vendorZones)))}
+	c := consumer{Consumer: owned.Consumer{Vendor: preset.ID, Name: r.name}, vendor: preset}
+	c.zones = slices.Compact(slices.Sorted(slices.Values(r.vendorZones)))
 	given := r.principals
 	switch {
 	case preset.Asks():

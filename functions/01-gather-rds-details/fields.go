@@ -59,7 +59,8 @@ var noField = map[string]string{
 
 // otherWords are what people call a field that has another name.
 var otherWords = map[string]string{
-	"db": "database", "databaseIdentifier": "database", "dbInstanceIdentifier": "database", "dbClusterIdentifier": "database", "host": "database",
+	"db": "database", "databaseIdentifier": "database", "dbInstanceIdentifier": "database", "dbClusterIdentifier": "database",
+	"host":     "database",
 	"consumer": "name", "accounts": "principals", "account": "principals", "accountId": "principals", "awsAccountId": "principals",
 	"port": "listenerPort", "regions": "supportedRegions", "emails": "notify", "email": "notify",
 }

@@ -139,8 +139,8 @@ func (r request) check() error {
 	}
 	for _, address := range r.notify {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || !mailbox.MatchString(address) {
-			return outcome.BadInput("notify: %q is not an e-mail address that SNS takes: give one such as dba@example.com, in ASCII, of a public domain",
-				short(address))
+			return outcome.BadInput("notify: %q is not an e-mail address that SNS takes: give one such as dba@example.com, "+
+				"in ASCII, of a public domain", short(address))
 		}
 	}
 	return nil
@@ -148,7 +148,8 @@ func (r request) check() error {
 
 // mailbox is an address that SNS takes: ASCII (Amazon SNS FAQ and API_Subscribe, InvalidParameter "Email address"), at a
 // domain of two labels at least. A comma or a space would make two of it.
-var mailbox = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])$`)
+var mailbox = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]{1,64}@` +
+	`([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])$`)
 
 // suits reports, as an error, what an exposure would take from the database without being asked to.
 func (r request) suits(db database.Database) error {

@@ -605,8 +605,8 @@ func TestTwoConsumersNeverShareAnExposure(t *testing.T) {
 			t.Errorf("%s: with other options it is %s, not %s: %v", consumer, again.Exposure, plan.Exposure, err)
 		}
 	}
-	_, first := principalsChange(t, "444455556666")
-	if _, second := principalsChange(t, "555566667777"); first != second {
+	first := idWith(t, "444455556666")
+	if second := idWith(t, "555566667777"); first != second {
 		t.Errorf("with other principals the exposure %s is %s", first, second)
 	}
 }
@@ -619,14 +619,14 @@ func tidbOf(account, name string) string {
 	return consumer
 }
 
-func principalsChange(t *testing.T, account string) (accounts []string, id string) {
+// idWith is the id of the exposure to acme with these principals.
+func idWith(t *testing.T, account string) string {
 	t.Helper()
-	fake := newFake()
-	plan, err := run(t, fake, `{"database":"orders-prod","name":"acme","principals":["`+account+`"]}`)
+	plan, err := run(t, newFake(), `{"database":"orders-prod","name":"acme","principals":["`+account+`"]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fake.claimed[0].Accounts, plan.Exposure
+	return plan.Exposure
 }
 
 // Earlier versions told consumers apart by what they are called.
@@ -641,9 +641,11 @@ func TestAnExposureOfAnEarlierVersionKeepsItsIDForItsConsumerAlone(t *testing.T)
 		input    string
 		says     []string // nothing: the id stays
 	}{
-		"the same":                      {registry.Exposure{Vendor: "pushmetrics", Consumer: "analytics", Accounts: []string{"133737826969"}}, input, nil},
-		"another vendor's":              {registry.Exposure{Vendor: "fivetran", Consumer: "analytics", Accounts: []string{"834469178297"}}, input, []string{former, "analytics at fivetran (account 834469178297)", "analytics at pushmetrics"}},
-		"nobody's of a preset":          {registry.Exposure{Consumer: "analytics", Accounts: []string{"444455556666"}}, input, []string{former, "that of analytics (account 444455556666)", "analytics at pushmetrics"}},
+		"the same": {registry.Exposure{Vendor: "pushmetrics", Consumer: "analytics", Accounts: []string{"133737826969"}}, input, nil},
+		"another vendor's": {registry.Exposure{Vendor: "fivetran", Consumer: "analytics", Accounts: []string{"834469178297"}}, input,
+			[]string{former, "analytics at fivetran (account 834469178297)", "analytics at pushmetrics"}},
+		"nobody's of a preset": {registry.Exposure{Consumer: "analytics", Accounts: []string{"444455556666"}}, input,
+			[]string{former, "that of analytics (account 444455556666)", "analytics at pushmetrics"}},
 		"of one's own, with other ones": {registry.Exposure{Consumer: "analytics", Accounts: []string{"444455556666"}}, `{"database":"orders-prod","name":"analytics","principals":["555566667777"]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -184,7 +184,8 @@ func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types
 	}
 	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
 		aws.ToString(balancer.VpcId) != in.VPCID {
-		return listeners{}, outcome.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: tear the exposure down first",
+		return listeners{}, outcome.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: "+
+			"tear the exposure down first",
 			arn, balancer.Scheme, balancer.Type, aws.ToString(balancer.VpcId), in.VPCID)
 	}
 	if balancer.State != nil && balancer.State.Code == types.LoadBalancerStateEnumFailed {

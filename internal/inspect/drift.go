@@ -42,7 +42,8 @@ func (s *subject) serviceDrift() (all []Finding) {
 	}
 	service := s.service()
 	if !aws.ToBool(service.AcceptanceRequired) {
-		all = append(all, s.found("acceptance", "endpoint service %s requires no acceptance: whoever its principals let in connects without a word",
+		all = append(all, s.found("acceptance", "endpoint service %s requires no acceptance: "+
+			"whoever its principals let in connects without a word",
 			s.ServiceID))
 	}
 	if more := drift.Without(service.NetworkLoadBalancerArns, []string{s.LoadBalancerARN}); len(more) > 0 &&
@@ -61,7 +62,8 @@ func (s *subject) serviceDrift() (all []Finding) {
 		missing := drift.Without(s.SupportedRegions, append(listed, home.Region))
 		surplus := drift.Without(listed, append(s.SupportedRegions, home.Region))
 		if len(missing)+len(surplus) > 0 {
-			all = append(all, s.found("regions", "endpoint service %s supports %s, and should support %s", s.ServiceID, words(listed, "no other region"),
+			all = append(all, s.found("regions", "endpoint service %s supports %s, and should support %s", s.ServiceID,
+				words(listed, "no other region"),
 				words(s.SupportedRegions, "no other region")))
 		}
 	}
@@ -115,7 +117,8 @@ func (s *subject) balancerDrift() (all []Finding) {
 		}
 	}
 	if s.LoadBalancerSecurityGroupID != "" && !slices.Equal(balancer.SecurityGroups, []string{s.LoadBalancerSecurityGroupID}) {
-		all = append(all, s.found("load balancer's groups", "the load balancer carries %s, not %s alone", words(balancer.SecurityGroups, "no security group"),
+		all = append(all, s.found("load balancer's groups", "the load balancer carries %s, not %s alone",
+			words(balancer.SecurityGroups, "no security group"),
 			s.LoadBalancerSecurityGroupID))
 	}
 	return all
@@ -209,7 +212,8 @@ func (s *subject) balancerGroup() securitygroup.Group {
 }
 
 // egressDrift are the ways out that a group of ours should have and does not, and those that it has and should not.
-func (s *subject) egressDrift(whose, id string, group securitygroup.Group, rules []ec2types.SecurityGroupRule, missingBreaks bool) (all []Finding) {
+func (s *subject) egressDrift(whose, id string, group securitygroup.Group, rules []ec2types.SecurityGroupRule,
+	missingBreaks bool) (all []Finding) {
 	for _, e := range group.Egress {
 		if !slices.ContainsFunc(rules, e.Is) && !missingBreaks {
 			all = append(all, s.found(fmt.Sprintf("%s out to %s %d %s", whose, e.Protocol, e.Port, e.CIDR),
@@ -219,9 +223,10 @@ func (s *subject) egressDrift(whose, id string, group securitygroup.Group, rules
 	for _, rule := range rules {
 		if aws.ToBool(rule.IsEgress) && !slices.ContainsFunc(group.Egress, func(e securitygroup.Egress) bool { return e.Is(rule) }) &&
 			!group.Shared() {
-			all = append(all, Finding{"outbound rule " + aws.ToString(rule.SecurityGroupRuleId), fmt.Sprintf("the %s %s lets out to %s by rule %s", whose, id,
-				what(rule), aws.ToString(rule.SecurityGroupRuleId)), fmt.Sprintf("aws ec2 revoke-security-group-egress --group-id %s "+
-				"--security-group-rule-ids %s", id, aws.ToString(rule.SecurityGroupRuleId))})
+			all = append(all, Finding{"outbound rule " + aws.ToString(rule.SecurityGroupRuleId),
+				fmt.Sprintf("the %s %s lets out to %s by rule %s", whose, id,
+					what(rule), aws.ToString(rule.SecurityGroupRuleId)), fmt.Sprintf("aws ec2 revoke-security-group-egress --group-id %s "+
+					"--security-group-rule-ids %s", id, aws.ToString(rule.SecurityGroupRuleId))})
 		}
 	}
 	return all
@@ -305,7 +310,8 @@ func (s *subject) resolverDrift() (all []Finding) {
 	}
 	want := resolver.Resolver{VPCID: s.VPCID, Owner: s.Owner}
 	for _, d := range []wanted.Difference{
-		{What: "subnets", Is: words(slices.Sorted(slices.Values(facts.subnets())), ""), Want: words(slices.Sorted(slices.Values(recorded.SubnetIDs)), "")},
+		{What: "subnets", Is: words(slices.Sorted(slices.Values(facts.subnets())), ""),
+			Want: words(slices.Sorted(slices.Values(recorded.SubnetIDs)), "")},
 		{What: "groups", Is: words(facts.groups(), ""), Want: recorded.SecurityGroupID},
 		{What: "role", Is: aws.ToString(f.Role), Want: recorded.RoleARN},
 		{What: "log group", Is: logGroup, Want: s.Owner.Name.ResolverLog()},
@@ -327,8 +333,9 @@ func (s *subject) resolverDrift() (all []Finding) {
 			if !aws.ToBool(rule.IsEgress) {
 				id := aws.ToString(rule.SecurityGroupRuleId)
 				all = append(all, Finding{"inbound rule " + id, fmt.Sprintf("the resolver's group %s admits %s by rule %s, and should admit nobody",
-					recorded.SecurityGroupID, what(rule), id), fmt.Sprintf("aws ec2 revoke-security-group-ingress --group-id %s --security-group-rule-ids %s",
-					recorded.SecurityGroupID, id)})
+					recorded.SecurityGroupID, what(rule), id),
+					fmt.Sprintf("aws ec2 revoke-security-group-ingress --group-id %s --security-group-rule-ids %s",
+						recorded.SecurityGroupID, id)})
 			}
 		}
 	}

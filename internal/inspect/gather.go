@@ -150,7 +150,8 @@ func (s *subject) observe(ctx context.Context) (database.Topology, error) {
 }
 
 func (s *subject) describePrincipals(ctx context.Context) ([]string, error) {
-	pages := ec2.NewDescribeVpcEndpointServicePermissionsPaginator(s.EC2, &ec2.DescribeVpcEndpointServicePermissionsInput{ServiceId: &s.ServiceID})
+	pages := ec2.NewDescribeVpcEndpointServicePermissionsPaginator(s.EC2,
+		&ec2.DescribeVpcEndpointServicePermissionsInput{ServiceId: &s.ServiceID})
 	var all []string
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

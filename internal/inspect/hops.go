@@ -410,7 +410,8 @@ func (s *subject) egressHop() Hop {
 	}
 	switch {
 	case len(missing) > 0:
-		return broken(s.again(), "the load balancer's group %s does not let out to %s on port %d", words(groups, "(none)"), words(missing, ""), s.databasePort())
+		return broken(s.again(), "the load balancer's group %s does not let out to %s on port %d", words(groups, "(none)"), words(missing, ""),
+			s.databasePort())
 	case doubt:
 		return unknown("%s lets out to a prefix list, which is not looked into", words(groups, ""))
 	}

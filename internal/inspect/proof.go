@@ -48,7 +48,8 @@ func (s *subject) proofHop(first Hop, anyBroken bool) Hop {
 			"no proof through %s; last through every node %s; the resolver does not reach the nodes, see below", strings.Join(not, "; "), proven)
 	}
 	if l, is := s.lockedOut(); is {
-		return broken(l.Undo, "no proof through %s; last through every node %s: %s; it locks out %s", strings.Join(not, "; "), proven, l.Says, l.Whom)
+		return broken(l.Undo, "no proof through %s; last through every node %s: %s; it locks out %s", strings.Join(not, "; "), proven, l.Says,
+			l.Whom)
 	}
 	return broken("see what AWS does not describe here: the database's own list of hosts, its limits, firewalls in the VPC's routes (docs/database.md)",
 		"no proof through %s; last through every node %s. All that AWS describes of the way lets it through: the failure may lie between "+
@@ -136,7 +137,8 @@ func (s *subject) shutToResolver(facts *resolverFacts) (reasons []string, err er
 	}
 	for _, d := range s.destinations() {
 		if lets(own, true, s.databasePort(), d.block, d.groups) == shut {
-			reasons = append(reasons, fmt.Sprintf("the resolver's group %s does not let out to %s on port %d", groups, name(d.block), s.databasePort()))
+			reasons = append(reasons, fmt.Sprintf("the resolver's group %s does not let out to %s on port %d", groups, name(d.block),
+				s.databasePort()))
 		}
 		more, err := s.fromResolver(facts, d.end, s.databasePort())
 		if err != nil {
@@ -146,7 +148,8 @@ func (s *subject) shutToResolver(facts *resolverFacts) (reasons []string, err er
 	}
 	if carried := s.topology.value.SecurityGroupIDs; s.topology.err == nil && len(carried) > 0 &&
 		!s.letsResolverIn(facts, carried, s.databasePort()) {
-		reasons = append(reasons, fmt.Sprintf("%s does not admit the resolver's group %s to port %d", words(carried, ""), groups, s.databasePort()))
+		reasons = append(reasons, fmt.Sprintf("%s does not admit the resolver's group %s to port %d", words(carried, ""), groups,
+			s.databasePort()))
 	}
 	return reasons, nil
 }

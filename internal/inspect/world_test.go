@@ -305,7 +305,8 @@ func (w *world) DescribeTargetGroupAttributes(context.Context, *elb.DescribeTarg
 	return out, w.called("DescribeTargetGroupAttributes")
 }
 
-func (w *world) DescribeVpcEndpointServiceConfigurations(context.Context, *ec2.DescribeVpcEndpointServiceConfigurationsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error) {
+func (w *world) DescribeVpcEndpointServiceConfigurations(context.Context, *ec2.DescribeVpcEndpointServiceConfigurationsInput,
+	...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error) {
 	out := &ec2.DescribeVpcEndpointServiceConfigurationsOutput{}
 	if w.service != nil {
 		out.ServiceConfigurations = append(out.ServiceConfigurations, *w.service)
@@ -317,11 +318,13 @@ func (w *world) DescribeVpcEndpointConnections(context.Context, *ec2.DescribeVpc
 	return &ec2.DescribeVpcEndpointConnectionsOutput{VpcEndpointConnections: w.connections}, w.called("DescribeVpcEndpointConnections")
 }
 
-func (w *world) DescribeVpcEndpointConnectionNotifications(context.Context, *ec2.DescribeVpcEndpointConnectionNotificationsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error) {
+func (w *world) DescribeVpcEndpointConnectionNotifications(context.Context, *ec2.DescribeVpcEndpointConnectionNotificationsInput,
+	...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error) {
 	return &ec2.DescribeVpcEndpointConnectionNotificationsOutput{ConnectionNotificationSet: w.notifications}, w.called("DescribeVpcEndpointConnectionNotifications")
 }
 
-func (w *world) DescribeVpcEndpointServicePermissions(context.Context, *ec2.DescribeVpcEndpointServicePermissionsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error) {
+func (w *world) DescribeVpcEndpointServicePermissions(context.Context, *ec2.DescribeVpcEndpointServicePermissionsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput,
+	error) {
 	out := &ec2.DescribeVpcEndpointServicePermissionsOutput{}
 	for _, p := range w.principals {
 		out.AllowedPrincipals = append(out.AllowedPrincipals, ec2types.AllowedPrincipal{Principal: &p})

@@ -259,8 +259,8 @@ func noRoom(id string, missing []types.IpPermission, err error) error {
 		ports = append(ports, fmt.Sprint(aws.ToInt32(p.FromPort)))
 	}
 	return outcome.BadInput("authorize egress of security group %s: it has no room for rules to port %s: name as listenerPort one "+
-		"that it lets out to already, revoke its rules to ports that no exposure has any more, or raise the quota \"Inbound or outbound rules per "+
-		"security group\" (Service Quotas, Amazon VPC): %w", id, strings.Join(slices.Compact(ports), ", "), err)
+		"that it lets out to already, revoke its rules to ports that no exposure has any more, or raise the quota \"Inbound or outbound "+
+		"rules per security group\" (Service Quotas, Amazon VPC): %w", id, strings.Join(slices.Compact(ports), ", "), err)
 }
 
 // everywhere are the rules of a new group: the second only where the VPC has IPv6, too.
