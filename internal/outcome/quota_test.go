@@ -58,8 +58,9 @@ func TestEveryQuotaOfTheCallsInUseIsNamedWithItsRemedy(t *testing.T) {
 // give.
 var elsewhere = []string{
 	"AliasLimitExceededException", "CapacityProviderLimitExceededException", "FunctionVersionsPerCapacityProviderLimitExceededException",
-	"ItemCollectionSizeLimitExceededException", "LimitExceededException", "ReplayLimitExceeded",
-	"QuotaExceededException", "ServiceQuotaTemplateNotInUseException", "TooManyTagsException",
+	"ItemCollectionSizeLimitExceededException", "LimitExceededException", "OverLimit", "ReplayLimitExceeded",
+	"QuotaExceededException", "ServiceQuotaTemplateNotInUseException", "TooManyEntriesInBatchRequest",
+	"TooManyTagsException",
 }
 
 // A refusal that says what to do itself is left as it is.

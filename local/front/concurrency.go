@@ -207,6 +207,7 @@ func (f *Functions) run(w http.ResponseWriter, r *http.Request, arn string, forw
 		return
 	}
 	defer end()
+	defer f.speak(arn)()
 	forward(w, r)
 	f.running.ended(arn, w.Header().Get("X-Amz-Function-Error") != "")
 }

@@ -39,6 +39,7 @@ type Functions struct {
 	vpcs    interfaces
 	network sources
 	placed  map[string]*placement // by function ARN; the world's lock guards it
+	turns   *turns
 }
 
 // placement is a function in a VPC.
@@ -66,7 +67,7 @@ var (
 
 // NewFunctions makes Functions without any, of which each account may run limit at once.
 func NewFunctions(w *model.World, vpcs interfaces, network sources, limit int) *Functions {
-	return &Functions{running: newRunning(limit), world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}}
+	return &Functions{running: newRunning(limit), world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}, turns: newTurns()}
 }
 
 // Serve is the Wrap around Lambda.
@@ -276,11 +277,6 @@ func (f *Functions) connect(arn string, p *placement, until functionState) {
 		p.vpc = i.VPC
 		p.interfaces = append(p.interfaces, i)
 	}
-	if len(p.interfaces) > 0 {
-		if err := f.network.SetDefaultSource(p.vpc, p.interfaces[0].Address); err != nil {
-			then = functionState{state: "Failed", update: "Failed", code: "InternalError", reason: err.Error()}
-		}
-	}
 	f.world.After(f.world.Delays.FunctionInVPC, func() { p.state, p.used = then, time.Now() })
 }
 
@@ -304,7 +300,6 @@ func (f *Functions) rest(p *placement) {
 		f.vpcs.Detach(i.ID)
 	}
 	p.interfaces = nil
-	f.speakFromAnother(p.vpc)
 }
 
 // wake gives an inactive function its network interfaces back.
@@ -328,18 +323,7 @@ func (f *Functions) withdraw(arn string) {
 		for _, i := range p.interfaces {
 			f.vpcs.Detach(i.ID)
 		}
-		f.speakFromAnother(p.vpc)
 	})
-}
-
-// speakFromAnother gives the functions that are left in a VPC a source when the last one's is gone.
-func (f *Functions) speakFromAnother(vpc string) {
-	for _, p := range f.placed {
-		if p.vpc == vpc && len(p.interfaces) > 0 {
-			_ = f.network.SetDefaultSource(vpc, p.interfaces[0].Address) // it had one before
-			return
-		}
-	}
 }
 
 // stays says whether a function is where a new configuration puts it.
