@@ -137,7 +137,8 @@ func TestTheProofsReasonsAreTheGrants(t *testing.T) {
 					continue
 				}
 				why := excused.why(role, g.actions, p)
-				same := slices.Equal(why, []string{p.because}) || slices.Equal(why, []string{unused})
+				// Of a grant that no story uses the proof may say both.
+				same := len(why) > 0 && !slices.ContainsFunc(why, func(w string) bool { return w != p.because && w != unused })
 				if p.arn == "*" {
 					same = why == nil || slices.Contains(why, p.because) // some have nothing next to them
 				}

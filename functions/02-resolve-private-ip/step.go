@@ -83,7 +83,8 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 	return out, prove(ctx, asked, in)
 }
 
-// ensure finds or creates the VPC's resolver: its security group, its function, its record. The record says where it was made.
+// ensure finds or creates the VPC's resolver: its security group, its function, its record. The record says where it was
+// made.
 func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolver, error) {
 	recorded, _, err := s.registry.Resolver(ctx, in.VPCID)
 	if err != nil {

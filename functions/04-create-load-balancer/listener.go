@@ -74,8 +74,8 @@ func (in Input) serves(listener types.Listener) bool {
 	return in.onPort(listener) && listener.Protocol == types.ProtocolEnumTcp && forwards(listener, in.TargetGroupARN)
 }
 
-// listener finds, creates or corrects the exposure's listener: a new port moves it. What others have put on the load balancer
-// is never touched.
+// listener finds, creates or corrects the exposure's listener: a new port moves it. What others have put on the load
+// balancer is never touched.
 func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN string, all listeners) (string, error) {
 	listener := all.best(in)
 	if listener != nil && in.serves(*listener) {

@@ -148,8 +148,8 @@ func (s updateTheRDSSecurityGroup) share(ctx context.Context, need ingress.Need,
 	return nil
 }
 
-// retag puts the deployment's tags on rules of ours that lack them: they may have changed. A rule whose tags are all taken by
-// the exposures that it serves does without.
+// retag puts the deployment's tags on rules of ours that lack them: they may have changed. A rule whose tags are all taken
+// by the exposures that it serves does without.
 func (s updateTheRDSSecurityGroup) retag(ctx context.Context, need ingress.Need, present []types.SecurityGroupRule) error {
 	have := map[string]map[string]string{}
 	for _, rule := range present {

@@ -314,8 +314,8 @@ func (b *burst) mayDie(p *process) (stop func()) {
 
 const crowd = 50
 
-// play has all databases fail half a minute from now, and ticks go on for a quarter of an hour, with what the observer and the
-// watch ask for every minute. deliver says how often an event comes.
+// play has all databases fail half a minute from now, and ticks go on for a quarter of an hour, with what the observer and
+// the watch ask for every minute. deliver says how often an event comes.
 func (b *burst) play(deliver func(n, event int) int) {
 	zone := b.begun.Add(30 * time.Second)
 	expose := func(id string, d *failing) registry.Exposure {

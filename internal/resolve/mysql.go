@@ -89,11 +89,11 @@ func mysqlCapabilities(greeting []byte) (uint32, error) {
 	return uint32(binary.LittleEndian.Uint16(greeting[at:])), nil
 }
 
-// mysqlServes are the errors that only a server that serves answers with, beside those of SQLSTATE class 28, as 1045 (access
-// denied): too many connections, of all or of a user; an authentication that the client lacks, or the server; TLS required
-// (dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html). Not among them is what keeps everybody out who comes from the
-// same address, which behind a load balancer are all consumers: 1129 (the host is blocked) and 1130 (no account for the
-// host); nor 1053 (shutdown).
+// mysqlServes are the errors that only a server that serves answers with, beside those of SQLSTATE class 28, as 1045
+// (access denied): too many connections, of all or of a user; an authentication that the client lacks, or the server; TLS
+// required (dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html). Not among them is what keeps everybody out
+// who comes from the same address, which behind a load balancer are all consumers: 1129 (the host is blocked) and 1130 (no
+// account for the host); nor 1053 (shutdown).
 var mysqlServes = map[uint16]bool{1040: true, 1203: true, 1226: true, 1251: true, 1524: true, 3159: true}
 
 // mysqlRefusal reads an error packet: the marker, the code, often a state of five characters behind a #, and the text.

@@ -22,8 +22,8 @@ const (
 	longestTNS  = 1 << 13
 )
 
-// tnsPing is what tnsping asks. The listener answers it itself, with a refusal whose error is 0, and notes one line in its own
-// log. A connection to a service would be one that fails, and nobody here knows the service's name.
+// tnsPing is what tnsping asks. The listener answers it itself, with a refusal whose error is 0, and notes one line in its
+// own log. A connection to a service would be one that fails, and nobody here knows the service's name.
 const tnsPing = "(CONNECT_DATA=(COMMAND=ping))"
 
 // tnsShut are the errors by which a listener lets nobody in: the instance is restricted, or blocks new connections (Oracle
@@ -35,9 +35,9 @@ var (
 	tnsError   = regexp.MustCompile(`\(ERR=(\d+)\)`)
 )
 
-// oracleConversation asks the listener whether it is there. It is the database's door and lies on the database's host, so its
-// answer proves the way; whether the instance behind it is open, it does not say without a service's name. Oracle offers TLS
-// on another port, by an option: no certificate says who answers.
+// oracleConversation asks the listener whether it is there. It is the database's door and lies on the database's host, so
+// its answer proves the way; whether the instance behind it is open, it does not say without a service's name. Oracle
+// offers TLS on another port, by an option: no certificate says who answers.
 func oracleConversation(_ context.Context, conn net.Conn, _ string) (said reply, err error) {
 	const sends = 2 // a listener may want to have it again
 	for range sends {

@@ -32,14 +32,14 @@ var postgresTerminate = []byte{'X', 0, 0, 0, 4}
 // SSPI, SASL.
 var postgresRequests = map[uint32]bool{0: true, 2: true, 3: true, 5: true, 7: true, 9: true, 10: true}
 
-// postgresServes are the classes of SQLSTATE that only a server that accepts connections says to a start-up: who may not come
-// in, and by which way (28); that there is no room just now (53, as 53300 too_many_connections); that there is no such database
-// (3D). A server that starts, stops or recovers says 57P03 before any of them, and a proxy that finds no server 08 (appendix
-// "PostgreSQL Error Codes"; processing of the start-up packet in postmaster and backend_startup.c).
+// postgresServes are the classes of SQLSTATE that only a server that accepts connections says to a start-up: who may not
+// come in, and by which way (28); that there is no room just now (53, as 53300 too_many_connections); that there is no such
+// database (3D). A server that starts, stops or recovers says 57P03 before any of them, and a proxy that finds no server 08
+// (appendix "PostgreSQL Error Codes"; processing of the start-up packet in postmaster and backend_startup.c).
 var postgresServes = map[string]bool{"28": true, "53": true, "3D": true}
 
-// postgresConversation goes as far as the server's question for a password, and hangs up: "a client quitting when asked for a
-// password" is what psql does as well, and PostgreSQL does not log it (auth_failed in auth.c), if TLS is closed with its
+// postgresConversation goes as far as the server's question for a password, and hangs up: "a client quitting when asked for
+// a password" is what psql does as well, and PostgreSQL does not log it (auth_failed in auth.c), if TLS is closed with its
 // notice. A wrong password, or a Terminate in its place, would be three lines and one. Tried with PostgreSQL 18.
 func postgresConversation(ctx context.Context, conn net.Conn, serverName string) (said reply, err error) {
 	if conn, said.certificates, err = postgresSecured(ctx, conn, serverName); err != nil {

@@ -61,16 +61,16 @@ func tdsSecured(ctx context.Context, conn net.Conn, serverName string) (net.Conn
 	return secured, certificates, err
 }
 
-// sqlServerServes are the errors that only a server that lets in whoever may come answers a login with: refused logins, as 18456,
-// and no room for another connection. One that is single, being upgraded, paused or about to stop says 18461, 18401, 17142,
-// 6005 (Microsoft Learn, "Database Engine events and errors").
+// sqlServerServes are the errors that only a server that lets in whoever may come answers a login with: refused logins, as
+// 18456, and no room for another connection. One that is single, being upgraded, paused or about to stop says 18461, 18401,
+// 17142, 6005 (Microsoft Learn, "Database Engine events and errors").
 var sqlServerServes = map[uint32]bool{
 	18450: true, 18452: true, 18456: true, 18470: true, 18486: true, 18487: true, 18488: true, // the login
 	17300: true, 17809: true, 10928: true, 10929: true, // room
 }
 
-// sqlServerConversation logs in as nobody, to be refused: a login ends the conversation as the protocol does, and breaking off
-// before is an error in the server's log, too. Login auditing, whose default is failed logins, writes two lines.
+// sqlServerConversation logs in as nobody, to be refused: a login ends the conversation as the protocol does, and breaking
+// off before is an error in the server's log, too. Login auditing, whose default is failed logins, writes two lines.
 func sqlServerConversation(ctx context.Context, conn net.Conn, serverName string) (said reply, err error) {
 	if conn, said.certificates, err = tdsSecured(ctx, conn, serverName); err != nil {
 		return said, err
@@ -174,8 +174,8 @@ func tdsEncryption(answer []byte) (byte, error) {
 	return 0, errors.New("server's pre-login does not speak of encryption")
 }
 
-// tdsConn carries TLS's handshake inside of pre-login messages; once it is finished, TLS itself carries the messages. What TLS
-// writes goes out as one message when it waits for the answer.
+// tdsConn carries TLS's handshake inside of pre-login messages; once it is finished, TLS itself carries the messages. What
+// TLS writes goes out as one message when it waits for the answer.
 type tdsConn struct {
 	net.Conn
 	out, in  bytes.Buffer

@@ -1,7 +1,7 @@
 // Package greeting runs servers that say as much of a database's protocol as the beginning of a connection takes: MySQL's
-// and MariaDB's handshake with TLS and log-in, SQL Server's pre-login with TLS and log-in, and an Oracle listener's answers. They
-// hold no data. What they do hold is what a load balancer's health checks can break: a count of the handshakes that every host
-// began and did not finish.
+// and MariaDB's handshake with TLS and log-in, SQL Server's pre-login with TLS and log-in, and an Oracle listener's
+// answers. They hold no data. What they do hold is what a load balancer's health checks can break: a count of the
+// handshakes that every host began and did not finish.
 package greeting
 
 import (

@@ -14,8 +14,8 @@ import (
 	"github.com/rdslink/rdslink/test/stage"
 )
 
-// Whoever is connected while nothing follows the database, an exposure whose sync is silenced, and one whose schedule is gone:
-// the operators hear of each, and of its end.
+// Whoever is connected while nothing follows the database, an exposure whose sync is silenced, and one whose schedule is
+// gone: the operators hear of each, and of its end.
 func TestAnExposureThatNobodyFollowsOrLooksAtIsTold(t *testing.T) {
 	s := begin(t)
 	database := s.database("orders-watched", singleAZ)

@@ -100,13 +100,13 @@ func (c *Cloud) Synth(ctx context.Context) error {
 // Assembly is the folder with what Synth made.
 func (c *Cloud) Assembly() string { return c.assembly }
 
-// patience is what deployments have on the local cloud, whose schedules tick sixty times as often as AWS's, while the
+// Patience is what deployments have on the local cloud, whose schedules tick sixty times as often as AWS's, while the
 // functions' clocks are everybody's.
-const patience = 5 * time.Second
+const Patience = 5 * time.Second
 
 // contextArguments give the options to cdk.
 func (c *Cloud) contextArguments() (args []string) {
-	options := map[string]string{"patience": patience.String()}
+	options := map[string]string{"patience": Patience.String()}
 	maps.Copy(options, c.Context)
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		args = append(args, "--context", name+"="+options[name])
