@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,18 +35,18 @@ type cloud struct {
 	unseen  []ingress.Source  // a rule that an earlier describe did not show yet
 	refused bool              // IAM lets nobody change the groups
 	refuses map[string]string // how EC2 refuses to authorize, or to tag
+	next    int               // number of a rule
 	unknown string            // a group that EC2 does not know
 }
 
 var errRefused = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."}
 
 func (c *cloud) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
-	for i, rule := range c.rules {
-		id := *rule.SecurityGroupRuleId
-		if id <= aws.ToString(in.NextToken) || !matches(rule, in.Filters[0]) {
-			continue
+	at, _ := strconv.Atoi(aws.ToString(in.NextToken))
+	for i := at; i < len(c.rules); i++ {
+		if matches(c.rules[i], in.Filters[0]) {
+			return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: c.rules[i : i+1], NextToken: aws.String(strconv.Itoa(i + 1))}, nil
 		}
-		return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: c.rules[i : i+1], NextToken: &id}, nil
 	}
 	return &ec2.DescribeSecurityGroupRulesOutput{}, nil
 }
@@ -74,11 +76,18 @@ func (c *cloud) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.Authori
 			return nil, &smithy.GenericAPIError{Code: "InvalidPermission.Duplicate"}
 		}
 		c.Mutate("authorize %s %s", *in.GroupId, s.CIDR+s.GroupID)
-		made = append(made, ruleOf(fmt.Sprintf("sgr-new%d", len(c.rules)+len(made)), *in.GroupId, s, *in.IpPermissions[0].FromPort,
+		made = append(made, ruleOf(c.unused(len(c.rules)+len(made)), *in.GroupId, s, *in.IpPermissions[0].FromPort,
 			owned.FromEC2(in.TagSpecifications[0].Tags)))
 	}
 	c.rules = append(c.rules, made...)
 	return &ec2.AuthorizeSecurityGroupIngressOutput{SecurityGroupRules: made}, nil
+}
+
+// unused is a new rule's id, with a number from n.
+func (c *cloud) unused(n int) string {
+	n = max(n, c.next)
+	c.next = n + 1
+	return fmt.Sprintf("sgr-new%d", n)
 }
 
 func sourcesOf(p types.IpPermission) []ingress.Source {
@@ -108,7 +117,9 @@ func (c *cloud) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func
 	c.Mutate("tag %v", in.Resources)
 	for i, rule := range c.rules {
 		if slices.Contains(in.Resources, *rule.SecurityGroupRuleId) {
-			c.rules[i].Tags = append(c.rules[i].Tags, in.Tags...)
+			tags := owned.FromEC2(rule.Tags)
+			maps.Copy(tags, owned.FromEC2(in.Tags))
+			c.rules[i].Tags = owned.EC2Tags(tags)
 		}
 	}
 	return &ec2.CreateTagsOutput{}, nil

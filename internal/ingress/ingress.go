@@ -48,7 +48,7 @@ type Need struct {
 func (n Need) Match(groupID string, rules []types.SecurityGroupRule) (present []types.SecurityGroupRule, missing []Source) {
 	rest := slices.Clone(rules)
 	for _, s := range n.Sources {
-		i := slices.IndexFunc(rest, func(r types.SecurityGroupRule) bool { return aws.ToString(r.GroupId) == groupID && n.admits(r, s) })
+		i := slices.IndexFunc(rest, func(r types.SecurityGroupRule) bool { return aws.ToString(r.GroupId) == groupID && n.Admits(r, s) })
 		if i < 0 {
 			missing = append(missing, s)
 			continue
@@ -59,7 +59,8 @@ func (n Need) Match(groupID string, rules []types.SecurityGroupRule) (present []
 	return present, missing
 }
 
-func (n Need) admits(rule types.SecurityGroupRule, s Source) bool {
+// Admits tells a rule that lets the source reach the port.
+func (n Need) Admits(rule types.SecurityGroupRule, s Source) bool {
 	if aws.ToString(rule.IpProtocol) != "tcp" || aws.ToInt32(rule.FromPort) != n.Port || aws.ToInt32(rule.ToPort) != n.Port {
 		return false
 	}
