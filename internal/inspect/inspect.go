@@ -37,9 +37,9 @@ const (
 	Unknown State = "unknown"
 )
 
-// The hops, in the order of a consumer's connection. Then what the way is judged by from outside, the load balancer's health
-// check and the proof: where they fail, a hop before them says why, if AWS describes it. The last two are what proves and
-// follows: broken, they leave consumers connected.
+// The hops, in the order of a consumer's connection; then what the way is judged by from outside, the load balancer's health
+// check and the proof, which goes the resolver's way to the nodes; then who follows the database. Where one is broken, those
+// after it may be for its sake. The last three leave consumers connected.
 const (
 	Principals      = "principals"
 	Connections     = "connections"
@@ -193,11 +193,9 @@ func (s *subject) report() Report {
 		r.Hops = append(r.Hops, h)
 	}
 	first, broken := r.Broken()
-	proof := s.proofHop(first, broken)
-	way := s.resolverHop()
-	sync := s.syncHop()
-	proof.Name, way.Name, sync.Name = Proof, ResolverWay, Sync
-	r.Hops = append(r.Hops, proof, way, sync)
+	way, proof, sync := s.resolverHop(), s.proofHop(first, broken), s.syncHop()
+	way.Name, proof.Name, sync.Name = ResolverWay, Proof, Sync
+	r.Hops = append(r.Hops, way, proof, sync)
 	r.Drift = append(r.Drift, s.drift()...)
 	r.Err = errors.Join(s.errs...)
 	return r

@@ -174,7 +174,7 @@ func TestWhateverIsTakenAwayIsNamed(t *testing.T) {
 		"the database is in a status of the future": {func(w *world) { *w.instance.DBInstanceStatus = "hibernating" }, "unknown database", "hibernating"},
 		"nothing but the proof fails":               {unproven, "broken proof", "the failure may lie between resolver and node, or between node and database"},
 		"a hop and the proof fail":                  {all(unproven, func(w *world) { w.drop("sgr-b") }), "broken database's groups,broken proof", "mend the hop above: database's groups"},
-		"the resolver is not let in":                {all(unproven, func(w *world) { w.drop("sgr-lb-in") }), "broken proof,broken resolver's way", "the proof is missing; consumers take another way"},
+		"the resolver is not let in":                {all(unproven, func(w *world) { w.drop("sgr-lb-in") }), "broken resolver's way,broken proof", "the proof is missing; consumers take another way"},
 		"the resolver is not let out to nodes":      {func(w *world) { w.drop("sgr-nodes") }, "broken resolver's way", "sg-resolver does not let out to the nodes on port 6000"},
 		"the resolver is not let out to databases": {func(w *world) {
 			w.rules = slices.DeleteFunc(w.rules, func(r ec2types.SecurityGroupRule) bool { return *r.GroupId == "sg-resolver" && *r.FromPort == 5432 })

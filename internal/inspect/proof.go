@@ -44,14 +44,15 @@ func (s *subject) proofHop(first Hop, anyBroken bool) Hop {
 	}
 	way := s.resolverHop()
 	if way.State == Broken {
-		return broken("mend the resolver's way below; consumers may be served all the same",
-			"no proof through %s; last through every node %s; the resolver does not reach the nodes, see below", strings.Join(not, "; "), proven)
+		return broken("mend the resolver's way above; consumers may be served all the same",
+			"no proof through %s; last through every node %s; the resolver does not reach the nodes, see above", strings.Join(not, "; "), proven)
 	}
 	if l, is := s.lockedOut(); is {
 		return broken(l.Undo, "no proof through %s; last through every node %s: %s; it locks out %s", strings.Join(not, "; "), proven, l.Says,
 			l.Whom)
 	}
-	return broken("see what AWS does not describe here: the database's own list of hosts, its limits, firewalls in the VPC's routes (docs/database.md)",
+	return broken("see what AWS does not describe here: the database's own list of hosts, its limits, firewalls in the VPC's routes "+
+		"(docs/database.md)",
 		"no proof through %s; last through every node %s. All that AWS describes of the way lets it through: the failure may lie between "+
 			"resolver and node, or between node and database", strings.Join(not, "; "), proven)
 }
