@@ -38,11 +38,10 @@ func MaxConnectErrors(ctx context.Context, api ParametersAPI, db Database) (int,
 	if on, _ := strconv.ParseBool(values["skip_name_resolve"]); on {
 		return 0, nil
 	}
-	most, err := strconv.ParseUint(values["max_connect_errors"], 10, 64)
-	if err != nil { // not set
-		return defaultConnectErrors, nil
+	if most, err := strconv.ParseUint(values["max_connect_errors"], 10, 64); err == nil { // else it is not set
+		return int(min(most, math.MaxInt32)), nil
 	}
-	return int(min(most, math.MaxInt32)), nil
+	return defaultConnectErrors, nil
 }
 
 // setParameters are those that somebody has set: of an instance's group, or of a Multi-AZ DB cluster's own, which its
@@ -62,7 +61,9 @@ func setParameters(ctx context.Context, api ParametersAPI, db Database) (all []t
 		}
 		return all, nil
 	}
-	pages := rds.NewDescribeDBParametersPaginator(api, &rds.DescribeDBParametersInput{DBParameterGroupName: &db.ParameterGroup, Source: byUser})
+	pages := rds.NewDescribeDBParametersPaginator(api, &rds.DescribeDBParametersInput{
+		DBParameterGroupName: &db.ParameterGroup, Source: byUser,
+	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
