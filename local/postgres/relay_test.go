@@ -59,7 +59,9 @@ func TestARelayHearsTheFirstAnswerOnABusyMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return &slow{Conn: near, answered: answered}, nil }
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		return &slow{Conn: near, answered: answered}, nil
+	}
 	server, err := postgres.TakeOver(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

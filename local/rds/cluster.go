@@ -125,7 +125,9 @@ const volumeCreation = time.Minute
 
 // form makes the cluster's volume, and starts the members that there are already.
 func (s *Service) form(c *cluster, password string) {
-	config := ServerConfig{ID: c.resourceID, Engine: c.engine, User: c.user, Password: password, Database: c.database, Parameters: maps.Clone(c.parameters.values)}
+	config := ServerConfig{
+		ID: c.resourceID, Engine: c.engine, User: c.user, Password: password, Database: c.database, Parameters: maps.Clone(c.parameters.values),
+	}
 	var v Volume
 	s.work(&c.resource, volumeCreation, func(context.Context) (err error) {
 		v, err = s.engine.CreateVolume(config)

@@ -186,7 +186,9 @@ func (s *Service) describeDBClusterParameters(
 }
 
 // describe lists a group's parameters: those that a source has set, or all.
-func (g *parameterGroup) describe(source *string, filtered []types.Filter, marker *string, most *int32) ([]types.Parameter, *string, error) {
+func (g *parameterGroup) describe(
+	source *string, filtered []types.Filter, marker *string, most *int32,
+) ([]types.Parameter, *string, error) {
 	if _, err := filters(filtered); err != nil {
 		return nil, nil, err
 	}
