@@ -24,7 +24,7 @@ func main() {
 			schedules:   scheduler.NewFromConfig(config),
 			connections: api,
 			interfaces:  api,
-			registry:    table,
+			registry:    table.Living(),
 			inspect: func(ctx context.Context, e registry.Exposure) inspect.Report {
 				return inspect.New(config, table, owned.FromEnv(), deployment.Patience()).Inspect(ctx, []registry.Exposure{e})[0]
 			},

@@ -24,7 +24,7 @@ func (o *Operator) Show(ctx context.Context, id string) (registry.Exposure, insp
 	if err != nil {
 		return registry.Exposure{}, inspect.Report{}, err
 	}
-	shown := registry.NewShown(dynamodb.NewFromConfig(o.config), table)
+	shown := registry.NewShown(dynamodb.NewFromConfig(o.config), table).Living()
 	exposure, err := shown.Get(ctx, id)
 	if errors.Is(err, registry.ErrNotFound) {
 		return exposure, inspect.Report{}, o.nobodyKnows(ctx, id)

@@ -1,9 +1,12 @@
 package registry
 
 import (
+	"maps"
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 var noon = time.UnixMilli(1_772_366_400_123)
@@ -29,21 +32,26 @@ func TestRecordLife(t *testing.T) {
 			Life{Looked: noon, Bad: noon, State: "failing", Detail: "no answer"},
 			Life{Looked: after(time.Second), Good: after(time.Second), State: "settled"}},
 	} {
-		for kind, older := range map[string]bool{"": false, ", of an item without a life": true} {
+		for kind, older := range map[string]bool{"": false, ", the first": true} {
 			if older && !reflect.DeepEqual(row.before, Life{}) {
 				continue
 			}
 			t.Run(name+kind, func(t *testing.T) {
 				registry, fake := table(t)
-				fake.items[seed.ID]["life"], _ = row.before.MarshalDynamoDBAttributeValue()
-				if older {
-					delete(fake.items[seed.ID], "life")
+				if !older {
+					life, _ := row.before.MarshalDynamoDBAttributeValue()
+					fake.items["life/"+seed.ID] = item{"id": &types.AttributeValueMemberS{Value: "life/" + seed.ID}, "life": life}
 				}
 				if err := registry.RecordLife(t.Context(), seed.ID, noon, row.seen); err != nil {
 					t.Fatal(err)
 				}
-				if got := get(t, registry).Life; !reflect.DeepEqual(got, row.want) {
-					t.Errorf("got\n%+v, want\n%+v", got, row.want)
+				alive, err := registry.Living().Get(t.Context(), seed.ID)
+				if err != nil || !reflect.DeepEqual(alive.Life, row.want) {
+					t.Errorf("got\n%+v, %v, want\n%+v", alive.Life, err, row.want)
+				}
+				all, _, err := registry.Survey(t.Context())
+				if err != nil || len(all) != 1 || !reflect.DeepEqual(all[0].Life, row.want) {
+					t.Errorf("surveyed\n%+v, %v", all, err)
 				}
 				if fake.writes > 1 {
 					t.Errorf("%d writes", fake.writes)
@@ -53,10 +61,37 @@ func TestRecordLife(t *testing.T) {
 	}
 }
 
-// An exposure that is gone by now gets no item back.
-func TestNoLifeIsRecordedOfAStranger(t *testing.T) {
+// What looks record is not in the exposure's item, whose every write goes to the table's indexes as well; and what is left of
+// one that was removed is no exposure.
+func TestALifeIsAnItemOfItsOwn(t *testing.T) {
 	registry, fake := table(t)
-	if err := registry.RecordLife(t.Context(), "nobody", noon, Life{Looked: noon, State: "settled"}); err != nil || fake.items["nobody"] != nil {
-		t.Errorf("error %v, item %v", err, fake.items["nobody"])
+	before := maps.Clone(fake.items[seed.ID])
+	for _, id := range []string{seed.ID, "nobody"} {
+		if err := registry.RecordLife(t.Context(), id, noon, Life{Looked: noon, State: "settled"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !reflect.DeepEqual(fake.items[seed.ID], before) || fake.items["nobody"] != nil {
+		t.Errorf("the exposure's item became %v, the stranger's %v", fake.items[seed.ID], fake.items["nobody"])
+	}
+	for name, find := range map[string]func() ([]Exposure, error){
+		"surveyed": func() ([]Exposure, error) { all, _, err := registry.Survey(t.Context()); return all, err },
+		"all":      func() ([]Exposure, error) { return registry.All(t.Context()) },
+	} {
+		if all, err := find(); err != nil || len(all) != 1 || all[0].ID != seed.ID {
+			t.Errorf("%s are %+v, %v", name, all, err)
+		}
+	}
+}
+
+func TestALifeThatDoesNotDecodeIsNone(t *testing.T) {
+	registry, fake := table(t)
+	fake.items["life/"+seed.ID] = item{"id": &types.AttributeValueMemberS{Value: "life/" + seed.ID}, "life": &types.AttributeValueMemberS{Value: "?"}}
+	alive, err := registry.Living().Get(t.Context(), seed.ID)
+	if err != nil || !alive.Life.Looked.IsZero() {
+		t.Errorf("got %+v, %v", alive.Life, err)
+	}
+	if all, _, err := registry.Survey(t.Context()); err != nil || len(all) != 1 || all[0].Unreadable != nil {
+		t.Errorf("surveyed %+v, %v", all, err)
 	}
 }

@@ -38,7 +38,7 @@ type Exposure struct {
 	Lease       *Lease                `dynamodbav:"lease,omitempty"`
 	Fence       int64                 `dynamodbav:"fence"` // counts the leases given
 	Sync        json.RawMessage       `dynamodbav:"sync,omitempty"`
-	Life        Life                  `dynamodbav:"life"`
+	Life        Life                  `dynamodbav:"-"` // an item of its own, which Living and Survey read
 	Watch       *Watch                `dynamodbav:"watch,omitempty"`
 
 	// Unreadable is why the item could not be decoded; then nothing but ID is filled in. Only All returns such exposures: they
@@ -277,8 +277,14 @@ func (t *Table) item(ctx context.Context, id string) (item, error) {
 func (t *Table) update(
 	ctx context.Context, id string, change expression.UpdateBuilder, condition expression.ConditionBuilder,
 ) (item, bool, error) {
-	expr, err := expression.NewBuilder().WithUpdate(change).
-		WithCondition(expression.Name("id").AttributeExists().And(condition)).Build()
+	return t.change(ctx, id, change, expression.Name("id").AttributeExists().And(condition))
+}
+
+// change changes the item id, or makes it, if condition holds, and reports whether it held.
+func (t *Table) change(
+	ctx context.Context, id string, change expression.UpdateBuilder, condition expression.ConditionBuilder,
+) (item, bool, error) {
+	expr, err := expression.NewBuilder().WithUpdate(change).WithCondition(condition).Build()
 	if err != nil {
 		return nil, false, err
 	}

@@ -266,7 +266,6 @@ func TestWhatDoesNotDecodeTakesNothingElseAway(t *testing.T) {
 	for name, spoil := range map[string]func(item){
 		"a binding that is no JSON":   func(i item) { i["binding"] = &types.AttributeValueMemberB{Value: []byte("{")} },
 		"a binding of another type":   func(i item) { i["binding"] = &types.AttributeValueMemberS{Value: "{}"} },
-		"a life that is no map":       func(i item) { i["life"] = &types.AttributeValueMemberS{Value: "good"} },
 		"connections that are no map": func(i item) { i["connections"] = &types.AttributeValueMemberN{Value: "3"} },
 		"a time that is none, in a token": func(i item) {
 			i["token"] = &types.AttributeValueMemberM{Value: item{"since": &types.AttributeValueMemberS{Value: "soon"}}}

@@ -14,7 +14,7 @@ var hidden = []string{"token", "lease", "fence", "sync", "handoffHash", "service
 
 // Shown are the attributes that people may read, in order. Their policies name them.
 func Shown() []string {
-	all := slices.Concat(attributesOf(reflect.TypeFor[Exposure]()), attributesOf(reflect.TypeFor[Resolver]()))
+	all := slices.Concat(attributesOf(reflect.TypeFor[Exposure]()), attributesOf(reflect.TypeFor[Resolver]()), []string{lifeAttribute})
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(name string) bool { return slices.Contains(hidden, name) })
 }
@@ -28,7 +28,9 @@ func attributesOf(t reflect.Type) []string {
 			continue
 		}
 		name, _, _ := strings.Cut(field.Tag.Get("dynamodbav"), ",")
-		names = append(names, name)
+		if name != "-" {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -42,6 +42,7 @@ const everybody = "watch"
 // Survey reads every item, page by page, and gives up on none for another's sake: the exposures, and the table's own Watch.
 // An item that should be an exposure and is none, because it does not decode or has lost what makes it one, is Unreadable.
 func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, err error) {
+	lives := map[string]Life{}
 	pages := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{TableName: &t.name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -50,6 +51,10 @@ func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, er
 		}
 		for _, i := range page.Items {
 			id := text(i["id"])
+			if of, is := strings.CutPrefix(id, lifePrefix); is {
+				lives[of] = lifeOf(ctx, i)
+				continue
+			}
 			if strings.HasPrefix(id, resolverPrefix) || id == Following {
 				continue
 			}
@@ -66,6 +71,9 @@ func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, er
 				exposures = append(exposures, e)
 			}
 		}
+	}
+	for i := range exposures {
+		exposures[i].Life = lives[exposures[i].ID]
 	}
 	slices.SortFunc(exposures, func(a, b Exposure) int { return strings.Compare(a.ID, b.ID) })
 	return exposures, own, nil

@@ -46,7 +46,7 @@ func New(config aws.Config, table *registry.Table) Deps {
 		RDS:      rds.NewFromConfig(config),
 		EC2:      ec2.NewFromConfig(config),
 		Lambda:   lambda.NewFromConfig(config, func(o *lambda.Options) { o.Retryer = retry.NewStandard(unlessFull) }),
-		Registry: table,
+		Registry: table.Living(),
 		name:     deployment.Own(),
 		pulses:   newPulses(),
 	}

@@ -76,7 +76,7 @@ func (s story) handoffFor(database stage.Database, consumer string) stage.Handof
 // exposuresIn are the exposures of the databases in a VPC.
 func (s story) exposuresIn(vpc stage.VPC) []registry.Exposure {
 	s.Helper()
-	all, err := s.registry().All(s.ctx)
+	all, _, err := s.registry().Survey(s.ctx)
 	s.check(err)
 	return slices.DeleteFunc(all, func(e registry.Exposure) bool { return e.VPCID != vpc.ID })
 }
