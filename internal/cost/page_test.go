@@ -7,6 +7,31 @@ import (
 	"testing"
 )
 
+// Each part of what following and watching takes stands on the page with its price, and together they are no more than the
+// estimate says.
+func TestTheSumOfASyncIsShown(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cost.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []struct {
+		lines []Line
+		most  float64
+	}{{Sync(), syncMonthUSD}, {Sweeps(), 1}} {
+		var rows strings.Builder
+		for _, l := range table.lines {
+			fmt.Fprintf(&rows, "| %s | %.6g %s | %.4f |\n", l.What, l.Amount, l.Unit, l.Sum())
+		}
+		fmt.Fprintf(&rows, "| together | | %.4f |\n", Total(table.lines))
+		if !strings.Contains(string(page), rows.String()) {
+			t.Errorf("docs/cost.md does not have\n%s", rows.String())
+		}
+		if Total(table.lines) > table.most {
+			t.Errorf("it is %.4f, and at most %.2f is said", Total(table.lines), table.most)
+		}
+	}
+}
+
 func TestTheEstimateIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/cost.md")
 	if err != nil {

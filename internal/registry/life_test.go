@@ -3,6 +3,7 @@ package registry
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,6 +72,16 @@ func TestALifeIsAnItemOfItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// docs/cost.md counts one write unit, of 1 KB, for the sign of a load balancer in six zones.
+	path := slices.Repeat([]Passage{{Node: "100.100.100.100", Result: "served"}}, 6)
+	sign := Life{Looked: noon, Ticked: noon, Good: noon, State: "settled", Path: path, Proven: noon}
+	if err := registry.RecordLife(t.Context(), seed.ID, noon, sign); err != nil {
+		t.Fatal(err)
+	}
+	const longestID = 100
+	if n := size(fake.items[lifePrefix+seed.ID]) + longestID; n > 1024 {
+		t.Errorf("a sign of life has %d bytes", n)
+	}
 	if !reflect.DeepEqual(fake.items[seed.ID], before) || fake.items["nobody"] != nil {
 		t.Errorf("the exposure's item became %v, the stranger's %v", fake.items[seed.ID], fake.items["nobody"])
 	}
@@ -94,4 +105,29 @@ func TestALifeThatDoesNotDecodeIsNone(t *testing.T) {
 	if all, _, err := registry.Survey(t.Context()); err != nil || len(all) != 1 || all[0].Unreadable != nil {
 		t.Errorf("surveyed %+v, %v", all, err)
 	}
+}
+
+// size is what DynamoDB counts of an item ("DynamoDB item sizes and formats").
+func size(i item) (bytes int) {
+	for name, value := range i {
+		bytes += len(name) + sizeOf(value)
+	}
+	return bytes
+}
+
+func sizeOf(value types.AttributeValue) (bytes int) {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		return (len(v.Value)+1)/2 + 1
+	case *types.AttributeValueMemberM:
+		return 3 + len(v.Value) + size(v.Value)
+	case *types.AttributeValueMemberL:
+		bytes = 3 + len(v.Value)
+		for _, element := range v.Value {
+			bytes += sizeOf(element)
+		}
+	}
+	return bytes
 }

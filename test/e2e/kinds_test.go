@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -12,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/targets"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -102,6 +107,8 @@ func TestAMySQLServerSeesNoBrokenConnectionsAndBlocksNoHost(t *testing.T) {
 		}
 	})
 
+	s.locksAllOut(database, client)
+
 	// The vendor moves to a zone where the database is not: the load balancer follows.
 	s.starts(fmt.Sprintf(input, database.Identifier, partner, "euc1-az1")).succeeds()
 	balancers, err := s.balancers().DescribeLoadBalancers(s.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{output.Resources.LoadBalancerARN}})
@@ -109,6 +116,34 @@ func TestAMySQLServerSeesNoBrokenConnectionsAndBlocksNoHost(t *testing.T) {
 	if zones := len(balancers.LoadBalancers[0].AvailabilityZones); zones != 3 {
 		s.Errorf("the load balancer is in %d zones", zones)
 	}
+}
+
+// locksAllOut has a program of the vendor's hang up before it has logged in: the server blocks the load balancer for it, and
+// forgives nothing. Operators hear what it is and how it is undone.
+func (s story) locksAllOut(database stage.Database, client stage.Client) {
+	s.Helper()
+	s.await("the server to block the load balancer", func() bool {
+		conn, err := cloud.Dial(s.ctx, client.Place, net.JoinHostPort(client.Host, strconv.Itoa(client.Port)))
+		s.check(err)
+		_ = conn.Close()
+		_, err = cloud.LogIn(s.ctx, client)
+		return err != nil && strings.Contains(err.Error(), "is blocked")
+	})
+	s.await("the sync to see it", func() bool {
+		life := s.exposuresIn(database.VPC)[0].Life
+		return life.State == string(targets.Cut) && slices.ContainsFunc(life.Path, func(p registry.Passage) bool { return p.Code == "1129" })
+	})
+	s.hears(news, "does not reach the database "+database.Identifier, "1129", "max_connect_errors", "TRUNCATE TABLE performance_schema.host_cache")
+	_, err := s.databases().RebootDBInstance(s.ctx, &rds.RebootDBInstanceInput{DBInstanceIdentifier: &database.Identifier})
+	s.check(err)
+	s.await("it to be undone", func() bool {
+		_, err := cloud.LogIn(s.ctx, client)
+		return err == nil
+	})
+	s.await("the sync to see that, too", func() bool {
+		life := s.exposuresIn(database.VPC)[0].Life
+		return life.State == string(targets.Settled) && life.Bad.IsZero() && life.Proven.Equal(life.Good)
+	})
 }
 
 func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {

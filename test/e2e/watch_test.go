@@ -37,7 +37,9 @@ func TestAnExposureThatNobodyFollowsOrLooksAtIsTold(t *testing.T) {
 	// The sync may not use the registry. It ticks on.
 	silenced := s.callsUntilNow()
 	role := s.roleOf("ip-sync")
-	s.check(cloud.Disturb(s.ctx, stage.Fault{Role: role[strings.LastIndex(role, "/")+1:], Resource: exposure, Kind: "deny"}))
+	for _, item := range []string{exposure, "life/" + exposure} {
+		s.check(cloud.Disturb(s.ctx, stage.Fault{Role: role[strings.LastIndex(role, "/")+1:], Resource: item, Kind: "deny"}))
+	}
 	s.hears(news, "Nobody has looked whether", exposure, "rdslink-ip-sync")
 	ticks := s.calls(silenced, func(c call) bool { return c.Action == "DescribeTargetHealth" && c.about(made.Resources.TargetGroupARN) })
 	if len(ticks) == 0 {
