@@ -49,6 +49,7 @@ type request struct {
 	listenerPort     int // 0 for the database's
 	acceptance       acceptance
 	supportedRegions []string
+	regionsGiven     bool // also where none are: then the exposure gives up those that it has
 	ingress          string
 	resolver         string
 	autoPause        string
@@ -108,6 +109,7 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 	if err := r.check(); err != nil {
 		return request{}, err
 	}
+	_, r.regionsGiven = in.values["supportedRegions"]
 	r.supportedRegions, err = otherRegions(r.supportedRegions, home)
 	return r, err
 }

@@ -119,8 +119,18 @@ func (s gatherRDSDetails) run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	return s.keep(ctx, plan, r, claimed, db)
+}
+
+// keep completes the plan with what an input means that does not name it: consumers have configured what the exposure has.
+func (s gatherRDSDetails) keep(
+	ctx context.Context, plan Output, r request, exposure registry.Exposure, db database.Database,
+) (_ Output, err error) {
+	if !r.regionsGiven && len(exposure.SupportedRegions) > 0 {
+		plan.SupportedRegions = exposure.SupportedRegions
+	}
 	if plan.ListenerPort == 0 {
-		plan.ListenerPort, err = s.listenerPort(ctx, claimed, db.Port)
+		plan.ListenerPort, err = s.listenerPort(ctx, exposure, db.Port)
 	}
 	return plan, err
 }

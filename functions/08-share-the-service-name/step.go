@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -106,13 +107,24 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if exposure.HandoffHash == hash {
 		return out, nil
 	}
-	if err := s.publish(ctx, in, letter.Subject(), text); err != nil {
+	if err := s.publish(ctx, in, letter.Subject(), moved(exposure, in)+text); err != nil {
 		return Output{}, err
 	}
 	if err := s.tellOfZones(ctx, in); err != nil {
 		return Output{}, err
 	}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
+}
+
+// moved says that the port is another than the one that the exposure was last complete with; empty, if it is not. It is no part
+// of what is kept: that speaks of how things are.
+func moved(exposure registry.Exposure, in Input) string {
+	if exposure.Binding == nil || exposure.Binding.ListenerPort == 0 || exposure.Binding.ListenerPort == in.ListenerPort {
+		return ""
+	}
+	return messages.Text("port", message.Facts{
+		"Former": strconv.Itoa(exposure.Binding.ListenerPort), "Port": strconv.Itoa(in.ListenerPort),
+	}) + "\n\n"
 }
 
 func (s shareTheServiceName) publish(ctx context.Context, in Input, subject, text string) error {

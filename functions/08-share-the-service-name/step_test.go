@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/golden"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/steptest"
 )
 
@@ -92,6 +93,27 @@ func TestTheLetterSaysWhatTheInputDoes(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
+}
+
+// A consumer has the port in its configuration.
+func TestTheHandOffSaysThatThePortIsAnother(t *testing.T) {
+	for former, want := range map[int]string{0: "", 5432: "", 6432: "The port has changed from 6432 to 5432"} {
+		topic, kept := &fakeTopic{}, &steptest.Fake{}
+		kept.Recorded.Binding = &registry.Binding{ListenerPort: former}
+		s := shareTheServiceName{topic: topic, subscriptions: &fakeSubscriptions{}, topicARN: "arn:topic", registry: kept}
+		for range 2 {
+			if _, err := s.run(t.Context(), input); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sent := aws.ToString(topic.sent[0].Message)
+		if len(topic.sent) != 1 || !strings.Contains(sent, want) || strings.Contains(sent, "has changed from") != (want != "") {
+			t.Errorf("from %d: sent %d times:\n%s", former, len(topic.sent), sent)
+		}
+		if strings.Contains(kept.Recorded.Handoff, "has changed from") || !strings.HasSuffix(sent, kept.Recorded.Handoff) {
+			t.Errorf("kept %q", kept.Recorded.Handoff)
 		}
 	}
 }
