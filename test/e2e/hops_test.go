@@ -82,6 +82,9 @@ var mailed = []string{"a zone has no rule any more", "a network ACL lets no answ
 func (s story) breaksEachHop(database stage.Database, endpoint stage.Endpoint, o output) {
 	s.Helper()
 	s.onlooker = s.looker()
+	if _, _, err := s.onlooker.Show(s.ctx, o.Exposure+"x"); err == nil || !strings.Contains(err.Error(), "did you mean "+o.Exposure) {
+		s.Errorf("of an exposure that does not exist it says %v", err)
+	}
 	s.passes(o)
 	for _, b := range s.hops(database, o) {
 		if slices.Contains(mailed, b.how) { // what was told before is over
