@@ -264,8 +264,8 @@ func TestRetriedErrorsAreTheSteps(t *testing.T) {
 	}
 }
 
-// A function that ends in the middle, for want of memory or because Lambda took its sandbox away, left nothing half done: what
-// each call made is found again (Step Functions guide, "Handling errors in Step Functions workflows").
+// A function that ends in the middle, for want of memory or because Lambda took its sandbox away, left nothing half done:
+// what each call made is found again (Step Functions guide, "Handling errors in Step Functions workflows").
 func TestAFunctionThatEndsInTheMiddleIsAskedAgain(t *testing.T) {
 	var retried []any
 	for _, r := range setup(t).States["1. Gather RDS details"].Retry {

@@ -27,8 +27,9 @@ type changing struct {
 	tags map[string]string // the deployment's
 }
 
-// Whatever changes, after each start the load balancer has every zone and subnet that it ever had, one listener of ours on the
-// port, which forwards to the target group, and a group that admits the resolver alone; others' listeners are as they were.
+// Whatever changes, after each start the load balancer has every zone and subnet that it ever had, one listener of ours on
+// the port, which forwards to the target group, and a group that admits the resolver alone; others' listeners are as they
+// were.
 func TestWhateverChangesNoZoneIsLostAndTheListenerServes(t *testing.T) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ended := map[string]int{}

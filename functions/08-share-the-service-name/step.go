@@ -116,8 +116,8 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
 }
 
-// moved says that the port is another than the one that the exposure was last complete with; empty, if it is not. It is no part
-// of what is kept: that speaks of how things are.
+// moved says that the port is another than the one that the exposure was last complete with; empty, if it is not. It is no
+// part of what is kept: that speaks of how things are.
 func moved(exposure registry.Exposure, in Input) string {
 	if exposure.Binding == nil || exposure.Binding.ListenerPort == 0 || exposure.Binding.ListenerPort == in.ListenerPort {
 		return ""

@@ -13,8 +13,8 @@ type Line struct {
 // Sum is what the line comes to.
 func (l Line) Sum() float64 { return l.Amount * l.USD }
 
-// List prices of us-east-1, outside the free tiers: aws.amazon.com/eventbridge/pricing, lambda/pricing (x86, the dearer of the
-// two architectures), dynamodb/pricing (on demand), cloudwatch/pricing, kms/pricing.
+// List prices of us-east-1, outside the free tiers: aws.amazon.com/eventbridge/pricing, lambda/pricing (x86, the dearer of
+// the two architectures), dynamodb/pricing (on demand), cloudwatch/pricing, kms/pricing.
 const (
 	scheduleUSD   = 1.00 / 1e6 // an invocation of EventBridge Scheduler
 	requestUSD    = 0.20 / 1e6 // a request of Lambda

@@ -75,8 +75,8 @@ func instant(millis int64) time.Time {
 	return time.UnixMilli(millis)
 }
 
-// lifePrefix is what the ids of lives begin with. A life is an item of its own: what an exposure's item has is written to the
-// table's indexes, too, and a write costs by the item's size. It would cost eighteen times as much there.
+// lifePrefix is what the ids of lives begin with. A life is an item of its own: what an exposure's item has is written to
+// the table's indexes, too, and a write costs by the item's size. It would cost eighteen times as much there.
 const (
 	lifePrefix    = "life/"
 	lifeAttribute = "life"

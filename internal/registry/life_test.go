@@ -62,8 +62,8 @@ func TestRecordLife(t *testing.T) {
 	}
 }
 
-// What looks record is not in the exposure's item, whose every write goes to the table's indexes as well; and what is left of
-// one that was removed is no exposure.
+// What looks record is not in the exposure's item, whose every write goes to the table's indexes as well; and what is left
+// of one that was removed is no exposure.
 func TestALifeIsAnItemOfItsOwn(t *testing.T) {
 	registry, fake := table(t)
 	before := maps.Clone(fake.items[seed.ID])
