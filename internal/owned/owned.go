@@ -87,9 +87,10 @@ func shorten(s string, length int) string {
 // carries them: what shows none at all may have been made a moment ago, and is looked at again.
 func Stranger(what string, tags map[string]string) error {
 	if len(tags) == 0 {
-		return outcome.NotReady("%s shows no tags yet; if it never had ours, or somebody took them away, rename or delete it", what)
+		return outcome.NotReady("%s shows no tags yet; put them back if somebody took them away; "+
+			"rename or delete it if it was never ours", what)
 	}
-	return outcome.Conflict("%s does not carry our tags: rename or delete it", what)
+	return outcome.Conflict("%s does not carry our tags: put them back if it is the exposure's, and else rename or delete it", what)
 }
 
 // TokenFor is the ClientToken of a create: the same exposure, generation and parameters give the same token. The generation

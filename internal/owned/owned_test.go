@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 var elbName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
@@ -159,6 +161,19 @@ func TestOwnersAreToldApart(t *testing.T) {
 			if got := other.Manages(owner.RuleTags("x")); got != same {
 				t.Errorf("%v manages what %v made: %v", other, owner, got)
 			}
+		}
+	}
+}
+
+// Whoever lost their tags may be in use: to delete it would cut consumers off.
+func TestAStrangerMayBeOurs(t *testing.T) {
+	for want, tags := range map[string]map[string]string{
+		outcome.NameNotReady: nil,
+		outcome.NameConflict: {"team": "shop"},
+	} {
+		err := Stranger("load balancer lb", tags)
+		if got := outcome.Name(err); got != want || !strings.Contains(err.Error(), "put them back") {
+			t.Errorf("got %s: %v", got, err)
 		}
 	}
 }
