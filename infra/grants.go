@@ -58,6 +58,9 @@ func reads(service string, actions ...string) grants {
 	return allows(service, wide("*", noResourceLevel), actions...)
 }
 
+// tagging is what puts tags on a service's resources.
+var tagging = map[string]string{"ec2": "CreateTags", "elasticloadbalancing": "AddTags"}
+
 func (r *resources) creates(service string, where places, actions ...string) grants {
 	return allows(service, where, actions...).only(tagInRequest, r.options.name.Managed())
 }
@@ -68,8 +71,12 @@ func (r *resources) changes(service string, where places, actions ...string) gra
 
 // tagsWith allows tagging only as a part of the creating actions, and only what is ours.
 func (r *resources) tagsWith(service string, where places, creating ...string) grants {
-	tag := map[string]string{"ec2": "CreateTags", "elasticloadbalancing": "AddTags"}[service]
-	return r.creates(service, where, tag).only(service+":CreateAction", creating...)
+	return r.creates(service, where, tagging[service]).only(service+":CreateAction", creating...)
+}
+
+// retags allows putting tags on what is ours, ours among them: nothing is handed to another stack.
+func (r *resources) retags(service string, where places) grants {
+	return r.changes(service, where, tagging[service]).only(tagInRequest, r.options.name.Managed())
 }
 
 // passes allows handing a role to one service only.

@@ -75,14 +75,17 @@ func permissions(r *resources) map[string]grants {
 		// Not on the pages of the calls that ask for it: github.com/kubernetes-sigs/aws-load-balancer-controller/pull/3921
 		groupsOfVPC = allows("ec2", wide("*", "AWS asks for it with the caller's permissions, and its refusals name no VPC. It only looks."),
 			"GetSecurityGroupsForVpc")
-		ownGroup = slices.Concat(
-			creates("ec2", groups, "CreateSecurityGroup"),
-			allows("ec2", vpcs, "CreateSecurityGroup"),
-			changes("ec2", groups, "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress"),
-			creates("ec2", rules, "AuthorizeSecurityGroupEgress"),
-			tagsWith("ec2", slices.Concat(groups, rules), "CreateSecurityGroup", "AuthorizeSecurityGroupEgress"),
-			changes("ec2", slices.Concat(groups, rules), "CreateTags"),
-		)
+		// Its rules are tagged as they are made, by these calls.
+		ownGroup = func(authorizing ...string) grants {
+			return slices.Concat(
+				creates("ec2", groups, "CreateSecurityGroup"),
+				allows("ec2", vpcs, "CreateSecurityGroup"),
+				changes("ec2", groups, append(authorizing, "RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress")...),
+				creates("ec2", rules, authorizing...),
+				tagsWith("ec2", slices.Concat(groups, rules), append(authorizing, "CreateSecurityGroup")...),
+				r.retags("ec2", slices.Concat(groups, rules)),
+			)
+		}
 		// What the load balancer's API asks of its caller besides:
 		// docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
 		sync = slices.Concat(resolve, topology,
@@ -105,7 +108,7 @@ func permissions(r *resources) map[string]grants {
 			allows("servicequotas", quotas, "GetServiceQuota"),
 			allows("states", runs, "DescribeExecution"),
 		),
-		"resolve-private-ip": slices.Concat(items, newItems, resolve, ownGroup, upgrade, groupsOfVPC,
+		"resolve-private-ip": slices.Concat(items, newItems, resolve, ownGroup("AuthorizeSecurityGroupEgress"), upgrade, groupsOfVPC,
 			reads("ec2", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),
 			creates("lambda", resolvers, "CreateFunction", "TagResource"),
 			changes("lambda", resolvers, "UpdateFunctionConfiguration"),
@@ -115,12 +118,10 @@ func permissions(r *resources) map[string]grants {
 			reads("elasticloadbalancing", "DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTags"),
 			creates("elasticloadbalancing", targets, "CreateTargetGroup"),
 			tagsWith("elasticloadbalancing", targets, "CreateTargetGroup"),
-			changes("elasticloadbalancing", targets, "ModifyTargetGroup", "ModifyTargetGroupAttributes", "AddTags"),
+			changes("elasticloadbalancing", targets, "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
+			r.retags("elasticloadbalancing", targets),
 		),
-		"create-load-balancer": slices.Concat(items, ownGroup,
-			changes("ec2", groups, "AuthorizeSecurityGroupIngress"),
-			creates("ec2", rules, "AuthorizeSecurityGroupIngress"),
-			tagsWith("ec2", rules, "AuthorizeSecurityGroupIngress"),
+		"create-load-balancer": slices.Concat(items, ownGroup("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
 			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeTags"),
 			reads("ec2", "DescribeAccountAttributes", "DescribeAddresses", "DescribeInternetGateways", "DescribeSecurityGroups",
 				"DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),
@@ -130,14 +131,15 @@ func permissions(r *resources) map[string]grants {
 			tagsWith("elasticloadbalancing", slices.Concat(balancers, listeners), "CreateLoadBalancer", "CreateListener"),
 			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "SetSecurityGroups", "SetSubnets"),
 			changes("elasticloadbalancing", listeners, "ModifyListener"),
-			changes("elasticloadbalancing", slices.Concat(balancers, listeners), "AddTags"),
+			r.retags("elasticloadbalancing", slices.Concat(balancers, listeners)),
 		),
 		"create-endpoint-service": slices.Concat(items,
 			reads("elasticloadbalancing", "DescribeLoadBalancers"),
 			reads("ec2", "DescribeSubnets", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnectionNotifications"),
 			creates("ec2", services, "CreateVpcEndpointServiceConfiguration"),
 			tagsWith("ec2", services, "CreateVpcEndpointServiceConfiguration"),
-			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration", "CreateTags",
+			r.retags("ec2", services),
+			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration",
 				"CreateVpcEndpointConnectionNotification", "ModifyVpcEndpointConnectionNotification"),
 			allows("vpce", wide("*", "AWS's pages disagree whether it has a resource, and it has no condition key for tags; "+
 				"the call that it goes with must carry ours, or act on what does."), "AllowMultiRegion"),

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,10 +51,14 @@ func TestWhatWasChangedByHandIsPutRight(t *testing.T) {
 	if rules := s.admits(left); len(rules) > 0 {
 		s.Errorf("%s still admits %d for the exposure", left, len(rules))
 	}
-	for _, label := range s.labels(after) {
+	databases, costCenters := s.labels(after)
+	for _, label := range databases {
 		if !strings.HasSuffix(label, ":db:"+database.Identifier) {
-			s.Errorf("something of the exposure is tagged %s", label)
+			s.Errorf("something of the exposure is tagged as of %s", label)
 		}
+	}
+	if want := 3 + len(s.tagged(after)); len(costCenters) != want || slices.ContainsFunc(costCenters, func(c string) bool { return c != "4711" }) {
+		s.Errorf("%d things carry the deployment's tags and their cost centers are %s", want, costCenters)
 	}
 	if to := s.logGroup(after.Resources.ResolverFunction); to != deployment.Unnamed.ResolverLog() {
 		s.Errorf("the resolver logs to %s", to)
@@ -93,36 +98,70 @@ func (s story) admits(group string) []ec2types.SecurityGroupRule {
 	return rules
 }
 
-// mislabel puts another value of a tag of ours on what an exposure consists of.
+// costCenter is a tag that the deployment wants on everything.
+const costCenter = "CostCenter"
+
+// mislabel gives other values to tags on what an exposure consists of, and on its VPC's resolver.
 func (s story) mislabel(o output) {
 	s.Helper()
-	wrong := map[string]string{owned.DatabaseTag: "another"}
 	_, err := s.balancers().AddTags(s.ctx, &elb.AddTagsInput{
-		ResourceArns: []string{o.Resources.TargetGroupARN, o.Resources.LoadBalancerARN, o.Resources.ListenerARN}, Tags: owned.ELBTags(wrong),
+		ResourceArns: []string{o.Resources.TargetGroupARN, o.Resources.LoadBalancerARN, o.Resources.ListenerARN},
+		Tags:         owned.ELBTags(map[string]string{owned.DatabaseTag: "another", costCenter: "another"}),
 	})
 	s.check(err)
+	for _, id := range s.tagged(o) {
+		_, err = s.network().CreateTags(s.ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: owned.EC2Tags(map[string]string{costCenter: "another"})})
+		s.check(err)
+	}
 	_, err = s.network().CreateTags(s.ctx, &ec2.CreateTagsInput{
-		Resources: []string{o.ServiceID, o.Resources.LoadBalancerSecurityGroupID}, Tags: owned.EC2Tags(wrong),
+		Resources: []string{o.ServiceID, o.Resources.LoadBalancerSecurityGroupID}, Tags: owned.EC2Tags(map[string]string{owned.DatabaseTag: "another"}),
 	})
 	s.check(err)
 }
 
-// labels are the values of that tag.
-func (s story) labels(o output) []string {
+// tagged is all of EC2's that carries tags of an exposure's or of its VPC's resolver.
+func (s story) tagged(o output) []string {
+	s.Helper()
+	all := []string{o.ServiceID}
+	for _, group := range []string{o.Resources.LoadBalancerSecurityGroupID, *s.resolverGroup(o.Resources.ResolverFunction), o.Resources.DatabaseSecurityGroupID} {
+		rules, err := s.network().DescribeSecurityGroupRules(s.ctx, &ec2.DescribeSecurityGroupRulesInput{
+			Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: []string{group}}},
+		})
+		s.check(err)
+		for _, rule := range rules.SecurityGroupRules {
+			if (owned.Owner{}).Manages(owned.FromEC2(rule.Tags)) {
+				all = append(all, *rule.SecurityGroupRuleId)
+			}
+		}
+		if group != o.Resources.DatabaseSecurityGroupID {
+			all = append(all, group)
+		}
+	}
+	return all
+}
+
+// labels are the values of these tags.
+func (s story) labels(o output) (databases, costCenters []string) {
 	s.Helper()
 	elbTags, err := s.balancers().DescribeTags(s.ctx, &elb.DescribeTagsInput{
 		ResourceArns: []string{o.Resources.TargetGroupARN, o.Resources.LoadBalancerARN, o.Resources.ListenerARN},
 	})
 	s.check(err)
-	var labels []string
 	for _, d := range elbTags.TagDescriptions {
-		labels = append(labels, owned.FromELB(d.Tags)[owned.DatabaseTag])
+		tags := owned.FromELB(d.Tags)
+		databases, costCenters = append(databases, tags[owned.DatabaseTag]), append(costCenters, tags[costCenter])
 	}
-	services, err := s.network().DescribeVpcEndpointServiceConfigurations(s.ctx, &ec2.DescribeVpcEndpointServiceConfigurationsInput{ServiceIds: []string{o.ServiceID}})
+	ec2Tags, err := s.network().DescribeTags(s.ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{{Name: aws.String("resource-id"), Values: s.tagged(o)}}})
 	s.check(err)
-	groups, err := s.network().DescribeSecurityGroups(s.ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{o.Resources.LoadBalancerSecurityGroupID}})
-	s.check(err)
-	return append(labels, owned.FromEC2(services.ServiceConfigurations[0].Tags)[owned.DatabaseTag], owned.FromEC2(groups.SecurityGroups[0].Tags)[owned.DatabaseTag])
+	for _, tag := range ec2Tags.Tags {
+		switch *tag.Key {
+		case owned.DatabaseTag:
+			databases = append(databases, *tag.Value)
+		case costCenter:
+			costCenters = append(costCenters, *tag.Value)
+		}
+	}
+	return databases, costCenters
 }
 
 // meddle changes by hand what the steps have made.
@@ -145,9 +184,11 @@ func (s story) meddle(o output) {
 	_, err = s.balancers().CreateListener(s.ctx, &elb.CreateListenerInput{LoadBalancerArn: &r.LoadBalancerARN, Protocol: "TCP", Port: aws.Int32(9999),
 		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: &r.TargetGroupARN}}})
 	s.check(err)
-	_, err = s.network().AuthorizeSecurityGroupIngress(s.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &r.LoadBalancerSecurityGroupID,
-		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}})
-	s.check(err)
+	for _, group := range []string{r.LoadBalancerSecurityGroupID, *s.resolverGroup(r.ResolverFunction)} {
+		_, err = s.network().AuthorizeSecurityGroupIngress(s.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group,
+			IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}})
+		s.check(err)
+	}
 	s.deploys(r.ResolverFunction)
 	s.outdate(r.ResolverFunction)
 	s.logsElsewhere(r.ResolverFunction)
@@ -314,6 +355,7 @@ func (s story) isRight(o output) {
 		"the further region":          len(service.SupportedRegions) > 0,
 		"the notified events":         len(notifications.ConnectionNotificationSet[0].ConnectionEvents) == 4,
 		"the load balancer's group":   len(s.admits(o.Resources.LoadBalancerSecurityGroupID)) == 1,
+		"the resolver's group":        len(s.admits(*s.resolverGroup(o.Resources.ResolverFunction))) == 0,
 		"the schedule":                aws.ToString(schedule.ScheduleExpression) == "rate(1 minute)",
 	} {
 		if !right {

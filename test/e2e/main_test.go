@@ -88,6 +88,7 @@ func open(ctx context.Context) error {
 	if cloud, err = stage.Start(setup); err != nil {
 		return err
 	}
+	cloud.Context = map[string]string{"tags": `{"` + costCenter + `":"4711"}`}
 	quietly := func(_ string, work func() error) error { return work() }
 	if err := cloud.Install(setup, quietly); err != nil {
 		return err
