@@ -15,7 +15,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 # Which of several stacks: their option `name`.
 STACK ?= $(RDSLINK_NAME)
 named := $(if $(STACK),-c name=$(STACK))
-operator := RDSLINK_NAME='$(STACK)' go run ./cmd/rdslink
+rdslink := RDSLINK_NAME='$(STACK)' build/bin/rdslink
 
 # Where the local cloud listens.
 LOCAL_PORT ?= 4566
@@ -24,7 +24,7 @@ phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start approve reject show replay confirm functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start follow approve reject show replay confirm functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,35 +88,38 @@ bootstrap: build/.npm ## prepare an account and region of AWS for the CDK, once 
 deploy: build/.npm sbom ## deploy to AWS, with your credentials and region (ARGS for cdk; YES=1: options may be lost)
 	PREFLIGHT=1 $(cdk) deploy $(named) $(ARGS)
 
-destroy: ## delete the stack from AWS after its last exposure, and what it leaves (YES=1: without being asked)
-	@$(operator) destroy
+destroy: build/bin/rdslink ## delete the stack from AWS after its last exposure, and what it leaves (YES=1: without being asked)
+	@$(rdslink) destroy
 
-start: ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
-	@$(operator) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')
+start: build/bin/rdslink ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
+	@$(rdslink) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')
 
-approve: ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
-	@$(operator) approve --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+follow: build/bin/rdslink ## follow an execution that was started: make follow EXECUTION=arn:…
+	@$(rdslink) follow '$(EXECUTION)'
 
-reject: ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
-	@$(operator) reject --exposure '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+approve: build/bin/rdslink ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
+	@$(rdslink) approve '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
 
-show: ## print an exposure's hops, which of them is broken, and what to do: make show EXPOSURE=…
-	@$(operator) show $(ARGS) '$(EXPOSURE)'
+reject: build/bin/rdslink ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
+	@$(rdslink) reject '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
 
-replay: ## have what functions gave up on dealt with again, letter by letter, as it is
-	@$(operator) replay
+show: build/bin/rdslink ## print an exposure's hops, which of them is broken, and what to do: make show EXPOSURE=…
+	@$(rdslink) show $(ARGS) '$(EXPOSURE)'
 
-confirm: ## hold docs/assumptions.md against the account, and change nothing: make confirm [EXPOSURE=…] [ARGS='--output json']
-	@$(operator) confirm $(ARGS) $(EXPOSURE)
+replay: build/bin/rdslink ## have what functions gave up on dealt with again, letter by letter, as it is
+	@$(rdslink) replay
+
+confirm: build/bin/rdslink ## hold docs/assumptions.md against the account, and change nothing: make confirm [EXPOSURE=…] [ARGS='--output json']
+	@$(rdslink) confirm $(ARGS) $(EXPOSURE)
 
 clean: ## remove everything that was built
 	rm -rf build cdk.out local/build
 
 # What cdk runs: the functions must be there before the app turns them into assets. Before a deployment it also looks whether
 # what the context names is there and will do, and which stack will be changed.
-app: functions build/bin/infra
+app: functions build/bin/infra build/bin/rdslink
 	@build/bin/infra
-	@$(if $(PREFLIGHT),$(operator) preflight "$(CDK_OUTDIR)")
+	@$(if $(PREFLIGHT),$(rdslink) preflight "$(CDK_OUTDIR)")
 
 functions: build/.modules
 	$(phase) "build the functions ($(ARCH))" tools/build-functions $(ARCH)
@@ -127,6 +130,8 @@ sbom: functions ## list what the functions and the tools are made of: build/sbom
 # Go knows best whether a program is up to date.
 build/bin/infra: build/.modules FORCE
 	$(phase) "build the CDK app" go build -o $@ ./infra
+build/bin/rdslink: build/.modules FORCE
+	$(phase) "build rdslink" go build -o $@ ./cmd/rdslink
 build/bin/demo: build/.modules FORCE
 	$(phase) "build the demo" go build -o $@ ./cmd/demo
 build/bin/bench: build/.modules FORCE
@@ -134,7 +139,7 @@ build/bin/bench: build/.modules FORCE
 FORCE:
 
 # What a local cloud with the app on it is made of.
-cloud: check build/.npm functions build/bin/infra
+cloud: check build/.npm functions build/bin/infra build/bin/rdslink
 	@$(MAKE) --silent -C local tools build
 
 # Before anything is built or fetched.

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -17,15 +12,45 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/cobra"
 
-	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/installation"
 	"github.com/rdslink/rdslink/internal/preflight"
 )
 
+func (t *tool) preflightCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "preflight ASSEMBLY",
+		Short: "before a deployment: is what its context names there, and what of an earlier one?",
+		Args:  takes("ASSEMBLY"),
+		RunE: func(command *cobra.Command, args []string) error {
+			return t.beforeDeployment(command.Context(), args[0])
+		},
+	}
+}
+
+func (t *tool) destroyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "destroy",
+		Short: "delete the stack after the last exposure, and what it leaves",
+		Args:  takes(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			settings, err := t.settings(command.Context())
+			if err != nil {
+				return err
+			}
+			at, err := place(command.Context(), settings)
+			if err != nil {
+				return err
+			}
+			return t.account(settings, settings, at).Remove(command.Context(), t.name())
+		},
+	}
+}
+
 // beforeDeployment looks for what an assembly's context says is there, and then at the stack that it will change. cdk tells
 // where it will deploy to: --profile gives it credentials that are not in the environment.
-func beforeDeployment(ctx context.Context, folder string) error {
+func (t *tool) beforeDeployment(ctx context.Context, folder string) error {
 	settings, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(os.Getenv("CDK_DEFAULT_REGION")))
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
@@ -35,31 +60,22 @@ func beforeDeployment(ctx context.Context, folder string) error {
 		err = fmt.Errorf("cdk deploys to account %s, the environment's credentials are of %s", account, at.Account)
 	}
 	if err != nil {
-		say(fmt.Sprintf("not checked: %v (use AWS_PROFILE instead of --profile)", err))
+		t.say(fmt.Sprintf("not checked: %v (use AWS_PROFILE instead of --profile)", err))
 		return nil // cdk has credentials of its own
 	}
-	if err := checkGiven(ctx, settings, folder); err != nil {
+	if err := t.checkGiven(ctx, settings, folder); err != nil {
 		return err
 	}
 	of, err := installation.ReadAssembly(folder, at)
 	if err != nil {
 		return err
 	}
-	return account(settings, deploying(ctx, settings, of), at).Prepare(ctx, of)
+	return t.account(settings, deploying(ctx, settings, of), at).Prepare(ctx, of)
 }
 
-// destroy deletes a deployment after its last exposure.
-func destroy(ctx context.Context, settings aws.Config, name deployment.Name) error {
-	at, err := place(ctx, settings)
-	if err != nil {
-		return err
-	}
-	return account(settings, settings, at).Remove(ctx, name)
-}
-
-func account(settings, stacks aws.Config, at installation.Place) installation.Account {
+func (t *tool) account(settings, stacks aws.Config, at installation.Place) installation.Account {
 	a := installation.New(settings, stacks, at)
-	a.Say, a.Ask = say, ask
+	a.Say, a.Ask = t.say, t.ask
 	return a
 }
 
@@ -96,38 +112,14 @@ func deploying(ctx context.Context, settings aws.Config, of installation.Assembl
 	return own
 }
 
-func checkGiven(ctx context.Context, settings aws.Config, folder string) error {
+func (t *tool) checkGiven(ctx context.Context, settings aws.Config, folder string) error {
 	given, err := preflight.Read(filepath.Join(folder, preflight.File))
 	if err != nil || given.Nothing() {
 		return err
 	}
 	unseen, err := preflight.Checker{Roles: iam.NewFromConfig(settings), Keys: kms.NewFromConfig(settings)}.Check(ctx, given)
 	for _, text := range unseen {
-		say("not checked: " + text)
+		t.say("not checked: " + text)
 	}
 	return err
-}
-
-func say(text string) { fmt.Fprintln(os.Stderr, "rdslink:", text) }
-
-// ask asks whoever sits at the terminal: cdk keeps the standard input from its app. YES=1 answers where nobody does.
-func ask(question string) (bool, error) {
-	if os.Getenv("YES") == "1" {
-		return true, nil
-	}
-	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return false, errors.New("nobody is there to be asked: set YES=1 if that is meant")
-	}
-	defer func() { _ = terminal.Close() }() // nothing was buffered
-	return prompt(terminal, question)
-}
-
-func prompt(terminal io.ReadWriter, question string) (bool, error) {
-	fmt.Fprintf(terminal, "rdslink: %s [y/N] ", question)
-	answer, err := bufio.NewReader(terminal).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("read answer: %w", err)
-	}
-	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))), nil
 }

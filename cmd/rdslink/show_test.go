@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"strings"
 	"testing"
 
@@ -23,7 +22,7 @@ var seen = inspect.Report{
 func TestAnExposureIsShownForPeopleAndForPrograms(t *testing.T) {
 	exposure := registry.Exposure{ID: "orders-acme-00000000", DatabaseARN: "arn:db:orders", Consumer: "acme"}
 	var text, programs strings.Builder
-	if err := printShown(&text, "text", exposure, seen); err != nil {
+	if err := (&tool{out: &text, output: asText}).printShown(exposure, seen); err != nil {
 		t.Fatal(err)
 	}
 	const want = `orders-acme-00000000: arn:db:orders for acme
@@ -40,21 +39,12 @@ Not as the steps left it, and cutting nobody off yet:
 	if text.String() != want {
 		t.Errorf("it prints\n%s\nwant\n%s", text.String(), want)
 	}
-	if err := printShown(&programs, "json", exposure, seen); err != nil {
+	if err := (&tool{out: &programs, output: asJSON}).printShown(exposure, seen); err != nil {
 		t.Fatal(err)
 	}
 	var back inspect.Report
 	if err := json.Unmarshal([]byte(programs.String()), &back); err != nil || len(back.Hops) != 3 || back.Hops[1] != seen.Hops[1] ||
 		back.Drift[0] != seen.Drift[0] || !strings.Contains(programs.String(), "<10.0.2.10>") {
 		t.Errorf("%v\n%s", err, programs.String())
-	}
-}
-
-func TestShowTakesOneExposure(t *testing.T) {
-	for _, args := range [][]string{{}, {"a", "b"}, {"a", "--output", "xml"}, {"--output", "json"}} {
-		err := show(t.Context(), nil, flag.NewFlagSet("show", flag.ContinueOnError), args)
-		if err == nil || !strings.Contains(err.Error(), "show takes an exposure") {
-			t.Errorf("%v: %v", args, err)
-		}
 	}
 }

@@ -19,8 +19,9 @@ type View struct {
 }
 
 // NewView makes a View on out.
-func NewView(out *os.File) *View {
-	return &View{out: out, terminal: term.IsTerminal(int(out.Fd())), said: map[string]bool{}}
+func NewView(out io.Writer) *View {
+	file, opened := out.(*os.File)
+	return &View{out: out, terminal: opened && term.IsTerminal(int(file.Fd())), said: map[string]bool{}}
 }
 
 // Show shows p.

@@ -76,7 +76,7 @@ func TestAnAccountThatBringsItsRolesKeyAndBoundary(t *testing.T) {
 // asksBeforeItLosesThem deploys again, as far as that needs no cdk: with the same options, and with none.
 func (a *account) asksBeforeItLosesThem() {
 	a.Helper()
-	said, err := a.cloud.Run(a.ctx, stage.Customer, "go", "run", "./cmd/rdslink", "preflight", a.cloud.Assembly())
+	said, err := a.cloud.Run(a.ctx, stage.Customer, "build/bin/rdslink", "preflight", a.cloud.Assembly())
 	a.check(err)
 	if !strings.Contains(string(said), "the stack rdslink of account "+stage.Customer) || !strings.Contains(string(said), "and has no exposure") {
 		a.Errorf("the same options are met with %q", said)

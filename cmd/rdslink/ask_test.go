@@ -25,9 +25,21 @@ func TestOnlyAYesIsAYes(t *testing.T) {
 	}
 }
 
-func TestYESAnswers(t *testing.T) {
-	t.Setenv("YES", "1")
-	if goOn, err := ask("Delete all of it?"); !goOn || err != nil {
-		t.Error(goOn, err)
+func TestYesAnswers(t *testing.T) {
+	for what, row := range map[string]struct {
+		environment string
+		args        []string
+	}{
+		"the flag":        {"", []string{"version", "--yes"}},
+		"the environment": {"1", []string{"version"}},
+	} {
+		t.Setenv("YES", row.environment)
+		it := newTool("rdslink", nil, io.Discard, io.Discard)
+		if code := it.run(t.Context(), row.args); code != exitDone {
+			t.Fatalf("%s: exit code %d", what, code)
+		}
+		if goOn, err := it.ask("Delete all of it?"); !goOn || err != nil {
+			t.Error(what, goOn, err)
+		}
 	}
 }
