@@ -271,7 +271,7 @@ func TestAFunctionThatEndsInTheMiddleIsAskedAgain(t *testing.T) {
 	for _, r := range setup(t).States["1. Gather RDS details"].Retry {
 		retried = append(retried, r["ErrorEquals"].([]any)...)
 	}
-	for _, name := range []string{"Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"} {
+	for _, name := range []string{"Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"} {
 		if !slices.Contains(retried, any(name)) {
 			t.Errorf("%s is not retried", name)
 		}

@@ -66,7 +66,8 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 	case r.name != "" && !consumerName.MatchString(r.name):
 		return vendor.Vendor{}, badName(r.name)
 	case len(preset.Regions) > 0 && !slices.Contains(preset.Regions, home.Region):
-		return vendor.Vendor{}, outcome.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s)",
+		return vendor.Vendor{}, outcome.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s): "+
+			"if it connects from there by now, use name and principals",
 			preset.ID, strings.Join(preset.Regions, ", "), home.Region, preset.Source, preset.Checked)
 	}
 	return preset, checkAsked(r, preset)
@@ -128,7 +129,8 @@ func unknownVendor(id string) error {
 // suits reports, as an error, a database that the consumer cannot use.
 func (c consumer) suits(db database.Database) error {
 	if c.vendor.ID != "" && !c.vendor.Connects(db.Engine) {
-		return outcome.BadInput("vendor %s connects to %s only, and database %s is %s (source: %s, %s)",
+		return outcome.BadInput("vendor %s connects to %s only, and database %s is %s (source: %s, %s): "+
+			"if it connects to that by now, use name and principals",
 			c.vendor.ID, strings.Join(c.vendor.Engines, ", "), db.Identifier, db.Engine, c.vendor.Source, c.vendor.Checked)
 	}
 	return nil
@@ -166,7 +168,7 @@ func (c consumer) checkZones(region []string) error {
 	for _, zone := range c.zones {
 		if !slices.Contains(region, zone) {
 			return outcome.BadInput("vendorAvailabilityZoneIds: %q is not the id of an Availability Zone of this region, which has %s; "+
-				"names such as eu-central-1a differ from account to account, so ids are needed", zone, strings.Join(region, ", "))
+				"names such as eu-central-1a differ from account to account: give ids", zone, strings.Join(region, ", "))
 		}
 	}
 	return nil
@@ -181,7 +183,7 @@ func principals(given []string, home database.Home) (normal, accounts []string, 
 			return nil, nil, err
 		}
 		if slices.Contains(normal, principal) {
-			return nil, nil, outcome.BadInput("principals: %s is given twice", principal)
+			return nil, nil, outcome.BadInput("principals: %s is given twice: leave one out", principal)
 		}
 		normal = append(normal, principal)
 		if account != "" && !slices.Contains(accounts, account) {
@@ -210,12 +212,12 @@ func principal(text string, home database.Home) (normal, account string, err err
 	}
 	parsed, parseErr := arn.Parse(text)
 	if parseErr != nil || parsed.Service != "iam" || parsed.Region != "" || !accountID.MatchString(parsed.AccountID) {
-		return "", "", outcome.BadInput("principals: %q is none of: a 12-digit account id, the ARN of an account's root, "+
+		return "", "", outcome.BadInput("principals: %q is no principal: give a 12-digit account id, the ARN of an account's root, "+
 			"of a role or of a user, a service principal such as firehose.amazonaws.com", text)
 	}
 	if parsed.Partition != home.Partition {
-		return "", "", outcome.BadInput("principals: %s is of partition %s, and this database is in %s; PrivateLink does not cross partitions",
-			text, parsed.Partition, home.Partition)
+		return "", "", outcome.BadInput("principals: %s is of partition %s, and this database is in %s; "+
+			"PrivateLink does not cross partitions: leave it out", text, parsed.Partition, home.Partition)
 	}
 	return text, parsed.AccountID, resource(text, parsed.Resource)
 }

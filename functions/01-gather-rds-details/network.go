@@ -52,7 +52,7 @@ func placement(ctx context.Context, api networkAPI, db database.Database, c cons
 	if len(reachable) == 0 {
 		return nil, outcome.BadInput("database %s has no usable subnet: those of its subnet group (%s) are gone, without IPv4, on Outposts, "+
 			"or in Local or Wavelength Zones, "+
-			"where no Network Load Balancer can serve an endpoint service", db.Identifier, strings.Join(db.SubnetIDs, ", "))
+			"where no Network Load Balancer can serve an endpoint service: add others to the group", db.Identifier, strings.Join(db.SubnetIDs, ", "))
 	}
 	zones, err := c.meet(reachable, zonesOf(usable))
 	if err != nil {
@@ -193,13 +193,13 @@ func checkCrossRegion(regions []string, chosen []types.Subnet) error {
 	}
 	for _, subnet := range chosen {
 		if zone := aws.ToString(subnet.AvailabilityZoneId); slices.Contains(noCrossRegion, zone) {
-			return outcome.BadInput("supportedRegions: the database's subnet group includes zone %s, from which PrivateLink serves no other region",
-				zone)
+			return outcome.BadInput("supportedRegions: the database's subnet group includes zone %s, "+
+				"from which PrivateLink serves no other region: leave supportedRegions out, or take the zone's subnet out of the group", zone)
 		}
 	}
 	if len(chosen) < 2 {
 		return outcome.BadInput("supportedRegions: PrivateLink serves other regions only from two zones or more, "+
-			"and the database's subnet group has %d", len(chosen))
+			"and the database's subnet group has %d: add a subnet in another zone, or leave supportedRegions out", len(chosen))
 	}
 	return nil
 }

@@ -172,8 +172,8 @@ func otherRegions(given []string, home database.Home) ([]string, error) {
 			return nil, outcome.BadInput("supportedRegions: %q is not a region's name, such as eu-west-1", region)
 		}
 		if partitionOf(region) != home.Partition {
-			return nil, outcome.BadInput("supportedRegions: %s is in another partition than %s, and PrivateLink does not cross partitions", region,
-				home.Region)
+			return nil, outcome.BadInput("supportedRegions: %s is in another partition than %s, "+
+				"and PrivateLink does not cross partitions: leave it out", region, home.Region)
 		}
 		if region != home.Region && !slices.Contains(regions, region) {
 			regions = append(regions, region)
@@ -200,7 +200,7 @@ func partitionOf(region string) string {
 func homeOf(execution string) (database.Home, error) {
 	parsed, err := arn.Parse(execution)
 	if err != nil {
-		return database.Home{}, outcome.Failed("read execution %q: %w", execution, err)
+		return database.Home{}, outcome.Failed("read execution %q: %w: report it as a fault of rdslink", execution, err)
 	}
 	return database.Home{Partition: parsed.Partition, Region: parsed.Region, Account: parsed.AccountID}, nil
 }

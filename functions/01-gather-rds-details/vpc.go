@@ -27,7 +27,7 @@ func around(ctx context.Context, api networkAPI, db database.Database, r request
 		return surroundings{}, fmt.Errorf("describe VPC %s: %w", db.VPCID, err)
 	}
 	if len(out.Vpcs) != 1 {
-		return surroundings{}, outcome.Failed("describe VPC %s: got %d of it", db.VPCID, len(out.Vpcs))
+		return surroundings{}, outcome.Failed("describe VPC %s: got %d of it: start again", db.VPCID, len(out.Vpcs))
 	}
 	vpc := out.Vpcs[0]
 	// A participant may put interfaces and security groups into a VPC that another account shares; of endpoint services AWS
@@ -40,7 +40,7 @@ func around(ctx context.Context, api networkAPI, db database.Database, r request
 	}
 	found := surroundings{cidrs: cidrs(vpc), dnsServers: []string{}}
 	if len(found.cidrs) == 0 {
-		return surroundings{}, outcome.BadInput("VPC %s has no IPv4 block", db.VPCID)
+		return surroundings{}, outcome.BadInput("VPC %s of database %s has no IPv4 block: add one, with subnets", db.VPCID, db.Identifier)
 	}
 	if r.resolver == resolverNone {
 		return found, nil

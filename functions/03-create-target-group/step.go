@@ -150,7 +150,7 @@ func (s createTargetGroup) verify(ctx context.Context, in Input, group types.Tar
 	}
 	if group.Protocol != types.ProtocolEnumTcp || group.TargetType != types.TargetTypeEnumIp || aws.ToString(group.VpcId) != in.VPCID {
 		return outcome.Conflict("target group %s is for %s to %s targets in %s, and should be for TCP to ip targets in %s: "+
-			"tear the exposure down first",
+			"tear the exposure down first (docs/removing.md), then start again",
 			arn, group.Protocol, group.TargetType, aws.ToString(group.VpcId), in.VPCID)
 	}
 	return owned.RetagELB(ctx, s.groups, []string{arn}, tags, s.owner.ExposureTags(in.Exposure, in.DatabaseARN))

@@ -185,11 +185,11 @@ func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types
 	if balancer.Type != types.LoadBalancerTypeEnumNetwork || balancer.Scheme != types.LoadBalancerSchemeEnumInternal ||
 		aws.ToString(balancer.VpcId) != in.VPCID {
 		return listeners{}, outcome.Conflict("load balancer %s is %s %s in %s, and should be internal network in %s: "+
-			"tear the exposure down first",
+			"tear the exposure down first (docs/removing.md), then start again",
 			arn, balancer.Scheme, balancer.Type, aws.ToString(balancer.VpcId), in.VPCID)
 	}
 	if balancer.State != nil && balancer.State.Code == types.LoadBalancerStateEnumFailed {
-		return listeners{}, outcome.Failed("load balancer %s failed: %s; delete it and run this again", arn, aws.ToString(balancer.State.Reason))
+		return listeners{}, outcome.Failed("load balancer %s failed: %s; delete it and start again", arn, aws.ToString(balancer.State.Reason))
 	}
 	return found, owned.RetagELB(ctx, s.balancers, append(found.arns(), arn), tags, s.owner.ExposureTags(in.Exposure, in.DatabaseARN))
 }

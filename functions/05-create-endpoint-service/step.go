@@ -255,7 +255,8 @@ func (s createEndpointService) verify(in Input, service types.ServiceConfigurati
 		return owned.Stranger("endpoint service "+id, tags)
 	}
 	if !slices.Equal(service.NetworkLoadBalancerArns, []string{in.LoadBalancerARN}) {
-		return outcome.Conflict("endpoint service %s is in front of %s and should be of %s: tear the exposure down first",
+		return outcome.Conflict("endpoint service %s is in front of %s and should be of %s: "+
+			"tear the exposure down first (docs/removing.md), then start again",
 			id, strings.Join(service.NetworkLoadBalancerArns, " "), in.LoadBalancerARN)
 	}
 	return nil
@@ -304,7 +305,7 @@ func (s createEndpointService) correct(
 ) error {
 	home, err := arn.Parse(in.LoadBalancerARN)
 	if err != nil {
-		return outcome.Failed("read load balancer %q: %w", in.LoadBalancerARN, err)
+		return fmt.Errorf("read load balancer %q: %w", in.LoadBalancerARN, err)
 	}
 	change, differs := difference(in, home.Region, service)
 	waiting := outside(service, balancer)

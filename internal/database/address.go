@@ -73,7 +73,8 @@ func (r reference) means(db Database) error {
 	if r.host == "" || domain(r.host) == domain(db.Host) {
 		return nil
 	}
-	return outcome.BadInput("database %s has the endpoint %s, and not %s: is that one in another account?", db.Identifier, db.Host, r.host)
+	return outcome.BadInput("database %s has the endpoint %s, and not %s: is that one in another account? "+
+		"Then start the execution there", db.Identifier, db.Host, r.host)
 }
 
 // domain is what an account's endpoints in a region have in common.

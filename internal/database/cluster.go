@@ -197,7 +197,7 @@ func subnetGroup(ctx context.Context, api API, cluster types.DBCluster) (types.D
 		return types.DBSubnetGroup{}, fmt.Errorf("describe DB subnet group %s of cluster %s: %w", name, id, err)
 	}
 	if len(out.DBSubnetGroups) != 1 || out.DBSubnetGroups[0].VpcId == nil {
-		return types.DBSubnetGroup{}, outcome.BadInput("database %s is in no VPC, so PrivateLink cannot reach it", id)
+		return types.DBSubnetGroup{}, outcome.BadInput("database %s is in no VPC, so PrivateLink cannot reach it: move it into one", id)
 	}
 	return out.DBSubnetGroups[0], nil
 }

@@ -110,7 +110,7 @@ func refer(name string, home Home) (reference, error) {
 func referARN(name string, home Home) (reference, error) {
 	parsed, err := arn.Parse(name)
 	if err != nil || parsed.Service != "rds" {
-		return reference{}, outcome.BadInput("database %q is not the ARN of an RDS database", name)
+		return reference{}, outcome.BadInput("database %q is not the ARN of an RDS database: give that, or the identifier", name)
 	}
 	resource, identifier, _ := strings.Cut(parsed.Resource, ":")
 	switch {

@@ -123,7 +123,7 @@ func exposableInstance(ctx context.Context, instance types.DBInstance, id string
 		return outcome.BadInput("database %s has no endpoint yet, it is %s: wait until it is available, then start again", id, status)
 	}
 	if instance.DBSubnetGroup == nil || instance.DBSubnetGroup.VpcId == nil {
-		return outcome.BadInput("database %s is in no VPC, so PrivateLink cannot reach it", id)
+		return outcome.BadInput("database %s is in no VPC, so PrivateLink cannot reach it: move it into one", id)
 	}
 	return checkGroups(id, activeGroups(instance.VpcSecurityGroups))
 }

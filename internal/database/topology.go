@@ -51,7 +51,8 @@ func Observe(ctx context.Context, api TopologyAPI, databaseARN, kind, endpoint s
 		Instance: observeInstance, Cluster: observeCluster, Proxy: observeProxy,
 	}[kind]
 	if !known || endpoint != Writer {
-		return Topology{}, outcome.Failed("observe database %s: no topology for endpoint %s of kind %s", databaseARN, endpoint, kind)
+		return Topology{}, outcome.Failed("observe database %s: no topology for endpoint %s of kind %s: report it as a fault of rdslink",
+			databaseARN, endpoint, kind)
 	}
 	_, identifier, _ := strings.Cut(parsed.Resource, ":")
 	return observe(ctx, api, strings.ToLower(identifier))

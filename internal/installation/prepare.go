@@ -2,7 +2,6 @@ package installation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/smithy-go"
+
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Prepare says which stack is about to be changed, and makes way for the deployment: it asks before options are lost, takes
@@ -18,7 +18,7 @@ import (
 // look at is no reason to stop.
 func (a Account) Prepare(ctx context.Context, of Assembly) error {
 	err := a.prepare(ctx, of)
-	if refused, ok := errors.AsType[smithy.APIError](err); ok && strings.HasPrefix(refused.ErrorCode(), "AccessDenied") {
+	if _, denied := outcome.Denied(err); denied {
 		a.sayf("not checked: %v", err)
 		return nil
 	}

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -83,7 +81,7 @@ func transient(err error) bool {
 	case "LimitExceededException":
 		// The SDK counts it among the throttles, but Lambda and DynamoDB mean a quota by it, and a quota does not pass by waiting.
 		return false
-	case "KMSThrottling", "KmsThrottlingException", "EC2ThrottledException":
+	case "KMSThrottling", "KMSThrottlingException", "KmsThrottlingException", "KmsThrottled", "EC2ThrottledException":
 		// KMS and EC2 throttle the service that acts for us, and the SDK does not know these codes.
 		return true
 	}
@@ -95,72 +93,4 @@ func code(err error) string {
 		return api.ErrorCode()
 	}
 	return ""
-}
-
-// Message is what a person reads of err. What there are too many of comes with the quota to raise. A refusal names the
-// action that was refused, because EC2 hides it in an encoded blob. What our roles may change must carry our tag, which
-// nothing that somebody deleted does: that may be refused before anybody says that it is gone. Passwords are left out.
-func Message(err error) string { return Discreet(message(err)) }
-
-func message(err error) string {
-	if _, said := errors.AsType[*named](err); !said && overQuota(err) {
-		return remedy(code(err)) + "; then redrive this execution: " + err.Error()
-	}
-	action, denied := Denied(err)
-	if !denied {
-		return err.Error()
-	}
-	return fmt.Sprintf("%s is not allowed: check service control policies and permissions boundaries as well as the function's role, "+
-		"and whether what it is about still exists and carries its tags: %v", action, err)
-}
-
-// denies finds the action in a refusal of IAM's: it may be another than the one that was called.
-var denies = regexp.MustCompile(`not authorized to perform: (\w+:\w+)`)
-
-// Denied tells an error that is a refusal for want of permission, and the action that it is about.
-func Denied(err error) (action string, denied bool) {
-	if !refused(code(err)) {
-		return "", false
-	}
-	if said := denies.FindStringSubmatch(err.Error()); said != nil {
-		return said[1], true
-	}
-	return actionOf(err), true
-}
-
-// refused tells the codes of EC2, of SNS, of SNS and Lambda for a key, and of all others.
-func refused(code string) bool {
-	return code == "UnauthorizedOperation" || code == "AuthorizationError" ||
-		strings.HasPrefix(code, "KMSAccessDenied") || strings.HasPrefix(code, "AccessDenied")
-}
-
-// DoWithout says whether AWS refused what a set-up can do without, and warns. A service control policy or a boundary may
-// forbid what the function's role allows, and shall not end a set-up over what it does not rest on.
-func DoWithout(ctx context.Context, err error, what string) bool {
-	if _, denied := Denied(err); !denied {
-		return false
-	}
-	slog.WarnContext(ctx, "refused, and done without", "without", what, "message", Message(err))
-	return true
-}
-
-// iamPrefix holds the services whose IAM prefix is not their SDK id in lower case.
-var iamPrefix = map[string]string{
-	"CloudWatch Logs":           "logs",
-	"Elastic Load Balancing v2": "elasticloadbalancing",
-	"EventBridge":               "events",
-	"Service Quotas":            "servicequotas",
-	"SFN":                       "states",
-}
-
-func actionOf(err error) string {
-	operation, ok := errors.AsType[*smithy.OperationError](err)
-	if !ok {
-		return "the call"
-	}
-	prefix, ok := iamPrefix[operation.ServiceID]
-	if !ok {
-		prefix = strings.ToLower(operation.ServiceID)
-	}
-	return prefix + ":" + operation.OperationName
 }

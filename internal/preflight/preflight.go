@@ -12,7 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
-	"github.com/aws/smithy-go"
+
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 type rolesAPI interface {
@@ -39,10 +40,10 @@ var publishers = []string{"vpce.amazonaws.com"}
 func (c Checker) Check(ctx context.Context, g Given) (unseen []string, err error) {
 	var wrong []error
 	note := func(err error) {
-		refused, ok := errors.AsType[smithy.APIError](err)
+		_, denied := outcome.Denied(err)
 		switch {
 		case err == nil:
-		case ok && strings.HasPrefix(refused.ErrorCode(), "AccessDenied"):
+		case denied:
 			unseen = append(unseen, err.Error())
 		default:
 			wrong = append(wrong, err)

@@ -115,7 +115,7 @@ func (t *Table) lost(ctx context.Context, id, execution string) (Exposure, error
 }
 
 func heldBy(id, execution string) error {
-	return outcome.Conflict("claim exposure %s: execution %s works on it; wait until it ends, or stop it", id, execution)
+	return outcome.Conflict("claim exposure %s: execution %s works on it; wait until it ends, or stop it, then start again", id, execution)
 }
 
 func claimedBy(execution string) expression.ConditionBuilder {
@@ -170,7 +170,8 @@ func (t *Table) Record(ctx context.Context, id, execution string, made func(*Mad
 }
 
 func claimLost(id, execution, holder string) error {
-	return outcome.Conflict("hold exposure %s: execution %s lost it to %s", id, execution, holder)
+	return outcome.Conflict("hold exposure %s: execution %s lost it to %s and does not get it back: "+
+		"wait until that ends, or stop it, then start again with the same input", id, execution, holder)
 }
 
 // difference is the update that makes before the same as after, and whether there is any.

@@ -53,7 +53,7 @@ func (t *Table) SaveSync(ctx context.Context, id string, fence int64, state json
 		return fmt.Errorf("save sync of exposure %s: %w", id, err)
 	}
 	if !ok {
-		return outcome.Conflict("save sync of exposure %s: lease %d was overtaken", id, fence)
+		return outcome.NotReady("save sync of exposure %s: lease %d was overtaken: another sync is at it", id, fence)
 	}
 	return nil
 }

@@ -512,7 +512,7 @@ func TestLease(t *testing.T) {
 	if _, ok := lease("c"); ok {
 		t.Error("a released b's lease")
 	}
-	wantError(t, registry.SaveSync(t.Context(), seed.ID, 2, json.RawMessage(`{"by":"a"}`)), "Conflict")
+	wantError(t, registry.SaveSync(t.Context(), seed.ID, 2, json.RawMessage(`{"by":"a"}`)), "NotReady")
 	wantError(t, registry.SaveSync(t.Context(), seed.ID, fence, json.RawMessage(`{"by":"b"}`)), "")
 	if err := registry.Release(t.Context(), seed.ID, "b"); err != nil {
 		t.Fatal(err)

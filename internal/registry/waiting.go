@@ -33,7 +33,7 @@ func (t *Table) StoreToken(ctx context.Context, id, execution string, token Toke
 	if current.Claim != execution {
 		return claimLost(id, execution, current.Claim)
 	}
-	return outcome.Conflict("store token of exposure %s: a later attempt of execution %s waits already", id, execution)
+	return outcome.Conflict("store token of exposure %s: a later attempt of execution %s waits already: leave it to that one", id, execution)
 }
 
 func notNewerThan(token Token) expression.ConditionBuilder {

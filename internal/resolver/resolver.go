@@ -93,7 +93,7 @@ func Find(ctx context.Context, api API, owner owned.Owner, vpcID string) (*lambd
 		return nil, fmt.Errorf("get function %s: %w", name, err)
 	}
 	if found.TagsError != nil {
-		return nil, outcome.Failed("get tags of function %s: %s: %s",
+		return nil, outcome.Failed("get tags of function %s, which say whose it is: %s: %s; allow lambda:ListTags, then redrive",
 			name, aws.ToString(found.TagsError.ErrorCode), aws.ToString(found.TagsError.Message))
 	}
 	arn := aws.ToString(found.Configuration.FunctionArn)
@@ -236,7 +236,8 @@ func create(ctx context.Context, api CreateAPI, subnets SubnetsAPI, want Resolve
 		refused = err
 	}
 	if refused == nil {
-		return types.FunctionConfiguration{}, outcome.Failed("create function %s: there is no subnet for it", name)
+		return types.FunctionConfiguration{}, outcome.Failed("create function %s: there is no subnet for it: "+
+			"report it as a fault of rdslink", name)
 	}
 	return types.FunctionConfiguration{}, noZone(ctx, subnets, name, want.SubnetIDs, refused)
 }

@@ -10,6 +10,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -79,11 +80,18 @@ func handler[I, O any](held claim, run Run[I, O]) func(context.Context, json.Raw
 }
 
 func checkAndRun[I, O any](ctx context.Context, held claim, of common, payload json.RawMessage, run Run[I, O]) (out O, err error) {
+	// Lambda would name a panic after its Go type, which nobody finds in the README.
+	defer func() {
+		if fault := recover(); fault != nil {
+			slog.ErrorContext(ctx, "panic", "fault", fault, "stack", string(debug.Stack()))
+			err = outcome.Failed("a fault of rdslink, which its log tells more of: report it: %v", fault)
+		}
+	}()
 	var in I
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&in); err != nil {
-		return out, outcome.BadInput("decode input: %w", err)
+		return out, outcome.Failed("decode input: %w: another version of rdslink has begun this execution: start again with the same input", err)
 	}
 	if err := held(ctx, of.Exposure, of.Execution); err != nil {
 		return out, err

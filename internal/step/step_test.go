@@ -25,9 +25,10 @@ func TestHandler(t *testing.T) {
 		ran     bool
 	}{
 		"a good run":                {payload: `{"execution":"holder","exposure":"x","port":1}`, ran: true},
-		"an unknown field":          {payload: `{"execution":"holder","exposure":"x","prot":1}`, want: "BadInput"},
-		"a field of wrong type":     {payload: `{"execution":"holder","port":"1"}`, want: "BadInput"},
-		"not JSON":                  {payload: `]`, want: "BadInput"},
+		"an unknown field":          {payload: `{"execution":"holder","exposure":"x","prot":1}`, want: "Failed"},
+		"a field of wrong type":     {payload: `{"execution":"holder","port":"1"}`, want: "Failed"},
+		"not JSON":                  {payload: `]`, want: "Failed"},
+		"a panic":                   {payload: `{"execution":"holder","exposure":"x","port":-1}`, want: "Failed", ran: true},
 		"a lost claim runs nothing": {payload: `{"execution":"another","exposure":"x"}`, want: "Conflict"},
 		"no execution, no claim":    {payload: `{"exposure":"x"}`, want: "Conflict"},
 		"the step's own error":      {payload: `{"execution":"holder","exposure":"x"}`, err: fmt.Errorf("wrapped: %w", outcome.NotReady("wait")), want: "NotReady", ran: true},
@@ -40,7 +41,13 @@ func TestHandler(t *testing.T) {
 				return nil
 			}
 			ran := false
-			serve := handler(held, func(context.Context, input) (int, error) { ran = true; return 0, row.err })
+			serve := handler(held, func(_ context.Context, in input) (int, error) {
+				ran = true
+				if in.Port < 0 {
+					panic("a port below zero")
+				}
+				return 0, row.err
+			})
 			_, err := serve(t.Context(), json.RawMessage(row.payload))
 			if ran != row.ran {
 				t.Errorf("ran: %t, want %t", ran, row.ran)

@@ -214,7 +214,7 @@ type hold struct {
 	memory  memory
 }
 
-var errLeaseLost = errors.New("the lease was lost")
+var errLeaseLost = outcome.NotReady("the lease was lost: another sync is at it")
 
 // underLease runs work, unless someone else does it already. The holder is new
 // each time: a retried invocation may overlap the one that it replaces.
@@ -302,7 +302,7 @@ func (h *hold) remember(ctx context.Context, next memory) error {
 		return err
 	}
 	err = h.Registry.SaveSync(ctx, h.binding.Exposure, h.fence, state)
-	if outcome.Name(err) == outcome.NameConflict {
+	if outcome.Name(err) == outcome.NameNotReady {
 		return err // somebody else is at it by now
 	}
 	if err != nil {

@@ -93,8 +93,8 @@ func TestSyncCalls(t *testing.T) {
 			w.primary, w.several, w.targets[at(green)] = green, nil, &registered{healthy, w.now}
 			w.record()
 		}),
-			fails: map[string]error{"SaveSync": outcome.Conflict("overtaken")},
-			want:  slices.Concat(change, []string{"SaveSync"}, ended), state: Failing, class: "Conflict"},
+			fails: map[string]error{"SaveSync": outcome.NotReady("overtaken")},
+			want:  slices.Concat(change, []string{"SaveSync"}, ended), state: Failing, class: "NotReady"},
 		"registration fails": {world: steadyWorld(func(w *world) { w.primary = green }),
 			fails: map[string]error{"RegisterTargets": errors.New("InvalidTarget")},
 			want:  slices.Concat(change, []string{"RegisterTargets"}, ended), state: Failing, class: "Failed"},

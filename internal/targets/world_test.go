@@ -499,7 +499,7 @@ func (c *client) Release(_ context.Context, _, holder string) error {
 func (c *client) SaveSync(_ context.Context, _ string, fence int64, state json.RawMessage) error {
 	_, err := call(c, "SaveSync", func() (any, error) {
 		if fence != c.fence {
-			return nil, outcome.Conflict("overtaken")
+			return nil, outcome.NotReady("overtaken")
 		}
 		c.world.sync = slices.Clone(state)
 		return nil, nil
