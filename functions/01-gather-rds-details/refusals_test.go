@@ -279,6 +279,8 @@ var refusals = []refusal{
 	{field: "notify", condition: "an address that is not ASCII", input: option(`"notify":["jürgen@example.com"]`), message: "jürgen@example.com", remedy: "in ASCII"},
 	{field: "notify", condition: "an address at an address", input: option(`"notify":["dba@[10.0.0.1]"]`), message: "dba@[10.0.0.1]", remedy: "of a public domain"},
 	{field: "notify", condition: "an address with a name", input: option(`"notify":["DBA <dba@example.com>"]`), message: "DBA <dba@example.com>", remedy: "such as dba@example.com"},
+	{field: "requestedBy", condition: "several lines", input: option(`"requestedBy":"olga\nadmin"`), message: `"olga\nadmin"`, remedy: "give a name on one line"},
+	{field: "requestedBy", condition: "null", input: option(`"requestedBy":null`), message: "got null", remedy: "requestedBy must be a string"},
 
 	{field: "(network)", condition: "a VPC of another account", change: func(f *fakeAWS) { f.vpcOwner = "999999999999" },
 		message: "VPC vpc-1 of database orders-prod is shared by account 999999999999", remedy: "restore the database into a VPC of account 111122223333"},
@@ -370,7 +372,7 @@ func TestEveryFieldRefusesEveryOtherKind(t *testing.T) {
 		"database": "a string", "vendor": "a string", "name": "a string", "principals": "a list of strings", "vendorAccount": "a string",
 		"vendorAvailabilityZoneIds": "a list of strings", "endpoint": "a string", "listenerPort": "a whole number", "acceptance": "an object",
 		"acceptance.mode": "a string", "acceptance.maxConnections": "a whole number", "acceptance.timeoutDays": "a whole number",
-		"supportedRegions": "a list of strings", "ingress": "a string", "resolver": "a string", "autoPause": "a string", "notify": "a list of strings",
+		"supportedRegions": "a list of strings", "ingress": "a string", "resolver": "a string", "autoPause": "a string", "notify": "a list of strings", "requestedBy": "a string",
 	} {
 		for other, value := range kinds {
 			if other == kind {

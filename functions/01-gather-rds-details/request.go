@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
@@ -33,7 +34,8 @@ import (
 //	  "ingress": "subnets",                  or "addresses"
 //	  "resolver": "vpc",                     or "none"
 //	  "autoPause": "keep",                   or "prevent"
-//	  "notify": ["dba@example.com"]
+//	  "notify": ["dba@example.com"],
+//	  "requestedBy": "olga"                  who is to be asked about the exposure
 //	}
 //
 // Everything after the first blank line may be left out (the vendor's account and zones unless the vendor asks for them),
@@ -54,6 +56,7 @@ type request struct {
 	resolver         string
 	autoPause        string
 	notify           []string
+	requestedBy      string
 }
 
 type acceptance struct {
@@ -77,7 +80,7 @@ const (
 )
 
 var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint",
-	"listenerPort", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify"}
+	"listenerPort", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify", "requestedBy"}
 
 var acceptanceFields = []string{"mode", "maxConnections", "timeoutDays"}
 
@@ -102,6 +105,7 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 		resolver:         in.oneOf("resolver", resolverVPC, resolverNone),
 		autoPause:        in.oneOf("autoPause", keepPause, preventPause),
 		notify:           in.texts("notify"),
+		requestedBy:      in.text("requestedBy", ""),
 	}
 	if in.err != nil {
 		return request{}, in.err
@@ -144,6 +148,9 @@ func (r request) check() error {
 			return outcome.BadInput("notify: %q is not an e-mail address that SNS takes: give one such as dba@example.com, "+
 				"in ASCII, of a public domain", short(address))
 		}
+	}
+	if strings.ContainsFunc(r.requestedBy, unicode.IsControl) {
+		return outcome.BadInput("requestedBy: %q has characters that are none to read: give a name on one line", short(r.requestedBy))
 	}
 	return nil
 }

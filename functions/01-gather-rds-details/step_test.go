@@ -54,9 +54,20 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 	claim := registry.Exposure{
 		ID: plan.Exposure, DatabaseARN: plan.DatabaseARN, DatabaseIdentifier: "orders-prod", Consumer: "pushmetrics", Vendor: "pushmetrics", VPCID: "vpc-1",
 		Accounts: []string{"133737826969"}, Acceptance: registry.Acceptance{Mode: "manual", MaxConnections: 1},
+		Requested: &registry.Request{},
 	}
 	if !reflect.DeepEqual(fake.claimed, []registry.Exposure{claim}) {
 		t.Errorf("claimed %+v, want %+v", fake.claimed, claim)
+	}
+}
+
+func TestWhoAskedIsRecorded(t *testing.T) {
+	fake := newFake()
+	if _, err := run(t, fake, option(`"requestedBy":"olga"`)); err != nil {
+		t.Fatal(err)
+	}
+	if by := fake.claimed[0].Requested.By; by != "olga" {
+		t.Errorf("recorded is %q", by)
 	}
 }
 

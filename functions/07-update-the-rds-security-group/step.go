@@ -98,6 +98,10 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
 		m.DatabaseSecurityGroupID, m.SecurityGroupRuleIDs, m.Ingress = out.SecurityGroupID, out.SecurityGroupRuleIDs, in.Ingress
+		m.BorrowedRules = nil
+		for _, b := range out.BorrowedRules {
+			m.BorrowedRules = append(m.BorrowedRules, registry.Borrowed(b))
+		}
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/step"
 	"github.com/rdslink/rdslink/internal/steptest"
 )
@@ -335,6 +336,9 @@ func TestOfTwoStacksNeitherChangesTheOthersRules(t *testing.T) {
 	}
 	if len(c.Mutations) != 1 || len(out.BorrowedRules) != 3 || out.BorrowedRules[0].Stack != "rdslink" {
 		t.Errorf("it did %v and says %+v", c.Mutations, out.BorrowedRules)
+	}
+	if kept := c.Recorded.BorrowedRules; len(kept) != 3 || kept[0] != registry.Borrowed(out.BorrowedRules[0]) {
+		t.Errorf("it records %+v", kept)
 	}
 	// The other stack takes its rules away. The next start makes them, under the own name.
 	c.rules, c.Mutations = nil, nil

@@ -84,7 +84,8 @@ type shareTheServiceName struct {
 	registry      exposures
 }
 
-// run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it. It publishes first: a
+// run publishes the hand-off when its text is new, to those who want to hear of it, and keeps it with what the execution's
+// output says beside: `rdslink handoff` tells both for good. It publishes first: a
 // hand-off that arrives twice is better than one that is recorded and never sent. With it, operators hear of zones that the
 // exposure does without.
 func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) {
@@ -104,16 +105,21 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	}
 	sum := sha256.Sum256([]byte(text))
 	hash := hex.EncodeToString(sum[:])
-	if exposure.HandoffHash == hash {
-		return out, nil
+	if exposure.HandoffHash != hash {
+		if err := s.publish(ctx, in, letter.Subject(), moved(exposure, in)+text); err != nil {
+			return Output{}, err
+		}
+		if err := s.tellOfZones(ctx, in); err != nil {
+			return Output{}, err
+		}
 	}
-	if err := s.publish(ctx, in, letter.Subject(), moved(exposure, in)+text); err != nil {
-		return Output{}, err
-	}
-	if err := s.tellOfZones(ctx, in); err != nil {
-		return Output{}, err
-	}
-	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Handoff, m.HandoffHash = text, hash })
+	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.Handoff, m.HandoffHash = text, hash
+		m.Shared = &registry.Shared{
+			AvailabilityZoneIDs: in.AvailabilityZoneIDs, ZoneIDsWithoutLoadBalancer: in.ZoneIDsWithoutLoadBalancer,
+			ZoneIDsWithoutService: in.ZoneIDsWithoutService, NotNotified: unheard,
+		}
+	})
 }
 
 // moved says that the port is another than the one that the exposure was last complete with; empty, if it is not. It is no

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,10 +53,30 @@ func TestRun(t *testing.T) {
 			if to := topic.sent[0].MessageAttributes["exposure"]; aws.ToString(to.StringValue) != input.Exposure {
 				t.Errorf("sent to subscribers of exposure %q", aws.ToString(to.StringValue))
 			}
+			if s := kept.Recorded.Shared; s == nil || !slices.Equal(s.AvailabilityZoneIDs, input.AvailabilityZoneIDs) {
+				t.Errorf("kept %+v", s)
+			}
 			if kept.Recorded.Handoff != *topic.sent[row.sent-1].Message {
 				t.Errorf("kept %q", kept.Recorded.Handoff)
 			}
 		})
+	}
+}
+
+// What the execution's output says of those that did not hear of it is kept, too, though no text is sent again.
+func TestWhoDidNotHearIsKept(t *testing.T) {
+	kept, in := &steptest.Fake{}, input
+	subscriptions := &fakeSubscriptions{}
+	s := shareTheServiceName{topic: &fakeTopic{}, subscriptions: subscriptions, topicARN: "arn:topic", registry: kept}
+	for notify, want := range map[string]int{"": 0, "dba@example.com": 1} {
+		if notify != "" {
+			in.Notify = []string{notify}
+		}
+		out, err := s.run(t.Context(), in)
+		if err != nil || len(kept.Recorded.Shared.NotNotified) != want || !slices.Equal(kept.Recorded.Shared.NotNotified, out.NotNotified) {
+			t.Errorf("%q: %v, kept %q of %q", notify, err, kept.Recorded.Shared.NotNotified, out.NotNotified)
+		}
+		in.Notify = nil
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,12 +16,12 @@ import (
 
 // The kinds of trouble, and of each its key in a registry.Watch. Those of drift have the finding's key behind theirs.
 const (
-	unserved   = "unserved"   // consumers do not reach the database
+	unserved   = registry.Unserved
 	unseen     = "unseen"     // nobody has looked
 	unticked   = "unticked"   // looked at, though not by its own schedule
 	unfollowed = "unfollowed" // no schedule that works follows the database
-	unadmitted = "unadmitted" // who is not connected yet would not be let in
-	drift      = "drift"      // not as the steps left it, and nobody is cut off
+	unadmitted = registry.Unadmitted
+	drift      = registry.Drift
 	orphan     = "orphan"     // a schedule whose exposure is not in the registry
 	unreadable = "unreadable" // an item of the registry that is no exposure any more
 )
@@ -218,11 +217,9 @@ func (j *judgement) hop() (hop inspect.Hop, cut bool, since time.Time) {
 		since, noticed := j.keep(unserved)
 		return hop, noticed && j.told(unserved), since
 	}
-	for _, h := range j.report.Hops {
-		if h.State == inspect.Broken && !slices.Contains(cutNobodyOff, h.Name) {
-			since = j.notice(unserved)
-			return h, j.now.Sub(since) >= j.patience/10, since
-		}
+	if h, cut := j.report.CutOff(); cut {
+		since = j.notice(unserved)
+		return h, j.now.Sub(since) >= j.patience/10, since
 	}
 	if j.report.Err != nil { // the hop that was broken may be the one that could not be read
 		since, noticed := j.keep(unserved)
@@ -239,14 +236,11 @@ func (j *judgement) told(key string) bool {
 	return told
 }
 
-// cutNobodyOff are hops that, broken, leave whoever is connected connected. What became of a connection the observer tells.
-var cutNobodyOff = []string{inspect.Principals, inspect.Connections, inspect.Proof, inspect.ResolverWay, inspect.Sync}
-
 // drift is told when it is so at two looks.
 func (j *judgement) drift() {
 	if !j.whole() {
 		for key := range j.before {
-			if isDrift(key) {
+			if registry.IsDrift(key) {
 				j.keep(key)
 			}
 		}
@@ -282,12 +276,10 @@ func (j *judgement) drifts(t trouble) {
 // whole says whether what a report does not name is not so.
 func (j *judgement) whole() bool { return j.report != nil && j.report.Err == nil }
 
-func isDrift(key string) bool { return key == unadmitted || strings.HasPrefix(key, drift+"/") }
-
 // open says of what was told whether its end cannot be judged now.
 func (j *judgement) open(key string) bool {
 	switch {
-	case isDrift(key):
+	case registry.IsDrift(key):
 		return !j.whole() && j.judged()
 	case key == unfollowed:
 		return !j.listed
@@ -335,7 +327,7 @@ func (v verdict) next(before registry.Watch, now time.Time) (after registry.Watc
 		if after.Told == nil {
 			after.Told = map[string]registry.Tale{}
 		}
-		after.Told[t.key] = registry.Tale{At: now, What: t.what}
+		after.Told[t.key] = registry.Tale{At: now, What: t.what, Detail: t.detail}
 	}
 	for _, key := range slices.Sorted(maps.Keys(before.Told)) {
 		if !lasting[key] && !v.open(key) {

@@ -5,6 +5,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -79,6 +80,20 @@ type Report struct {
 func (r Report) Broken() (Hop, bool) {
 	for _, hop := range r.Hops {
 		if hop.State == Broken {
+			return hop, true
+		}
+	}
+	return Hop{}, false
+}
+
+// cutNobodyOff are hops that, broken, leave whoever is connected connected.
+var cutNobodyOff = []string{Principals, Connections, Proof, ResolverWay, Sync}
+
+// CutOff is the first broken hop for whose sake consumers do not reach the database; false, where none is. What became of a
+// connection itself is not judged here.
+func (r Report) CutOff() (Hop, bool) {
+	for _, hop := range r.Hops {
+		if hop.State == Broken && !slices.Contains(cutNobodyOff, hop.Name) {
 			return hop, true
 		}
 	}

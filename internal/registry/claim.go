@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
@@ -52,6 +53,7 @@ func free(ctx context.Context, current Exposure, execution string, running func(
 // found makes the exposure's item.
 func (t *Table) found(ctx context.Context, seed Exposure, execution string) (Exposure, error) {
 	seed.Claim, seed.Generation, seed.Connections = execution, 1, map[string]Connection{}
+	seed.Requested = t.requested(seed, t.now())
 	values, err := attributes(seed)
 	if err != nil {
 		return Exposure{}, fmt.Errorf("encode exposure %s: %w", seed.ID, err)
@@ -82,6 +84,9 @@ func (t *Table) take(ctx context.Context, current, seed Exposure, execution stri
 	taken.DatabaseARN, taken.DatabaseIdentifier, taken.VPCID = seed.DatabaseARN, seed.DatabaseIdentifier, seed.VPCID
 	taken.Consumer, taken.Vendor, taken.Accounts, taken.Acceptance = seed.Consumer, seed.Vendor, seed.Accounts, seed.Acceptance
 	taken.Claim = execution
+	if current.Claim != execution {
+		taken.Requested = t.requested(seed, firstAsked(current))
+	}
 	change, changed, err := difference(current, taken)
 	if err != nil {
 		return Exposure{}, fmt.Errorf("claim exposure %s: %w", seed.ID, err)
@@ -100,6 +105,23 @@ func (t *Table) take(ctx context.Context, current, seed Exposure, execution stri
 		return t.lost(ctx, seed.ID, execution)
 	}
 	return decode(after)
+}
+
+// requested is the request of seed, taken up now.
+func (t *Table) requested(seed Exposure, first time.Time) *Request {
+	r := Request{At: t.now(), First: first}
+	if seed.Requested != nil {
+		r.By = seed.Requested.By
+	}
+	return &r
+}
+
+// firstAsked is when the exposure was first asked for, as far as that is recorded.
+func firstAsked(e Exposure) time.Time {
+	if e.Requested == nil {
+		return time.Time{}
+	}
+	return e.Requested.First
 }
 
 // lost reads who won a race for the claim. The winner may be this execution: a write whose answer was lost is sent again.

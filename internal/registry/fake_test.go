@@ -25,15 +25,21 @@ type fakeTable struct {
 }
 
 func (f *fakeTable) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	found := maps.Clone(f.items[text(in.Key["id"])])
-	if in.ProjectionExpression != nil {
-		var asked []string
-		for _, name := range strings.Split(*in.ProjectionExpression, ", ") {
-			asked = append(asked, in.ExpressionAttributeNames[name])
-		}
-		maps.DeleteFunc(found, func(name string, _ types.AttributeValue) bool { return !slices.Contains(asked, name) })
+	return &dynamodb.GetItemOutput{Item: projected(f.items[text(in.Key["id"])], in.ProjectionExpression, in.ExpressionAttributeNames)}, nil
+}
+
+// projected is what an expression asks for of an item: all of it, where there is none.
+func projected(i item, expression *string, names map[string]string) item {
+	found := maps.Clone(i)
+	if expression == nil {
+		return found
 	}
-	return &dynamodb.GetItemOutput{Item: found}, nil
+	var asked []string
+	for _, name := range strings.Split(*expression, ", ") {
+		asked = append(asked, names[name])
+	}
+	maps.DeleteFunc(found, func(name string, _ types.AttributeValue) bool { return !slices.Contains(asked, name) })
+	return found
 }
 
 func (f *fakeTable) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
@@ -74,6 +80,9 @@ func (f *fakeTable) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*d
 		e := evaluation{t: f.t, item: i, names: in.ExpressionAttributeNames}
 		return in.FilterExpression == nil || e.holds(*in.FilterExpression)
 	})
+	for n, i := range items {
+		items[n] = projected(i, in.ProjectionExpression, in.ExpressionAttributeNames)
+	}
 	return &dynamodb.ScanOutput{Items: items, LastEvaluatedKey: last}, nil
 }
 

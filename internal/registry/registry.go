@@ -29,6 +29,7 @@ type Exposure struct {
 	Acceptance         Acceptance `dynamodbav:"acceptance"`
 	VPCID              string     `dynamodbav:"vpcId,omitempty"`
 	Claim              string     `dynamodbav:"claim,omitempty"`
+	Requested          *Request   `dynamodbav:"requested,omitempty"` // nil where an earlier version claimed it last
 	Made
 
 	Connections map[string]Connection `dynamodbav:"connections"` // by VPC endpoint id
@@ -62,7 +63,9 @@ type Made struct {
 	Principals                  []string       `dynamodbav:"principals,omitempty"`
 	DatabaseSecurityGroupID     string         `dynamodbav:"databaseSecurityGroupId,omitempty"`
 	SecurityGroupRuleIDs        []string       `dynamodbav:"securityGroupRuleIds,omitempty"`
-	Handoff                     string         `dynamodbav:"handoff,omitempty"` // the text that the vendor gets
+	BorrowedRules               []Borrowed     `dynamodbav:"borrowedRules,omitempty"` // those of them that are not the stack's
+	Handoff                     string         `dynamodbav:"handoff,omitempty"`       // the text that the vendor gets
+	Shared                      *Shared        `dynamodbav:"shared,omitempty"`        // nil where an earlier version handed over
 	HandoffHash                 string         `dynamodbav:"handoffHash,omitempty"`
 	ScheduleName                string         `dynamodbav:"scheduleName,omitempty"`
 
@@ -77,6 +80,20 @@ type Made struct {
 	IPSyncFunctionARN     string   `dynamodbav:"ipSyncFunctionArn,omitempty"`
 }
 
+// Borrowed is a rule that an exposure goes by and that is not its stack's.
+type Borrowed struct {
+	SecurityGroupRuleID string `dynamodbav:"securityGroupRuleId"`
+	Stack               string `dynamodbav:"stack"`
+}
+
+// Shared is what was handed over beside what the steps made.
+type Shared struct {
+	AvailabilityZoneIDs        []string `dynamodbav:"availabilityZoneIds"`
+	ZoneIDsWithoutLoadBalancer []string `dynamodbav:"zoneIdsWithoutLoadBalancer"`
+	ZoneIDsWithoutService      []string `dynamodbav:"zoneIdsWithoutService"`
+	NotNotified                []string `dynamodbav:"notNotified"`
+}
+
 // ServiceChange is the last change that was asked of the endpoint service, and at which attempt of which execution.
 type ServiceChange struct {
 	Execution string `dynamodbav:"execution,omitempty"`
@@ -88,6 +105,14 @@ type ServiceChange struct {
 type Acceptance struct {
 	Mode           string `dynamodbav:"mode" json:"mode"`
 	MaxConnections int    `dynamodbav:"maxConnections" json:"maxConnections"`
+}
+
+// Request is who asked for the exposure as it is now, and when an execution took that up. By is what the input claims: Step
+// Functions does not tell an execution by whom it was started.
+type Request struct {
+	By    string    `dynamodbav:"by,omitempty"`
+	At    time.Time `dynamodbav:"at"`
+	First time.Time `dynamodbav:"first"` // when the first execution did; zero where that was an earlier version's
 }
 
 // Connection is the last state seen of a consumer's endpoint, and since when.
@@ -258,12 +283,9 @@ type item = map[string]types.AttributeValue
 
 func (t *Table) item(ctx context.Context, id string) (item, error) {
 	in := &dynamodb.GetItemInput{TableName: &t.name, Key: key(id), ConsistentRead: aws.Bool(true)}
-	if len(t.only) > 0 {
-		expr, err := expression.NewBuilder().WithProjection(projection(t.only)).Build()
-		if err != nil {
-			return nil, err
-		}
-		in.ProjectionExpression, in.ExpressionAttributeNames = expr.Projection(), expr.Names()
+	var err error
+	if in.ProjectionExpression, in.ExpressionAttributeNames, err = t.projection(); err != nil {
+		return nil, err
 	}
 	out, err := t.client.GetItem(ctx, in)
 	if err != nil {

@@ -98,6 +98,41 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// Who asked is kept with the claim, and since when the exposure is there with its first one.
+func TestAClaimKeepsWhoAskedAndWhen(t *testing.T) {
+	at := func(milli int64) time.Time { return time.UnixMilli(milli).UTC() }
+	items := &fakeTable{t: t, items: map[string]item{}}
+	registry := New(items, "registry")
+	registry.now = func() time.Time { return at(0) }
+	for _, step := range []struct {
+		execution, by string
+		want          Request
+	}{
+		{first, "olga", Request{"olga", at(0), at(0)}},
+		{first, "olga", Request{"olga", at(0), at(0)}}, // a retry
+		{second, "anton", Request{"anton", at(2), at(0)}},
+		{first, "", Request{"", at(3), at(0)}},
+	} {
+		asked := seed
+		asked.Requested = &Request{By: step.by}
+		if _, err := registry.Claim(t.Context(), asked, step.execution, answer(false)); err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, registry).Requested; got == nil || *got != step.want {
+			t.Errorf("%s for %q: %+v, want %+v", step.execution, step.by, got, step.want)
+		}
+		now := registry.now().UnixMilli()
+		registry.now = func() time.Time { return at(now + 1) }
+	}
+	delete(items.items[seed.ID], "requested") // as an earlier version left it
+	if _, err := registry.Claim(t.Context(), seed, second, answer(false)); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, registry).Requested; got == nil || !got.First.IsZero() || got.At.IsZero() {
+		t.Errorf("after an earlier version's: %+v", got)
+	}
+}
+
 func TestOneOfTwoClaimsAtOnceWins(t *testing.T) {
 	registry, fake := table(t)
 	fake.before = func() {
@@ -565,6 +600,10 @@ func TestWhatIsShownToPeopleHasNoToken(t *testing.T) {
 	}
 	if again, _, err := shown.Resolver(t.Context(), "vpc-1"); err != nil || again.RoleARN != vpc.RoleARN || !slices.Equal(again.SubnetIDs, vpc.SubnetIDs) {
 		t.Errorf("%+v, %v", again, err)
+	}
+	all, _, err := shown.Survey(t.Context())
+	if err != nil || len(all) != 1 || all[0].Token != nil || all[0].ServiceID != "vpce-svc-1" || all[0].Awaiting == "" {
+		t.Errorf("%+v, %v", all, err)
 	}
 	if names := Shown(); slices.Contains(names, "token") || slices.Contains(names, "") || !slices.Contains(names, "life") || !slices.IsSorted(names) {
 		t.Errorf("shown are %v", names)

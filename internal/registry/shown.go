@@ -35,17 +35,25 @@ func attributesOf(t reflect.Type) []string {
 	return names
 }
 
-// NewShown is the registry as people may read it: items by their keys, without what is hidden.
+// NewShown is the registry as people may read it, without what is hidden.
 func NewShown(client client, name string) *Table {
 	t := New(client, name)
 	t.only = Shown()
 	return t
 }
 
-func projection(names []string) expression.ProjectionBuilder {
-	var rest []expression.NameBuilder
-	for _, name := range names[1:] {
-		rest = append(rest, expression.Name(name))
+// projection names the attributes that are read, where not all are.
+func (t *Table) projection() (*string, map[string]string, error) {
+	if len(t.only) == 0 {
+		return nil, nil, nil
 	}
-	return expression.NamesList(expression.Name(names[0]), rest...)
+	var names []expression.NameBuilder
+	for _, name := range t.only {
+		names = append(names, expression.Name(name))
+	}
+	expr, err := expression.NewBuilder().WithProjection(expression.NamesList(names[0], names[1:]...)).Build()
+	if err != nil {
+		return nil, nil, err
+	}
+	return expr.Projection(), expr.Names(), nil
 }

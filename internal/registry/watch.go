@@ -24,10 +24,21 @@ type Watch struct {
 	Telling time.Time            `dynamodbav:"telling"` // until when somebody tells; zero when nobody does
 }
 
+// Keys of what is told that others than the watch go by. Those of Drift have what has changed behind them.
+const (
+	Unserved   = "unserved"   // consumers do not reach the database
+	Unadmitted = "unadmitted" // who is not connected yet would not be let in
+	Drift      = "drift"      // not as the steps left it, and nobody is cut off
+)
+
+// IsDrift says of a key whether it is of something that is not as the steps left it.
+func IsDrift(key string) bool { return key == Unadmitted || strings.HasPrefix(key, Drift+"/") }
+
 // A Tale is what was told when.
 type Tale struct {
-	At   time.Time `dynamodbav:"at"`
-	What string    `dynamodbav:"what"`
+	At     time.Time `dynamodbav:"at"`
+	What   string    `dynamodbav:"what"`
+	Detail string    `dynamodbav:"detail,omitempty"` // absent in what earlier versions told
 }
 
 // Clone shares nothing with w.
@@ -41,9 +52,14 @@ const everybody = "watch"
 
 // Survey reads every item, page by page, and gives up on none for another's sake: the exposures, and the table's own Watch.
 // An item that should be an exposure and is none, because it does not decode or has lost what makes it one, is Unreadable.
+// Where only some attributes may be read, it reads those.
 func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, err error) {
 	lives := map[string]Life{}
-	pages := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{TableName: &t.name})
+	in := &dynamodb.ScanInput{TableName: &t.name}
+	if in.ProjectionExpression, in.ExpressionAttributeNames, err = t.projection(); err != nil {
+		return nil, own, fmt.Errorf("scan %s: %w", t.name, err)
+	}
+	pages := dynamodb.NewScanPaginator(t.client, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -66,8 +66,8 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"dynamodb:PutItem":    items("Item"),
 	"dynamodb:UpdateItem": items("Key"),
 	"dynamodb:DeleteItem": items("Key"),
-	"dynamodb:Query":      query,
-	"dynamodb:Scan":       one(indexed),
+	"dynamodb:Query":      listed,
+	"dynamodb:Scan":       listed,
 
 	"lambda:InvokeFunction":              one(function),
 	"lambda:GetFunction":                 one(function),

@@ -99,6 +99,10 @@ func TestOnWhat(t *testing.T) {
 		"a query asks for what its conditions name, and selects": {"dynamodb:Query", object{"TableName": "t", "KeyConditionExpression": "id = :id AND begins_with(#0, :x)",
 			"ExpressionAttributeNames": object{"#0": "at"}, "Select": "COUNT"}, []string{
 			"dynamodb:Query dynamodb:eu-central-1:111122223333:table/t dynamodb:Attributes=[at id] dynamodb:Select=[COUNT]"}},
+		"a scan asks for what it projects": {"dynamodb:Scan", object{"TableName": "t", "ProjectionExpression": "#0, life", "ExpressionAttributeNames": object{"#0": "id"}}, []string{
+			"dynamodb:Scan dynamodb:eu-central-1:111122223333:table/t dynamodb:Attributes=[id life] dynamodb:Select=[SPECIFIC_ATTRIBUTES]"}},
+		"and for all where it projects nothing": {"dynamodb:Scan", object{"TableName": "t", "FilterExpression": "attribute_exists(id)"}, []string{
+			"dynamodb:Scan dynamodb:eu-central-1:111122223333:table/t dynamodb:Attributes=[id] dynamodb:Select=[ALL_ATTRIBUTES]"}},
 		"a subscription may be its topic's, one of all, or nothing that a policy names": {"sns:GetSubscriptionAttributes", object{"SubscriptionArn": "arn:aws:sns:eu-central-1:111122223333:t:1"},
 			[]string{"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t", "sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:t:1",
 				"sns:GetSubscriptionAttributes sns:eu-central-1:111122223333:*", "sns:GetSubscriptionAttributes *"}},

@@ -21,7 +21,8 @@ func getItem(q *question) ([]need, error) {
 	return found, nil
 }
 
-func query(q *question) ([]need, error) {
+// listed is a query or a scan.
+func listed(q *question) ([]need, error) {
 	all := "ALL_ATTRIBUTES"
 	if q.text("IndexName") != "" {
 		all = "ALL_PROJECTED_ATTRIBUTES"
