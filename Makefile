@@ -24,7 +24,7 @@ phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start follow approve reject show replay confirm functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start follow approve reject list vendors handoff show replay confirm functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,16 @@ approve: build/bin/rdslink ## approve a pending connection: make approve EXPOSUR
 
 reject: build/bin/rdslink ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
 	@$(rdslink) reject '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+
+list: build/bin/rdslink ## print every exposure: what is shown to whom, how it is, who is connected (ARGS='--output json')
+	@$(rdslink) list $(ARGS)
+
+vendors: build/bin/rdslink ## print the vendors' presets, without credentials (ARGS='--output json')
+	@$(rdslink) vendors $(ARGS)
+
+handoff: export EXPOSURE := $(value EXPOSURE)
+handoff: build/bin/rdslink ## print the text that an exposure's consumer needs to connect, once more: make handoff EXPOSURE=…
+	@$(rdslink) handoff $(ARGS) "$$EXPOSURE"
 
 show: build/bin/rdslink ## print an exposure's hops, which of them is broken, and what to do: make show EXPOSURE=…
 	@$(rdslink) show $(ARGS) '$(EXPOSURE)'

@@ -37,8 +37,9 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 	})
 }
 
-// operatorGrants are what `make start` and `make show` call, redriving and stopping, `make replay`, and what the console
-// needs to show executions and logs. A replay hands over letters as they are: nobody can decide about a connection by it.
+// operatorGrants are what `make start`, `make list`, `make show` and `make handoff` call, redriving and stopping, `make replay`,
+// and what the console needs to show executions and logs. A replay hands over letters as they are: nobody can decide about a
+// connection by it.
 func operatorGrants(r *resources) grants {
 	machine := at(r.arn("states", "stateMachine:"+r.options.name.StateMachine()))
 	runs := r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
@@ -58,10 +59,10 @@ func operatorGrants(r *resources) grants {
 		allows("lambda", at(r.functionARN("watch")), "InvokeFunction"),
 		allows("cloudformation", stacks, "DescribeStacks"),
 		inspectGrants(r),
-		// Items by their keys, and of them what is named: not the task token, which completes a step. DynamoDB says of a request
-		// that names no attributes that it selects all:
+		// Items by their keys or all of them, and of them what is named: not the task token, which completes a step. DynamoDB says
+		// of a request that names no attributes that it selects all:
 		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_dynamodb_attributes.html
-		allows("dynamodb", at(*r.table.TableArn()), "GetItem").only("dynamodb:Select", "SPECIFIC_ATTRIBUTES").
+		allows("dynamodb", at(*r.table.TableArn()), "GetItem", "Scan").only("dynamodb:Select", "SPECIFIC_ATTRIBUTES").
 			where("ForAllValues:StringEquals", "dynamodb:Attributes", registry.Shown()),
 		allows("kms", at(*r.key.KeyArn()), "Decrypt").only("kms:ViaService", r.via("dynamodb")),
 	)

@@ -77,7 +77,8 @@ and with 3 when it stopped waiting for something that goes on.`,
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{asText, asJSON}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddGroup(&cobra.Group{ID: forExposures, Title: "Exposures:"}, &cobra.Group{ID: forDeployments, Title: "The deployment:"})
 	for group, commands := range map[string][]*cobra.Command{
-		forExposures:   {t.startCommand(), t.followCommand(), t.approveCommand(), t.rejectCommand(), t.showCommand()},
+		forExposures: {t.startCommand(), t.followCommand(), t.approveCommand(), t.rejectCommand(), t.listCommand(), t.showCommand(),
+			t.handoffCommand(), t.vendorsCommand()},
 		forDeployments: {t.preflightCommand(), t.confirmCommand(), t.replayCommand(), t.destroyCommand()},
 		"":             {t.versionCommand()},
 	} {

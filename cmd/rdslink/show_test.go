@@ -1,50 +1,147 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/rdslink/rdslink/internal/golden"
 	"github.com/rdslink/rdslink/internal/inspect"
-	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/operator"
 )
 
-var seen = inspect.Report{
-	Exposure: "orders-acme-00000000",
-	Hops: []inspect.Hop{
-		{Name: inspect.Principals, State: inspect.Passes, Detail: "arn:aws:iam::222233334444:root"},
-		{Name: inspect.DatabaseGroups, State: inspect.Broken, Detail: "sg-db admits nothing to port 5432 from <10.0.2.10>", Remedy: "start again"},
-		{Name: inspect.Proof, State: inspect.Unknown, Detail: "not proven yet"},
-	},
-	Drift: []inspect.Finding{{Key: "acceptance", Detail: "vpce-svc-1 requires no acceptance", Remedy: "start again"}},
+func at(text string) time.Time {
+	t, err := time.Parse(time.DateTime, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
 }
 
-func TestAnExposureIsShownForPeopleAndForPrograms(t *testing.T) {
-	exposure := registry.Exposure{ID: "orders-acme-00000000", DatabaseARN: "arn:db:orders", Consumer: "acme"}
-	var text, programs strings.Builder
-	if err := (&tool{out: &text, output: asText}).printShown(exposure, seen); err != nil {
+// listing has three exposures, of which one is broken.
+var listing = operator.Listing{
+	MonthlyUSD: 49.59,
+	Exposures: []operator.Overview{
+		{
+			Exposure: "billing-acme-0f2f7a31", DatabaseIdentifier: "billing", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:billing",
+			Consumer: "acme", State: operator.CutOff, Why: "not served: database's groups: sg-0f3c admits nothing to port 3306 from the load balancer's 10.0.2.10 in eu-central-1b (subnet-b)",
+			Since: at("2026-11-02 08:30:00"), LastGoodLook: at("2026-11-29 08:40:02"), MonthlyUSD: 16.58, ChangedByHand: []string{"acceptance"},
+			Connections: []operator.Connected{{Account: "222233334444", VPCEndpointID: "vpce-0a1b2c3d4e5f60718", State: "available", Since: at("2026-11-02 09:02:11"), Expected: true}},
+			Execution:   "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:5c1e", Status: "SUCCEEDED",
+		},
+		{
+			Exposure: "orders-prod-pushmetrics-17ac466a", DatabaseIdentifier: "orders-prod", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders-prod",
+			Consumer: "pushmetrics", Vendor: "pushmetrics", State: operator.Live,
+			Since: at("2026-11-01 10:12:13"), LastGoodLook: at("2026-11-29 08:58:12"), MonthlyUSD: 16.58,
+			Connections: []operator.Connected{{Account: "133737826969", VPCEndpointID: "vpce-68156e378c5b5869c", State: "available", Since: at("2026-11-01 11:00:00"), Expected: true}},
+		},
+		{
+			Exposure: "reports-globex-4d5e6f7a", DatabaseIdentifier: "reports", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:cluster:reports",
+			Consumer: "globex", Vendor: "fivetran", State: operator.Waiting, Why: "for the consumer to ask", Since: at("2026-11-29 08:55:40"), MonthlyUSD: 16.43,
+			Connections: []operator.Connected{{Account: "999999999999", VPCEndpointID: "vpce-9", State: "pendingAcceptance", Since: at("2026-11-29 08:57:00")}},
+		},
+	},
+}
+
+// shown is the one of them that is broken.
+var shown = operator.Shown{
+	Overview: listing.Exposures[0], Accounts: []string{"222233334444"}, ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0", Port: 3306,
+	RequestedBy: "arn:aws:sts::111122223333:assumed-role/Operators/olga", RequestedAt: at("2026-11-20 14:00:00"),
+	Decisions: []operator.Decided{{VPCEndpointID: "vpce-0a1b2c3d4e5f60718", Decision: "accept", By: "anton", Reason: "told us by phone", At: at("2026-11-02 09:01:00")}},
+	Report: inspect.Report{
+		Exposure: "billing-acme-0f2f7a31",
+		Hops: []inspect.Hop{
+			{Name: inspect.Principals, State: inspect.Passes, Detail: "arn:aws:iam::222233334444:root"},
+			{Name: inspect.DatabaseGroups, State: inspect.Broken, Detail: "sg-0f3c admits nothing to port 3306 from the load balancer's 10.0.2.10 in eu-central-1b (subnet-b)",
+				Remedy: "start again with the same input"},
+			{Name: inspect.Proof, State: inspect.Unknown, Detail: "not proven now: a hop above is broken"},
+		},
+		Drift: []inspect.Finding{{Key: "acceptance", Detail: "endpoint service vpce-svc-0123456789abcdef0 requires no acceptance", Remedy: "start again with the same input"}},
+	},
+}
+
+// The page shows what the commands print, of hops only some.
+func TestWhatIsPrintedIsDocumented(t *testing.T) {
+	var list, show bytes.Buffer
+	printListing(&list, listing)
+	printShown(&show, shown)
+	golden.ComparePage(t, "watching.md", "list", "```\n"+list.String()+"```\n")
+	golden.ComparePage(t, "watching.md", "show", "```\n"+show.String()+"```\n")
+}
+
+func TestNoExposureIsSaid(t *testing.T) {
+	var out bytes.Buffer
+	printListing(&out, operator.Listing{})
+	if out.String() != "there are no exposures\n" {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// Items of earlier versions and unreadable ones have gaps, and lines all the same.
+func TestWhatIsNotRecordedIsPrintedAsSuch(t *testing.T) {
+	var list, show bytes.Buffer
+	printListing(&list, operator.Listing{Exposures: []operator.Overview{{Exposure: "odd", State: operator.Unreadable, Why: "decode exposure: it names no database"}}})
+	if text := list.String(); !strings.Contains(text, "odd       -         -    unreadable  -      -               $0.00    -\n  unreadable: decode exposure") {
+		t.Error(text)
+	}
+	printShown(&show, operator.Shown{Overview: operator.Overview{Exposure: "old", State: operator.Live}})
+	for _, want := range []string{"old is live\n", "since      not recorded: an earlier version made it\n", "asked      by somebody whom the input does not name\n", "connected  nobody\n"} {
+		if !strings.Contains(show.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, show.String())
+		}
+	}
+}
+
+// Programs read all of it: the overview, the hops, and nothing that Go knows only.
+func TestProgramsReadTheSame(t *testing.T) {
+	for name, row := range map[string]struct {
+		print func(*tool) error
+		want  map[string]string
+	}{
+		"list": {func(t *tool) error { return t.print(listing, nil) }, map[string]string{"exposures.0.state": "cut-off", "exposures.0.connections.0.account": "222233334444",
+			"exposures.1.lastGoodLook": "2026-11-29T08:58:12Z", "exposures.2.connections.0.expected": "false", "monthlyUsd": "49.59"}},
+		"show": {func(t *tool) error {
+			s := shown
+			s.Hops, s.Drift = s.Report.Hops, s.Report.Drift
+			return t.print(s, nil)
+		}, map[string]string{
+			"exposure": "billing-acme-0f2f7a31", "hops.1.state": "broken", "drift.0.key": "acceptance", "decisions.0.by": "anton", "requestedBy": shown.RequestedBy}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := row.print(&tool{out: &out, output: asJSON}); err != nil {
+				t.Fatal(err)
+			}
+			for path, want := range row.want {
+				if got := lookUp(t, out.Bytes(), path); got != want {
+					t.Errorf("%s is %s, want %s, in\n%s", path, got, want, out.String())
+				}
+			}
+		})
+	}
+}
+
+// lookUp is the value at a path of names and numbers.
+func lookUp(t *testing.T, text []byte, path string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
 		t.Fatal(err)
 	}
-	const want = `orders-acme-00000000: arn:db:orders for acme
-
-✓ principals         arn:aws:iam::222233334444:root
-✗ database's groups  sg-db admits nothing to port 5432 from <10.0.2.10>
-                     → start again
-? proof              not proven yet
-
-Not as the steps left it, and cutting nobody off yet:
-• vpce-svc-1 requires no acceptance
-  → start again
-`
-	if text.String() != want {
-		t.Errorf("it prints\n%s\nwant\n%s", text.String(), want)
+	for step := range strings.SplitSeq(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[step]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(step, &i); err != nil || i >= len(v) {
+				t.Fatalf("%s: no %s", path, step)
+			}
+			value = v[i]
+		}
 	}
-	if err := (&tool{out: &programs, output: asJSON}).printShown(exposure, seen); err != nil {
-		t.Fatal(err)
-	}
-	var back inspect.Report
-	if err := json.Unmarshal([]byte(programs.String()), &back); err != nil || len(back.Hops) != 3 || back.Hops[1] != seen.Hops[1] ||
-		back.Drift[0] != seen.Drift[0] || !strings.Contains(programs.String(), "<10.0.2.10>") {
-		t.Errorf("%v\n%s", err, programs.String())
-	}
+	return fmt.Sprint(value)
 }

@@ -22,8 +22,18 @@ const (
 const Region = "us-east-1 list price; other regions differ"
 
 // MonthUSD is an exposure's month: its load balancer and its sync.
-func MonthUSD() float64 {
-	return cents(loadBalancerHourUSD*hoursPerMonth + syncMonthUSD)
+func MonthUSD() float64 { return PartUSD(true, true) }
+
+// PartUSD is the month of an exposure of which only parts are made.
+func PartUSD(loadBalancer, sync bool) float64 {
+	usd := 0.0
+	if loadBalancer {
+		usd += loadBalancerHourUSD * hoursPerMonth
+	}
+	if sync {
+		usd += syncMonthUSD
+	}
+	return cents(usd)
 }
 
 // LoadBalancerUSD is what the load balancer costs while it merely stands there. Started hours count.

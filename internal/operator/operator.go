@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -31,15 +32,18 @@ func New(config aws.Config, name deployment.Name) *Operator {
 	return &Operator{name: name, config: config, executions: sfn.NewFromConfig(config)}
 }
 
-// Start starts an execution with input, a JSON object as the README describes it, and returns the execution's ARN.
+// Start starts an execution with input, a JSON object as the README describes it, and returns the execution's ARN. An input
+// that does not say who asked says that the caller has: Step Functions tells nobody who started an execution.
 func (o *Operator) Start(ctx context.Context, input string) (string, error) {
 	if !json.Valid([]byte(input)) {
 		return "", fmt.Errorf("start execution: the input is not JSON: %s", input)
 	}
-	machine, err := o.machineARN(ctx)
+	caller, err := o.caller(ctx)
 	if err != nil {
 		return "", err
 	}
+	machine := o.machineARN(caller)
+	input = requested(input, caller.String())
 	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
 	if _, missing := errors.AsType[*sfntypes.StateMachineDoesNotExist](err); missing {
 		return "", fmt.Errorf("start execution: no stack %s in %s: deploy it first, say which one you mean (STACK=…), "+
@@ -52,18 +56,40 @@ func (o *Operator) Start(ctx context.Context, input string) (string, error) {
 	return aws.ToString(out.ExecutionArn), nil
 }
 
-// machineARN is the ARN of the setup state machine in the caller's account.
-func (o *Operator) machineARN(ctx context.Context) (string, error) {
+// requested is an input that says who asked, as it was typed for the rest. What is no object step 1 refuses.
+func requested(input, by string) string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal([]byte(input), &fields) != nil || fields == nil {
+		return input
+	}
+	if _, said := fields["requestedBy"]; said {
+		return input
+	}
+	field, _ := json.Marshal(map[string]string{"requestedBy": by}) // strings always do
+	before, after, _ := strings.Cut(input, "{")
+	if len(fields) > 0 {
+		after = "," + after
+	}
+	return before + strings.TrimSuffix(string(field), "}") + after
+}
+
+// caller is who the credentials are.
+func (o *Operator) caller(ctx context.Context) (arn.ARN, error) {
 	who, err := sts.NewFromConfig(o.config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return "", fmt.Errorf("get caller identity: %w", err)
+		return arn.ARN{}, fmt.Errorf("get caller identity: %w", err)
 	}
 	caller, err := arn.Parse(aws.ToString(who.Arn))
 	if err != nil {
-		return "", fmt.Errorf("parse caller's ARN %s: %w", aws.ToString(who.Arn), err)
+		return arn.ARN{}, fmt.Errorf("parse caller's ARN %s: %w", aws.ToString(who.Arn), err)
 	}
+	return caller, nil
+}
+
+// machineARN is the ARN of the setup state machine in the caller's account.
+func (o *Operator) machineARN(caller arn.ARN) string {
 	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID,
-		Resource: "stateMachine:" + o.name.StateMachine()}.String(), nil
+		Resource: "stateMachine:" + o.name.StateMachine()}.String()
 }
 
 // Decide puts d on the deployment's event bus.

@@ -5,36 +5,122 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/inspect"
 	"github.com/rdslink/rdslink/internal/nearest"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
+// Shown is an exposure in full.
+type Shown struct {
+	Overview
+	Accounts    []string          `json:"accounts"` // whose requests are expected
+	ServiceName string            `json:"serviceName,omitempty"`
+	Port        int32             `json:"port,omitempty"` // that consumers connect to
+	RequestedBy string            `json:"requestedBy,omitempty"`
+	RequestedAt time.Time         `json:"requestedAt,omitzero"`
+	Started     time.Time         `json:"executionStarted,omitzero"`
+	Failure     string            `json:"executionError,omitempty"`
+	Decisions   []Decided         `json:"decisions"`
+	Hops        []inspect.Hop     `json:"hops"`
+	Drift       []inspect.Finding `json:"drift"`
+	Report      inspect.Report    `json:"-"` // the hops and the drift, and what could not be read
+}
+
+// Decided is what was done about a connection, on whose word. By is what the event claims.
+type Decided struct {
+	VPCEndpointID string    `json:"vpcEndpointId"`
+	Decision      string    `json:"decision"`
+	By            string    `json:"by,omitempty"`
+	Reason        string    `json:"reason,omitempty"`
+	At            time.Time `json:"at"`
+}
+
 // Show is an exposure as the registry has it, without what no person may read, and what AWS describes of it.
-func (o *Operator) Show(ctx context.Context, id string) (registry.Exposure, inspect.Report, error) {
+func (o *Operator) Show(ctx context.Context, id string) (Shown, error) {
+	shown, owner, e, err := o.find(ctx, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	report := inspect.New(o.config, shown, owner, deployment.DefaultPatience).Inspect(ctx, []registry.Exposure{e})[0]
+	var found []connection.Connection
+	var connectionsErr error
+	if e.ServiceID != "" {
+		found, connectionsErr = connection.To(ctx, ec2.NewFromConfig(o.config), e.ServiceID)
+	}
+	execution, executionErr := o.execution(ctx, e.Claim)
+	s := shownOf(e, report, overview(e, found, connectionsErr == nil, string(execution.Status), time.Now()))
+	s.Started = aws.ToTime(execution.StartDate)
+	s.Failure = strings.TrimSuffix(aws.ToString(execution.Error)+": "+aws.ToString(execution.Cause), ": ")
+	if connectionsErr != nil || executionErr != nil {
+		s.Report.Err = errors.Join(s.Report.Err, connectionsErr, executionErr)
+	}
+	return s, nil
+}
+
+// shownOf adds to an overview what the registry has beside, and what is seen now: that comes before what the watch has told.
+func shownOf(e registry.Exposure, report inspect.Report, o Overview) Shown {
+	s := Shown{
+		Overview: o, Accounts: e.Accounts, ServiceName: e.ServiceName, Port: e.ListenerPort,
+		Decisions: []Decided{}, Hops: report.Hops, Drift: report.Drift, Report: report,
+	}
+	if e.Requested != nil {
+		s.RequestedBy, s.RequestedAt = e.Requested.By, e.Requested.At
+	}
+	for _, d := range e.Decisions {
+		s.Decisions = append(s.Decisions, Decided{d.EndpointID, d.Action, d.By, d.Reason, d.Time})
+	}
+	if hop, cut := report.CutOff(); cut && e.ScheduleName != "" {
+		s.State, s.Why = CutOff, hop.Name+": "+hop.Detail
+	}
+	if report.Err == nil {
+		s.ChangedByHand = []string{}
+		for _, f := range report.Drift {
+			s.ChangedByHand = append(s.ChangedByHand, f.Key)
+		}
+	}
+	return s
+}
+
+// execution is what Step Functions tells of one; its status is forgotten where it does not know it any more.
+func (o *Operator) execution(ctx context.Context, arn string) (sfn.DescribeExecutionOutput, error) {
+	if arn == "" {
+		return sfn.DescribeExecutionOutput{}, nil
+	}
+	out, err := o.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	if _, gone := errors.AsType[*sfntypes.ExecutionDoesNotExist](err); gone {
+		return sfn.DescribeExecutionOutput{Status: forgotten}, nil
+	}
+	if err != nil {
+		return sfn.DescribeExecutionOutput{}, fmt.Errorf("describe execution %s: %s", arn, outcome.Message(err))
+	}
+	return *out, nil
+}
+
+// find reads an exposure from the registry, as people may read it.
+func (o *Operator) find(ctx context.Context, id string) (registry.Living, owned.Owner, registry.Exposure, error) {
 	table, tags, err := o.installed(ctx)
 	if err != nil {
-		return registry.Exposure{}, inspect.Report{}, err
+		return registry.Living{}, owned.Owner{}, registry.Exposure{}, err
 	}
 	shown := registry.NewShown(dynamodb.NewFromConfig(o.config), table).Living()
 	exposure, err := shown.Get(ctx, id)
 	if errors.Is(err, registry.ErrNotFound) {
-		return exposure, inspect.Report{}, o.nobodyKnows(ctx, id)
+		err = o.nobodyKnows(ctx, id)
 	}
-	if err != nil {
-		return exposure, inspect.Report{}, err
-	}
-	owner := owned.Owner{Name: o.name, Tags: tags}
-	reports := inspect.New(o.config, shown, owner, deployment.DefaultPatience).Inspect(ctx, []registry.Exposure{exposure})
-	return exposure, reports[0], nil
+	return shown, owned.Owner{Name: o.name, Tags: tags}, exposure, err
 }
 
 // installed reads from the stack the name of the registry's table, and the tags that the deployer wants on everything.

@@ -9,16 +9,16 @@ import (
 
 // Vendor is one preset. Its principals are either published, or told to each customer: then Ask says where.
 type Vendor struct {
-	ID         string
-	Name       string
-	Principals []string
-	Ask        string   // where a customer is told the vendor's account and Availability Zone ids
-	Regions    []string // where its endpoints live; empty where each customer has chosen its own
-	Engines    []string // as RDS spells them, without the edition: sqlserver stands for sqlserver-se
-	Handoff    string   // how the vendor wants to receive the service name
-	AfterShare string   // what the vendor does then
-	Source     string
-	Checked    string // the date on which the source said so
+	ID         string   `json:"vendor"`
+	Name       string   `json:"name"`
+	Principals []string `json:"principals,omitempty"`
+	Ask        string   `json:"ask,omitempty"`     // where a customer is told the vendor's account and Availability Zone ids
+	Regions    []string `json:"regions,omitempty"` // where its endpoints live; empty where each customer has chosen its own
+	Engines    []string `json:"engines"`           // as RDS spells them, without the edition: sqlserver stands for sqlserver-se
+	Handoff    string   `json:"handoff"`           // how the vendor wants to receive the service name
+	AfterShare string   `json:"afterShare"`        // what the vendor does then
+	Source     string   `json:"source"`
+	Checked    string   `json:"checked"` // the date on which the source said so
 }
 
 // Connects reports whether the vendor connects to databases of the engine.
@@ -30,6 +30,25 @@ func (v Vendor) Connects(engine string) bool {
 
 // Asks reports whether the vendor has another account for each customer.
 func (v Vendor) Asks() bool { return v.Ask != "" }
+
+// Who is who connects, for people: principals, or the fields of the input and where a customer is told their values.
+func (v Vendor) Who() string {
+	if v.Asks() {
+		return "`vendorAccount`, in `vendorAvailabilityZoneIds`: both " + v.Ask
+	}
+	return strings.Join(v.Principals, ", ")
+}
+
+// Where is in which regions databases may be, for people.
+func (v Vendor) Where() string {
+	if len(v.Regions) == 0 {
+		return "as the customer has chosen, which is not checked"
+	}
+	return strings.Join(v.Regions, ", ")
+}
+
+// All are the presets.
+func All() []Vendor { return slices.Clone(presets) }
 
 // Find is the preset id.
 func Find(id string) (Vendor, bool) {

@@ -82,7 +82,7 @@ var mailed = []string{"a zone has no rule any more", "a network ACL lets no answ
 func (s story) breaksEachHop(database stage.Database, endpoint stage.Endpoint, o output) {
 	s.Helper()
 	s.onlooker = s.looker()
-	if _, _, err := s.onlooker.Show(s.ctx, o.Exposure+"x"); err == nil || !strings.Contains(err.Error(), "did you mean "+o.Exposure) {
+	if _, err := s.onlooker.Show(s.ctx, o.Exposure+"x"); err == nil || !strings.Contains(err.Error(), "did you mean "+o.Exposure) {
 		s.Errorf("of an exposure that does not exist it says %v", err)
 	}
 	s.passes(o)
@@ -144,10 +144,10 @@ func (s story) looker() *operator.Operator {
 // shows is what the onlooker sees of an exposure.
 func (s story) shows(o output) inspect.Report {
 	s.Helper()
-	_, report, err := s.onlooker.Show(s.ctx, o.Exposure)
+	shown, err := s.onlooker.Show(s.ctx, o.Exposure)
 	s.check(err)
-	s.check(report.Err)
-	return report
+	s.check(shown.Report.Err)
+	return shown.Report
 }
 
 func printed(r inspect.Report) string {

@@ -153,11 +153,12 @@ func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {
 		s.exposes(database),
 		s.starts(fmt.Sprintf(`{"database": %q, "name": "acme", "principals": [%q]}`, database.Identifier, partner)),
 	}
+	var outputs []output
 	for n, consumer := range []struct{ name, account string }{{"PushMetrics", stage.PushMetrics}, {"acme", partner}} {
 		handoff := s.handoffFor(database, consumer.name)
 		endpoint := s.connects(s.vpc(consumer.account), handoff)
 		s.decides(bus.Accept, endpoint)
-		begun[n].succeeds()
+		outputs = append(outputs, begun[n].succeeds())
 		s.readsOrders(s.client(endpoint, handoff))
 	}
 
@@ -167,6 +168,7 @@ func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {
 	}
 	s.haveResourcesOfTheirOwn(exposures)
 	s.shareRules(exposures)
+	s.areListed(database, outputs[0], outputs[1])
 
 	// One of them takes the load balancer's addresses instead: the rules stay for the other, without the first one's tags.
 	blocks := s.admitted(database)

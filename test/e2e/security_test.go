@@ -323,8 +323,13 @@ func (s story) readsNoToken(c aws.Config, exposure string) {
 	_, err = items.GetItem(s.ctx, &dynamodb.GetItemInput{TableName: &table, Key: key, ProjectionExpression: aws.String("id, #t.#v"),
 		ExpressionAttributeNames: map[string]string{"#t": "token", "#v": "value"}})
 	s.denied("the operator reads the token", err)
-	_, err = items.Scan(s.ctx, &dynamodb.ScanInput{TableName: &table, ProjectionExpression: aws.String("id")})
-	s.denied("the operator reads all items", err)
+	_, err = items.Scan(s.ctx, &dynamodb.ScanInput{TableName: &table})
+	s.denied("the operator reads all items whole", err)
+	_, err = items.Scan(s.ctx, &dynamodb.ScanInput{TableName: &table, ProjectionExpression: aws.String("id, #t"), ExpressionAttributeNames: map[string]string{"#t": "token"}})
+	s.denied("the operator reads all tokens", err)
+	_, err = items.Scan(s.ctx, &dynamodb.ScanInput{TableName: &table, ProjectionExpression: aws.String("id"), FilterExpression: aws.String("begins_with(#t.#v, :a)"),
+		ExpressionAttributeNames: map[string]string{"#t": "token", "#v": "value"}, ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{":a": key["id"]}})
+	s.denied("the operator guesses at tokens", err)
 	_, err = items.Query(s.ctx, &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: aws.String("id = :id"), ProjectionExpression: aws.String("id"),
 		ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{":id": key["id"]}})
 	s.denied("the operator queries", err)
