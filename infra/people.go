@@ -37,9 +37,9 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 	})
 }
 
-// operatorGrants are what `make start`, `make list`, `make show` and `make handoff` call, redriving and stopping, `make replay`,
-// and what the console needs to show executions and logs. A replay hands over letters as they are: nobody can decide about a
-// connection by it.
+// operatorGrants are what `make start`, `make list`, `make show` and `make handoff` call, redriving and stopping, `make
+// replay`, and what the console needs to show executions and logs. A replay hands over letters as they are: nobody can
+// decide about a connection by it.
 func operatorGrants(r *resources) grants {
 	machine := at(r.arn("states", "stateMachine:"+r.options.name.StateMachine()))
 	runs := r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)

@@ -16,8 +16,8 @@ import (
 	"github.com/rdslink/rdslink/test/stage"
 )
 
-// areListed breaks one of two exposures, changes the other by hand and starts a third: whoever starts executions sees how each
-// is, and who asked, decided and is connected, by the policy for that alone.
+// areListed breaks one of two exposures, changes the other by hand and starts a third: whoever starts executions sees how
+// each is, and who asked, decided and is connected, by the policy for that alone.
 func (s story) areListed(database stage.Database, changed, broken output) {
 	s.Helper()
 	s.onlooker = s.looker()
