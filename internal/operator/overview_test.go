@@ -75,8 +75,9 @@ func TestStates(t *testing.T) {
 		"it moves": {func(e *registry.Exposure) {
 			e.Life.State, e.Life.Bad, e.Life.Detail = "moving", noon, "DNS and RDS differ"
 		}, connections("available"), "SUCCEEDED", Unsettled, "DNS and RDS differ", 16.58},
-		"the database is stopped":        {func(e *registry.Exposure) { e.Life.State = "stopped" }, connections("available"), "SUCCEEDED", Stopped, "the database is stopped", 16.58},
-		"nobody has looked for long":     {func(e *registry.Exposure) { e.Life.Looked = noon.Add(-time.Hour) }, connections("available"), "SUCCEEDED", Unwatched, "the last look was at 2026-01-02 11:00:00Z", 16.58},
+		"the database is stopped": {func(e *registry.Exposure) { e.Life.State = "stopped" }, connections("available"), "SUCCEEDED", Stopped, "the database is stopped", 16.58},
+		"nobody has looked for long": {func(e *registry.Exposure) { e.Life.Looked = noon.Add(-time.Hour) }, connections("available"), "SUCCEEDED", Unwatched,
+			"the last look was at 2026-01-02 11:00:00Z", 16.58},
 		"nobody ever has":                {func(e *registry.Exposure) { e.Life = registry.Life{} }, connections("available"), "SUCCEEDED", Unwatched, "no look is recorded", 16.58},
 		"an execution makes it":          {unfinished, nil, "RUNNING", Making, "", 16.43},
 		"before it has a load balancer":  {func(e *registry.Exposure) { unfinished(e); e.LoadBalancerARN = "" }, nil, "RUNNING", Making, "", 0},
@@ -136,7 +137,8 @@ func TestWhatWasChangedByHandIsSaid(t *testing.T) {
 	e.Watch = &registry.Watch{Told: map[string]registry.Tale{
 		"drift/tags": {What: "tags of the service"}, "unadmitted": {What: "who is not connected yet is not admitted"}, "unticked": {What: "its schedule does not tick"},
 	}}
-	if o := overview(e, connections("available"), true, "SUCCEEDED", noon); !slices.Equal(o.ChangedByHand, []string{"tags of the service", "who is not connected yet is not admitted"}) || o.State != Live {
+	want := []string{"tags of the service", "who is not connected yet is not admitted"}
+	if o := overview(e, connections("available"), true, "SUCCEEDED", noon); !slices.Equal(o.ChangedByHand, want) || o.State != Live {
 		t.Errorf("%q, %s", o.ChangedByHand, o.State)
 	}
 }

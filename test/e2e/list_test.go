@@ -49,7 +49,7 @@ func (s story) areListed(database stage.Database, changed, broken output) {
 	}
 	for _, o := range []output{changed, broken} {
 		s.isShown(o, o.Exposure == broken.Exposure)
-		s.isHandedOverAgain(database, o)
+		s.isHandedOverAgain(o)
 	}
 	shown, err := s.onlooker.Show(s.ctx, seen["globex"].Exposure)
 	s.check(err)
@@ -94,7 +94,7 @@ func (s story) isShown(o output, broken bool) {
 }
 
 // isHandedOverAgain wants the text that was published, and the execution's output.
-func (s story) isHandedOverAgain(database stage.Database, o output) {
+func (s story) isHandedOverAgain(o output) {
 	s.Helper()
 	again, err := s.onlooker.HandOff(s.ctx, o.Exposure)
 	s.check(err)
