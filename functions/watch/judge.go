@@ -17,7 +17,7 @@ import (
 // The kinds of trouble, and of each its key in a registry.Watch. Those of drift have the finding's key behind theirs.
 const (
 	unserved   = registry.Unserved
-	unseen     = "unseen"     // nobody has looked
+	unseen     = registry.Unseen
 	unticked   = "unticked"   // looked at, though not by its own schedule
 	unfollowed = "unfollowed" // no schedule that works follows the database
 	unadmitted = registry.Unadmitted

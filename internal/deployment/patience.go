@@ -9,7 +9,7 @@ import (
 // The default of the option patience, and what it may be.
 const (
 	DefaultPatience = 5 * time.Minute
-	mostPatience    = time.Hour
+	MostPatience    = time.Hour
 	// A schedule ticks every minute, and five ticks have to fit. A cloud in which time runs faster has less than a minute.
 	leastPatience = 5 * time.Second
 	mostHurry     = time.Minute
@@ -25,9 +25,9 @@ func ParsePatience(text string) (time.Duration, error) {
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("patience %q is no duration, such as 5m", text)
-	case p < leastPatience, p >= mostHurry && p < DefaultPatience, p > mostPatience:
+	case p < leastPatience, p >= mostHurry && p < DefaultPatience, p > MostPatience:
 		return 0, fmt.Errorf("patience %q: it is from %v, in which five ticks of a schedule fit, to %v; less than %v is for a cloud "+
-			"in which time runs faster, and %v the least there", text, DefaultPatience, mostPatience, mostHurry, leastPatience)
+			"in which time runs faster, and %v the least there", text, DefaultPatience, MostPatience, mostHurry, leastPatience)
 	}
 	return p, nil
 }

@@ -57,7 +57,7 @@ const (
 	Unreadable = "unreadable" // its item in the registry does not decode
 )
 
-// What is known of an execution that Step Functions does not list any more, and of one that nobody has asked for.
+// What Step Functions says of an execution that works, and what is said here of one that it has forgotten.
 const (
 	running   = "RUNNING"
 	pending   = "PENDING_REDRIVE"
@@ -165,23 +165,27 @@ func (o Overview) waitsFor() string {
 	return "for a decision about " + strings.Join(asks, ", ")
 }
 
-// served is the state of a finished exposure that is not served as it should be, or none.
+// served is the state of a finished exposure that is not served as it should be, or none. When a look is overdue the watch
+// knows, which knows the deployment's patience; only what is overdue whatever that is, is known here.
 func served(e registry.Exposure, now time.Time) (state, why string) {
 	life := e.Life
+	var told map[string]registry.Tale
 	if e.Watch != nil {
-		if tale, told := e.Watch.Told[registry.Unserved]; told {
-			return CutOff, strings.TrimSuffix(tale.What+": "+cmp.Or(tale.Detail, life.Detail), ": ")
-		}
+		told = e.Watch.Told
 	}
+	tale, unserved := told[registry.Unserved]
+	_, unseen := told[registry.Unseen]
 	switch {
+	case unserved:
+		return CutOff, strings.TrimSuffix(tale.What+": "+cmp.Or(tale.Detail, life.Detail), ": ")
 	case life.State == string(targets.Cut):
 		return CutOff, life.Detail
-	case !life.Bad.IsZero():
-		return Unsettled, life.Detail
 	case life.Looked.IsZero():
 		return Unwatched, "no look is recorded"
-	case now.Sub(life.Looked) > 2*deployment.DefaultPatience:
+	case unseen || now.Sub(life.Looked) > 2*deployment.MostPatience:
 		return Unwatched, "the last look was at " + life.Looked.UTC().Format(time.DateTime) + "Z"
+	case !life.Bad.IsZero():
+		return Unsettled, life.Detail
 	case life.State == string(targets.Stopped):
 		return Stopped, "the database is stopped"
 	}

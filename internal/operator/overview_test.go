@@ -76,8 +76,11 @@ func TestStates(t *testing.T) {
 			e.Life.State, e.Life.Bad, e.Life.Detail = "moving", noon, "DNS and RDS differ"
 		}, connections("available"), "SUCCEEDED", Unsettled, "DNS and RDS differ", 16.58},
 		"the database is stopped": {func(e *registry.Exposure) { e.Life.State = "stopped" }, connections("available"), "SUCCEEDED", Stopped, "the database is stopped", 16.58},
-		"nobody has looked for long": {func(e *registry.Exposure) { e.Life.Looked = noon.Add(-time.Hour) }, connections("available"), "SUCCEEDED", Unwatched,
-			"the last look was at 2026-01-02 11:00:00Z", 16.58},
+		"nobody has looked for a day": {func(e *registry.Exposure) { e.Life.Looked = noon.Add(-24 * time.Hour) }, connections("available"), "SUCCEEDED", Unwatched,
+			"the last look was at 2026-01-01 12:00:00Z", 16.58},
+		"with much patience that is no sign": {func(e *registry.Exposure) { e.Life.Looked = noon.Add(-time.Hour) }, connections("available"), "SUCCEEDED", Live, "", 16.58},
+		"but what the watch has told is": {func(e *registry.Exposure) { e.Watch = told("unseen", registry.Tale{What: "not looked at"}) }, connections("available"), "SUCCEEDED", Unwatched,
+			"the last look was at 2026-01-02 11:59:00Z", 16.58},
 		"nobody ever has":                {func(e *registry.Exposure) { e.Life = registry.Life{} }, connections("available"), "SUCCEEDED", Unwatched, "no look is recorded", 16.58},
 		"an execution makes it":          {unfinished, nil, "RUNNING", Making, "", 16.43},
 		"before it has a load balancer":  {func(e *registry.Exposure) { unfinished(e); e.LoadBalancerARN = "" }, nil, "RUNNING", Making, "", 0},

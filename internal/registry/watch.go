@@ -27,6 +27,7 @@ type Watch struct {
 // Keys of what is told that others than the watch go by. Those of Drift have what has changed behind them.
 const (
 	Unserved   = "unserved"   // consumers do not reach the database
+	Unseen     = "unseen"     // nobody has looked
 	Unadmitted = "unadmitted" // who is not connected yet would not be let in
 	Drift      = "drift"      // not as the steps left it, and nobody is cut off
 )
