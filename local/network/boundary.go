@@ -2,6 +2,7 @@ package network
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -32,15 +33,27 @@ const AnyProtocol = 255
 // networkACLs is the other table of a VPC's namespace. It comes before the security groups.
 var networkACLs = &nftables.Table{Family: nftables.TableFamilyIPv4, Name: "network-acls"}
 
-// applyBoundaries replaces the network ACLs of a VPC in one batch. The kernel knows what they deny.
-func applyBoundaries(namespace int, dns netip.Addr, boundaries []Boundary) error {
-	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.WithSockOptions(enlarge))
+// within are the connections of subnets to themselves.
+func within() *nftables.Set {
+	return &nftables.Set{
+		Table: networkACLs, ID: 1, Name: "within", Interval: true, Concatenation: true,
+		KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr),
+	}
+}
+
+// raiseBoundaries makes the table of a VPC: nothing is denied yet.
+func raiseBoundaries(namespace int, dns netip.Addr) error {
+	conn, err := nftables.New(nftables.WithNetNSFd(namespace))
 	if err != nil {
 		return err
 	}
 	conn.AddTable(networkACLs)
-	conn.DelTable(networkACLs)
-	conn.AddTable(networkACLs)
+	same, ingress, egress := within(), deniedSet(2, "ingress"), deniedSet(3, "egress")
+	for _, set := range []*nftables.Set{same, ingress, egress} {
+		if err := conn.AddSet(set, nil); err != nil {
+			return err
+		}
+	}
 	chain := conn.AddChain(&nftables.Chain{
 		Table: networkACLs, Name: "input", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput,
 		Priority: nftables.ChainPriorityRef(*nftables.ChainPriorityFilter - 1),
@@ -48,11 +61,25 @@ func applyBoundaries(namespace int, dns netip.Addr, boundaries []Boundary) error
 	decide := func(verdict expr.VerdictKind, match []expr.Any) {
 		conn.AddRule(&nftables.Rule{Table: networkACLs, Chain: chain, Exprs: append(match, &expr.Verdict{Kind: verdict})})
 	}
-	within := &nftables.Set{
-		Table: networkACLs, ID: 1, Name: "within", Interval: true, Concatenation: true,
-		KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr),
+	// The Amazon DNS server answers whatever the ACLs are (vpc/latest/userguide/vpc-network-acls.html).
+	decide(expr.VerdictAccept, toDNS(dns))
+	decide(expr.VerdictAccept, fromAddress(dns))
+	decide(expr.VerdictAccept, []expr.Any{
+		load(expr.PayloadBaseNetworkHeader, sourceAddress, 4, firstRegister),
+		load(expr.PayloadBaseNetworkHeader, destinationAddress, 4, firstRegister+1),
+		&expr.Lookup{SourceRegister: firstRegister, SetName: same.Name, SetID: same.ID},
+	})
+	decide(expr.VerdictDrop, denied(ingress, destinationAddress, sourceAddress))
+	decide(expr.VerdictDrop, denied(egress, sourceAddress, destinationAddress))
+	return conn.Flush()
+}
+
+// applyBoundaries replaces the network ACLs of a VPC in one batch. The kernel knows what they deny.
+func applyBoundaries(namespace int, boundaries []Boundary) error {
+	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.WithSockOptions(enlarge))
+	if err != nil {
+		return err
 	}
-	ingress, egress := deniedSet(2, "ingress"), deniedSet(3, "egress")
 	var same, in, out []nftables.SetElement
 	for _, b := range boundaries {
 		first, end := b.Subnet.Masked().Addr().AsSlice(), last(b.Subnet).AsSlice()
@@ -60,24 +87,13 @@ func applyBoundaries(namespace int, dns netip.Addr, boundaries []Boundary) error
 		in = append(in, deniedElements(b.Subnet, b.Ingress)...)
 		out = append(out, deniedElements(b.Subnet, b.Egress)...)
 	}
-	for _, set := range []struct {
-		*nftables.Set
-		elements []nftables.SetElement
-	}{{within, same}, {ingress, in}, {egress, out}} {
-		if err := addElements(conn, set.Set, set.elements); err != nil {
-			return err
-		}
+	if err := errors.Join(
+		replaceElements(conn, within(), same),
+		replaceElements(conn, deniedSet(2, "ingress"), in),
+		replaceElements(conn, deniedSet(3, "egress"), out),
+	); err != nil {
+		return err
 	}
-	// The Amazon DNS server answers whatever the ACLs are (vpc/latest/userguide/vpc-network-acls.html).
-	decide(expr.VerdictAccept, toDNS(dns))
-	decide(expr.VerdictAccept, fromAddress(dns))
-	decide(expr.VerdictAccept, []expr.Any{
-		load(expr.PayloadBaseNetworkHeader, sourceAddress, 4, firstRegister),
-		load(expr.PayloadBaseNetworkHeader, destinationAddress, 4, firstRegister+1),
-		&expr.Lookup{SourceRegister: firstRegister, SetName: within.Name, SetID: within.ID},
-	})
-	decide(expr.VerdictDrop, denied(ingress, destinationAddress, sourceAddress))
-	decide(expr.VerdictDrop, denied(egress, sourceAddress, destinationAddress))
 	return conn.Flush()
 }
 

@@ -32,7 +32,7 @@ func probe() error {
 		return err
 	}
 	const here = 0 // instead of a file descriptor: this thread's network namespace
-	if err := (Firewall{}).apply(here, outsideDNS.Addr(), nil, nil); err != nil {
+	if err := errors.Join(raiseFirewall(here, outsideDNS.Addr()), Firewall{}.apply(here)); err != nil {
 		return fmt.Errorf("%s: %w", noFirewall, err)
 	}
 	hall, err := openHall(here)

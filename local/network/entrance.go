@@ -41,42 +41,46 @@ type entrance struct {
 	callers map[netip.AddrPort]*caller
 }
 
-// caller is a client from its first SYN to its accepted connection. A SYN that it sends again asks nothing a second time.
+// caller is a client from its first SYN to a while after its accepted connection. A SYN that it sends again asks nothing a
+// second time, also where it is read when the connection is there: the busier the machine, the longer it waits in the queue.
 type caller struct {
-	far    Far // nil while it is asked for
-	expiry *time.Timer
+	sequence uint32 // of its SYN; another one opens another connection
+	asking   bool
+	far      Far // until somebody takes it
 }
 
 // courtesy is how long the far half waits for a client that was let in and has not come: it has given up meanwhile.
 const courtesy = 5 * time.Second
 
-func (e *entrance) decide(client netip.AddrPort) verdict {
+func (e *entrance) decide(s syn) verdict {
 	e.mu.Lock()
-	if c := e.callers[client]; c != nil {
+	if c := e.callers[s.from]; c != nil && c.sequence == s.sequence {
 		defer e.mu.Unlock()
-		if c.far == nil {
+		if c.asking {
 			return drop
 		}
 		return accept
 	}
-	c := &caller{}
-	e.callers[client] = c
+	before := e.callers[s.from]
+	c := &caller{sequence: s.sequence, asking: true}
+	e.callers[s.from] = c
 	e.mu.Unlock()
+	e.abandon(before)
 
-	far, err := e.ask(e.ctx, client)
+	far, err := e.ask(e.ctx, s.from)
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err == nil && e.ctx.Err() == nil {
+	c.asking = false
+	current := e.callers[s.from] == c
+	if current && err == nil && e.ctx.Err() == nil {
 		c.far = far
-		c.expiry = time.AfterFunc(courtesy, func() {
-			if e.take(client) == far {
-				far.Abandon()
-			}
-		})
+		time.AfterFunc(courtesy, func() { e.forget(s.from, c) })
 		return accept
 	}
-	delete(e.callers, client)
+	if current {
+		delete(e.callers, s.from)
+	}
 	if err == nil {
 		go far.Abandon() // it may wait for whoever closes the entrance
 	}
@@ -86,17 +90,38 @@ func (e *entrance) decide(client netip.AddrPort) verdict {
 	return drop
 }
 
-// take gives the far half of a caller to the one who asks first.
+// take gives the far half of a client's connection to the one who asks first.
 func (e *entrance) take(client netip.AddrPort) Far {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c := e.callers[client]
-	if c == nil || c.far == nil {
-		return nil
+	return e.callers[client].takeFar()
+}
+
+func (c *caller) takeFar() (far Far) {
+	if c != nil {
+		far, c.far = c.far, nil
 	}
-	delete(e.callers, client)
-	c.expiry.Stop()
-	return c.far
+	return far
+}
+
+// forget ends a caller whose SYN nobody will send again.
+func (e *entrance) forget(client netip.AddrPort, c *caller) {
+	e.mu.Lock()
+	if e.callers[client] == c {
+		delete(e.callers, client)
+	}
+	e.mu.Unlock()
+	e.abandon(c)
+}
+
+// abandon gives up the far half of a caller that did not come.
+func (e *entrance) abandon(c *caller) {
+	e.mu.Lock()
+	far := c.takeFar()
+	e.mu.Unlock()
+	if far != nil {
+		far.Abandon()
+	}
 }
 
 func (e *entrance) serve() {
@@ -121,13 +146,12 @@ func (e *entrance) Close() error {
 	err := e.listener.Close()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for client, c := range e.callers {
-		if c.far != nil {
-			c.expiry.Stop()
-			go c.far.Abandon()
-			delete(e.callers, client)
+	for _, c := range e.callers {
+		if far := c.takeFar(); far != nil {
+			go far.Abandon() // it may wait for whoever closes the entrance
 		}
 	}
+	clear(e.callers)
 	return err
 }
 
@@ -217,7 +241,7 @@ func (h *hall) decide(s syn) {
 	h.mu.Unlock()
 	v := accept // nobody listens there any more: the kernel refuses it
 	if e != nil {
-		v = e.decide(s.from)
+		v = e.decide(s)
 	}
 	message, err := queueMessage(queueVerdict,
 		netlink.Attribute{Type: verdictHeader, Data: append(binary.BigEndian.AppendUint32(nil, uint32(v)), s.id...)},
@@ -249,6 +273,7 @@ func (v verdict) mark() uint32 {
 type syn struct {
 	id       []byte
 	from, to netip.AddrPort
+	sequence uint32
 }
 
 func readSYN(m netlink.Message) (syn, bool) {
@@ -270,19 +295,19 @@ func readSYN(m netlink.Message) (syn, bool) {
 			packet = a.Data
 		}
 	}
-	const leastIP, ports = 20, 4
+	const leastIP, sequence, leastTCP = 20, 4, 8
 	if s.id == nil || len(packet) < leastIP {
 		return syn{}, false
 	}
 	tcp := int(packet[0]&0x0f) * 4
-	if len(packet) < tcp+ports {
+	if len(packet) < tcp+leastTCP {
 		return syn{}, false
 	}
 	end := func(address, port int) netip.AddrPort {
 		a := netip.AddrFrom4([4]byte(packet[address : address+4]))
 		return netip.AddrPortFrom(a, binary.BigEndian.Uint16(packet[tcp+port:]))
 	}
-	s.from, s.to = end(sourceAddress, 0), end(destinationAddress, 2)
+	s.from, s.to, s.sequence = end(sourceAddress, 0), end(destinationAddress, 2), binary.BigEndian.Uint32(packet[tcp+sequence:])
 	return s, true
 }
 
@@ -311,26 +336,8 @@ func (h *hall) leave(e *entrance) {
 }
 
 // change adds an entrance to the kernel's set of them or takes it away.
-func (h *hall) change(at netip.AddrPort, how func(*nftables.Conn, *nftables.Set, []nftables.SetElement) error) error {
-	conn, err := nftables.New(nftables.WithNetNSFd(h.namespace))
-	if err != nil {
-		return err
-	}
-	if err := how(conn, entranceSet(), []nftables.SetElement{{Key: entranceKey(at)}}); err != nil {
-		return err
-	}
-	return conn.Flush()
-}
-
-// whileStill keeps the entrances as they are while f replaces the tables that know them.
-func (h *hall) whileStill(f func([]netip.AddrPort) error) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var all []netip.AddrPort
-	for at := range h.entrances {
-		all = append(all, at)
-	}
-	return f(all)
+func (h *hall) change(at netip.AddrPort, how changeElements) error {
+	return changeSet(h.namespace, entranceSet(), entranceKey(at), how)
 }
 
 func (h *hall) close() { _ = h.queue.Close() }
@@ -348,15 +355,8 @@ func entranceKey(at netip.AddrPort) []byte {
 
 // addEntrances makes the chain that every permitted packet comes to: what opens a connection to an entrance waits in the
 // queue. nftables' own statement for that needs CONFIG_NFT_QUEUE; iptables' target is in more kernels.
-func addEntrances(conn *nftables.Conn, entrances []netip.AddrPort) (*nftables.Chain, error) {
+func addEntrances(conn *nftables.Conn) *nftables.Chain {
 	set := entranceSet()
-	var elements []nftables.SetElement
-	for _, at := range entrances {
-		elements = append(elements, nftables.SetElement{Key: entranceKey(at)})
-	}
-	if err := conn.AddSet(set, elements); err != nil {
-		return nil, err
-	}
 	chain := conn.AddChain(&nftables.Chain{Table: securityGroups, Name: "permitted"})
 	toNumber := xt.Unknown{queueNumber, 0, 0, 0, 0, 0, 0, 0} // struct xt_NFQ_info, aligned
 	conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: slices.Concat(
@@ -368,7 +368,7 @@ func addEntrances(conn *nftables.Conn, entrances []netip.AddrPort) (*nftables.Ch
 			&expr.Target{Name: "NFQUEUE", Info: &toNumber},
 		})})
 	conn.AddRule(&nftables.Rule{Table: securityGroups, Chain: chain, Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}})
-	return chain, nil
+	return chain
 }
 
 // resetRefused answers what came back from the queue with a mark, as a host does where nobody listens.

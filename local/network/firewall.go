@@ -2,7 +2,6 @@ package network
 
 import (
 	"encoding/binary"
-	"errors"
 	"net/netip"
 	"slices"
 
@@ -45,42 +44,25 @@ func itself() *nftables.Set {
 	}
 }
 
-func allowItself(conn *nftables.Conn, addresses ...netip.Addr) error {
-	elements := make([]nftables.SetElement, len(addresses))
-	for i, a := range addresses {
-		elements[i].Key = append(a.AsSlice(), a.AsSlice()...)
-	}
-	return conn.SetAddElements(itself(), elements)
-}
-
-// apply replaces the ruleset of a VPC of addresses and entrances in one batch.
+// raiseFirewall makes the table of a VPC: nothing is allowed yet.
 //
-// The rules themselves never change in number: whom an address accepts and what it opens are two sets of (address, peer,
-// port) ranges, so that a connection costs two look-ups however many rules there are.
-func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr, entrances []netip.AddrPort) error {
-	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.WithSockOptions(enlarge))
+// The rules themselves never change: whom an address accepts and what it opens are two sets of (address, peer, port) ranges,
+// so that a connection costs two look-ups however many rules there are. A table that is replaced would drop what goes on
+// meanwhile, and what waits in the queue; a reset is sent once, and whoever waits for it would wait for ever.
+func raiseFirewall(namespace int, dns netip.Addr) error {
+	conn, err := nftables.New(nftables.WithNetNSFd(namespace))
 	if err != nil {
 		return err
 	}
-	conn.AddTable(securityGroups) // deleting needs one to exist
-	conn.DelTable(securityGroups)
 	conn.AddTable(securityGroups)
-	own := itself()
+	own, queries := itself(), rangeSet(queriesID, "queries")
 	inbound, outbound := rangeSet(inboundID, "inbound"), rangeSet(outboundID, "outbound")
-	queries := rangeSet(queriesID, "queries")
-	if err := errors.Join(
-		conn.AddSet(own, nil),
-		allowItself(conn, addresses...),
-		addRanges(conn, inbound, f.ranges(func(g Guard) []Rule { return g.Inbound })),
-		addRanges(conn, outbound, f.ranges(func(g Guard) []Rule { return g.Outbound })),
-		addRanges(conn, queries, f.ranges(func(g Guard) []Rule { return g.Queries })),
-	); err != nil {
-		return err
+	for _, set := range []*nftables.Set{own, inbound, outbound, queries, entranceSet()} {
+		if err := conn.AddSet(set, nil); err != nil {
+			return err
+		}
 	}
-	permitted, err := addEntrances(conn, entrances)
-	if err != nil {
-		return err
-	}
+	permitted := addEntrances(conn)
 	unlessAllowed := nftables.ChainPolicyDrop
 	chain := conn.AddChain(&nftables.Chain{
 		Table: securityGroups, Name: "input", Policy: &unlessAllowed,
@@ -105,13 +87,56 @@ func (f Firewall) apply(namespace int, dns netip.Addr, addresses []netip.Addr, e
 	return conn.Flush()
 }
 
+// apply replaces what is allowed in a VPC, in one batch.
+func (f Firewall) apply(namespace int) error {
+	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.WithSockOptions(enlarge))
+	if err != nil {
+		return err
+	}
+	for _, set := range []struct {
+		*nftables.Set
+		rules func(Guard) []Rule
+	}{
+		{rangeSet(inboundID, "inbound"), func(g Guard) []Rule { return g.Inbound }},
+		{rangeSet(outboundID, "outbound"), func(g Guard) []Rule { return g.Outbound }},
+		{rangeSet(queriesID, "queries"), func(g Guard) []Rule { return g.Queries }},
+	} {
+		ranges := f.ranges(set.rules)
+		elements := make([]nftables.SetElement, len(ranges))
+		for i, r := range ranges {
+			elements[i] = r.element()
+		}
+		if err := replaceElements(conn, set.Set, elements); err != nil {
+			return err
+		}
+	}
+	return conn.Flush()
+}
+
 // welcome lets an address that joins the VPC speak to itself.
 func welcome(namespace int, a netip.Addr) error {
+	return changeItself(namespace, a, (*nftables.Conn).SetAddElements)
+}
+
+// dismiss undoes welcome.
+func dismiss(namespace int, a netip.Addr) error {
+	return changeItself(namespace, a, (*nftables.Conn).SetDeleteElements)
+}
+
+func changeItself(namespace int, a netip.Addr, how changeElements) error {
+	return changeSet(namespace, itself(), append(a.AsSlice(), a.AsSlice()...), how)
+}
+
+// changeElements adds elements to a set, or takes them away.
+type changeElements func(*nftables.Conn, *nftables.Set, []nftables.SetElement) error
+
+// changeSet changes one element of a set.
+func changeSet(namespace int, set *nftables.Set, key []byte, how changeElements) error {
 	conn, err := nftables.New(nftables.WithNetNSFd(namespace))
 	if err != nil {
 		return err
 	}
-	if err := allowItself(conn, a); err != nil {
+	if err := how(conn, set, []nftables.SetElement{{Key: key}}); err != nil {
 		return err
 	}
 	return conn.Flush()
@@ -219,18 +244,9 @@ func rangeSet(id uint32, name string) *nftables.Set {
 	}
 }
 
-func addRanges(conn *nftables.Conn, set *nftables.Set, ranges []portRange) error {
-	elements := make([]nftables.SetElement, len(ranges))
-	for i, r := range ranges {
-		elements[i] = r.element()
-	}
-	return addElements(conn, set, elements)
-}
-
-func addElements(conn *nftables.Conn, set *nftables.Set, elements []nftables.SetElement) error {
-	if err := conn.AddSet(set, nil); err != nil {
-		return err
-	}
+// replaceElements replaces all elements of a set.
+func replaceElements(conn *nftables.Conn, set *nftables.Set, elements []nftables.SetElement) error {
+	conn.FlushSet(set)
 	const perMessage = 500 // an attribute ends at 64 KiB
 	for chunk := range slices.Chunk(elements, perMessage) {
 		if err := conn.SetAddElements(set, chunk); err != nil {

@@ -6,7 +6,12 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/network/networktest"
@@ -154,4 +159,100 @@ func mustTimeOut(t *testing.T, n *network.Network, id string, from netip.Addr, t
 	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
 		t.Errorf("%s to %s: got %v, want a timeout", from, to, err)
 	}
+}
+
+// A packet that is lost while rules change is sent again, but for a reset: whoever waits for one that is lost waits for ever.
+func TestRulesThatChangeDisturbNothingThatGoesOn(t *testing.T) {
+	n := networktest.New(t)
+	vpc(t, n, provider, databaseAddress, clientAddress)
+	serve(t, n, provider, netip.AddrPortFrom(databaseAddress, 5432), "database")
+	l, err := n.Listen(provider, netip.AddrPortFrom(databaseAddress, 5433))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+		}
+	}()
+	c := mustDial(t, n, provider, clientAddress, netip.AddrPortFrom(databaseAddress, 5432))
+	greeting(t, c)
+
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		everything := []network.Entry{entry(true, "0.0.0.0/0", 0, 65535)}
+		boundary := network.Boundary{Subnet: netip.MustParsePrefix("10.0.1.0/24"), Ingress: everything, Egress: everything}
+		for range 100 {
+			if err := errors.Join(
+				n.SetFirewall(provider, network.Firewall{clientAddress: open, databaseAddress: open}),
+				n.SetBoundaries(provider, []network.Boundary{boundary}),
+			); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	changing := func() bool {
+		select {
+		case <-over:
+			return false
+		default:
+			return true
+		}
+	}
+	for changing() {
+		if _, err := io.WriteString(c, "?"); err != nil {
+			t.Fatal(err)
+		}
+		greeting(t, c)
+		cut, err := dial(n, provider, clientAddress, netip.AddrPortFrom(databaseAddress, 5433), generous)
+		if err == nil {
+			_ = cut.SetReadDeadline(time.Now().Add(generous))
+			_, err = cut.Read(make([]byte, 1))
+			_ = cut.Close()
+		}
+		if !errors.Is(err, unix.ECONNRESET) {
+			t.Fatalf("a client that was reset hears %v", err)
+		}
+	}
+	if again := retransmitted(t, n, provider); again != "0" {
+		t.Errorf("%s packets had to be sent again", again)
+	}
+}
+
+// retransmitted is how many packets were sent again in a VPC, as the kernel counts.
+func retransmitted(t *testing.T, n *network.Network, id string) string {
+	t.Helper()
+	var text []byte
+	if err := n.Within(id, func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/snmp")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if fields[0] != "Tcp:" {
+			continue
+		}
+		if names == nil {
+			names = fields
+			continue
+		}
+		for i, name := range names {
+			if name == "RetransSegs" {
+				return fields[i]
+			}
+		}
+	}
+	t.Fatal("the kernel does not count them")
+	return ""
 }

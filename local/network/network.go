@@ -238,7 +238,7 @@ func (n *Network) SetFirewall(id string, f Firewall) error {
 	if err != nil {
 		return fmt.Errorf("set firewall: %w", err)
 	}
-	if err := v.setFirewall(f); err != nil {
+	if err := f.apply(int(v.ns.handle)); err != nil {
 		return fmt.Errorf("set firewall of VPC %s: %w", id, err)
 	}
 	return nil
@@ -251,7 +251,7 @@ func (n *Network) SetBoundaries(id string, boundaries []Boundary) error {
 	if err != nil {
 		return fmt.Errorf("set network ACLs: %w", err)
 	}
-	if err := applyBoundaries(int(v.ns.handle), v.dns, boundaries); err != nil {
+	if err := applyBoundaries(int(v.ns.handle), boundaries); err != nil {
 		return fmt.Errorf("set network ACLs of VPC %s: %w", id, err)
 	}
 	return nil

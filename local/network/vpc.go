@@ -62,7 +62,7 @@ func (v *vpc) setUp() error {
 	if err := v.swallowStrays(); err != nil {
 		return err
 	}
-	if err := v.setFirewall(nil); err != nil {
+	if err := errors.Join(raiseFirewall(int(v.ns.handle), v.dns), raiseBoundaries(int(v.ns.handle), v.dns)); err != nil {
 		return fmt.Errorf("set firewall: %w", err)
 	}
 	return v.add(v.dns)
@@ -165,6 +165,7 @@ func (v *vpc) remove(a netip.Addr) {
 	v.addresses = slices.Delete(v.addresses, i, i+1)
 	_ = v.kernel.RouteReplace(v.local(a, a)) // the kernel removes only the route that it made itself
 	_ = v.kernel.AddrDel(v.lo, onLo(a))
+	_ = dismiss(int(v.ns.handle), a)
 	v.abort(a)
 }
 
@@ -229,14 +230,6 @@ func (v *vpc) abort(a netip.Addr) {
 				&net.TCPAddr{IP: s.ID.Destination, Port: int(s.ID.DestinationPort)})
 		}
 	}
-}
-
-func (v *vpc) setFirewall(f Firewall) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.hall.whileStill(func(entrances []netip.AddrPort) error {
-		return f.apply(int(v.ns.handle), v.dns, v.addresses, entrances)
-	})
 }
 
 func (v *vpc) answer(at netip.AddrPort, ask Ask) (io.Closer, error) {
