@@ -106,6 +106,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 	output(stack, "EventBusName", *r.bus.EventBusName(), "Put ConnectionDecision events here to accept or reject a connection")
 	output(stack, "HandOffTopicArn", *r.handoff.TopicArn(), "Subscribe whoever passes the service name on to the vendor")
 	output(stack, deployment.RegistryTableOutput, *r.table.TableName(), "The exposures, as `make show` reads them")
+	output(stack, deployment.PatienceOutput, r.options.patience.String(), "How long an exposure may be without service, or unwatched")
 	output(stack, "OperatorsTopicArn", *r.operators.TopicArn(), "Subscribe whoever approves connections and repairs failures")
 	return r
 }

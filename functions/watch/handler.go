@@ -81,12 +81,13 @@ type memory struct {
 	blind     blindness
 }
 
-// What a sweep does at most. An inspection makes some five calls of ELB for each exposure, and ELB allows an account about
-// ten a second for all that it does.
+// What a sweep does at most. An inspection makes some eight calls for each exposure, one after the other, in about half a
+// second: four of them of ELB, which allows an account about ten a second for all that it does.
 const (
-	inspectedPerSweep = 16
-	troubledPerSweep  = 12 // of them
-	nudgedPerSweep    = 10
+	inTurnPerSweep   = 48
+	troubledPerSweep = 12 // beside them
+	nudgedPerSweep   = 10
+	sweepsPerLook    = 4
 )
 
 func (w *watcher) handle(ctx context.Context, in Input) (Replayed, error) {
@@ -146,8 +147,8 @@ func (w *watcher) list(ctx context.Context) (map[string]*types.ScheduleSummary, 
 	return found, nil
 }
 
-// inspect has those exposures looked at in detail that are in trouble, and of the others those that have waited longest.
-// Each has its turn once in a look period, as long as they are no more than fit into its sweeps.
+// inspect has those exposures looked at in detail that are in trouble, and of the others those that have waited longest: a
+// sweep's share of all, so that each has its turn once in a look period, as long as they are no more than fit into it.
 func (w *watcher) inspect(ctx context.Context, views []view) {
 	w.memory.Lock()
 	defer w.memory.Unlock()
@@ -168,9 +169,9 @@ func (w *watcher) inspect(ctx context.Context, views []view) {
 	}
 	slices.SortStableFunc(troubled, byWait)
 	slices.SortStableFunc(due, byWait)
+	share := min((len(views)+sweepsPerLook-1)/sweepsPerLook, inTurnPerSweep)
 	// However many are in trouble, the others have their turn, too.
-	due = slices.Concat(troubled[:min(len(troubled), troubledPerSweep)], due)
-	due = due[:min(len(due), inspectedPerSweep)]
+	due = slices.Concat(troubled[:min(len(troubled), troubledPerSweep)], due[:min(len(due), share)])
 	if len(due) == 0 {
 		return
 	}

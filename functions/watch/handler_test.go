@@ -262,19 +262,31 @@ func (l *lagging) GetSchedule(ctx context.Context, in *scheduler.GetScheduleInpu
 }
 
 func TestEachIsInspectedInItsTurnAndAtOnceInTrouble(t *testing.T) {
+	for _, exposures := range []int{1, 5, 60, 192} {
+		t.Run(fmt.Sprint(exposures), func(t *testing.T) { inspectedInTurn(t, exposures) })
+	}
+}
+
+// inspectedInTurn plays a look period: each exposure is inspected in it, one in trouble by each sweep, and no sweep does
+// much more than another.
+func inspectedInTurn(t *testing.T, exposures int) {
 	var views []view
-	for i := range 60 {
+	for i := range exposures {
 		views = append(views, finished2(fmt.Sprintf("e%02d", i)))
 	}
 	w := newWorld(views...)
 	p := w.process()
-	for range 4 {
+	for range sweepsPerLook {
 		for _, e := range w.exposures {
 			e.Life.Looked, e.Life.Ticked = w.clock, w.clock
 		}
-		w.exposures["e59"].Life.Bad, w.exposures["e59"].Life.Good = w.clock, w.clock
+		w.exposures["e00"].Life.Bad, w.exposures["e00"].Life.Good = w.clock, w.clock
+		before := len(w.inspected)
 		if err := w.sweep(t, p); err != nil {
 			t.Fatal(err)
+		}
+		if most := 1 + (exposures+sweepsPerLook-1)/sweepsPerLook; len(w.inspected)-before > most {
+			t.Errorf("a sweep inspects %d", len(w.inspected)-before)
 		}
 		w.clock = w.clock.Add(time.Minute)
 	}
@@ -284,8 +296,8 @@ func TestEachIsInspectedInItsTurnAndAtOnceInTrouble(t *testing.T) {
 	}
 	for id := range w.exposures {
 		want := 1
-		if id == "e59" {
-			want = 4
+		if id == "e00" {
+			want = sweepsPerLook
 		}
 		if count[id] < want {
 			t.Errorf("%s was inspected %d times", id, count[id])

@@ -86,29 +86,23 @@ func nodesKeepAddresses(ctx context.Context, v *view, f *findings) error {
 			f.miss("%s has no load balancer any more: start again with the same input", e.id)
 			continue
 		}
-		rules, err := once(v, "rules of "+e.id, func() ([]ec2types.SecurityGroupRule, error) { return v.Rules(ctx, e.id) })
-		if err != nil {
-			return err
-		}
 		nodes, err := v.nodes(ctx, e)
 		if err != nil {
 			return err
 		}
-		var admitted []string
-		for _, rule := range rules {
-			if address, one := strings.CutSuffix(aws.ToString(rule.CidrIpv4), "/32"); one {
-				admitted = append(admitted, address)
-			}
+		known, err := v.knownNodes(ctx, e)
+		if err != nil {
+			return err
 		}
-		stranger := slices.IndexFunc(nodes, func(n ec2types.NetworkInterface) bool {
-			return !slices.Contains(admitted, aws.ToString(n.PrivateIpAddress))
+		moved := slices.IndexFunc(nodes, func(n ec2types.NetworkInterface) bool {
+			return !slices.Contains(known, aws.ToString(n.PrivateIpAddress))
 		})
 		switch age := ago(aws.ToTime(balancer.CreatedTime)); {
-		case len(admitted) == 0:
-			f.miss("expose a database with `\"ingress\": \"addresses\"`, and ask again after a week")
-		case stranger >= 0:
-			f.contradict("Start again with the same input, or leave `ingress` at its default.", "%s: the rules admit %s, and a node has %s", e.id,
-				strings.Join(admitted, ", "), aws.ToString(nodes[stranger].PrivateIpAddress))
+		case len(known) == 0:
+			f.miss("%s has neither a schedule with its nodes nor rules for them: start again with the same input, and ask again after a week", e.id)
+		case moved >= 0:
+			f.contradict("Start again with the same input, and leave `ingress` at its default.", "%s: the nodes were %s, and one has %s", e.id,
+				strings.Join(known, ", "), aws.ToString(nodes[moved].PrivateIpAddress))
 		case age < week:
 			f.miss("%s is %d days old: ask again after a week", e.id, age)
 		default:
@@ -116,6 +110,25 @@ func nodesKeepAddresses(ctx context.Context, v *view, f *findings) error {
 		}
 	}
 	return err
+}
+
+// knownNodes are the addresses of an exposure's nodes as they were when it was made: those that the sync goes through, or
+// with `"ingress": "addresses"` those that its rules admit.
+func (v *view) knownNodes(ctx context.Context, e exposure) (known []string, err error) {
+	b, bound, err := v.binding(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	if bound && len(b.Nodes) > 0 {
+		return b.Nodes, nil
+	}
+	rules, err := once(v, "rules of "+e.id, func() ([]ec2types.SecurityGroupRule, error) { return v.Rules(ctx, e.id) })
+	for _, rule := range rules {
+		if address, one := strings.CutSuffix(aws.ToString(rule.CidrIpv4), "/32"); one {
+			known = append(known, address)
+		}
+	}
+	return known, err
 }
 
 func nothingIsBlocked(ctx context.Context, v *view, f *findings) error {

@@ -20,7 +20,7 @@ var checks = []check{
 	{11, "the observer's log: `connection notification` within seconds of a request", notificationsCome},
 	{12, "`servicequotas:ListServiceQuotas` of Amazon VPC", servicesHaveNoQuota},
 	{14, "the network interfaces with that description", nodesAreDescribed},
-	{15, "the rules of an exposure with `\"ingress\": \"addresses\"` beside the nodes' addresses, a week later", nodesKeepAddresses},
+	{15, "the nodes of an exposure beside those that its schedule goes through, or that its rules admit, a week later", nodesKeepAddresses},
 	{16, "the metrics `NewFlowCount` and `SecurityGroupBlockedFlowCount_Inbound_TCP` of the load balancer", nothingIsBlocked},
 	{17, "the health check of each target group, and step 3's log", healthCheckIsTaken},
 	{18, "`elasticloadbalancing:DescribeAccountLimits`", balancersHaveALimit},

@@ -165,6 +165,17 @@ func TestWhatFailsOtherwiseIsNotSeen(t *testing.T) {
 	}
 }
 
+// Where the schedule carries the nodes' addresses, the rules need not.
+func TestNodesAreThoseThatTheScheduleGoesThrough(t *testing.T) {
+	for verdict, nodes := range map[string][]string{Confirmed: {"10.0.1.7"}, Contradicted: {"10.0.1.8"}} {
+		f := asAssumed()
+		f.rules, f.binding.Nodes = nil, nodes
+		if row := judge(t, f, 15); row.Verdict != verdict {
+			t.Errorf("row 15 is %s, not %s: %s", row.Verdict, verdict, row.Because)
+		}
+	}
+}
+
 // An account without rdslink, or before its first execution, says what must happen first.
 func TestAnEmptyAccountContradictsNothing(t *testing.T) {
 	report, err := Run(t.Context(), &fake{}, Rows(page(t)), "")

@@ -86,6 +86,9 @@ const Registry = "Registry"
 // RegistryTableOutput is the stack's output that says it.
 const RegistryTableOutput = "RegistryTableName"
 
+// PatienceOutput is the stack's output that says the option patience.
+const PatienceOutput = "Patience"
+
 // Key describes the key that a stack makes for registry and topics. Nothing else tells it from other keys.
 func Key(stack string) string { return stack + ": registry and topics" }
 

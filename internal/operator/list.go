@@ -27,11 +27,11 @@ type Listing struct {
 // List is every exposure that the registry has, in the order of their ids. It asks four times, whatever their number is up
 // to a few hundred: for the stack, the registry, its executions and all connections.
 func (o *Operator) List(ctx context.Context) (Listing, error) {
-	table, _, err := o.installed(ctx)
+	stack, err := o.installed(ctx)
 	if err != nil {
 		return Listing{}, err
 	}
-	exposures, _, err := registry.NewShown(dynamodb.NewFromConfig(o.config), table).Survey(ctx)
+	exposures, _, err := registry.NewShown(dynamodb.NewFromConfig(o.config), stack.table).Survey(ctx)
 	if err != nil {
 		return Listing{}, err
 	}

@@ -50,11 +50,11 @@ type Decided struct {
 
 // Show is an exposure as the registry has it, without what no person may read, and what AWS describes of it.
 func (o *Operator) Show(ctx context.Context, id string) (Shown, error) {
-	shown, owner, e, err := o.find(ctx, id)
+	shown, stack, e, err := o.find(ctx, id)
 	if err != nil {
 		return Shown{}, err
 	}
-	report := inspect.New(o.config, shown, owner, deployment.DefaultPatience).Inspect(ctx, []registry.Exposure{e})[0]
+	report := inspect.New(o.config, shown, stack.owner, stack.patience).Inspect(ctx, []registry.Exposure{e})[0]
 	var found []connection.Connection
 	var connectionsErr error
 	if e.ServiceID != "" {
@@ -110,42 +110,50 @@ func (o *Operator) execution(ctx context.Context, arn string) (sfn.DescribeExecu
 }
 
 // find reads an exposure from the registry, as people may read it.
-func (o *Operator) find(ctx context.Context, id string) (registry.Living, owned.Owner, registry.Exposure, error) {
-	table, tags, err := o.installed(ctx)
+func (o *Operator) find(ctx context.Context, id string) (registry.Living, installed, registry.Exposure, error) {
+	found, err := o.installed(ctx)
 	if err != nil {
-		return registry.Living{}, owned.Owner{}, registry.Exposure{}, err
+		return registry.Living{}, installed{}, registry.Exposure{}, err
 	}
-	shown := registry.NewShown(dynamodb.NewFromConfig(o.config), table).Living()
+	shown := registry.NewShown(dynamodb.NewFromConfig(o.config), found.table).Living()
 	exposure, err := shown.Get(ctx, id)
 	if errors.Is(err, registry.ErrNotFound) {
 		err = o.nobodyKnows(ctx, id)
 	}
-	return shown, owned.Owner{Name: o.name, Tags: tags}, exposure, err
+	return shown, found, exposure, err
 }
 
-// installed reads from the stack the name of the registry's table, and the tags that the deployer wants on everything.
-func (o *Operator) installed(ctx context.Context) (table string, tags map[string]string, err error) {
+// installed is what a stack says of itself.
+type installed struct {
+	table    string      // the registry's
+	owner    owned.Owner // with the tags that the deployer wants on everything
+	patience time.Duration
+}
+
+func (o *Operator) installed(ctx context.Context) (installed, error) {
 	name := o.name.Stack()
 	out, err := cloudformation.NewFromConfig(o.config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
-		return "", nil, fmt.Errorf("describe stack %s: %w", name, err)
+		return installed{}, fmt.Errorf("describe stack %s: %w", name, err)
 	}
-	tags = map[string]string{}
+	found := installed{owner: owned.Owner{Name: o.name, Tags: map[string]string{}}}
+	outputs := map[string]string{}
 	for _, stack := range out.Stacks {
 		for _, tag := range stack.Tags {
-			tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+			found.owner.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 		}
 		for _, output := range stack.Outputs {
-			if aws.ToString(output.OutputKey) == deployment.RegistryTableOutput {
-				table = aws.ToString(output.OutputValue)
-			}
+			outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
 		}
 	}
-	if table == "" {
-		return "", nil, fmt.Errorf("stack %s has no output %s: it is of an earlier version, deploy this one", name,
+	if found.table = outputs[deployment.RegistryTableOutput]; found.table == "" {
+		return installed{}, fmt.Errorf("stack %s has no output %s: it is of an earlier version, deploy this one", name,
 			deployment.RegistryTableOutput)
 	}
-	return table, tags, nil
+	if found.patience, err = deployment.ParsePatience(outputs[deployment.PatienceOutput]); err != nil {
+		return installed{}, fmt.Errorf("output %s of stack %s: %w", deployment.PatienceOutput, name, err)
+	}
+	return found, nil
 }
 
 // nobodyKnows says which exposures have ids like one that the registry does not know: endpoint services carry them.
