@@ -16,6 +16,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/resolve"
 	"github.com/rdslink/rdslink/internal/targets"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -144,6 +145,34 @@ func (s story) locksAllOut(database stage.Database, client stage.Client) {
 		life := s.exposuresIn(database.VPC)[0].Life
 		return life.State == string(targets.Settled) && life.Bad.IsZero() && life.Proven.Equal(life.Good)
 	})
+}
+
+// Their servers say no more than the beginning of a connection, and that is what the resolver goes by.
+func TestTheWayToSQLServerAndOracleIsProven(t *testing.T) {
+	s := begin(t)
+	home, away := s.vpc(stage.Customer), s.vpc(partner)
+	for _, engine := range []struct {
+		name string
+		port int32
+		code string // what the server answers to a log-in of nobody
+	}{{"sqlserver-se", 1433, "18456"}, {"oracle-ee", 1521, ""}} {
+		database, err := cloud.NewGreeter(s.ctx, home, "orders-"+engine.name, engine.name, engine.port)
+		s.check(err)
+		execution := s.starts(fmt.Sprintf(`{"database": %q, "name": "acme", "principals": [%q]}`, database.Identifier, partner))
+		s.decides(bus.Accept, s.connects(away, s.handoff(database)))
+		output := execution.succeeds()
+		s.passes(output)
+		s.await("every node to lead to "+engine.name+" itself", func() bool {
+			for _, exposure := range s.exposuresIn(home) {
+				if path := exposure.Life.Path; exposure.ID == output.Exposure {
+					return len(path) == len(home.Subnets) && !slices.ContainsFunc(path, func(p registry.Passage) bool {
+						return p.Result != resolve.Served || p.Code != engine.code
+					})
+				}
+			}
+			return false
+		})
+	}
 }
 
 func TestTwoConsumersOfADatabaseShareItsRules(t *testing.T) {

@@ -74,6 +74,18 @@ func (c *Cloud) CreateDatabase(ctx context.Context, vpc VPC, identifier string, 
 	})
 }
 
+// NewGreeter makes an instance of an engine of which the local cloud has the beginning of a connection, and no data.
+func (c *Cloud) NewGreeter(ctx context.Context, vpc VPC, identifier, engine string, port int32) (Database, error) {
+	d, err := c.surround(ctx, vpc, identifier, port)
+	if err != nil {
+		return Database{}, err
+	}
+	if err := c.createInstance(ctx, d, &rds.CreateDBInstanceInput{Engine: &engine, Port: &port}); err != nil {
+		return Database{}, err
+	}
+	return c.awaitInstance(ctx, d)
+}
+
 // NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data. It blocks a host
 // for the first handshake that breaks off: a single health check that reached it would show.
 func (c *Cloud) NewMySQL(ctx context.Context, vpc VPC, identifier string) (Database, error) {
