@@ -171,6 +171,8 @@ func (c *cloud) Dial(ctx context.Context, _ string, from netip.Addr, to netip.Ad
 	return (&net.Dialer{}).DialContext(ctx, "tcp", l.Addr().String())
 }
 
+func (c *cloud) Withdraw(conn net.Conn) { networktest.Reset(conn) }
+
 func (c *cloud) setBlind(node netip.Addr, blind bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

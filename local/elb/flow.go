@@ -170,7 +170,7 @@ func (s *Service) dial(ctx context.Context, l *listener, n *node, client netip.A
 	}
 	f := &flow{service: s, loadBalancer: l.loadBalancer, via: t, node: n, target: server}
 	if !s.track(l, f) {
-		reset(server)
+		s.sockets.Withdraw(server)
 		return nil, fmt.Errorf("the target is gone: %w", unix.ECONNREFUSED)
 	}
 	return f, nil
@@ -188,7 +188,7 @@ func (f *flow) Carry(client net.Conn) {
 // Abandon ends a flow whose client did not come.
 func (f *flow) Abandon() {
 	f.service.untrack(f)
-	reset(f.target)
+	f.service.sockets.Withdraw(f.target)
 }
 
 // choose picks the target of a new connection at a node: a healthy one, or any if none is (the load balancer fails open), in

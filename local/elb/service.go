@@ -51,6 +51,7 @@ type names interface {
 type sockets interface {
 	Answer(vpc string, at netip.AddrPort, ask network.Ask) (io.Closer, error)
 	Dial(ctx context.Context, vpc string, from netip.Addr, to netip.AddrPort) (net.Conn, error)
+	Withdraw(c net.Conn)
 }
 
 // Service is Elastic Load Balancing of every account. The world's lock guards it.

@@ -17,6 +17,8 @@ import (
 // Network is where the servers listen.
 type Network interface {
 	Listen(vpc string, at netip.AddrPort) (net.Listener, error)
+	// Withdrawn says of a connection that ended whether its client never came.
+	Withdrawn(c net.Conn) bool
 }
 
 // Config is what a server needs to know of its instance.

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +23,10 @@ import (
 const endpoint = "orders-prod.c9akciq32.eu-central-1.rds.amazonaws.com"
 
 // loopback is a network whose only address is this machine's.
-type loopback struct{ at chan net.Addr }
+type loopback struct {
+	at        chan net.Addr
+	withdrawn *atomic.Bool
+}
 
 func (l loopback) Listen(string, netip.AddrPort) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp4", "127.0.0.1:0")
@@ -31,6 +35,8 @@ func (l loopback) Listen(string, netip.AddrPort) (net.Listener, error) {
 	}
 	return listener, err
 }
+
+func (l loopback) Withdrawn(net.Conn) bool { return l.withdrawn.Load() }
 
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
@@ -63,7 +69,7 @@ type bed struct {
 
 func start(t *testing.T, c greeting.Config) *bed {
 	t.Helper()
-	b := &bed{t: t, network: loopback{make(chan net.Addr, 1)}}
+	b := &bed{t: t, network: loopback{make(chan net.Addr, 1), new(atomic.Bool)}}
 	c.Certificate, b.trusted = certificate(t)
 	c.User, c.Password, c.Version = "app", "correct-horse", "8.4.7"
 	b.server = greeting.New(b.network, c)
@@ -199,6 +205,10 @@ func TestHostIsBlocked(t *testing.T) { // dev.mysql.com/doc/refman/8.4/en/host-c
 			for range 2 * most {
 				b.connect("guess", false)
 			}
+		}, "ok"},
+		"connections whose client never came": {most, func(b *bed) {
+			b.network.withdrawn.Store(true)
+			checks(most)(b)
 		}, "ok"},
 		"until the server restarts": {most, func(b *bed) {
 			checks(most)(b)

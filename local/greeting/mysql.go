@@ -95,7 +95,7 @@ func (s *Server) converse(conn net.Conn) {
 	case err == nil:
 		_ = conn.SetDeadline(time.Time{})
 		w.commands()
-	case !errors.Is(err, errDenied):
+	case !errors.Is(err, errDenied) && !s.network.Withdrawn(conn):
 		s.hosts.interrupted(host)
 	}
 }

@@ -146,6 +146,32 @@ func TestAClientThatGaveUpLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// What gives up the far half of a client that went away does as if the server had never heard of it.
+func TestAServerIsToldOfAConnectionWhoseClientNeverCame(t *testing.T) {
+	n := entranceVPC(t)
+	l, err := n.Listen(provider, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, withdrawn := range []bool{true, false} {
+		c := mustDial(t, n, provider, nodeAddress, database)
+		accepted, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if withdrawn {
+			n.Withdraw(c)
+		} else {
+			_ = c.Close()
+		}
+		if _, err := accepted.Read(make([]byte, 1)); err == nil || n.Withdrawn(accepted) != withdrawn {
+			t.Errorf("withdrawn: %v, and the server is told %v (%v)", withdrawn, n.Withdrawn(accepted), err)
+		}
+		_ = accepted.Close()
+	}
+}
+
 func TestEntrancesLeakNothing(t *testing.T) {
 	n := entranceVPC(t)
 	serve(t, n, provider, database, "database")

@@ -161,7 +161,8 @@ func mustTimeOut(t *testing.T, n *network.Network, id string, from netip.Addr, t
 	}
 }
 
-// A packet that is lost while rules change is sent again, but for a reset: whoever waits for one that is lost waits for ever.
+// A packet that is lost while rules change is sent again, but for a reset: whoever waits for one that is lost waits for
+// ever.
 func TestRulesThatChangeDisturbNothingThatGoesOn(t *testing.T) {
 	n := networktest.New(t)
 	vpc(t, n, provider, databaseAddress, clientAddress)

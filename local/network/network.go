@@ -28,6 +28,8 @@ type Network struct {
 	names   names
 	outside []io.Closer // DNS servers
 
+	withdrawn withdrawals
+
 	mu      sync.Mutex
 	vpcs    map[string]*vpc
 	subnets map[string]string // VPC by subnet
