@@ -90,10 +90,11 @@ func inspectGrants(r *resources, allowed ...string) grants {
 	return slices.DeleteFunc(all, func(g grant) bool { return len(g.actions) == 0 })
 }
 
-// approverGrants are the one event that is a decision, and a look at who asks.
+// approverGrants are the one event that is a decision, a look at whether the bus is there, and one at who asks.
 func approverGrants(r *resources) grants {
 	return slices.Concat(
 		putsOn(r.bus, bus.ConnectionDecision),
+		allows("events", at(*r.bus.EventBusArn()), "DescribeEventBus"),
 		reads("ec2", "DescribeVpcEndpointConnections"),
 	)
 }

@@ -92,7 +92,7 @@ func TestApproversDecideAndDoNothingElse(t *testing.T) {
 		all = append(all, actions(s)...)
 	}
 	slices.Sort(all)
-	if want := []string{"ec2:DescribeVpcEndpointConnections", "events:PutEvents"}; !slices.Equal(all, want) {
+	if want := []string{"ec2:DescribeVpcEndpointConnections", "events:DescribeEventBus", "events:PutEvents"}; !slices.Equal(all, want) {
 		t.Errorf("approvers may %v, want %v", all, want)
 	}
 	put := allowing(peoplesPolicy(t, "rdslink-approver"), "events:PutEvents")[0]

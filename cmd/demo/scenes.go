@@ -83,7 +83,7 @@ func (d *demo) execute(ctx context.Context) error {
 		return err
 	}
 	if d.progress.Done() {
-		return fmt.Errorf("%s: %s", d.progress.Error, d.progress.Cause)
+		return d.progress.Err()
 	}
 	if err := d.connectAsVendor(ctx); err != nil {
 		return err
@@ -100,10 +100,7 @@ func (d *demo) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.progress.Error != "" {
-		return fmt.Errorf("%s: %s", d.progress.Error, d.progress.Cause)
-	}
-	return nil
+	return d.progress.Err()
 }
 
 // connectAsVendor lets the vendor act on nothing but the message.

@@ -4,7 +4,6 @@ package operator
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -13,11 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // Operator acts with somebody's credentials in one account and region.
@@ -35,9 +34,6 @@ func New(config aws.Config, name deployment.Name) *Operator {
 // Start starts an execution with input, a JSON object as the README describes it, and returns the execution's ARN. An input
 // that does not say who asked says that the caller has: Step Functions tells nobody who started an execution.
 func (o *Operator) Start(ctx context.Context, input string) (string, error) {
-	if !json.Valid([]byte(input)) {
-		return "", fmt.Errorf("start execution: the input is not JSON: %s", input)
-	}
 	caller, err := o.caller(ctx)
 	if err != nil {
 		return "", err
@@ -45,13 +41,8 @@ func (o *Operator) Start(ctx context.Context, input string) (string, error) {
 	machine := o.machineARN(caller)
 	input = requested(input, caller.String())
 	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
-	if _, missing := errors.AsType[*sfntypes.StateMachineDoesNotExist](err); missing {
-		return "", fmt.Errorf("start execution: no stack %s in %s: deploy it first, say which one you mean (STACK=…), "+
-			"or point AWS_REGION and the credentials at its account: %w",
-			o.name.Stack(), o.config.Region, err)
-	}
 	if err != nil {
-		return "", fmt.Errorf("start execution of %s: %w", machine, err)
+		return "", fmt.Errorf("start execution of %s: %w", machine, o.at(ctx, err))
 	}
 	return aws.ToString(out.ExecutionArn), nil
 }
@@ -92,19 +83,30 @@ func (o *Operator) machineARN(caller arn.ARN) string {
 		Resource: "stateMachine:" + o.name.StateMachine()}.String()
 }
 
-// Decide puts d on the deployment's event bus.
+// Decide puts d on the deployment's event bus. EventBridge takes an event for a bus that does not exist, and drops it
+// (github.com/localstack/localstack/pull/8264 has tried it): so the bus is looked at first. Whoever may not see it may still
+// be one who decides.
 func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 	detail, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	out, err := eventbridge.NewFromConfig(o.config).PutEvents(ctx,
+	events := eventbridge.NewFromConfig(o.config)
+	_, err = events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String(o.name.Bus())})
+	if _, unseen := outcome.Denied(err); err != nil && !unseen {
+		return fmt.Errorf("describe event bus %s: %w", o.name.Bus(), o.at(ctx, err))
+	}
+	out, err := events.PutEvents(ctx,
 		&eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
 			EventBusName: aws.String(o.name.Bus()),
 			Source:       aws.String(bus.Source),
 			DetailType:   aws.String(bus.ConnectionDecision),
 			Detail:       aws.String(string(detail)),
 		}}})
+	if _, denied := outcome.Denied(err); denied {
+		return fmt.Errorf("put ConnectionDecision on the bus %s in %s: that takes the approvers' policy, of the account and region where the stack is: %w",
+			o.name.Bus(), o.config.Region, err)
+	}
 	if err != nil {
 		return fmt.Errorf("put ConnectionDecision: %w", err)
 	}

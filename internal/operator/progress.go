@@ -2,6 +2,8 @@ package operator
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +20,7 @@ type Step struct {
 	Retries int
 	Waiting bool // for a task token: for people
 	Failed  bool
+	Not     string // what was not ready when it was last asked, in its words
 }
 
 // Progress is an execution as far as it has come.
@@ -30,7 +33,41 @@ type Progress struct {
 }
 
 // Done says whether the execution has ended.
-func (p Progress) Done() bool { return p.Status != sfntypes.ExecutionStatusRunning }
+func (p Progress) Done() bool {
+	return p.Status != sfntypes.ExecutionStatusRunning && p.Status != sfntypes.ExecutionStatusPendingRedrive
+}
+
+// Err is why an execution that has ended did not succeed. One that somebody stopped need not say why.
+func (p Progress) Err() error {
+	why := ""
+	if p.Error != "" {
+		why = ": " + p.Error
+	}
+	if p.Cause != "" {
+		why += ": " + p.Cause
+	}
+	switch p.Status {
+	case sfntypes.ExecutionStatusSucceeded:
+		return nil
+	case sfntypes.ExecutionStatusAborted:
+		return errors.New("the execution was stopped" + why)
+	case sfntypes.ExecutionStatusTimedOut:
+		return errors.New("the execution ran out of time" + why)
+	}
+	return errors.New("the execution failed" + why)
+}
+
+// said is what a cause says to people: a function's error arrives in Lambda's wrapping.
+func said(cause *string) string {
+	var wrapped struct {
+		ErrorMessage string `json:"errorMessage"`
+	}
+	text := aws.ToString(cause)
+	if json.Unmarshal([]byte(text), &wrapped) != nil || wrapped.ErrorMessage == "" {
+		return text
+	}
+	return wrapped.ErrorMessage
+}
 
 // Waiting is the step that waits for people; nil if none does.
 func (p Progress) Waiting() *Step {
@@ -46,9 +83,9 @@ func (p Progress) Waiting() *Step {
 func (o *Operator) Progress(ctx context.Context, executionARN string) (Progress, error) {
 	out, err := o.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &executionARN})
 	if err != nil {
-		return Progress{}, fmt.Errorf("describe execution %s: %w", executionARN, err)
+		return Progress{}, noExecution(executionARN, err)
 	}
-	p := Progress{ExecutionARN: executionARN, Status: out.Status, Error: aws.ToString(out.Error), Cause: aws.ToString(out.Cause),
+	p := Progress{ExecutionARN: executionARN, Status: out.Status, Error: aws.ToString(out.Error), Cause: said(out.Cause),
 		Output: aws.ToString(out.Output)}
 	// Inputs and outputs stay where they are: one of them is the task token.
 	history := sfn.NewGetExecutionHistoryPaginator(o.executions,
@@ -88,8 +125,11 @@ func (p *Progress) add(event sfntypes.HistoryEvent) {
 	case sfntypes.HistoryEventTypeTaskSubmitted:
 		s.Waiting = true
 	case sfntypes.HistoryEventTypeTaskFailed, sfntypes.HistoryEventTypeTaskTimedOut:
-		s.Waiting = false
+		s.Waiting, s.Not = false, ""
 		s.Retries++
+		if event.TaskFailedEventDetails != nil {
+			s.Not = said(event.TaskFailedEventDetails.Cause)
+		}
 	case sfntypes.HistoryEventTypeExecutionFailed, sfntypes.HistoryEventTypeExecutionTimedOut, sfntypes.HistoryEventTypeExecutionAborted:
 		s.Failed, s.Waiting, s.Ended = true, false, at
 	case sfntypes.HistoryEventTypeExecutionRedriven:
@@ -115,15 +155,20 @@ func (p *Progress) last() *Step {
 }
 
 // Follow reads the progress of an execution every interval and gives it to each, until each says stop, the execution has
-// ended or ctx is done. It returns the last progress.
+// ended or ctx is done. It returns the last progress that it has seen.
 func (o *Operator) Follow(
 	ctx context.Context, executionARN string, interval time.Duration, each func(Progress) (stop bool),
 ) (Progress, error) {
+	last := Progress{ExecutionARN: executionARN, Status: sfntypes.ExecutionStatusRunning}
 	for {
 		p, err := o.Progress(ctx, executionARN)
-		if err != nil {
-			return Progress{}, err
+		if ctx.Err() != nil {
+			return last, ctx.Err()
 		}
+		if err != nil {
+			return last, err
+		}
+		last = p
 		if each(p) || p.Done() {
 			return p, nil
 		}
@@ -133,4 +178,13 @@ func (o *Operator) Follow(
 		case <-time.After(interval):
 		}
 	}
+}
+
+// noExecution words why an execution cannot be described.
+func noExecution(executionARN string, err error) error {
+	if _, missing := errors.AsType[*sfntypes.ExecutionDoesNotExist](err); missing {
+		return fmt.Errorf("no execution %s: Step Functions forgets executions after 90 days; `aws stepfunctions list-executions` has the others",
+			executionARN)
+	}
+	return fmt.Errorf("describe execution %s: %w", executionARN, err)
 }

@@ -64,7 +64,7 @@ func TestProgress(t *testing.T) {
 
 func TestViewWritesEachLineOnceWhereNothingCanBeRedrawn(t *testing.T) {
 	var out strings.Builder
-	v := &View{out: &out, said: map[string]bool{}}
+	v := NewView(&out)
 	var p Progress
 	for _, event := range history(entered, scheduled, submitted, exited) {
 		p.add(event)

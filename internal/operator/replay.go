@@ -19,7 +19,7 @@ func (o *Operator) Replay(ctx context.Context) (done Replayed, err error) {
 	name := o.name.Function("watch")
 	out, err := lambda.NewFromConfig(o.config).Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`{"replay":true}`)})
 	if err != nil {
-		return done, fmt.Errorf("invoke %s: %w", name, err)
+		return done, fmt.Errorf("invoke %s: %w", name, o.at(ctx, err))
 	}
 	if out.FunctionError != nil {
 		return done, fmt.Errorf("replay by %s: %s", name, out.Payload)

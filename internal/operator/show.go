@@ -134,7 +134,7 @@ func (o *Operator) installed(ctx context.Context) (installed, error) {
 	name := o.name.Stack()
 	out, err := cloudformation.NewFromConfig(o.config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
-		return installed{}, fmt.Errorf("describe stack %s: %w", name, err)
+		return installed{}, fmt.Errorf("describe stack %s: %w", name, o.at(ctx, err))
 	}
 	found := installed{owner: owned.Owner{Name: o.name, Tags: map[string]string{}}}
 	outputs := map[string]string{}

@@ -86,8 +86,9 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"sns:GetSubscriptionAttributes": read("sns:GetSubscriptionAttributes"),
 	"sns:SetSubscriptionAttributes": read("sns:SetSubscriptionAttributes"),
 
-	"events:PutEvents": putEvents,
-	"kms:Decrypt":      directly,
+	"events:PutEvents":        putEvents,
+	"events:DescribeEventBus": one(func(q *question) string { return busARN(q, q.text("Name")) }),
+	"kms:Decrypt":             directly,
 
 	"scheduler:GetSchedule":    one(scheduleOf),
 	"scheduler:CreateSchedule": one(scheduleOf),
@@ -205,14 +206,7 @@ func putEvents(q *question) ([]need, error) {
 	for _, item := range q.list("Entries") {
 		entry, _ := item.(map[string]any)
 		text := func(name string) string { value, _ := entry[name].(string); return value }
-		bus := text("EventBusName")
-		switch {
-		case bus == "":
-			bus = q.arn("events", "event-bus/default")
-		case !strings.HasPrefix(bus, "arn:"):
-			bus = q.arn("events", "event-bus/"+bus)
-		}
-		found = append(found, need{resource: bus, keys: iam.Context{
+		found = append(found, need{resource: busARN(q, text("EventBusName")), keys: iam.Context{
 			"events:source": {text("Source")}, "events:detail-type": {text("DetailType")}, "events:eventBusInvocation": {"false"},
 		}})
 	}
@@ -220,6 +214,17 @@ func putEvents(q *question) ([]need, error) {
 		return nil, fmt.Errorf("PutEvents has no entries")
 	}
 	return found, nil
+}
+
+// busARN is a bus by its name or ARN; the account has one without being asked.
+func busARN(q *question, name string) string {
+	switch {
+	case name == "":
+		return q.arn("events", "event-bus/default")
+	case strings.HasPrefix(name, "arn:"):
+		return name
+	}
+	return q.arn("events", "event-bus/"+name)
 }
 
 // directly is the use of a key by its caller, and through no service.

@@ -110,6 +110,8 @@ func TestOnWhat(t *testing.T) {
 			[]string{"servicequotas:GetServiceQuota servicequotas:eu-central-1:111122223333:vpc/L-1", "servicequotas:GetServiceQuota *"}},
 		"every event is asked for": {"events:PutEvents", object{"Entries": []any{object{"DetailType": "A"}, object{"EventBusName": "b", "DetailType": "B"}}},
 			[]string{"events:PutEvents events:eu-central-1:111122223333:event-bus/default events:detail-type=A", "events:PutEvents events:eu-central-1:111122223333:event-bus/b events:detail-type=B"}},
+		"a bus by its name":                   {"events:DescribeEventBus", object{"Name": "b"}, []string{"events:DescribeEventBus events:eu-central-1:111122223333:event-bus/b"}},
+		"the bus that each account has":       {"events:DescribeEventBus", object{}, []string{"events:DescribeEventBus events:eu-central-1:111122223333:event-bus/default"}},
 		"who one is, nobody needs to be told": {"sts:GetCallerIdentity", nil, nil},
 		"an account in a queue's address":     {"sqs:SendMessage", object{"QueueUrl": "http://host/999988887777/q"}, []string{"sqs:SendMessage sqs:eu-central-1:999988887777:q"}},
 		"letters are given back one by one, as far as IAM knows": {"sqs:ChangeMessageVisibilityBatch", object{"QueueUrl": "http://host/111122223333/q"},

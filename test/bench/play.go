@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -107,8 +106,5 @@ func (e *execution) execute(ctx context.Context, o *operator.Operator, act func(
 			return err
 		}
 	}
-	if p.Error != "" {
-		return fmt.Errorf("%s: %s", p.Error, p.Cause)
-	}
-	return nil
+	return p.Err()
 }

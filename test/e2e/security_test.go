@@ -306,10 +306,37 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 
 	_, err = ec2.NewFromConfig(s.as(approver, "anton")).DescribeVpcEndpointConnections(s.ctx, &ec2.DescribeVpcEndpointConnectionsInput{})
 	s.check(err)
+	s.decidesNowhereElse(s.as(approver, "anton"), decision)
 	// He need not know how rdslink calls the exposure: the console shows him the service.
 	decision.By, decision.Exposure, decision.ServiceID = "anton", "", serviceID(handoff)
 	s.check(operator.New(s.as(approver, "anton"), deployment.Unnamed).Decide(s.ctx, decision))
 	execution.succeeds()
+}
+
+// decidesNowhereElse has an approver, and somebody who may do everything, decide where the deployment is not: EventBridge
+// takes the event and drops it, so neither is told that it is on its way.
+func (s story) decidesNowhereElse(approver aws.Config, decision bus.Decision) {
+	s.Helper()
+	admin := cloud.Config(stage.Customer)
+	approver.Region, admin.Region = "eu-west-1", "eu-west-1"
+	put, err := eventbridge.NewFromConfig(admin).PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
+		EventBusName: new(s.stack.Bus()), Source: aws.String(bus.Source), DetailType: aws.String(bus.ConnectionDecision), Detail: aws.String("{}"),
+	}}})
+	if err != nil || put.FailedEntryCount != 0 || put.Entries[0].EventId == nil {
+		s.Errorf("an event for a bus that is not there is answered %+v, %v", put, err)
+	}
+	if err := operator.New(approver, s.stack).Decide(s.ctx, decision); err == nil || !strings.Contains(err.Error(), " in eu-west-1") {
+		s.Errorf("an approver who decides in another region hears %v", err)
+	}
+	elsewhere := operator.New(admin, s.stack)
+	_, started := elsewhere.Start(s.ctx, `{"database":"orders-duties","vendor":"pushmetrics"}`)
+	_, shown := elsewhere.Show(s.ctx, decision.Exposure)
+	_, replayed := elsewhere.Replay(s.ctx)
+	for what, err := range map[string]error{"decides": elsewhere.Decide(s.ctx, decision), "starts": started, "looks": shown, "replays": replayed} {
+		if err == nil || !strings.Contains(err.Error(), "no stack rdslink in eu-west-1 of account "+stage.Customer+": deploy it first") {
+			s.Errorf("whoever %s in another region hears %v", what, err)
+		}
+	}
 }
 
 // readsNoToken tries to read the token of an exposure that waits: whoever has it ends the wait.
