@@ -4,21 +4,38 @@
 # for the same source, whoever builds them.
 export GOFLAGS := -trimpath -tags=lambda.norpc -buildvcs=false
 export CGO_ENABLED := 0
-# The Lambda architecture, as Go names it. The default is this machine's: what the local cloud has run is what AWS gets.
-export ARCH ?= $(shell go env GOHOSTARCH)
 # jsii warns of Node versions that are out of support, the CDK runs on them all the same; the template does not depend on it.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # CDK resolves a property of CfnEventBusPolicy that it has itself deprecated.
 export JSII_DEPRECATED := quiet
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-# Which of several stacks: their option `name`.
-STACK ?= $(RDSLINK_NAME)
-named := $(if $(STACK),-c name=$(STACK))
-rdslink := RDSLINK_NAME='$(STACK)' build/bin/rdslink
+# What a person may type, after make or in the environment. make would take a $ in it for its own, and a shell a quote: so each is
+# taken as it was typed, and recipes hand it on in the environment. ARGS alone are words for the shell.
+typed := DATABASE VENDOR NAME PRINCIPALS INPUT EXECUTION EXPOSURE ENDPOINT REASON TIMEOUT STACK ARGS ACCOUNT LOCAL_PORT ARCH
+# Some systems keep the machine's name there.
+ifneq ($(origin NAME),command line)
+override NAME :=
+endif
+$(foreach v,$(typed),$(if $(filter undefined,$(origin $v)),,$(eval override export $v := $$(value $v))))
+define newline
 
+
+endef
+args = $(subst $(newline), ,$(ARGS))
+
+# Which of several stacks: their option `name`.
+STACK ?= $(value RDSLINK_NAME)
+override export RDSLINK_NAME := $(STACK)
+named := $(if $(STACK),-c name="$$RDSLINK_NAME")
+
+rdslink := build/bin/rdslink
+flag = $(if $($1),--$2 "$$$1")
+
+# The Lambda architecture, as Go names it. The default is this machine's: what the local cloud has run is what AWS gets.
+export ARCH ?= $(shell go env GOHOSTARCH)
 # Where the local cloud listens.
-LOCAL_PORT ?= 4566
+export LOCAL_PORT ?= 4566
 
 phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
@@ -30,7 +47,8 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve, reject or show.'
-	@echo '  INPUT: the whole input as JSON instead (make start).  STACK: which of several stacks.  APPROVE=ask: the demo asks you.'
+	@echo '  INPUT: the whole input instead, a file or JSON (make start).  STACK: which of several stacks.  APPROVE=ask: the demo asks you.'
+	@echo '  ARGS: flags of the command besides, for build/bin/rdslink COMMAND --help, which ends with codes of its own (docs/cli.md).'
 	@echo '  The demo has DATABASE=instance|aurora|cluster|proxy|mysql and VENDOR=pushmetrics|fivetran|tidb-cloud|principals; tidb-cloud reads mysql.'
 
 demo: cloud build/bin/demo ## the main job, whole, on a local cloud: deploy, one execution, an approval, rows read
@@ -68,59 +86,59 @@ lint: build/.npm tools-check functions build/bin/infra ## golangci-lint, cfn-lin
 	done
 
 local: cloud build/bin/demo ## start the local cloud with the app deployed, and print the environment for aws and cdk
-	@build/bin/demo up --port $(LOCAL_PORT)
+	@build/bin/demo up --port "$$LOCAL_PORT"
 
 local-down: ## stop the local cloud
-	@build/bin/demo down --port $(LOCAL_PORT)
+	@build/bin/demo down --port "$$LOCAL_PORT"
 
 local-env: ## print the local cloud's environment, for eval (ACCOUNT=… for another account's)
-	@build/bin/demo env --port $(LOCAL_PORT) $(if $(ACCOUNT),--account $(ACCOUNT))
+	@build/bin/demo env --port "$$LOCAL_PORT" $(call flag,ACCOUNT,account)
 
 synth: build/.npm ## synthesize the template into cdk.out
-	$(cdk) synth --quiet $(named) $(ARGS) && ls cdk.out/*.template.json
+	$(cdk) synth --quiet $(named) $(args) && ls cdk.out/*.template.json
 
 roles: build/.npm functions build/bin/infra ## print the policies and trust of every role, for roles that you make yourself (ARGS for cdk)
-	@$(cdk) synth --quiet --app "build/bin/infra roles" --output build/roles $(named) $(ARGS) && cat build/roles/rdslink.roles.json
+	@$(cdk) synth --quiet --app "build/bin/infra roles" --output build/roles $(named) $(args) && cat build/roles/rdslink.roles.json
 
 bootstrap: build/.npm ## prepare an account and region of AWS for the CDK, once (ARGS for cdk)
-	$(cdk) bootstrap $(ARGS)
+	$(cdk) bootstrap $(args)
 
 deploy: build/.npm sbom ## deploy to AWS, with your credentials and region (ARGS for cdk; YES=1: options may be lost)
-	PREFLIGHT=1 $(cdk) deploy $(named) $(ARGS)
+	PREFLIGHT=1 $(cdk) deploy $(named) $(args)
 
 destroy: build/bin/rdslink ## delete the stack from AWS after its last exposure, and what it leaves (YES=1: without being asked)
-	@$(rdslink) destroy
+	@$(rdslink) destroy $(args)
 
 start: build/bin/rdslink ## start an execution and follow it: make start DATABASE=orders-prod VENDOR=pushmetrics
-	@$(rdslink) start $(if $(INPUT),--input '$(INPUT)',--database '$(DATABASE)' --vendor '$(VENDOR)')
+	@$(rdslink) start $(call flag,INPUT,input) $(call flag,DATABASE,database) $(call flag,VENDOR,vendor) $(call flag,NAME,name) \
+		$(call flag,PRINCIPALS,principals) $(call flag,TIMEOUT,timeout) $(args)
 
 follow: build/bin/rdslink ## follow an execution that was started: make follow EXECUTION=arn:…
-	@$(rdslink) follow '$(EXECUTION)'
+	@$(rdslink) follow "$$EXECUTION" $(call flag,TIMEOUT,timeout) $(args)
 
 approve: build/bin/rdslink ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
-	@$(rdslink) approve '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+	@$(rdslink) approve "$$EXPOSURE" $(call flag,ENDPOINT,endpoint) $(call flag,REASON,reason) $(args)
 
 reject: build/bin/rdslink ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
-	@$(rdslink) reject '$(EXPOSURE)' --endpoint '$(ENDPOINT)' --reason '$(REASON)'
+	@$(rdslink) reject "$$EXPOSURE" $(call flag,ENDPOINT,endpoint) $(call flag,REASON,reason) $(args)
 
 list: build/bin/rdslink ## print every exposure: what is shown to whom, how it is, who is connected (ARGS='--output json')
-	@$(rdslink) list $(ARGS)
+	@$(rdslink) list $(args)
 
 vendors: build/bin/rdslink ## print the vendors' presets, without credentials (ARGS='--output json')
-	@$(rdslink) vendors $(ARGS)
+	@$(rdslink) vendors $(args)
 
-handoff: export EXPOSURE := $(value EXPOSURE)
 handoff: build/bin/rdslink ## print the text that an exposure's consumer needs to connect, once more: make handoff EXPOSURE=…
-	@$(rdslink) handoff $(ARGS) "$$EXPOSURE"
+	@$(rdslink) handoff "$$EXPOSURE" $(args)
 
 show: build/bin/rdslink ## print an exposure's hops, which of them is broken, and what to do: make show EXPOSURE=…
-	@$(rdslink) show $(ARGS) '$(EXPOSURE)'
+	@$(rdslink) show "$$EXPOSURE" $(args)
 
 replay: build/bin/rdslink ## have what functions gave up on dealt with again, letter by letter, as it is
-	@$(rdslink) replay
+	@$(rdslink) replay $(args)
 
 confirm: build/bin/rdslink ## hold docs/assumptions.md against the account, and change nothing: make confirm [EXPOSURE=…] [ARGS='--output json']
-	@$(rdslink) confirm $(ARGS) $(EXPOSURE)
+	@$(rdslink) confirm "$$EXPOSURE" $(args)
 
 clean: ## remove everything that was built
 	rm -rf build cdk.out local/build
@@ -129,10 +147,10 @@ clean: ## remove everything that was built
 # what the context names is there and will do, and which stack will be changed.
 app: functions build/bin/infra build/bin/rdslink
 	@build/bin/infra
-	@$(if $(PREFLIGHT),$(rdslink) preflight "$(CDK_OUTDIR)")
+	@$(if $(PREFLIGHT),$(rdslink) preflight "$$CDK_OUTDIR")
 
 functions: build/.modules
-	$(phase) "build the functions ($(ARCH))" tools/build-functions $(ARCH)
+	$(phase) "build the functions ($$ARCH)" tools/build-functions "$$ARCH"
 
 sbom: functions ## list what the functions and the tools are made of: build/sbom.json, CycloneDX
 	$(phase) "list the dependencies" go run ./tools/sbom build/sbom.json
