@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/rdslink/rdslink/internal/outcome"
 )
 
 // What an end means, for scripts. make has codes of its own.
@@ -30,7 +32,7 @@ func (t *tool) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(t.err, "rdslink:", err)
+	fmt.Fprintln(t.err, "rdslink:", outcome.Discreet(err.Error()))
 	_, waits := errors.AsType[waitingError](err)
 	_, wrong := errors.AsType[usageError](err)
 	switch {

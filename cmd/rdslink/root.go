@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/operator"
@@ -67,6 +68,7 @@ and with 3 when it stopped waiting for something that goes on.`,
 			return nil
 		},
 	}
+	root.SetFlagErrorFunc(wrongFlag)
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)
@@ -88,6 +90,17 @@ and with 3 when it stopped waiting for something that goes on.`,
 		}
 	}
 	return root
+}
+
+// wrongFlag words in people's words what pflag says in Go's.
+func wrongFlag(_ *cobra.Command, err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	kinds := map[string]string{"int": "a whole number", "duration": "a duration, such as 90s or 2h", "bool": "true or false"}
+	flag := invalid.GetFlag()
+	return fmt.Errorf("--%s must be %s, got %q", flag.Name, kinds[flag.Value.Type()], invalid.GetValue())
 }
 
 // check judges the flags that all commands have.

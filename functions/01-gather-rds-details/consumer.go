@@ -10,7 +10,6 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/internal/database"
-	"github.com/rdslink/rdslink/internal/nearest"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/vendor"
@@ -56,7 +55,7 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 		return vendor.Vendor{}, checkNamed(r)
 	}
 	if !slices.Contains(vendor.IDs(), r.vendor) {
-		return vendor.Vendor{}, unknownVendor(r.vendor)
+		return vendor.Vendor{}, outcome.BadInput("%s", vendor.Unknown(r.vendor))
 	}
 	preset, _ := vendor.Find(r.vendor)
 	switch {
@@ -116,14 +115,6 @@ var consumerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func badName(name string) error {
 	return outcome.BadInput("name %q must be lower-case letters, digits and hyphens, at most 63 of them, with no hyphen at either end", name)
-}
-
-func unknownVendor(id string) error {
-	if near := nearest.To(id, vendor.IDs()); len(near) > 0 {
-		return outcome.BadInput("vendor %q is not known; did you mean %s?", id, strings.Join(near, " or "))
-	}
-	return outcome.BadInput("vendor %q is not known; the presets are %s. For others use name and principals", id,
-		strings.Join(vendor.IDs(), ", "))
 }
 
 // suits reports, as an error, a database that the consumer cannot use.

@@ -3,8 +3,11 @@
 package vendor
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rdslink/rdslink/internal/nearest"
 )
 
 // Vendor is one preset. Its principals are either published, or told to each customer: then Ask says where.
@@ -66,4 +69,12 @@ func IDs() []string {
 		ids[i] = v.ID
 	}
 	return ids
+}
+
+// Unknown says of an id that it is no preset's, and which may be meant.
+func Unknown(id string) string {
+	if near := nearest.To(id, IDs()); len(near) > 0 {
+		return fmt.Sprintf("vendor %q is not known; did you mean %s?", id, strings.Join(near, " or "))
+	}
+	return fmt.Sprintf("vendor %q is not known; the presets are %s. For others use name and principals", id, strings.Join(IDs(), ", "))
 }
