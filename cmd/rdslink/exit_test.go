@@ -49,10 +49,10 @@ func alone(t *testing.T) {
 }
 
 // played is what the program says when it is called so, and how it ends.
-func played(t *testing.T, in string, args ...string) (code int, out, said string) {
+func played(t *testing.T, args ...string) (code int, out, said string) {
 	t.Helper()
 	var result, talk strings.Builder
-	code = newTool("rdslink", strings.NewReader(in), &result, &talk).run(t.Context(), args)
+	code = newTool("rdslink", strings.NewReader(""), &result, &talk).run(t.Context(), args)
 	return code, result.String(), talk.String()
 }
 
@@ -94,7 +94,7 @@ func TestAnExecutionsEndIsTheExitCode(t *testing.T) {
 				calls = append(calls, []string{"start", "--database", "orders", "--vendor", "pushmetrics"})
 			}
 			for _, call := range calls {
-				code, out, said := played(t, "", append(call, row.args...)...)
+				code, out, said := played(t, append(call, row.args...)...)
 				if code != row.code || !strings.Contains(out, row.out) || !strings.Contains(said, row.said) {
 					t.Errorf("%s ends with %d, prints %q and says %q", call[0], code, out, said)
 				}
@@ -110,7 +110,7 @@ func TestCtrlCLeavesTheExecutionAndSaysHowToFollowIt(t *testing.T) {
 	answers{"DescribeExecution": {"status": "RUNNING"}, "GetExecutionHistory": {"events": []any{}}}.serve(t, func(string) {
 		pressed.Do(func() { _ = syscall.Kill(syscall.Getpid(), syscall.SIGINT) })
 	})
-	code, _, said := played(t, "", "follow", execution)
+	code, _, said := played(t, "follow", execution)
 	if code != exitWaiting || !strings.Contains(said, "rdslink follow "+execution) {
 		t.Errorf("it ends with %d and says %q", code, said)
 	}
@@ -124,10 +124,11 @@ func TestAStartsInputIsWhatWasTyped(t *testing.T) {
 		args []string
 		want string
 	}{
-		"flags":    {"", []string{"--database", "orders", "--vendor", "pushmetrics"}, `{"database":"orders","vendor":"pushmetrics"}`},
-		"lists":    {"", []string{"--database", "o", "--name", "acme", "--principals", "1,2", "--principals", "3"}, `{"database":"o","name":"acme","principals":["1","2","3"]}`},
-		"no list":  {"", []string{"--database", "o", "--supported-regions", ""}, `{"database":"o","supportedRegions":[]}`},
-		"numbers":  {"", []string{"--database", "o", "--listener-port", "5433", "--timeout-days", "3", "--accept", "manual"}, `{"acceptance":{"mode":"manual","timeoutDays":3},"database":"o","listenerPort":5433}`},
+		"flags":   {"", []string{"--database", "orders", "--vendor", "pushmetrics"}, `{"database":"orders","vendor":"pushmetrics"}`},
+		"lists":   {"", []string{"--database", "o", "--name", "acme", "--principals", "1,2", "--principals", "3"}, `{"database":"o","name":"acme","principals":["1","2","3"]}`},
+		"no list": {"", []string{"--database", "o", "--supported-regions", ""}, `{"database":"o","supportedRegions":[]}`},
+		"numbers": {"", []string{"--database", "o", "--listener-port", "5433", "--timeout-days", "3", "--accept", "manual"},
+			`{"acceptance":{"mode":"manual","timeoutDays":3},"database":"o","listenerPort":5433}`},
 		"JSON":     {"", []string{"--input", whole}, whole},
 		"standard": {whole, []string{"--input", "-"}, whole},
 	} {

@@ -17,7 +17,7 @@ func TestTheCommandsAreDocumented(t *testing.T) {
 	var add func(*cobra.Command)
 	add = func(command *cobra.Command) {
 		words := strings.Fields(command.CommandPath())[1:]
-		code, help, said := played(t, "", append(words, "--help")...)
+		code, help, said := played(t, append(words, "--help")...)
 		if code != exitDone || said != "" {
 			t.Errorf("%v --help ends with %d and says %q", words, code, said)
 		}
@@ -48,10 +48,11 @@ func TestWrongUse(t *testing.T) {
 		{"start", "--vendor", "pushmetrics"}, {"start", "--database", "o", "--vendor", "pushmetric"}, {"start", "--database", "o", "--name", "acme"},
 		{"start", "--database", "o", "--principals", "555566667777"}, {"start", "--database", "", "--vendor", "fivetran"}, {"start", "--input", "[]"},
 		{"start", "--listener-port", "high"}, {"start", "--database", "o", "--timeout", "5"},
-		{"follow"}, {"follow", "olga"}, {"follow", password}, {"start", password}, {"approve"}, {"approve", "--reason"}, {"reject"}, {"reject", "a", "b"}, {"show"}, {"handoff"}, {"list", "all"}, {"vendors", "pushmetrics"}, {"confirm", "a", "b"},
+		{"follow"}, {"follow", "olga"}, {"follow", password}, {"start", password}, {"approve"}, {"approve", "--reason"}, {"reject"}, {"reject", "a", "b"},
+		{"show"}, {"handoff"}, {"list", "all"}, {"vendors", "pushmetrics"}, {"confirm", "a", "b"},
 		{"preflight"}, {"replay", "all"}, {"destroy", "now"},
 	} {
-		code, out, said := played(t, "", args...)
+		code, out, said := played(t, args...)
 		if code != exitWrongUse || out != "" || strings.Contains(said, "hunter2") {
 			t.Errorf("%q ends with %d and prints %q", args, code, out)
 		}

@@ -104,7 +104,8 @@ func (t *tool) inputOf(flags *pflag.FlagSet, whole string) (string, error) {
 	}
 	switch {
 	case !flags.Changed("input") && first == "":
-		return "", usageError{errors.New("which database, and for whom? Give --database and --vendor, or --input (make: DATABASE and VENDOR, or INPUT)")}
+		return "", usageError{errors.New("which database, and for whom? Give --database and --vendor, or --input " +
+			"(make: DATABASE and VENDOR, or INPUT)")}
 	case flags.Changed("input") && first != "":
 		return "", usageError{fmt.Errorf("--input is the whole input: put what --%s says into it, or leave --input out", first)}
 	case flags.Changed("input"):

@@ -104,7 +104,8 @@ func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 			Detail:       aws.String(string(detail)),
 		}}})
 	if _, denied := outcome.Denied(err); denied {
-		return fmt.Errorf("put ConnectionDecision on the bus %s in %s: that takes the approvers' policy, of the account and region where the stack is: %w",
+		return fmt.Errorf("put ConnectionDecision on the bus %s in %s: that takes the approvers' policy, "+
+			"of the account and region where the stack is: %w",
 			o.name.Bus(), o.config.Region, err)
 	}
 	if err != nil {
