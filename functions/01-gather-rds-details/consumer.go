@@ -34,8 +34,8 @@ func consumerOf(r request, home database.Home) (consumer, error) {
 	given := r.principals
 	switch {
 	case preset.Asks():
-		given = []string{r.vendorAccount}
-		c.Account = r.vendorAccount
+		c.Account = plain(r.vendorAccount)
+		given = []string{c.Account}
 	case preset.ID != "":
 		given = preset.Principals
 	}
@@ -55,7 +55,7 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 		return vendor.Vendor{}, checkNamed(r)
 	}
 	if !slices.Contains(vendor.IDs(), r.vendor) {
-		return vendor.Vendor{}, outcome.BadInput("%s", vendor.Unknown(r.vendor))
+		return vendor.Vendor{}, outcome.BadInput("%s", vendor.Unknown(outcome.Typed(r.vendor)))
 	}
 	preset, _ := vendor.Find(r.vendor)
 	switch {
@@ -85,8 +85,8 @@ func checkAsked(r request, preset vendor.Vendor) error {
 		return nil
 	case r.vendorAccount == "":
 		return outcome.BadInput("vendorAccount is missing: %s tells each customer another account; find it %s", preset.Name, preset.Ask)
-	case !accountID.MatchString(r.vendorAccount):
-		return outcome.BadInput("vendorAccount: %q is not a 12-digit account id; find it %s", r.vendorAccount, preset.Ask)
+	case !accountID.MatchString(plain(r.vendorAccount)):
+		return outcome.BadInput("vendorAccount: %q is not a 12-digit account id; find it %s", outcome.Typed(r.vendorAccount), preset.Ask)
 	case len(r.vendorZones) == 0:
 		return outcome.BadInput("vendorAvailabilityZoneIds is missing: %s makes endpoints in some Availability Zones only; find them %s",
 			preset.Name, preset.Ask)
@@ -114,7 +114,8 @@ func checkNamed(r request) error {
 var consumerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func badName(name string) error {
-	return outcome.BadInput("name %q must be lower-case letters, digits and hyphens, at most 63 of them, with no hyphen at either end", name)
+	return outcome.BadInput("name %q must be lower-case letters, digits and hyphens, at most 63 of them, with no hyphen at either end",
+		outcome.Typed(name))
 }
 
 // suits reports, as an error, a database that the consumer cannot use.
@@ -159,7 +160,7 @@ func (c consumer) checkZones(region []string) error {
 	for _, zone := range c.zones {
 		if !slices.Contains(region, zone) {
 			return outcome.BadInput("vendorAvailabilityZoneIds: %q is not the id of an Availability Zone of this region, which has %s; "+
-				"names such as eu-central-1a differ from account to account: give ids", zone, strings.Join(region, ", "))
+				"names such as eu-central-1a differ from account to account: give ids", outcome.Typed(zone), strings.Join(region, ", "))
 		}
 	}
 	return nil
@@ -169,7 +170,7 @@ func (c consumer) checkZones(region []string) error {
 func principals(given []string, home database.Home) (normal, accounts []string, err error) {
 	accounts = []string{}
 	for _, text := range given {
-		principal, account, err := principal(text, home)
+		principal, account, err := principal(plain(text), home)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -186,9 +187,18 @@ func principals(given []string, home database.Home) (normal, accounts []string, 
 	return normal, accounts, nil
 }
 
+// plain is an account's id as it is, which the console writes with hyphens: 4444-5555-6666.
+func plain(text string) string {
+	if hyphened.MatchString(text) {
+		return strings.ReplaceAll(text, "-", "")
+	}
+	return text
+}
+
 var (
+	hyphened         = regexp.MustCompile(`^[0-9]{4}-[0-9]{4}-[0-9]{4}$`)
 	accountID        = regexp.MustCompile(`^[0-9]{12}$`)
-	servicePrincipal = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$`)
+	servicePrincipal = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+){0,2}\.amazonaws\.com$`) // endpoints are longer
 	iamResource      = regexp.MustCompile(`^(root|(role|user)/[\w+=,.@-]+)$`)
 )
 
@@ -204,11 +214,11 @@ func principal(text string, home database.Home) (normal, account string, err err
 	parsed, parseErr := arn.Parse(text)
 	if parseErr != nil || parsed.Service != "iam" || parsed.Region != "" || !accountID.MatchString(parsed.AccountID) {
 		return "", "", outcome.BadInput("principals: %q is no principal: give a 12-digit account id, the ARN of an account's root, "+
-			"of a role or of a user, a service principal such as firehose.amazonaws.com", text)
+			"of a role or of a user, a service principal such as firehose.amazonaws.com", outcome.Typed(text))
 	}
 	if parsed.Partition != home.Partition {
-		return "", "", outcome.BadInput("principals: %s is of partition %s, and this database is in %s; "+
-			"PrivateLink does not cross partitions: leave it out", text, parsed.Partition, home.Partition)
+		return "", "", outcome.BadInput("principals: %q is of partition %q, and this database is in %s; "+
+			"PrivateLink does not cross partitions: leave it out", outcome.Typed(text), parsed.Partition, home.Partition)
 	}
 	return text, parsed.AccountID, resource(text, parsed.Resource)
 }
@@ -219,8 +229,8 @@ func resource(text, resource string) error {
 		return nil
 	}
 	if strings.Count(resource, "/") > 1 {
-		return outcome.BadInput("principals: %s has a path, which endpoint services do not support; use the account, or a role without a path",
-			text)
+		return outcome.BadInput("principals: %q has a path, which endpoint services do not support; use the account, or a role without a path",
+			outcome.Typed(text))
 	}
-	return outcome.BadInput("principals: %s must end in root, role/NAME or user/NAME", text)
+	return outcome.BadInput("principals: %q must end in root, role/NAME or user/NAME", outcome.Typed(text))
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/rdslink/rdslink/internal/nearest"
 	"github.com/rdslink/rdslink/internal/outcome"
@@ -34,24 +35,36 @@ func object(input json.RawMessage, what string, known []string) (*fields, error)
 		return nil, outcome.BadInput("%s must be valid JSON: %w", what, err)
 	}
 	if kind != "an object" || json.Unmarshal(input, &f.values) != nil {
-		return nil, outcome.BadInput(`%s must be an object, got %s`, what, kind)
+		return nil, outcome.BadInput(`%s must be an object, got %s%s`, what, kind, unquote(input, &f.values))
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
 		if slices.Contains(known, name) {
 			continue
 		}
-		if why := noField[strings.ToLower(name)]; why != "" {
-			return nil, outcome.BadInput("%s has no field %q: %s", what, short(name), why)
+		typed := outcome.Typed(name)
+		if why := elsewhere(name, known); why != "" {
+			return nil, outcome.BadInput("%s has no field %q: %s", what, typed, why)
 		}
 		if near := meant(name, known); near != "" {
-			return nil, outcome.BadInput("%s has no field %q; did you mean %q?", what, short(name), near)
+			return nil, outcome.BadInput("%s has no field %q; did you mean %q?", what, typed, near)
 		}
-		return nil, outcome.BadInput("%s has no field %q; the fields are %s", what, short(name), strings.Join(known, ", "))
+		return nil, outcome.BadInput("%s has no field %q; the fields are %s", what, typed, strings.Join(known, ", "))
 	}
 	return f, nil
 }
 
-// noField says what stands instead of a field that people look for.
+// elsewhere says what stands instead of a field that people look for, or where it belongs.
+func elsewhere(name string, known []string) string {
+	if why := noField[strings.ToLower(name)]; why != "" {
+		return why
+	}
+	if slices.Contains(requestFields, name) && !slices.Contains(known, name) {
+		return "put it beside acceptance, not into it"
+	}
+	return ""
+}
+
+// noField are the fields that people look for in vain, in small letters.
 var noField = map[string]string{
 	"region": "databases are found in the region that rdslink runs in; leave it out",
 	"engine": "it is found with the database; leave it out",
@@ -60,7 +73,7 @@ var noField = map[string]string{
 // otherWords are what people call a field that has another name.
 var otherWords = map[string]string{
 	"db": "database", "databaseIdentifier": "database", "dbInstanceIdentifier": "database", "dbClusterIdentifier": "database",
-	"host":     "database",
+	"host": "database", "hostname": "database", "arn": "database", "instance": "database", "cluster": "database", "proxy": "database",
 	"consumer": "name", "accounts": "principals", "account": "principals", "accountId": "principals", "awsAccountId": "principals",
 	"port": "listenerPort", "regions": "supportedRegions", "emails": "notify", "email": "notify",
 }
@@ -83,12 +96,16 @@ func meant(name string, known []string) string {
 	if near := nearest.To(name, known); len(near) > 0 {
 		return near[0]
 	}
+	if near := nearest.To(name, acceptanceFields); len(near) > 0 && slices.Contains(known, "acceptance") {
+		return "acceptance." + near[0]
+	}
 	return ""
 }
 
 func (f *fields) text(name, absent string) string {
 	value := absent
 	f.read(name, "a string", &value)
+	value = trim(value)
 	if _, given := f.values[name]; given && value == "" {
 		f.fail(outcome.BadInput("%s%s is empty: give a value, or leave the field out", f.prefix, name))
 	}
@@ -102,10 +119,16 @@ func (f *fields) texts(name string) []string {
 	if len(value) > longestList {
 		f.fail(outcome.BadInput("%s%s must have at most %d entries, got %d", f.prefix, name, longestList, len(value)))
 	}
-	for _, text := range value {
-		f.limit(name, text)
+	for i, text := range value {
+		value[i] = trim(text)
+		f.limit(name, value[i])
 	}
 	return value
+}
+
+// trim takes away what is not seen around a text that somebody has pasted.
+func trim(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) })
 }
 
 func (f *fields) limit(name, text string) {
@@ -122,7 +145,7 @@ func (f *fields) whole(name string, absent, lowest, highest int) int {
 		return absent
 	}
 	if value < wholeNumber(lowest) || value > wholeNumber(highest) {
-		f.fail(outcome.BadInput("%s%s must be from %d to %d, got %s", f.prefix, name, lowest, highest, short(string(f.values[name]))))
+		f.fail(outcome.BadInput("%s%s must be from %d to %d, got %s", f.prefix, name, lowest, highest, outcome.Typed(string(f.values[name]))))
 	}
 	return int(value)
 }
@@ -145,7 +168,7 @@ func (n *wholeNumber) UnmarshalJSON(text []byte) error {
 func (f *fields) oneOf(name string, values ...string) string {
 	value := f.text(name, values[0])
 	if !slices.Contains(values, value) {
-		f.fail(outcome.BadInput("%s%s must be %s, got %q", f.prefix, name, strings.Join(values, " or "), value))
+		f.fail(outcome.BadInput("%s%s must be %s, got %q", f.prefix, name, strings.Join(values, " or "), outcome.Typed(value)))
 	}
 	return value
 }
@@ -156,8 +179,17 @@ func (f *fields) read(name, kind string, into any) {
 		return
 	}
 	if got := kindOf(value); got == "null" || json.Unmarshal(value, into) != nil {
-		f.fail(outcome.BadInput("%s%s must be %s, got %s", f.prefix, name, kind, got))
+		f.fail(outcome.BadInput("%s%s must be %s, got %s%s", f.prefix, name, kind, got, unquote(value, into)))
 	}
+}
+
+// unquote says how a string becomes what is asked for, if it has that in it.
+func unquote(value json.RawMessage, into any) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil && json.Unmarshal([]byte(text), into) == nil {
+		return ": leave the quotation marks around it out"
+	}
+	return ""
 }
 
 func (f *fields) fail(err error) {
@@ -176,23 +208,27 @@ func kindOf(value json.RawMessage) string {
 	case '{':
 		return "an object"
 	case '[':
-		return "the list " + short(string(value))
+		return "the list " + visible(outcome.Typed(string(value)))
 	case '"':
-		return "the string " + short(string(value))
+		return "the string " + visible(outcome.Typed(string(value)))
 	case 't', 'f':
 		return fmt.Sprintf("the boolean %s", value)
 	case 'n':
 		return "null"
 	default:
-		return "the number " + short(string(value))
+		return "the number " + visible(outcome.Typed(string(value)))
 	}
 }
 
-// short keeps a message readable, whatever it quotes.
-func short(text string) string {
-	const longest = 80
-	if len(text) <= longest {
-		return text
+// visible writes out what nobody would see.
+func visible(text string) string {
+	var written strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			written.WriteRune(r)
+		} else {
+			fmt.Fprintf(&written, "%U", r)
+		}
 	}
-	return strings.ToValidUTF8(text[:longest], "") + "..."
+	return written.String()
 }

@@ -146,11 +146,11 @@ func (r request) check() error {
 	for _, address := range r.notify {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || !mailbox.MatchString(address) {
 			return outcome.BadInput("notify: %q is not an e-mail address that SNS takes: give one such as dba@example.com, "+
-				"in ASCII, of a public domain", short(address))
+				"in ASCII, of a public domain", outcome.Typed(address))
 		}
 	}
-	if strings.ContainsFunc(r.requestedBy, unicode.IsControl) {
-		return outcome.BadInput("requestedBy: %q has characters that are none to read: give a name on one line", short(r.requestedBy))
+	if strings.ContainsFunc(r.requestedBy, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return outcome.BadInput("requestedBy: %q has characters that are none to read: give a name on one line", outcome.Typed(r.requestedBy))
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func otherRegions(given []string, home database.Home) ([]string, error) {
 	regions := []string{}
 	for _, region := range given {
 		if !regionName.MatchString(region) {
-			return nil, outcome.BadInput("supportedRegions: %q is not a region's name, such as eu-west-1", region)
+			return nil, outcome.BadInput("supportedRegions: %q is not a region's name: give one such as eu-west-1", outcome.Typed(region))
 		}
 		if partitionOf(region) != home.Partition {
 			return nil, outcome.BadInput("supportedRegions: %s is in another partition than %s, "+

@@ -258,7 +258,7 @@ func (s gatherRDSDetails) claim(ctx context.Context, plan Output, r request, c c
 		Accounts:           c.accounts,
 		Acceptance:         registry.Acceptance{Mode: r.acceptance.mode, MaxConnections: r.acceptance.maxConnections},
 		VPCID:              plan.VPCID,
-		Requested:          &registry.Request{By: r.requestedBy},
+		Requested:          &registry.Request{By: outcome.Harmless(r.requestedBy)},
 	}, execution, s.running)
 }
 

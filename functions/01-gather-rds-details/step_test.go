@@ -657,10 +657,13 @@ func TestAnExposureOfAnEarlierVersionKeepsItsIDForItsConsumerAlone(t *testing.T)
 			[]string{former, "analytics at fivetran (account 834469178297)", "analytics at pushmetrics"}},
 		"nobody's of a preset": {registry.Exposure{Consumer: "analytics", Accounts: []string{"444455556666"}}, input,
 			[]string{former, "that of analytics (account 444455556666)", "analytics at pushmetrics"}},
+		"the same vendor's, at another account": {registry.Exposure{Vendor: "tidb-cloud", Consumer: "analytics", Accounts: []string{"555566667777"}},
+			`{"database":"orders-prod",` + tidbOf("444455556666", "analytics") + `}`, []string{former, "(account 555566667777)", "(account 444455556666)"}},
 		"of one's own, with other ones": {registry.Exposure{Consumer: "analytics", Accounts: []string{"444455556666"}}, `{"database":"orders-prod","name":"analytics","principals":["555566667777"]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := newFake()
+			engine("mysql")(fake)
 			row.recorded.ID = former
 			fake.recorded = []registry.Exposure{row.recorded}
 			plan, err := run(t, fake, row.input)

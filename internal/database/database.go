@@ -5,6 +5,7 @@ package database
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -79,7 +80,8 @@ func Find(ctx context.Context, api API, home Home, name, endpoint string) (Datab
 		return Database{}, err
 	}
 	if endpoint != Writer {
-		return Database{}, outcome.BadInput("endpoint %q of database %s cannot be exposed: %s", endpoint, name, supported)
+		return Database{}, outcome.BadInput("endpoint %q of database %s cannot be exposed: %s",
+			outcome.Typed(endpoint), ref.identifier, supported)
 	}
 	for _, kind := range []struct {
 		resource string
@@ -97,8 +99,8 @@ func Find(ctx context.Context, api API, home Home, name, endpoint string) (Datab
 
 // refer takes apart what names one database of home: its identifier, its ARN, or an address that refers to it.
 func refer(name string, home Home) (reference, error) {
-	if strings.HasPrefix(name, "arn:") {
-		return referARN(name, home)
+	if lower := strings.ToLower(name); strings.HasPrefix(lower, "arn:") { // as RDS writes it
+		return referARN(lower, home)
 	}
 	if ref, is, err := referAddress(name, home); is || err != nil {
 		return ref, err
@@ -109,8 +111,8 @@ func refer(name string, home Home) (reference, error) {
 // referARN takes an ARN apart, whose region and account must be those of home.
 func referARN(name string, home Home) (reference, error) {
 	parsed, err := arn.Parse(name)
-	if err != nil || parsed.Service != "rds" {
-		return reference{}, outcome.BadInput("database %q is not the ARN of an RDS database: give that, or the identifier", name)
+	if err != nil || !anyRDS.MatchString(name) {
+		return reference{}, outcome.BadInput("database %q is not the ARN of an RDS database: give that, or the identifier", outcome.Typed(name))
 	}
 	resource, identifier, _ := strings.Cut(parsed.Resource, ":")
 	switch {
@@ -119,19 +121,19 @@ func referARN(name string, home Home) (reference, error) {
 	case resource != "db" && resource != "cluster" && resource != "db-proxy":
 		return reference{}, outcome.BadInput("database %s is a %s: %s", name, resource, supported)
 	case parsed.Region != home.Region:
-		return reference{}, outcome.BadInput("database %s is in region %s, and rdslink runs in %s: start the execution of the rdslink in %s",
-			name, parsed.Region, home.Region, parsed.Region)
+		return reference{}, here(name, parsed.Region, home)
 	case parsed.Partition != home.Partition:
 		return reference{}, outcome.BadInput("database %s is in partition %s, and rdslink runs in %s: "+
 			"start the execution in the partition of the database",
 			name, parsed.Partition, home.Partition)
 	case parsed.AccountID != home.Account:
-		return reference{}, outcome.BadInput("database %s belongs to account %s, and rdslink runs in %s: "+
-			"start the execution in the account of the database",
-			name, parsed.AccountID, home.Account)
+		return reference{}, elsewhere(name, parsed.AccountID, home)
 	}
-	return reference{resource: resource, identifier: strings.ToLower(identifier)}, nil
+	return reference{resource: resource, identifier: identifier}, nil
 }
+
+// anyRDS is the ARN of something of RDS's.
+var anyRDS = regexp.MustCompile(`^arn:aws[a-z-]*:rds:[a-z0-9-]*:\d{12}:[a-z-]+:[a-z0-9._-]+(?::[a-z0-9._-]+)?$`)
 
 // unknown says what a person may have meant.
 func unknown(ctx context.Context, api API, ref reference) error {
@@ -150,13 +152,14 @@ func unknown(ctx context.Context, api API, ref reference) error {
 	near := nearest.To(ref.identifier, names)
 	switch {
 	case len(near) > 0:
-		return outcome.BadInput("database %q does not exist in this account and region; did you mean %s?", ref.identifier,
+		return outcome.BadInput("database %q does not exist in this account and region; did you mean %s?", outcome.Typed(ref.identifier),
 			strings.Join(near, " or "))
 	case len(all) > 0:
 		return outcome.BadInput("database %q does not exist in this account and region, where %d others do, %s among them; %s",
-			ref.identifier, len(names), names[0], supported)
+			outcome.Typed(ref.identifier), len(names), names[0], supported)
 	default:
-		return outcome.BadInput("database %q does not exist: this account has no database in this region; %s", ref.identifier, supported)
+		return outcome.BadInput("database %q does not exist: this account has no database in this region; %s",
+			outcome.Typed(ref.identifier), supported)
 	}
 }
 

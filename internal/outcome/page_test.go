@@ -76,7 +76,7 @@ func found(t *testing.T, file, pattern, from string) (all []string) {
 
 // remedies are the words by which a message says what to do. One that ends in another text has it from there.
 var remedies = regexp.MustCompile(`\b(add|allow|attach|expose|find|free|give|have AWS|leave|make|merge|move|must (?:be|have|end)|name|put|raise|redrive|` +
-	`report|restore|start|the fields are|see that|tear|turn on|use|wait|did you mean|do(?:es)? not support)\b|[:;] %s$|delete (?:it|one)`)
+	`report|restore|start|the fields are|see that|tear|turn on|use|wait|did you mean|do(?:es)? not support)\b|(?:^|[:;] )%s$|delete (?:it|one)`)
 
 // Whoever reads an error that ends an execution reads what to do.
 func TestEveryMessageThatEndsAnExecutionSaysWhatToDo(t *testing.T) {
