@@ -91,8 +91,8 @@ func TestClaim(t *testing.T) {
 			if err == nil && (claimed.Claim != row.execution || !slices.Equal(after.Accounts, row.seed.Accounts) || after.Generation != 1) {
 				t.Errorf("claimed %+v, recorded %+v", claimed, after)
 			}
-			if err != nil && !strings.Contains(err.Error(), first) {
-				t.Errorf("%v does not name the holder", err)
+			if err != nil && (!strings.Contains(err.Error(), first) || !strings.Contains(err.Error(), "stop it, then start again")) {
+				t.Errorf("%v does not name the holder, or not what to do", err)
 			}
 		})
 	}
@@ -619,7 +619,11 @@ func TestHeld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry, fake := table(t)
-			wantError(t, registry.Held(t.Context(), row.id, row.execution), row.want)
+			err := registry.Held(t.Context(), row.id, row.execution)
+			wantError(t, err, row.want)
+			if err != nil && row.want == "Conflict" && !strings.Contains(err.Error(), "then start again with the same input") {
+				t.Errorf("%v does not say that no redrive gets it back", err)
+			}
 			if fake.writes != 0 {
 				t.Errorf("%d writes", fake.writes)
 			}
