@@ -150,7 +150,7 @@ func (s *Service) readZones(svc *endpointService) {
 var zonesWithinRegion = []string{"use1-az3", "usw1-az2", "apne1-az3", "apne2-az2", "apne2-az4"}
 
 // addRegions lets consumers of other Regions in. The rules are AWS's (privatelink-share-your-services.html, "Cross-Region
-// access"), the wording is not.
+// access": opt-in Regions must be enabled), the wording is not.
 func (s *Service) addRegions(svc *endpointService, regions []string) error {
 	if len(regions) == 0 {
 		return nil
@@ -162,6 +162,12 @@ func (s *Service) addRegions(svc *endpointService, regions []string) error {
 		return wire.Errorf("InvalidParameter", "Cross-Region access is not supported in the Availability Zones %v", zonesWithinRegion)
 	}
 	for _, region := range regions {
+		switch {
+		case slices.Contains(optInRegions, region):
+			return wire.Errorf("InvalidParameter", "The Region %s is not enabled for this account", region)
+		case !slices.Contains(openRegions, region):
+			return wire.Errorf("InvalidParameter", "The Region %s does not exist", region)
+		}
 		if region != s.world.Region && !slices.Contains(svc.regions, region) {
 			svc.regions = append(svc.regions, region)
 		}

@@ -22,6 +22,8 @@ func TestEndpointServiceRefusals(t *testing.T) {
 	asItIs := func(*LoadBalancer) {}
 	abroad := serviceOf(balancer)
 	abroad.SupportedRegions = []string{"eu-west-1"}
+	nowhere, notEnabled := serviceOf(balancer), serviceOf(balancer)
+	nowhere.SupportedRegions, notEnabled.SupportedRegions = []string{"eu-west-9"}, []string{"eu-south-1"}
 	withToken := serviceOf(balancer)
 	withToken.ClientToken = aws.String("orders-1")
 	checkRefusals(t, map[string]refusal{
@@ -64,6 +66,21 @@ func TestEndpointServiceRefusals(t *testing.T) {
 		"cross-Region access from one zone": {
 			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter",
 			do: create(func(lb *LoadBalancer) { lb.Subnets = lb.Subnets[:1] }, abroad),
+		},
+		"a Region that does not exist": {
+			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter", words: "eu-west-9 does not exist",
+			do: create(asItIs, nowhere),
+		},
+		"a Region that the account has not enabled": {
+			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter", words: "eu-south-1 is not enabled",
+			do: create(asItIs, notEnabled),
+		},
+		"a Region that does not exist, of a service that does": {
+			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter", words: "eu-west-9 does not exist",
+			do: func(c *cloud) error {
+				in := ec2.ModifyVpcEndpointServiceConfigurationInput{ServiceId: c.service().ServiceId, AddSupportedRegions: []string{"eu-west-9"}}
+				return try(c, provider, c.modifyEndpointService, in)
+			},
 		},
 		"the service's own Region cannot be removed": {
 			source: "vpc/latest/privatelink/privatelink-share-your-services.html", code: "InvalidParameter", words: "Cannot remove region",

@@ -83,6 +83,7 @@ func (s *Service) Records() *Records { return s.records }
 func (s *Service) Operations() wire.Operations {
 	return s.withDefaultVPC(wire.Operations{
 		"DescribeAvailabilityZones": op(s.describeAvailabilityZones),
+		"DescribeRegions":           op(s.describeRegions),
 		"DescribeAccountAttributes": op(s.describeAccountAttributes),
 		"DescribeInternetGateways":  op(s.describeInternetGateways),
 		"DescribeAddresses":         op(s.describeAddresses),

@@ -141,6 +141,31 @@ func TestZoneNamesAreTheAccountsOwnAndIDsEveryones(t *testing.T) {
 	}
 }
 
+// Regions that the account has not enabled are left out, unless it asks for all (API_DescribeRegions).
+func TestRegionsAreThoseOfTheAccountOrAll(t *testing.T) {
+	c := newCloud(t)
+	found := func(in ec2.DescribeRegionsInput) map[string]string {
+		all := map[string]string{}
+		for _, r := range must(c, provider, c.describeRegions, in).Regions {
+			all[*r.RegionName] = *r.OptInStatus
+		}
+		return all
+	}
+	ours, all := found(ec2.DescribeRegionsInput{}), found(ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
+	if ours["eu-west-1"] != "opt-in-not-required" || ours["eu-south-1"] != "" {
+		t.Errorf("the account's are %v", ours)
+	}
+	if all["eu-west-1"] != "opt-in-not-required" || all["eu-south-1"] != "not-opted-in" {
+		t.Errorf("all are %v", all)
+	}
+	if one := found(ec2.DescribeRegionsInput{RegionNames: []string{"us-east-1"}}); len(one) != 1 || one["us-east-1"] == "" {
+		t.Errorf("one is %v", one)
+	}
+	if err := try(c, provider, c.describeRegions, ec2.DescribeRegionsInput{RegionNames: []string{"eu-west-9"}}); err == nil {
+		t.Error("a Region that does not exist is described")
+	}
+}
+
 func TestDescribesPage(t *testing.T) {
 	c := newCloud(t)
 	for i := range 9 {
