@@ -119,7 +119,7 @@ follow: build/bin/rdslink ## follow an execution that was started: make follow E
 approve: build/bin/rdslink ## approve a pending connection: make approve EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
 	@$(rdslink) approve "$$EXPOSURE" $(call flag,ENDPOINT,endpoint) $(call flag,REASON,reason) $(args)
 
-reject: build/bin/rdslink ## reject a pending connection: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…]
+reject: build/bin/rdslink ## reject a connection, also one that is available: make reject EXPOSURE=… [ENDPOINT=vpce-…] [REASON=…] (YES=1: without being asked)
 	@$(rdslink) reject "$$EXPOSURE" $(call flag,ENDPOINT,endpoint) $(call flag,REASON,reason) $(args)
 
 list: build/bin/rdslink ## print every exposure: what is shown to whom, how it is, who is connected (ARGS='--output json')

@@ -12,11 +12,16 @@ import (
 
 func (t *tool) say(text string) { fmt.Fprintln(t.err, "rdslink:", text) }
 
-// ask asks whoever sits at the terminal: cdk keeps the standard input from its app. --yes answers where nobody does.
+// ask asks a person. --yes answers where nobody does.
 func (t *tool) ask(question string) (bool, error) {
 	if t.yes {
 		return true, nil
 	}
+	return t.question(question)
+}
+
+// atTerminal asks whoever sits there: cdk keeps the standard input from its app.
+func atTerminal(question string) (bool, error) {
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return false, errors.New("nobody is there to be asked: set YES=1 if that is meant, or give --yes")

@@ -14,7 +14,7 @@ func (t *tool) approveCommand() *cobra.Command {
 }
 
 func (t *tool) rejectCommand() *cobra.Command {
-	return t.decideCommand("reject EXPOSURE", "reject a pending connection", bus.Reject)
+	return t.decideCommand("reject EXPOSURE", "reject a pending connection, or end one that is available", bus.Reject)
 }
 
 func (t *tool) decideCommand(use, short, decision string) *cobra.Command {
@@ -27,6 +27,9 @@ func (t *tool) decideCommand(use, short, decision string) *cobra.Command {
 			d.Exposure = args[0]
 			if u, err := user.Current(); err == nil {
 				d.By = u.Username
+			}
+			if goOn, err := t.meant(d); !goOn || err != nil {
+				return err
 			}
 			o, err := t.operator(command.Context())
 			if err != nil {
@@ -46,4 +49,18 @@ func (t *tool) decideCommand(use, short, decision string) *cobra.Command {
 	flags.StringVar(&d.VPCEndpointID, "endpoint", "", "the VPC endpoint; the only pending one if not given")
 	flags.StringVar(&d.Reason, "reason", "", "kept with the decision")
 	return command
+}
+
+// meant asks before a connection is rejected by name, which may be one that carries data. Whoever may decide need not be
+// allowed to look which it is.
+func (t *tool) meant(d bus.Decision) (bool, error) {
+	if d.Decision != bus.Reject || d.VPCEndpointID == "" {
+		return true, nil
+	}
+	goOn, err := t.ask(fmt.Sprintf("Reject %s of %s? If it is connected, its connections end. It is for good: the consumer would have "+
+		"to make a new endpoint.", d.VPCEndpointID, d.Exposure))
+	if err == nil && !goOn {
+		t.say("nothing was decided")
+	}
+	return goOn, err
 }

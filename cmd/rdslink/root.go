@@ -30,10 +30,12 @@ type tool struct {
 	stack  string
 	output string
 	yes    bool
+
+	question func(text string) (bool, error) // asks a person
 }
 
 func newTool(program string, in io.Reader, out, err io.Writer) *tool {
-	return &tool{program: program, in: in, out: out, err: err}
+	return &tool{program: program, in: in, out: out, err: err, question: atTerminal}
 }
 
 const (
