@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -56,6 +57,7 @@ type fakeAWS struct {
 	dnsServers         []string // in the VPC's DHCP options
 	noDNS, noHostnames bool     // attributes of the VPC
 	attributes         []string // that were asked for
+	regionsAsked       int
 }
 
 func newFake() *fakeAWS {
@@ -222,6 +224,24 @@ func (f *fakeAWS) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInpu
 	}
 	items, next := page(f.subnets, in.NextToken)
 	return &ec2.DescribeSubnetsOutput{Subnets: items, NextToken: next}, nil
+}
+
+func (f *fakeAWS) DescribeRegions(_ context.Context, in *ec2.DescribeRegionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeRegionsOutput, error) {
+	f.regionsAsked++
+	if err := f.deny("DescribeRegions"); err != nil {
+		return nil, err
+	}
+	out := &ec2.DescribeRegionsOutput{}
+	for name, status := range map[string]string{
+		"eu-central-1": "opt-in-not-required", "eu-west-1": "opt-in-not-required", "us-east-1": "opt-in-not-required",
+		"eu-south-1": "not-opted-in", "eu-central-2": "opted-in",
+	} {
+		if status != "not-opted-in" || aws.ToBool(in.AllRegions) {
+			out.Regions = append(out.Regions, ec2types.Region{RegionName: &name, OptInStatus: &status})
+		}
+	}
+	slices.SortFunc(out.Regions, func(a, b ec2types.Region) int { return cmp.Compare(*a.RegionName, *b.RegionName) })
+	return out, nil
 }
 
 func (f *fakeAWS) DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error) {

@@ -263,10 +263,17 @@ var refusals = []refusal{
 	{field: "supportedRegions", condition: "not a region", input: option(`"supportedRegions":["Frankfurt"]`), message: `"Frankfurt" is not a region's name`, remedy: "such as eu-west-1"},
 	{field: "supportedRegions", condition: "of another partition", input: option(`"supportedRegions":["cn-north-1"]`), message: "is in another partition",
 		remedy: "leave it out"},
+	{field: "supportedRegions", condition: "no region of AWS", input: option(`"supportedRegions":["eu-west-9"]`), message: "eu-west-9 is no region of AWS",
+		remedy: "did you mean eu-west-1"},
+	{field: "supportedRegions", condition: "nothing like a region of AWS", input: option(`"supportedRegions":["xx-nowhere-1"]`),
+		message: "xx-nowhere-1 is no region of AWS", remedy: "leave it out"},
+	{field: "supportedRegions", condition: "a region that the account has not enabled", input: option(`"supportedRegions":["eu-south-1"]`),
+		message: "eu-south-1 is not enabled in this account", remedy: "aws account enable-region --region-name eu-south-1"},
 	{field: "supportedRegions", condition: "a zone that serves no other region", input: option(`"supportedRegions":["eu-west-1"]`),
 		change: func(f *fakeAWS) { f.subnets[0].AvailabilityZoneId = aws.String("use1-az3") }, message: "includes zone use1-az3", remedy: "leave supportedRegions out"},
 	{field: "supportedRegions", condition: "a single zone", input: option(`"supportedRegions":["eu-west-1"]`),
 		change: func(f *fakeAWS) { f.subnets = f.subnets[:1] }, message: "subnet group has 1", remedy: "add a subnet in another zone"},
+	{field: "removed", condition: "unknown", input: option(`"removed":"keep"`), message: `got "keep"`, remedy: "removed must be tell or reject"},
 	{field: "ingress", condition: "unknown", input: option(`"ingress":"all"`), message: `got "all"`, remedy: "ingress must be subnets or addresses"},
 	{field: "ingress", condition: "null", input: option(`"ingress":null`), message: "got null", remedy: "ingress must be a string"},
 	{field: "resolver", condition: "a boolean", input: option(`"resolver":true`), message: "got the boolean true", remedy: "resolver must be a string"},
@@ -376,7 +383,7 @@ func TestEveryFieldRefusesEveryOtherKind(t *testing.T) {
 		"database": "a string", "vendor": "a string", "name": "a string", "principals": "a list of strings", "vendorAccount": "a string",
 		"vendorAvailabilityZoneIds": "a list of strings", "endpoint": "a string", "listenerPort": "a whole number", "acceptance": "an object",
 		"acceptance.mode": "a string", "acceptance.maxConnections": "a whole number", "acceptance.timeoutDays": "a whole number",
-		"supportedRegions": "a list of strings", "ingress": "a string", "resolver": "a string", "autoPause": "a string", "notify": "a list of strings", "requestedBy": "a string",
+		"supportedRegions": "a list of strings", "removed": "a string", "ingress": "a string", "resolver": "a string", "autoPause": "a string", "notify": "a list of strings", "requestedBy": "a string",
 	} {
 		for other, value := range kinds {
 			if other == kind {

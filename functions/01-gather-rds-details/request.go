@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/cost"
 	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/ingress"
@@ -29,6 +30,7 @@ import (
 //
 //	  "endpoint": "writer",
 //	  "listenerPort": 5432,                  the database's own by default
+//	  "removed": "tell",                     or "reject": who is connected and not of the principals
 //	  "acceptance": {"mode": "manual", "maxConnections": 1, "timeoutDays": 14},
 //	  "supportedRegions": ["eu-west-1"],     further regions to connect from
 //	  "ingress": "subnets",                  or "addresses"
@@ -49,6 +51,7 @@ type request struct {
 	vendorZones      []string // Availability Zone ids
 	endpoint         string
 	listenerPort     int // 0 for the database's
+	removed          string
 	acceptance       acceptance
 	supportedRegions []string
 	regionsGiven     bool // also where none are: then the exposure gives up those that it has
@@ -80,7 +83,7 @@ const (
 )
 
 var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint",
-	"listenerPort", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify", "requestedBy"}
+	"listenerPort", "removed", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify", "requestedBy"}
 
 var acceptanceFields = []string{"mode", "maxConnections", "timeoutDays"}
 
@@ -99,6 +102,7 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 		vendorZones:      in.texts("vendorAvailabilityZoneIds"),
 		endpoint:         in.text("endpoint", database.Writer),
 		listenerPort:     in.whole("listenerPort", 0, 1, 65535),
+		removed:          in.oneOf("removed", connection.TellRemoved, connection.RejectRemoved),
 		acceptance:       in.acceptance(),
 		supportedRegions: in.texts("supportedRegions"),
 		ingress:          in.oneOf("ingress", ingress.Subnets, ingress.Addresses),

@@ -50,6 +50,7 @@ type Output struct {
 	ResolverSubnetIDs        []string `json:"resolverSubnetIds"`
 	SecurityGroupIDs         []string `json:"securityGroupIds"`
 	Principals               []string `json:"principals"`
+	Removed                  string   `json:"removed"`
 	AcceptanceTimeoutSeconds int      `json:"acceptanceTimeoutSeconds"`
 	ListenerPort             int      `json:"listenerPort"`
 	SupportedRegions         []string `json:"supportedRegions"`
@@ -209,6 +210,7 @@ func (s gatherRDSDetails) newPlan(r request, c consumer, db database.Database, h
 		Region:                   home.Region,
 		VPCID:                    db.VPCID,
 		Principals:               c.principals,
+		Removed:                  r.removed,
 		AcceptanceTimeoutSeconds: r.acceptance.timeoutDays * secondsPerDay,
 		ListenerPort:             r.listenerPort,
 		SupportedRegions:         r.supportedRegions,
@@ -238,6 +240,9 @@ func (s gatherRDSDetails) place(
 	plan.SubnetIDs = subnetIDs(subnets)
 	plan.DatabaseZoneSubnetIDs, plan.VendorZoneSubnetIDs = subnetIDs(databaseZones(db, subnets)), subnetIDs(c.ofVendor(subnets))
 	if err := checkCrossRegion(plan.SupportedRegions, subnets); err != nil {
+		return err
+	}
+	if err := checkRegions(ctx, s.network, plan.SupportedRegions); err != nil {
 		return err
 	}
 	if plan.ResolverSubnetIDs, err = resolverSubnets(r, db, subnets); err != nil {

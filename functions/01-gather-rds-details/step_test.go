@@ -43,7 +43,7 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 		ResolverSubnetIDs: []string{"subnet-a", "subnet-b"}, SecurityGroupIDs: []string{"sg-db"},
 		Principals:               []string{"arn:aws:iam::133737826969:root"},
 		AcceptanceTimeoutSeconds: 14 * 86400,
-		ListenerPort:             5432, SupportedRegions: []string{}, Ingress: "subnets", Resolver: "vpc", Notify: []string{},
+		ListenerPort:             5432, SupportedRegions: []string{}, Removed: "tell", Ingress: "subnets", Resolver: "vpc", Notify: []string{},
 	}
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("plan\n%+v, want\n%+v", plan, want)
@@ -380,6 +380,29 @@ func TestWhatAWSRefusesToTell(t *testing.T) {
 			}
 			if err == nil && (!slices.Equal(plan.SecurityGroupIDs, []string{"sg-db"}) || len(fake.claimed) != 1) {
 				t.Errorf("planned %v", plan.SecurityGroupIDs)
+			}
+		})
+	}
+}
+
+func TestRegionsAreAskedForOnlyWhereTheInputNamesSome(t *testing.T) {
+	for input, row := range map[string]struct {
+		denied string
+		want   []string
+		asked  int
+	}{
+		``:                                     {want: []string{}},
+		`,"supportedRegions":[]`:               {want: []string{}},
+		`,"supportedRegions":["eu-central-1"]`: {want: []string{}}, // the service's own
+		`,"supportedRegions":["us-east-1","eu-central-2"]`: {want: []string{"eu-central-2", "us-east-1"}, asked: 1},
+		`,"supportedRegions":["eu-west-9"]`:                {want: []string{"eu-west-9"}, denied: "DescribeRegions", asked: 1},
+	} {
+		t.Run(input, func(t *testing.T) {
+			fake := newFake()
+			fake.denied = row.denied
+			plan, err := run(t, fake, `{"database":"orders-prod","vendor":"pushmetrics"`+input+`}`)
+			if err != nil || !slices.Equal(plan.SupportedRegions, row.want) || fake.regionsAsked != row.asked {
+				t.Errorf("planned %q after asking %d times, %v", plan.SupportedRegions, fake.regionsAsked, err)
 			}
 		})
 	}

@@ -1,7 +1,9 @@
-// Step 6 lets the consumer's principals, and nobody else, ask for a connection.
+// Step 6 lets the consumer's principals, and nobody else, ask for a connection, and says who is connected all the same.
 package main
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
@@ -14,6 +16,7 @@ func main() {
 		return allowPrincipals{
 			services: ec2.NewFromConfig(config),
 			registry: table,
+			now:      time.Now,
 		}.run
 	})
 }

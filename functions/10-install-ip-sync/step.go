@@ -21,27 +21,28 @@ import (
 
 // Input is what the state machine passes: the binding of the sync, and what the hand-off names.
 type Input struct {
-	Execution                   string             `json:"execution"`
-	Exposure                    string             `json:"exposure"`
-	Consumer                    string             `json:"consumer"`
-	Region                      string             `json:"region"`
-	Binding                     registry.Binding   `json:"binding"`
-	ListenerPort                int                `json:"listenerPort"`
-	LoadBalancerARN             string             `json:"loadBalancerArn"`
-	SubnetIDs                   []string           `json:"subnetIds"` // the load balancer's
-	ListenerARN                 string             `json:"listenerArn"`
-	LoadBalancerSecurityGroupID string             `json:"loadBalancerSecurityGroupId"`
-	DatabaseSecurityGroupID     string             `json:"databaseSecurityGroupId"`
-	SecurityGroupRuleIDs        []string           `json:"securityGroupRuleIds"`
-	BorrowedRules               []ingress.Borrowed `json:"borrowedRules"`
-	ServiceID                   string             `json:"serviceId"`
-	ServiceName                 string             `json:"serviceName"`
-	AvailabilityZoneIDs         []string           `json:"availabilityZoneIds"`
-	ZoneIDsWithoutLoadBalancer  []string           `json:"zoneIdsWithoutLoadBalancer"`
-	ZoneIDsWithoutService       []string           `json:"zoneIdsWithoutService"`
-	SupportedRegions            []string           `json:"supportedRegions"`
-	VPCEndpointID               string             `json:"vpcEndpointId"`
-	NotNotified                 []string           `json:"notNotified"`
+	Execution                   string               `json:"execution"`
+	Exposure                    string               `json:"exposure"`
+	Consumer                    string               `json:"consumer"`
+	Region                      string               `json:"region"`
+	Binding                     registry.Binding     `json:"binding"`
+	ListenerPort                int                  `json:"listenerPort"`
+	LoadBalancerARN             string               `json:"loadBalancerArn"`
+	SubnetIDs                   []string             `json:"subnetIds"` // the load balancer's
+	ListenerARN                 string               `json:"listenerArn"`
+	LoadBalancerSecurityGroupID string               `json:"loadBalancerSecurityGroupId"`
+	DatabaseSecurityGroupID     string               `json:"databaseSecurityGroupId"`
+	SecurityGroupRuleIDs        []string             `json:"securityGroupRuleIds"`
+	BorrowedRules               []ingress.Borrowed   `json:"borrowedRules"`
+	ServiceID                   string               `json:"serviceId"`
+	ServiceName                 string               `json:"serviceName"`
+	AvailabilityZoneIDs         []string             `json:"availabilityZoneIds"`
+	ZoneIDsWithoutLoadBalancer  []string             `json:"zoneIdsWithoutLoadBalancer"`
+	ZoneIDsWithoutService       []string             `json:"zoneIdsWithoutService"`
+	SupportedRegions            []string             `json:"supportedRegions"`
+	VPCEndpointID               string               `json:"vpcEndpointId"`
+	NotNotified                 []string             `json:"notNotified"`
+	UnexpectedConnections       []handoff.Unexpected `json:"unexpectedConnections"`
 }
 
 // Output is the hand-off, and the output of the execution.
@@ -59,7 +60,8 @@ func handOff(in Input, state, path string) Output {
 	}
 	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: state, Path: path}
 	without := handoff.ZonesLeftOut{LoadBalancer: in.ZoneIDsWithoutLoadBalancer, EndpointService: in.ZoneIDsWithoutService}
-	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, without, accepted, in.NotNotified, handoff.Resources{
+	heed := handoff.Heed{NotNotified: in.NotNotified, UnexpectedConnections: in.UnexpectedConnections}
+	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, without, accepted, heed, handoff.Resources{
 		TargetGroupARN:              in.Binding.TargetGroupARN,
 		LoadBalancerARN:             in.LoadBalancerARN,
 		ListenerARN:                 in.ListenerARN,

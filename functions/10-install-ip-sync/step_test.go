@@ -47,7 +47,8 @@ const input = `{
 	"databaseSecurityGroupId": "sg-db", "securityGroupRuleIds": ["sgr-1"],
 	"borrowedRules": [{"securityGroupRuleId": "sgr-1", "stack": "rdslink-finance"}], "serviceId": "vpce-svc-1", "serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-1",
 	"availabilityZoneIds": ["euc1-az1"], "zoneIdsWithoutLoadBalancer": ["euc1-az2"], "zoneIdsWithoutService": [], "supportedRegions": [], "vpcEndpointId": "vpce-1",
-	"notNotified": ["dba@example.com: it has not confirmed the e-mail from AWS yet"]
+	"notNotified": ["dba@example.com: it has not confirmed the e-mail from AWS yet"],
+	"unexpectedConnections": [{"vpcEndpointId": "vpce-2", "owner": "777788889999", "state": "available", "next": "reject it"}]
 }`
 
 // cloud is what the step finds, and what it changes, in order.

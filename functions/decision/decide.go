@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,10 +39,10 @@ func (d decision) decide(ctx context.Context, in events.EventBridgeEvent) error 
 	if refusal != "" {
 		return d.refuse(ctx, asked, refusal)
 	}
-	if request.State != connection.PendingAcceptance {
+	if happened(asked.Decision, request) {
 		return d.complete(ctx, exposure, found, request.VPCEndpointID)
 	}
-	return d.act(ctx, exposure, request, registry.Decision{
+	return d.act(ctx, exposure, request, in.Time, registry.Decision{
 		Action: asked.Decision, By: asked.By, Reason: asked.Reason, EventID: in.ID,
 	})
 }
@@ -86,8 +87,9 @@ func remembered(exposure registry.Exposure, eventID, named string) string {
 	return named
 }
 
-// judge finds the request that a decision is about, or says why the decision does not hold. What the decision asks for may
-// have happened already.
+// judge finds the connection that a decision is about, or says why the decision does not hold. What the decision asks for
+// may have happened already. A rejection also ends what was accepted
+// (docs.aws.amazon.com/vpc/latest/privatelink/accept-reject-endpoint-requests.html).
 func judge(exposure registry.Exposure, found []connection.Connection, asked bus.Decision) (request connection.Connection, refusal string) {
 	if asked.Decision != bus.Accept && asked.Decision != bus.Reject {
 		return request, fmt.Sprintf("it is neither %q nor %q", bus.Accept, bus.Reject)
@@ -104,9 +106,11 @@ func judge(exposure registry.Exposure, found []connection.Connection, asked bus.
 		return request, refusal
 	case happened(asked.Decision, request):
 		return request, ""
+	case asked.Decision == bus.Reject && request.Live():
+		return request, ""
 	case request.State != connection.PendingAcceptance:
 		return request, fmt.Sprintf("endpoint %s is %s and not %s", request.VPCEndpointID, request.State, connection.PendingAcceptance)
-	case asked.Decision == bus.Accept && !connection.Expected(exposure, request.Owner):
+	case !connection.Expected(exposure, request.Owner):
 		return request, fmt.Sprintf("endpoint %s belongs to account %s, which exposure %s was not made for", request.VPCEndpointID,
 			request.Owner, exposure.ID)
 	}
@@ -127,10 +131,35 @@ func requested(exposure registry.Exposure, found []connection.Connection, endpoi
 			pending = append(pending, c)
 		}
 	}
-	if len(pending) != 1 {
-		return request, fmt.Sprintf("%d requests are pending: name one as vpcEndpointId", len(pending))
+	switch len(pending) {
+	case 0:
+		return request, nobodyAsks(exposure, found)
+	case 1:
+		return pending[0], ""
 	}
-	return pending[0], ""
+	return request, fmt.Sprintf("%d requests are pending: name one as vpcEndpointId (%s)", len(pending), listed(pending))
+}
+
+// nobodyAsks says what is waited for, who makes it, and which connections there are to name instead.
+func nobodyAsks(exposure registry.Exposure, found []connection.Connection) string {
+	who := exposure.Consumer
+	if len(exposure.Accounts) > 0 {
+		who += " (account " + strings.Join(exposure.Accounts, " or ") + ")"
+	}
+	text := fmt.Sprintf("no request is pending. %s has to ask first, by making a VPC endpoint for the service %s; "+
+		"this topic tells when it has, and how to decide", who, exposure.ServiceName)
+	if live := slices.DeleteFunc(slices.Clone(found), func(c connection.Connection) bool { return !c.Live() }); len(live) > 0 {
+		text += ". For another connection, name it as vpcEndpointId: " + listed(live)
+	}
+	return text
+}
+
+func listed(connections []connection.Connection) string {
+	var all []string
+	for _, c := range connections {
+		all = append(all, fmt.Sprintf("%s of account %s is %s", c.VPCEndpointID, c.Owner, c.State))
+	}
+	return strings.Join(all, ", ")
 }
 
 func happened(decision string, c connection.Connection) bool {
@@ -144,15 +173,15 @@ func happened(decision string, c connection.Connection) bool {
 // number of connections that were asked for, because a vendor's account serves all its tenants and does not prove that the
 // request is for us.
 func (d decision) acceptExpected(
-	ctx context.Context, eventID string, exposure registry.Exposure, found []connection.Connection, endpoint string,
+	ctx context.Context, in events.EventBridgeEvent, exposure registry.Exposure, found []connection.Connection, endpoint string,
 ) error {
 	if exposure.Acceptance.Mode != connection.ExpectedAccount {
 		return nil
 	}
 	for _, request := range admitted(exposure, found) {
 		if request.VPCEndpointID == endpoint && request.State == connection.PendingAcceptance {
-			return d.act(ctx, exposure, request, registry.Decision{
-				Action: bus.Accept, By: registry.Self, Reason: "acceptance is " + connection.ExpectedAccount, EventID: eventID,
+			return d.act(ctx, exposure, request, in.Time, registry.Decision{
+				Action: bus.Accept, By: registry.Self, Reason: "acceptance is " + connection.ExpectedAccount, EventID: in.ID,
 			})
 		}
 	}
@@ -178,10 +207,16 @@ func admitted(exposure registry.Exposure, found []connection.Connection) []conne
 }
 
 // act records the decision before it takes effect: nothing may be accepted without a trace. Of two decisions at once the
-// first one recorded counts, and who made the other is told: a rejection would undo an acceptance.
-func (d decision) act(ctx context.Context, exposure registry.Exposure, request connection.Connection, decision registry.Decision) error {
+// first one recorded counts, and who made the other is told: a rejection would undo an acceptance. One that fails stands in
+// nobody's way, and one that is delivered again does not undo what was decided since it was said.
+func (d decision) act(
+	ctx context.Context, exposure registry.Exposure, request connection.Connection, said time.Time, decision registry.Decision,
+) error {
 	decision.EndpointID, decision.Time = request.VPCEndpointID, d.now()
-	contrary, err := d.registry.AddDecision(ctx, exposure.ID, decision)
+	if said.IsZero() {
+		said = decision.Time
+	}
+	contrary, err := d.registry.AddDecision(ctx, exposure.ID, decision, said)
 	if err != nil {
 		return err
 	}
@@ -191,25 +226,35 @@ func (d decision) act(ctx context.Context, exposure registry.Exposure, request c
 	exposure.Decisions = append(exposure.Decisions, decision)
 	slog.InfoContext(ctx, decision.Action+" connection", "exposure", exposure.ID, "vpcEndpointId", request.VPCEndpointID,
 		"owner", request.Owner, "by", decision.By, "eventId", decision.EventID)
-	unsuccessful, err := d.answer(ctx, request, decision.Action)
+	found, err := d.carryOut(ctx, exposure, request, decision.Action)
 	if err != nil {
-		return fmt.Errorf("%s connection %s: %w", decision.Action, request.VPCEndpointID, err)
+		return errors.Join(err, d.registry.FailDecision(context.WithoutCancel(ctx), exposure.ID, decision))
+	}
+	return d.complete(ctx, exposure, found, request.VPCEndpointID)
+}
+
+// carryOut does what was decided, and looks at the connections once more: a 200 is not success, and what EC2 says about a
+// request that someone else has answered meanwhile is not documented. The state decides.
+func (d decision) carryOut(
+	ctx context.Context, exposure registry.Exposure, request connection.Connection, action string,
+) ([]connection.Connection, error) {
+	unsuccessful, err := d.answer(ctx, request, action)
+	if err != nil {
+		return nil, fmt.Errorf("%s connection %s: %w", action, request.VPCEndpointID, err)
 	}
 	found, err := connection.To(ctx, d.connections, exposure.ServiceID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// A 200 is not success, and what EC2 says about a request that someone else has answered meanwhile is not documented:
-	// the state decides.
 	after := slices.ContainsFunc(found, func(c connection.Connection) bool {
-		return c.VPCEndpointID == request.VPCEndpointID && happened(decision.Action, c)
+		return c.VPCEndpointID == request.VPCEndpointID && happened(action, c)
 	})
 	if len(unsuccessful) > 0 && !after {
 		problem := unsuccessful[0].Error
-		return fmt.Errorf("%s connection %s: %s: %s", decision.Action, request.VPCEndpointID, aws.ToString(problem.Code),
+		return nil, fmt.Errorf("%s connection %s: %s: %s", action, request.VPCEndpointID, aws.ToString(problem.Code),
 			aws.ToString(problem.Message))
 	}
-	return d.complete(ctx, exposure, found, request.VPCEndpointID)
+	return found, nil
 }
 
 // yield gives way to a decision to the contrary. Nobody made the one that this function makes by itself.
@@ -219,7 +264,8 @@ func (d decision) yield(ctx context.Context, exposure registry.Exposure, decisio
 	}
 	return d.refuse(ctx, bus.Decision{
 		Exposure: exposure.ID, VPCEndpointID: decision.EndpointID, Decision: decision.Action, By: decision.By, Reason: decision.Reason,
-	}, fmt.Sprintf("%q has decided %q just before", earlier.By, earlier.Action))
+	}, fmt.Sprintf("%q has decided %q at %s; if it is still meant, say it again after a minute", earlier.By, earlier.Action,
+		earlier.Time.UTC().Format(time.TimeOnly)+" UTC"))
 }
 
 func (d decision) answer(ctx context.Context, request connection.Connection, action string) ([]types.UnsuccessfulItem, error) {

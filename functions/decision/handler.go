@@ -25,7 +25,8 @@ import (
 type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
-	AddDecision(ctx context.Context, id string, decision registry.Decision) (contrary *registry.Decision, err error)
+	AddDecision(ctx context.Context, id string, decision registry.Decision, said time.Time) (contrary *registry.Decision, err error)
+	FailDecision(ctx context.Context, id string, decision registry.Decision) error
 	ClearToken(ctx context.Context, id, value string) error
 }
 
@@ -73,7 +74,7 @@ func (d decision) handle(ctx context.Context, in events.EventBridgeEvent) error 
 	}
 	switch in.DetailType {
 	case bus.ConnectionPending:
-		return d.acceptExpected(ctx, in.ID, exposure, found, event.VPCEndpointID)
+		return d.acceptExpected(ctx, in, exposure, found, event.VPCEndpointID)
 	case bus.ConnectionAvailable, bus.ConnectionRejected:
 		return d.complete(ctx, exposure, found, event.VPCEndpointID)
 	}

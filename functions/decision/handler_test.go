@@ -103,7 +103,27 @@ func TestDecisions(t *testing.T) {
 		},
 		"a 200 is not success": {
 			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.unsuccessful, w.afterAccept = true, "pendingAcceptance" },
-			want: []string{accepted, "accept vpce-1"}, err: true,
+			want: []string{accepted, "accept vpce-1", "fail accept vpce-1"}, err: true,
+		},
+		"a decision that EC2 denies stands in nobody's way": {
+			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.denied = true },
+			want: []string{accepted, "accept vpce-1", "fail accept vpce-1"}, err: true,
+		},
+		"a rejection ends what is connected": {
+			asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"reject"}`, states: []string{"available"}, fault: noToken,
+			want: []string{rejected, "reject vpce-1"},
+		},
+		"a rejection ends what is on its way": {
+			asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"reject"}`, states: []string{"pending"}, fault: noToken,
+			want: []string{rejected, "reject vpce-1"},
+		},
+		"a rejection ends a stranger's connection": {
+			asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"reject"}`, states: []string{"available"}, owner: stranger, fault: noToken,
+			want: []string{rejected, "reject vpce-1"},
+		},
+		"a rejection that names none ends nothing that is connected": {
+			asked: `{"exposure":"orders","decision":"reject"}`, states: []string{"available"},
+			refusal: "name it as vpcEndpointId: vpce-1 of account " + vendor + " is available",
 		},
 		"a request that someone else accepted in between is accepted": {
 			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.unsuccessful = true },
@@ -112,8 +132,8 @@ func TestDecisions(t *testing.T) {
 
 		"a contrary decision was made just before": {
 			asked: `{"exposure":"orders","decision":"reject"}`, states: []string{"pendingAcceptance"},
-			fault:   func(w *world) { w.contrary = &registry.Decision{By: "bob", Action: "accept"} },
-			refusal: `"bob" has decided "accept" just before`,
+			fault:   func(w *world) { w.contrary = &registry.Decision{By: "bob", Action: "accept", Time: noon} },
+			refusal: `"bob" has decided "accept" at 12:00:00 UTC; if it is still meant, say it again after a minute`,
 		},
 		"an exposure without a service yet": {
 			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.exposure.ServiceID = "" },
@@ -134,14 +154,17 @@ func TestDecisions(t *testing.T) {
 		"an endpoint of another service": {asked: `{"exposure":"orders","vpcEndpointId":"vpce-9","decision":"accept"}`, refusal: "endpoint vpce-9 is not connected to vpce-svc-1"},
 		"a request that is over": {asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"accept"}`, states: []string{"rejected"},
 			refusal: "endpoint vpce-1 is rejected and not pendingAcceptance"},
-		"a rejection of what is connected": {asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"reject"}`, states: []string{"available"},
-			refusal: "endpoint vpce-1 is available and not pendingAcceptance"},
+		"a rejection of what is over": {asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"reject"}`, states: []string{"deleted"},
+			refusal: "endpoint vpce-1 is deleted and not pendingAcceptance"},
 		"a stranger": {asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"accept"}`, states: []string{"pendingAcceptance"}, owner: stranger,
 			refusal: "endpoint vpce-1 belongs to account " + stranger + ", which exposure orders was not made for"},
 		"a stranger is not the only request": {asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, owner: stranger,
-			refusal: "0 requests are pending: name one as vpcEndpointId"},
+			refusal: "no request is pending. acme (account " + vendor + ") has to ask first"},
+		"before anybody has asked": {asked: `{"exposure":"orders","decision":"accept"}`,
+			refusal: "no request is pending. acme (account " + vendor + ") has to ask first, by making a VPC endpoint for the service " +
+				"com.amazonaws.vpce.vpce-svc-1; this topic tells when it has, and how to decide."},
 		"several requests": {asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance", "pendingAcceptance"},
-			refusal: "2 requests are pending: name one as vpcEndpointId"},
+			refusal: "2 requests are pending: name one as vpcEndpointId (vpce-1 of account " + vendor + " is pendingAcceptance, vpce-2 of"},
 		"a decision that is none":     {asked: `{"exposure":"orders","decision":"maybe"}`, refusal: `it is neither "accept" nor "reject"`},
 		"a detail that does not read": {asked: `["accept"]`, refusal: "its detail does not read"},
 	} {
@@ -370,6 +393,7 @@ type world struct {
 	connections  []ec2types.VpcEndpointConnection
 	afterAccept  string
 	unsuccessful bool
+	denied       bool
 	closed       bool
 	last         *sfntypes.HistoryEvent
 	contrary     *registry.Decision // made by somebody else at the same time
@@ -383,12 +407,15 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		exposure: registry.Exposure{
-			ID: "orders", Made: registry.Made{ServiceID: "vpce-svc-1"}, Accounts: []string{vendor}, Connections: map[string]registry.Connection{},
+			ID: "orders", Consumer: "acme", Accounts: []string{vendor}, Connections: map[string]registry.Connection{},
+			Made:  registry.Made{ServiceID: "vpce-svc-1", ServiceName: "com.amazonaws.vpce.vpce-svc-1"},
 			Token: &registry.Token{Value: "secret", Execution: "execution", Since: noon.Add(-time.Hour)},
 		},
 		afterAccept: "available",
 	}
 }
+
+func noToken(w *world) { w.exposure.Token = nil }
 
 func (w *world) decision() decision {
 	return decision{registry: w, connections: w, tasks: w, topic: w, operators: "operators", now: func() time.Time { return noon }}
@@ -421,13 +448,18 @@ func (w *world) ByService(_ context.Context, serviceID string) (registry.Exposur
 	return w.exposure, serviceID == w.exposure.ServiceID, nil
 }
 
-func (w *world) AddDecision(_ context.Context, _ string, d registry.Decision) (*registry.Decision, error) {
+func (w *world) AddDecision(_ context.Context, _ string, d registry.Decision, _ time.Time) (*registry.Decision, error) {
 	if w.contrary != nil {
 		return w.contrary, nil
 	}
 	w.record("record %s %s by %s: %s", d.Action, d.EndpointID, d.By, d.Reason)
 	w.exposure.Decisions = append(w.exposure.Decisions, d)
 	return nil, nil
+}
+
+func (w *world) FailDecision(_ context.Context, _ string, d registry.Decision) error {
+	w.record("fail %s %s", d.Action, d.EndpointID)
+	return nil
 }
 
 func (w *world) ClearToken(context.Context, string, string) error {
@@ -447,6 +479,9 @@ func (w *world) DescribeVpcEndpointConnections(_ context.Context, in *ec2.Descri
 
 func (w *world) AcceptVpcEndpointConnections(_ context.Context, in *ec2.AcceptVpcEndpointConnectionsInput, _ ...func(*ec2.Options)) (*ec2.AcceptVpcEndpointConnectionsOutput, error) {
 	w.record("accept %s", in.VpcEndpointIds[0])
+	if w.denied {
+		return nil, errors.New("not authorized to perform: ec2:AcceptVpcEndpointConnections")
+	}
 	return &ec2.AcceptVpcEndpointConnectionsOutput{Unsuccessful: w.answer(in.VpcEndpointIds[0], w.afterAccept)}, nil
 }
 

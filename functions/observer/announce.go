@@ -72,18 +72,24 @@ func (o observer) event(exposure registry.Exposure, n news) (event bus.Event, su
 		State:         n.State,
 		Repeated:      n.repeated,
 	}
+	subject, event.Message = messages.Write(textOf(n, event.Expected), o.facts(event, exposure))
+	return event, subject
+}
+
+// textOf is the message about a connection.
+func textOf(n news, expected bool) string {
 	text := report(n.Connection)
-	if text == bus.ConnectionPending && !event.Expected {
-		text = unexpected
-	}
 	switch {
 	case !n.Known():
-		text = unknownState
+		return unknownState
+	case !expected && n.Connected():
+		return connectedUnexpected
+	case !expected && text == bus.ConnectionPending:
+		return requestedUnexpected
 	case n.State == connection.Partial:
-		text = inPart
+		return inPart
 	}
-	subject, event.Message = messages.Write(text, o.facts(event, exposure))
-	return event, subject
+	return text
 }
 
 // encode writes what consists of strings and flags, which cannot fail.

@@ -37,6 +37,7 @@ type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	All(ctx context.Context) ([]registry.Exposure, error)
 	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
+	ClaimNews(ctx context.Context, id, endpoint string, before, after registry.Connection) (bool, error)
 	RecordConnections(ctx context.Context, id string, seen map[string]registry.Connection) error
 }
 
@@ -94,11 +95,12 @@ func (o observer) lookAtOne(ctx context.Context, serviceID string) error {
 	if err != nil {
 		return err
 	}
+	at := o.now()
 	found, err := connection.To(ctx, o.connections, serviceID)
 	if err != nil {
 		return err
 	}
-	return o.look(ctx, exposure, found, true)
+	return o.look(ctx, exposure, found, at, true)
 }
 
 // lookAtAwaited also has the waiting exposures' targets synced: their schedules do not exist yet, and the database may move
@@ -154,6 +156,7 @@ func (o observer) lookAtAll(ctx context.Context) error {
 // sweep of every minute, and not for every notification: every acceptance brings one, and twenty exposures that repeat each
 // other's events with each of them drown in events.
 func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure, again bool) error {
+	at := o.now()
 	all, err := connection.All(ctx, o.connections)
 	if err != nil {
 		return err
@@ -165,16 +168,16 @@ func (o observer) lookAt(ctx context.Context, exposures []registry.Exposure, aga
 	var errs []error
 	for _, exposure := range exposures {
 		if exposure.ServiceID != "" {
-			errs = append(errs, o.look(ctx, exposure, byService[exposure.ServiceID], again))
+			errs = append(errs, o.look(ctx, exposure, byService[exposure.ServiceID], at, again))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// look announces before it records: what is said twice does no harm, what is recorded and never said is lost. Requests come
-// in bursts, each with a notification: what another observer has recorded meanwhile is not said again.
-func (o observer) look(ctx context.Context, exposure registry.Exposure, found []connection.Connection, again bool) error {
-	if tell, seen := o.compare(exposure, found, again); len(tell) == 0 && len(seen) == 0 {
+// look holds what was found at a time against what is recorded. It announces before it records: what is recorded and never
+// said is lost. Requests come in bursts, each with a notification: what another observer is about to say is left to it.
+func (o observer) look(ctx context.Context, exposure registry.Exposure, found []connection.Connection, at time.Time, again bool) error {
+	if tell, seen := compareFor(exposure, found, at, again); len(tell) == 0 && len(seen) == 0 {
 		return nil
 	}
 	exposure, err := o.registry.Get(ctx, exposure.ID)
@@ -184,7 +187,10 @@ func (o observer) look(ctx context.Context, exposure registry.Exposure, found []
 	if err != nil {
 		return err
 	}
-	tell, seen := o.compare(exposure, found, again)
+	tell, seen := compareFor(exposure, found, at, again)
+	if tell, err = o.claim(ctx, exposure, tell, seen); err != nil {
+		return err
+	}
 	if err := o.announce(ctx, exposure, tell); err != nil {
 		return err
 	}
@@ -194,10 +200,31 @@ func (o observer) look(ctx context.Context, exposure registry.Exposure, found []
 	return o.registry.RecordConnections(ctx, exposure.ID, seen)
 }
 
-func (o observer) compare(
-	exposure registry.Exposure, found []connection.Connection, again bool,
+// claim leaves of the news, and of what is seen, what nobody else is about to tell.
+func (o observer) claim(ctx context.Context, exposure registry.Exposure, tell []news, seen map[string]registry.Connection) ([]news, error) {
+	var ours []news
+	for _, n := range tell {
+		if !n.repeated {
+			claimed := seen[n.VPCEndpointID]
+			claimed.Telling = o.now().Add(patience).UnixMilli()
+			won, err := o.registry.ClaimNews(ctx, exposure.ID, n.VPCEndpointID, n.before, claimed)
+			if err != nil {
+				return nil, err
+			}
+			if !won {
+				delete(seen, n.VPCEndpointID)
+				continue
+			}
+		}
+		ours = append(ours, n)
+	}
+	return ours, nil
+}
+
+func compareFor(
+	exposure registry.Exposure, found []connection.Connection, at time.Time, again bool,
 ) (tell []news, seen map[string]registry.Connection) {
-	tell, seen = compare(exposure, found, o.now())
+	tell, seen = compare(exposure, found, at)
 	if !again {
 		tell = slices.DeleteFunc(tell, func(n news) bool { return n.repeated })
 	}

@@ -116,6 +116,7 @@ func TestLook(t *testing.T) {
 		},
 		"but not a stranger's": {
 			found: map[string]string{"vpce-1": "available"}, owner: stranger, recorded: map[string]string{"vpce-1": "available"}, token: waitingSince(minutesAgo(5)),
+			want: []string{"ConnectionAvailable vpce-1 stranger", "tell rdslink: connected, not expected: orders", "record vpce-1 available"},
 		},
 		"while an execution waits, a rejection of this wait is said again": {
 			found: map[string]string{"vpce-1": "rejected"}, recorded: map[string]string{"vpce-1": "rejected"}, token: waitingSince(minutesAgo(90)),
@@ -271,6 +272,111 @@ func TestWhatAnExecutionWaitsForIsSaidAgainEveryMinuteAndNotWithEveryNotificatio
 				t.Errorf("did %q, want %q", w.mutations, want)
 			}
 		})
+	}
+}
+
+// Whoever is taken out of the input is told of, once: who is connected at that time, who comes later, and who was there
+// before.
+func TestWhoIsConnectedAndNotExpectedIsToldOncePerChange(t *testing.T) {
+	const (
+		connected = "tell rdslink: connected: orders"
+		stranded  = "tell rdslink: connected, not expected: orders"
+		requested = "tell rdslink: connection requested: orders"
+	)
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	look := func(want ...string) {
+		t.Helper()
+		w.mutations = nil
+		for range 2 { // the second says nothing new
+			if err := w.observer().handle(t.Context(), Input{Sweep: sweepAll}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := slices.DeleteFunc(w.mutations, func(m string) bool { return !strings.HasPrefix(m, "tell ") })
+		if !slices.Equal(told, want) {
+			t.Fatalf("told %q, want %q", told, want)
+		}
+	}
+	state := func(i int, state string) { w.connections[i].VpcEndpointState = ec2types.State(state) }
+	accounts := func(accounts ...string) { w.exposures[0].Accounts = accounts }
+
+	w.connect("vpce-svc-1", "vpce-1", vendor, "available")
+	w.connect("vpce-svc-1", "vpce-2", vendor, "pendingAcceptance")
+	look(connected, requested)
+	accounts("222222222222")
+	look(stranded, requested)
+	state(1, "pending") // somebody accepts it in the console all the same
+	look()
+	state(1, "available")
+	look(stranded)
+	w.connect("vpce-svc-1", "vpce-3", vendor, "available")
+	look(stranded)
+	accounts("222222222222", vendor)
+	look()
+	state(0, "rejected")
+	look("tell rdslink: connection rejected: orders")
+	accounts("222222222222")
+	look(stranded, stranded)
+	state(1, "partial")
+	look(stranded)
+	w.connect("vpce-svc-1", "vpce-4", vendor, "pendingAcceptance")
+	look(requested)
+	accounts(vendor)
+	look(requested)
+}
+
+func TestNewsThatSomebodyElseTellsIsLeftToIt(t *testing.T) {
+	for name, row := range map[string]struct {
+		telling int64
+		want    bool
+	}{
+		"who is about to tell":          {noon.Add(time.Second).UnixMilli(), false},
+		"who was about to, and has not": {noon.UnixMilli(), true},
+		"who has told":                  {0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.expose("orders", "vpce-svc-1")
+			w.connect("vpce-svc-1", "vpce-1", vendor, "available")
+			w.exposures[0].Connections["vpce-1"] = registry.Connection{Owner: vendor, State: "available", Seen: minutesAgo(1), Telling: row.telling}
+			if err := w.observer().handle(t.Context(), Input{Sweep: sweepAll}); err != nil {
+				t.Fatal(err)
+			}
+			if told := len(w.told) == 1; told != row.want {
+				t.Errorf("did %q", w.mutations)
+			}
+			if row.want && w.exposures[0].Connections["vpce-1"] != (registry.Connection{Owner: vendor, State: "available", Seen: minutesAgo(1)}) {
+				t.Errorf("recorded is %+v", w.exposures[0].Connections["vpce-1"])
+			}
+		})
+	}
+}
+
+// Two look at once, and both see that somebody is connected: one of them says so. A third has looked before, and is slow.
+func TestConnectedIsSaidOnceByManyObservers(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.exposures[0].Connections["vpce-1"] = registry.Connection{Owner: vendor, State: "pendingAcceptance", Seen: minutesAgo(5)}
+	w.connect("vpce-svc-1", "vpce-1", vendor, "available")
+	w.beforePublish = func() {
+		w.beforePublish = nil
+		if err := w.observer().handle(t.Context(), Input{Sweep: sweepAll}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := w.observer().handle(t.Context(), Input{Sweep: sweepAll}); err != nil {
+		t.Fatal(err)
+	}
+	w.connections[0].VpcEndpointState = "pendingAcceptance"
+	slow := w.observer()
+	slow.now = func() time.Time { return noon.Add(-time.Second) }
+	if err := slow.handle(t.Context(), Input{Sweep: sweepAll}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"ConnectionAvailable vpce-1 expected", "tell rdslink: connected: orders", "record vpce-1 available"}
+	if !slices.Equal(w.mutations, want) {
+		t.Errorf("did %q, want %q", w.mutations, want)
 	}
 }
 
@@ -442,18 +548,19 @@ func decisionOf(t *testing.T, command string) bus.Decision {
 
 // world is the registry, the connections that AWS knows, and everything that the observer tells others.
 type world struct {
-	exposures    []registry.Exposure
-	connections  []ec2types.VpcEndpointConnection
-	calls        int
-	told         []*sns.PublishInput
-	mutations    []string
-	status       sfntypes.ExecutionStatus // of whatever waits
-	putError     error
-	publishError error
-	refused      *string
-	recordErrors map[string]error
-	beforeGet    func() // what another observer does meanwhile
-	behind       bool   // the index of who waits
+	exposures     []registry.Exposure
+	connections   []ec2types.VpcEndpointConnection
+	calls         int
+	told          []*sns.PublishInput
+	mutations     []string
+	status        sfntypes.ExecutionStatus // of whatever waits
+	putError      error
+	publishError  error
+	refused       *string
+	recordErrors  map[string]error
+	beforeGet     func() // what another observer does meanwhile
+	beforePublish func() // what one does while this one tells
+	behind        bool   // the index of who waits
 }
 
 func newWorld() *world { return &world{status: sfntypes.ExecutionStatusRunning} }
@@ -508,6 +615,20 @@ func (w *world) RecordReminder(_ context.Context, _, _ string, day int) error {
 	return nil
 }
 
+// ClaimNews is won as long as nobody has recorded anything else of the endpoint.
+func (w *world) ClaimNews(_ context.Context, id, endpoint string, before, after registry.Connection) (bool, error) {
+	for i := range w.exposures {
+		if w.exposures[i].ID != id || w.exposures[i].Connections[endpoint] != before {
+			continue
+		}
+		connections := maps.Clone(w.exposures[i].Connections)
+		connections[endpoint] = after
+		w.exposures[i].Connections = connections
+		return true, nil
+	}
+	return false, nil
+}
+
 func (w *world) DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
 	return &sfn.DescribeExecutionOutput{Status: w.status}, nil
 }
@@ -527,6 +648,13 @@ func (w *world) RecordConnections(_ context.Context, id string, seen map[string]
 	}
 	for _, endpoint := range slices.Sorted(maps.Keys(seen)) {
 		w.mutations = append(w.mutations, fmt.Sprintf("record %s %s", endpoint, seen[endpoint].State))
+	}
+	for i := range w.exposures {
+		if w.exposures[i].ID == id {
+			connections := maps.Clone(w.exposures[i].Connections)
+			maps.Copy(connections, seen)
+			w.exposures[i].Connections = connections
+		}
 	}
 	return nil
 }
@@ -577,6 +705,9 @@ func said(detailType string, event bus.Event) string {
 func (w *world) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
 	if w.publishError != nil {
 		return nil, w.publishError
+	}
+	if w.beforePublish != nil {
+		w.beforePublish()
 	}
 	w.told = append(w.told, in)
 	w.mutations = append(w.mutations, "tell "+*in.Subject)

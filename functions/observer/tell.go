@@ -27,8 +27,11 @@ var texts embed.FS
 // characters as a subject (API_Publish), and an exposure's id has 32.
 var messages = message.Read(texts)
 
-// unexpected is the message about a request of an account that the exposure was not made for.
-const unexpected = bus.ConnectionPending + "-unexpected"
+// The messages about a request and about a connection of an account that the exposure is not made for, or not any more.
+const (
+	requestedUnexpected = bus.ConnectionPending + "-unexpected"
+	connectedUnexpected = bus.ConnectionAvailable + "-unexpected"
+)
 
 // The messages about a connection that is there in part, and about one in a state that this version does not know.
 const (

@@ -29,6 +29,7 @@ func TestReportsReadAsAWhole(t *testing.T) {
 		"requested":               {Owner: vendor, State: connection.PendingAcceptance},
 		"requested-by-a-stranger": {Owner: stranger, State: connection.PendingAcceptance},
 		"connected":               {Owner: vendor, State: connection.Available},
+		"connected-by-a-stranger": {Owner: stranger, State: connection.Available},
 		"connected-in-part":       {Owner: vendor, State: connection.Partial},
 		"unknown-state":           {Owner: vendor, State: "meditating"},
 		"rejected":                {Owner: vendor, State: connection.Expired},
@@ -78,7 +79,7 @@ func TestAReminderSaysHowLongAtWhatCostAndWhatToDo(t *testing.T) {
 
 func TestSubjectsFitSNS(t *testing.T) {
 	facts := newWorld().observer().facts(bus.Event{Exposure: strings.Repeat("x", 32)}, awaited())
-	for _, name := range append(slices.Clone(bus.Reports), unexpected) {
+	for _, name := range append(slices.Clone(bus.Reports), requestedUnexpected, connectedUnexpected) {
 		if subject, _ := messages.Write(name, facts); len(subject) > 100 || strings.Contains(subject, "\n") {
 			t.Errorf("%s: subject %q of %d characters", name, subject, len(subject))
 		}

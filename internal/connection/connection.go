@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -124,9 +125,45 @@ func (c Connection) Over() bool { return c.State == Deleting || c.State == Delet
 // ExpectedAccount is the acceptance mode in which a request of an expected account is accepted without a person.
 const ExpectedAccount = "expected-account"
 
-// Expected reports whether a connection of the account owner is one that the exposure was made for. An exposure whose
-// principals are all AWS services names no account, because AWS does not say from which account a service connects:
-// everyone whom the principals let in is expected there, though nobody is accepted without a person's word.
+// What becomes of connections whose account is not expected any more: the operators are told of them, or they are rejected.
+const (
+	TellRemoved   = "tell"
+	RejectRemoved = "reject"
+)
+
+// Expected reports whether a connection of the account owner is one that the exposure is made for. An endpoint's owner is an
+// account, whatever principal of it has made the endpoint. AWS does not say from which account an AWS service connects:
+// where one is a principal, everyone whom the principals let in is expected, but for accounts that the input named once and
+// names no more. Nobody is accepted there without a person's word.
 func Expected(exposure registry.Exposure, owner string) bool {
-	return len(exposure.Accounts) == 0 || slices.Contains(exposure.Accounts, owner)
+	switch {
+	case slices.Contains(exposure.Accounts, owner):
+		return true
+	case slices.Contains(exposure.FormerAccounts, owner):
+		return false
+	}
+	return len(exposure.Accounts) == 0 || slices.ContainsFunc(exposure.Principals, service)
+}
+
+func service(principal string) bool { return Account(principal) == "" }
+
+// Account is the account of a principal, "" for an AWS service, which is of none.
+func Account(principal string) string {
+	parsed, err := arn.Parse(principal)
+	if err != nil {
+		return ""
+	}
+	return parsed.AccountID
+}
+
+// Accounts are the accounts of principals, sorted.
+func Accounts(principals []string) []string {
+	var all []string
+	for _, principal := range principals {
+		if account := Account(principal); account != "" {
+			all = append(all, account)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

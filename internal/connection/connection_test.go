@@ -77,19 +77,34 @@ func TestEveryPageIsReadAndTheOldestComesFirst(t *testing.T) {
 }
 
 func TestExpected(t *testing.T) {
+	const service, role = "firehose.amazonaws.com", "arn:aws:iam::111122223333:role/loader"
 	for name, row := range map[string]struct {
-		accounts []string
-		want     bool
+		accounts, former, principals []string
+		want                         bool
 	}{
-		"a named account":                     {[]string{"111122223333", "133737826969"}, true},
-		"a stranger":                          {[]string{"111122223333"}, false},
-		"whoever the AWS service connects as": {nil, true},
+		"a named account":                     {accounts: []string{"111122223333", "133737826969"}, want: true},
+		"a stranger":                          {accounts: []string{"111122223333"}, principals: []string{role}},
+		"whoever the AWS service connects as": {principals: []string{service}, want: true},
+		"the same, beside an account":         {accounts: []string{"111122223333"}, principals: []string{role, service}, want: true},
+		"an account that a service replaced":  {former: []string{"133737826969"}, principals: []string{service}},
+		"an account that is named again":      {accounts: []string{"133737826969"}, former: []string{"133737826969"}, want: true},
+		"before step 6 has run":               {want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Expected(registry.Exposure{Accounts: row.accounts}, "133737826969"); got != row.want {
+			exposure := registry.Exposure{Accounts: row.accounts, Made: registry.Made{FormerAccounts: row.former, Principals: row.principals}}
+			if got := Expected(exposure, "133737826969"); got != row.want {
 				t.Errorf("expected %t", got)
 			}
 		})
+	}
+}
+
+func TestAccountsOfPrincipals(t *testing.T) {
+	got := Accounts([]string{
+		"arn:aws:iam::444455556666:user/ann", "firehose.amazonaws.com", "arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:role/loader", "*",
+	})
+	if want := []string{"111122223333", "444455556666"}; !slices.Equal(got, want) {
+		t.Errorf("accounts %q, want %q", got, want)
 	}
 }
 

@@ -2,9 +2,12 @@ package handoff
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -38,7 +41,8 @@ func Again(e registry.Exposure, now Connection) (Document, error) {
 	for _, b := range e.BorrowedRules {
 		borrowed = append(borrowed, ingress.Borrowed(b))
 	}
-	return NewDocument(e.ID, e.Consumer, facts, without, now, list(shared.NotNotified), Resources{
+	heed := Heed{NotNotified: list(shared.NotNotified), UnexpectedConnections: unexpected(e, database.Region)}
+	return NewDocument(e.ID, e.Consumer, facts, without, now, heed, Resources{
 		TargetGroupARN:              e.TargetGroupARN,
 		LoadBalancerARN:             e.LoadBalancerARN,
 		ListenerARN:                 e.ListenerARN,
@@ -49,6 +53,19 @@ func Again(e registry.Exposure, now Connection) (Document, error) {
 		ScheduleName:                e.ScheduleName,
 		ResolverFunction:            e.ResolverFunction,
 	}), nil
+}
+
+// unexpected are the connections of accounts that are not expected, as the observer has last seen them.
+func unexpected(e registry.Exposure, region string) []Unexpected {
+	all := []Unexpected{}
+	for _, id := range slices.Sorted(maps.Keys(e.Connections)) {
+		seen := e.Connections[id]
+		c := connection.Connection{ServiceID: e.ServiceID, VPCEndpointID: id, Owner: seen.Owner, State: seen.State}
+		if c.Live() && !connection.Expected(e, c.Owner) {
+			all = append(all, StillConnected(e.ID, region, c))
+		}
+	}
+	return all
 }
 
 // list is no JSON null.

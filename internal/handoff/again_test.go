@@ -14,7 +14,11 @@ import (
 func TestTheOutputCanBeSaidAgain(t *testing.T) {
 	full := registry.Exposure{
 		ID: "orders-acme-00000000", Consumer: "acme", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders",
-		Life: registry.Life{Proven: time.Unix(1, 0)},
+		Life: registry.Life{Proven: time.Unix(1, 0)}, Accounts: []string{"555566667777"},
+		Connections: map[string]registry.Connection{
+			"vpce-1": {Owner: "555566667777", State: "available"}, "vpce-2": {Owner: "777788889999", State: "available"},
+			"vpce-3": {Owner: "777788889999", State: "rejected"},
+		},
 		Made: registry.Made{
 			ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-1", ServiceID: "vpce-svc-1", SupportedRegions: []string{"eu-west-1"}, ListenerPort: 6432,
 			Binding: &registry.Binding{Host: "orders.c0ffee.eu-central-1.rds.amazonaws.com"}, TargetGroupARN: "arn:target-group", LoadBalancerARN: "arn:load-balancer",

@@ -1,6 +1,9 @@
 package handoff
 
 import (
+	"fmt"
+
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/cost"
 	"github.com/rdslink/rdslink/internal/ingress"
 )
@@ -13,9 +16,15 @@ type Document struct {
 	AvailabilityZoneIDsLeftOut ZonesLeftOut `json:"availabilityZoneIdsLeftOut"`
 	TCPKeepaliveSeconds        int          `json:"tcpKeepaliveSeconds"`
 	Connection                 Connection   `json:"connection"`
-	NotNotified                []string     `json:"notNotified"` // addresses that did not hear of the letter, and why
-	Resources                  Resources    `json:"resources"`
-	MonthlyCostEstimate        Cost         `json:"monthlyCostEstimate"`
+	Heed
+	Resources           Resources `json:"resources"`
+	MonthlyCostEstimate Cost      `json:"monthlyCostEstimate"`
+}
+
+// Heed is what is left to do for whoever started the execution.
+type Heed struct {
+	NotNotified           []string     `json:"notNotified"`           // addresses that did not hear of the letter, and why
+	UnexpectedConnections []Unexpected `json:"unexpectedConnections"` // of accounts that no principal of the input is of
 }
 
 // ZonesLeftOut are the zones of the plan that the exposure does without, by what is not there.
@@ -30,6 +39,22 @@ type Connection struct {
 	VPCEndpointID string `json:"vpcEndpointId"`
 	State         string `json:"state"`
 	Path          string `json:"path"`
+}
+
+// Unexpected is a connection that is not one of the exposure's consumer, and what became of it or can be done.
+type Unexpected struct {
+	VPCEndpointID string `json:"vpcEndpointId"`
+	Owner         string `json:"owner"`
+	State         string `json:"state"`
+	Next          string `json:"next"`
+}
+
+// StillConnected says how to end a connection that is not one of the exposure's consumer.
+func StillConnected(exposure, region string, c connection.Connection) Unexpected {
+	return Unexpected{VPCEndpointID: c.VPCEndpointID, Owner: c.Owner, State: c.State, Next: fmt.Sprintf(
+		`no principal of the input is of its account, and it lives on. To end it: start again with "removed": "reject", `+
+			"or make reject EXPOSURE=%s ENDPOINT=%s, or aws ec2 reject-vpc-endpoint-connections --region %s --service-id %s --vpc-endpoint-ids %s",
+		exposure, c.VPCEndpointID, region, c.ServiceID, c.VPCEndpointID)}
 }
 
 // What is known of a connection's path. It cannot be proven where no function is in the VPC.
@@ -60,7 +85,7 @@ type Cost struct {
 
 // NewDocument states, beside the facts, what does not depend on the exposure: the keepalive and the cost.
 func NewDocument(
-	exposure, consumer string, facts Facts, without ZonesLeftOut, accepted Connection, notNotified []string, made Resources,
+	exposure, consumer string, facts Facts, without ZonesLeftOut, accepted Connection, heed Heed, made Resources,
 ) Document {
 	return Document{
 		Exposure:                   exposure,
@@ -69,7 +94,7 @@ func NewDocument(
 		AvailabilityZoneIDsLeftOut: without,
 		TCPKeepaliveSeconds:        keepaliveSeconds,
 		Connection:                 accepted,
-		NotNotified:                notNotified,
+		Heed:                       heed,
 		Resources:                  made,
 		MonthlyCostEstimate: Cost{
 			AmountUSD: cost.MonthUSD(),

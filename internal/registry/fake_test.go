@@ -116,7 +116,7 @@ type evaluation struct {
 	tokens []string
 }
 
-var token = regexp.MustCompile(`[#:][0-9]+(\.#[0-9]+)*|[a-zA-Z_]+|<>|<=|[=<(),]`)
+var token = regexp.MustCompile(`[#:][0-9]+(\[[0-9]+\])?(\.#[0-9]+)*|[a-zA-Z_]+|<>|<=|[=<(),]`)
 
 func (e *evaluation) next() string {
 	if len(e.tokens) == 0 {
@@ -243,13 +243,26 @@ func (e *evaluation) parent(path string) (item, string) {
 	within := e.item
 	names := strings.Split(path, ".")
 	for _, name := range names[:len(names)-1] {
-		inner, ok := within[e.names[name]].(*types.AttributeValueMemberM)
+		inner, ok := e.within(within, name).(*types.AttributeValueMemberM)
 		if !ok {
 			return nil, ""
 		}
 		within = inner.Value
 	}
 	return within, e.names[names[len(names)-1]]
+}
+
+// within reads one name of a path, which may point into a list: #0[1].
+func (e *evaluation) within(item item, name string) types.AttributeValue {
+	name, index, listed := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+	if !listed {
+		return item[e.names[name]]
+	}
+	list, _ := item[e.names[name]].(*types.AttributeValueMemberL)
+	if at, err := strconv.Atoi(index); err == nil && list != nil && at < len(list.Value) {
+		return list.Value[at]
+	}
+	return nil
 }
 
 func (e *evaluation) updated(update string) item {
@@ -314,10 +327,21 @@ func (e *evaluation) changeSet(clause string, parent item, name string, have, gi
 func copied(from item) item {
 	to := item{}
 	for name, value := range from {
-		if m, ok := value.(*types.AttributeValueMemberM); ok {
-			value = &types.AttributeValueMemberM{Value: copied(m.Value)}
-		}
-		to[name] = value
+		to[name] = copiedValue(value)
 	}
 	return to
+}
+
+func copiedValue(value types.AttributeValue) types.AttributeValue {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberM:
+		return &types.AttributeValueMemberM{Value: copied(v.Value)}
+	case *types.AttributeValueMemberL:
+		list := make([]types.AttributeValue, len(v.Value))
+		for i, member := range v.Value {
+			list[i] = copiedValue(member)
+		}
+		return &types.AttributeValueMemberL{Value: list}
+	}
+	return value
 }

@@ -61,6 +61,7 @@ type Made struct {
 	ServiceName                 string         `dynamodbav:"serviceName,omitempty"`
 	ServiceChange               *ServiceChange `dynamodbav:"serviceChange,omitempty"`
 	Principals                  []string       `dynamodbav:"principals,omitempty"`
+	FormerAccounts              []string       `dynamodbav:"formerAccounts,omitempty"` // of principals that the input named once
 	DatabaseSecurityGroupID     string         `dynamodbav:"databaseSecurityGroupId,omitempty"`
 	SecurityGroupRuleIDs        []string       `dynamodbav:"securityGroupRuleIds,omitempty"`
 	BorrowedRules               []Borrowed     `dynamodbav:"borrowedRules,omitempty"` // those of them that are not the stack's
@@ -117,9 +118,12 @@ type Request struct {
 
 // Connection is the last state seen of a consumer's endpoint, and since when.
 type Connection struct {
-	Owner string    `dynamodbav:"owner" json:"owner"`
-	State string    `dynamodbav:"state" json:"state"`
-	Seen  time.Time `dynamodbav:"seen" json:"seen"`
+	Owner      string    `dynamodbav:"owner" json:"owner"`
+	State      string    `dynamodbav:"state" json:"state"`
+	Seen       time.Time `dynamodbav:"seen" json:"seen"`
+	Unexpected bool      `dynamodbav:"unexpected,omitempty" json:"unexpected,omitempty"` // told of as one of an account that is not expected
+	// Telling is until when somebody is about to tell of the state (Unix milliseconds); 0 once it is told.
+	Telling int64 `dynamodbav:"telling,omitempty" json:"-"`
 }
 
 // Decision is what was done about a connection request, and on whose word. By is what the event claims: an event carries no
@@ -131,6 +135,7 @@ type Decision struct {
 	Reason     string    `dynamodbav:"reason,omitempty"`
 	EventID    string    `dynamodbav:"eventId,omitempty"`
 	Time       time.Time `dynamodbav:"time"`
+	Failed     bool      `dynamodbav:"failed,omitempty"` // AWS refused it
 }
 
 // Token is what completes a waiting step, and which attempt of which execution waits for it.

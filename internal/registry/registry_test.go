@@ -442,7 +442,7 @@ func TestConnectionsAndDecisionsAdd(t *testing.T) {
 	decision := Decision{EndpointID: "vpce-1", Action: "accept", By: "ana", EventID: "e1", Time: seen}
 	later := Decision{EndpointID: "vpce-2", Action: "reject", EventID: "e2", Time: seen}
 	for _, d := range []Decision{decision, decision, later} {
-		if contrary, err := registry.AddDecision(t.Context(), seed.ID, d); err != nil || contrary != nil {
+		if contrary, err := registry.AddDecision(t.Context(), seed.ID, d, d.Time); err != nil || contrary != nil {
 			t.Fatal(contrary, err)
 		}
 	}
@@ -485,11 +485,11 @@ func TestOfTwoDecisionsAtOnceTheFirstCounts(t *testing.T) {
 				first = accepted
 			}
 			fake.before = func() {
-				if contrary, err := registry.AddDecision(t.Context(), seed.ID, first); err != nil || contrary != nil {
+				if contrary, err := registry.AddDecision(t.Context(), seed.ID, first, first.Time); err != nil || contrary != nil {
 					t.Error(contrary, err)
 				}
 			}
-			contrary, err := registry.AddDecision(t.Context(), seed.ID, row.second)
+			contrary, err := registry.AddDecision(t.Context(), seed.ID, row.second, row.second.Time)
 			if err != nil || (contrary != nil) != row.contrary || contrary != nil && *contrary != first {
 				t.Errorf("contrary to %+v, %v", contrary, err)
 			}
@@ -498,6 +498,53 @@ func TestOfTwoDecisionsAtOnceTheFirstCounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestADecisionThatFailedStandsInNobodysWayAndMayBeTriedAgain(t *testing.T) {
+	registry, _ := table(t)
+	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	accept := Decision{EndpointID: "vpce-1", Action: "accept", By: "ana", EventID: "e1", Time: noon}
+	reject := Decision{EndpointID: "vpce-1", Action: "reject", By: "bob", EventID: "e2", Time: noon.Add(time.Second)}
+	add := func(d Decision, said time.Time, want *Decision) {
+		t.Helper()
+		contrary, err := registry.AddDecision(t.Context(), seed.ID, d, said)
+		if err != nil || (contrary == nil) != (want == nil) || contrary != nil && *contrary != *want {
+			t.Fatalf("contrary to %+v, %v; want %+v", contrary, err, want)
+		}
+	}
+	fail := func(d Decision) {
+		t.Helper()
+		if err := registry.FailDecision(t.Context(), seed.ID, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	failed := func(want ...bool) {
+		t.Helper()
+		var got []bool
+		for _, d := range get(t, registry).Decisions {
+			got = append(got, d.Failed)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("failed are %v of the decisions, want %v", got, want)
+		}
+	}
+	add(accept, noon, nil)
+	fail(accept)
+	add(accept, noon, nil) // Lambda's queue delivers it again
+	failed(false)
+	fail(accept)
+	failed(true)
+	add(reject, reject.Time, nil)
+	failed(true, false)
+	// By the time that the first is delivered once more, somebody has said the contrary.
+	accept.Time = noon.Add(time.Hour)
+	add(accept, noon, &reject)
+	// And so is one that was never recorded, because the registry did not answer when it came.
+	unheard := Decision{EndpointID: "vpce-1", Action: "accept", By: "eve", EventID: "e0", Time: noon.Add(time.Hour)}
+	add(unheard, noon.Add(-time.Minute), &reject)
+	failed(true, false)
+	fail(Decision{EndpointID: "vpce-9", Action: "accept", EventID: "e9"}) // which nobody has made
+	failed(true, false)
 }
 
 func TestWhoComesTooLateToWaitIsToldWhoWaits(t *testing.T) {

@@ -85,33 +85,80 @@ func (t *Table) RecordConnections(ctx context.Context, id string, seen map[strin
 	return nil
 }
 
-// settled is how long a decision may take to show in the connection's state: nobody follows one for longer.
-const settled = time.Minute
+// ClaimNews makes the caller the one that tells of a connection, until the time that after says in Telling, and reports
+// whether nobody was faster: requests come in bursts, and many look at once.
+func (t *Table) ClaimNews(ctx context.Context, id, endpoint string, before, after Connection) (bool, error) {
+	of := "connections." + endpoint
+	unchanged := expression.Name(of).AttributeNotExists()
+	if !before.Seen.IsZero() {
+		unchanged = expression.Name(of + ".state").Equal(expression.Value(before.State)).
+			And(expression.Name(of + ".seen").Equal(expression.Value(before.Seen)))
+		if before.Telling != 0 {
+			unchanged = unchanged.And(expression.Name(of + ".telling").Equal(expression.Value(before.Telling)))
+		} else {
+			unchanged = unchanged.And(expression.Name(of + ".telling").AttributeNotExists())
+		}
+	}
+	_, ok, err := t.update(ctx, id, expression.Set(expression.Name(of), expression.Value(after)), unchanged)
+	if err != nil {
+		return false, fmt.Errorf("claim news of endpoint %s of exposure %s: %w", endpoint, id, err)
+	}
+	return ok, nil
+}
+
+// Settled is how long a decision may take to show in the connection's state: nobody follows one for longer.
+const Settled = time.Minute
 
 // Self is who decides where no person does.
 const Self = "rdslink"
 
-// AddDecision appends to the exposure's decisions. One that is there already, because its event is delivered twice or
-// several events lead us to it, is not added again. A decision to the contrary that was made just now comes first: it is
-// returned, and nothing is added.
-func (t *Table) AddDecision(ctx context.Context, id string, decision Decision) (contrary *Decision, err error) {
+// AddDecision appends to the exposure's decisions what somebody said at the time said. One that is there already, because
+// its event is delivered twice or several events lead us to it, is not added again. A decision to the contrary that was made
+// just before, or after it was said, comes first: it is returned, and nothing is added. One that failed is none.
+func (t *Table) AddDecision(ctx context.Context, id string, decision Decision, said time.Time) (contrary *Decision, err error) {
 	for {
 		current, err := t.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		for _, past := range current.Decisions {
-			switch {
-			case decision.sameAs(past):
-				return nil, nil
-			case past.EndpointID == decision.EndpointID && past.Action != decision.Action && decision.Time.Sub(past.Time) < settled:
-				return &past, nil
-			}
+		if contrary := decision.contrary(current.Decisions, said); contrary != nil {
+			return contrary, nil
+		}
+		at := slices.IndexFunc(current.Decisions, decision.sameAs)
+		switch {
+		case at >= 0 && !current.Decisions[at].Failed:
+			return nil, nil
+		case at >= 0:
+			return nil, t.setFailed(ctx, id, current.Decisions, at, false)
 		}
 		if ok, err := t.appendDecision(ctx, id, decision, len(current.Decisions)); ok || err != nil {
 			return nil, err
 		}
 	}
+}
+
+// FailDecision marks a decision that could not be carried out, so that it stands in nobody's way.
+func (t *Table) FailDecision(ctx context.Context, id string, decision Decision) error {
+	current, err := t.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(current.Decisions, decision.sameAs)
+	if at < 0 {
+		return nil
+	}
+	return t.setFailed(ctx, id, current.Decisions, at, true)
+}
+
+// setFailed marks one of the known decisions, or takes its mark away. They are only ever appended to: each keeps its place.
+func (t *Table) setFailed(ctx context.Context, id string, known []Decision, at int, failed bool) error {
+	decision := fmt.Sprintf("decisions[%d]", at)
+	change := expression.Set(expression.Name(decision+".failed"), expression.Value(failed))
+	_, _, err := t.update(ctx, id, change, expression.Name(decision+".endpointId").Equal(expression.Value(known[at].EndpointID)))
+	if err != nil {
+		return fmt.Errorf("mark decision about endpoint %s of exposure %s: %w", known[at].EndpointID, id, err)
+	}
+	return nil
 }
 
 // appendDecision makes a decision the next one after those that are known, and reports whether they still are all.
@@ -128,6 +175,16 @@ func (t *Table) appendDecision(ctx context.Context, id string, decision Decision
 		return false, fmt.Errorf("add decision to exposure %s: %w", id, err)
 	}
 	return ok, nil
+}
+
+// contrary is the one of the past decisions that the decision gives way to.
+func (d Decision) contrary(past []Decision, said time.Time) *Decision {
+	for _, p := range past {
+		if p.EndpointID == d.EndpointID && p.Action != d.Action && !p.Failed && said.Sub(p.Time) < Settled {
+			return &p
+		}
+	}
+	return nil
 }
 
 func (d Decision) sameAs(other Decision) bool {

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
@@ -23,8 +25,57 @@ func TestAnAcceptanceInTheVPCConsoleEndsTheWait(t *testing.T) {
 		ServiceId: new(serviceID(handoff)), VpcEndpointIds: []string{endpoint.ID},
 	})
 	s.check(err)
-	execution.succeeds()
-	s.readsOrders(s.client(endpoint, handoff))
+	output := execution.succeeds()
+	client := s.client(endpoint, handoff)
+	s.readsOrders(client)
+
+	// Whoever is connected may be rejected, too.
+	s.says(output.Exposure, endpoint.ID, bus.Reject, "olga")
+	s.hears(news, output.Exposure, endpoint.ID, "is rejected")
+	s.cutOff(client)
+}
+
+// cutOff fails when a connection to the database passes.
+func (s story) cutOff(client stage.Client) {
+	s.Helper()
+	ctx, stop := context.WithTimeout(s.ctx, 2*time.Second)
+	defer stop()
+	if rows, err := cloud.Rows(ctx, client); err == nil {
+		s.Errorf("whoever was rejected reads %q", rows)
+	}
+}
+
+// A principal that is taken out keeps its connection until somebody rejects it: a person, or an execution whose input says
+// so.
+func TestWhoeverIsTakenOutIsToldOfAndIsOutWhereTheInputSaysSo(t *testing.T) {
+	s := begin(t)
+	database := s.database("orders-taken-out", singleAZ)
+	run := func(fields string) execution {
+		return s.starts(fmt.Sprintf(`{"database": %q, "name": "acme", "principals": ["`+stage.PushMetrics+`"%s}`, database.Identifier, fields))
+	}
+	first := run(`, "` + stage.Stranger + `"]`)
+	handoff := s.handoff(database)
+	kept, out := s.connects(s.vpc(stage.PushMetrics), handoff), s.connects(s.vpc(stage.Stranger), handoff)
+	s.decides(bus.Accept, kept)
+	s.decides(bus.Accept, out)
+	first.succeeds()
+	s.await("both to be available", func() bool { return s.state(kept) == connection.Available && s.state(out) == connection.Available })
+
+	second := run("]").succeeds()
+	if u := second.UnexpectedConnections; len(u) != 1 || u[0].VPCEndpointID != out.ID || u[0].Owner != stage.Stranger || u[0].State != connection.Available {
+		s.Errorf("the output names %+v", u)
+	}
+	s.hears(news, "connected, not expected", stage.Stranger, out.ID, "make reject EXPOSURE="+second.Exposure+" ENDPOINT="+out.ID)
+	client := s.client(out, handoff)
+	s.readsOrders(client)
+
+	third := run(`], "removed": "reject"`).succeeds()
+	if u := third.UnexpectedConnections; len(u) != 1 || u[0].VPCEndpointID != out.ID || u[0].State != connection.Rejected {
+		s.Errorf("the output names %+v", u)
+	}
+	s.cutOff(client)
+	s.readsOrders(s.client(kept, handoff))
+	s.hears(news, second.Exposure, out.ID, "is rejected")
 }
 
 func TestAStrangersRequestIsReportedAndLeftAloneAndTheWaitGoesOn(t *testing.T) {

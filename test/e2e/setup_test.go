@@ -151,6 +151,7 @@ var documented = []string{
 	"supportedRegions",
 	"tcpKeepaliveSeconds",
 	"tlsServerName",
+	"unexpectedConnections",
 }
 
 func (s story) hasEveryField(output string) {

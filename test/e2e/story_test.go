@@ -290,6 +290,7 @@ type output struct {
 	ServiceName                string
 	AvailabilityZoneIDsLeftOut struct{ LoadBalancer, EndpointService []string }
 	Connection                 struct{ VPCEndpointID, State, Path string }
+	UnexpectedConnections      []struct{ VPCEndpointID, Owner, State string }
 	Resources                  struct {
 		TargetGroupARN, LoadBalancerARN, ListenerARN         string
 		LoadBalancerSecurityGroupID, DatabaseSecurityGroupID string

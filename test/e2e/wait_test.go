@@ -22,7 +22,7 @@ func TestAfterTheDeadlineAnAnswerIsTooLateAndARedriveTakesIt(t *testing.T) {
 	exposure := s.exposureOf(database)
 	// Somebody is ahead of the vendor: that is answered, and nothing is accepted later because of it.
 	s.says(exposure, "", bus.Accept, "early bird")
-	s.hears(news, "was refused", "early bird", exposure, "0 requests are pending")
+	s.hears(news, "was refused", "early bird", exposure, "no request is pending", stage.PushMetrics, handoff.ServiceName)
 
 	execution.fails("States.Timeout")
 	s.hears(news, execution.arn, "FAILED", "States.Timeout")
@@ -79,12 +79,12 @@ func TestOfSeveralRequestsAndDecisionsTheFirstDecisionCountsAndEveryOtherIsAnswe
 		t.Errorf("the wait ended with %s and not with %s", output.Connection.VPCEndpointID, kept.ID)
 	}
 	s.says(exposure, kept.ID, bus.Reject, "fay")
-	s.hears(news, "was refused", "fay", kept.ID, "available and not pendingAcceptance")
+	s.hears(news, "was refused", "fay", kept.ID, `"dan" has decided "accept"`)
 	if state := s.state(kept); state != connection.Available {
 		t.Errorf("the connection is %s after a rejection that came second", state)
 	}
 	for _, by := range []string{"dan", "eve"} {
-		if text, told := news.find("was refused", `"`+by+`"`, kept.ID); told {
+		if text, told := news.find("was refused", `by "`+by+`"`, kept.ID); told {
 			t.Errorf("who says the same is refused: %s", text)
 		}
 	}
