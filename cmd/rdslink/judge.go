@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/vendor"
 )
 
@@ -33,7 +34,7 @@ func judge(input string) error {
 	var preset string
 	if given("vendor") && json.Unmarshal(fields["vendor"], &preset) == nil {
 		if _, known := vendor.Find(preset); !known {
-			return errors.New(vendor.Unknown(preset))
+			return fmt.Errorf("vendor %q is not known; %s", outcome.Typed(preset), vendor.Instead(preset))
 		}
 	}
 	return nil

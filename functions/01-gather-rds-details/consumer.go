@@ -55,7 +55,7 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 		return vendor.Vendor{}, checkNamed(r)
 	}
 	if !slices.Contains(vendor.IDs(), r.vendor) {
-		return vendor.Vendor{}, outcome.BadInput("%s", vendor.Unknown(outcome.Typed(r.vendor)))
+		return vendor.Vendor{}, outcome.BadInput("vendor %q is not known; %s", outcome.Typed(r.vendor), vendor.Instead(r.vendor))
 	}
 	preset, _ := vendor.Find(r.vendor)
 	switch {

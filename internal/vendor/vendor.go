@@ -71,10 +71,10 @@ func IDs() []string {
 	return ids
 }
 
-// Unknown says of an id that it is no preset's, and which may be meant.
-func Unknown(id string) string {
+// Instead says, of an id that is no preset's, which may be meant.
+func Instead(id string) string {
 	if near := nearest.To(id, IDs()); len(near) > 0 {
-		return fmt.Sprintf("vendor %q is not known; did you mean %s?", id, strings.Join(near, " or "))
+		return fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
 	}
-	return fmt.Sprintf("vendor %q is not known; the presets are %s. For others use name and principals", id, strings.Join(IDs(), ", "))
+	return fmt.Sprintf("the presets are %s. For others use name and principals", strings.Join(IDs(), ", "))
 }
