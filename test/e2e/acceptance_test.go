@@ -65,7 +65,7 @@ func TestWhoeverIsTakenOutIsToldOfAndIsOutWhereTheInputSaysSo(t *testing.T) {
 	if u := second.UnexpectedConnections; len(u) != 1 || u[0].VPCEndpointID != out.ID || u[0].Owner != stage.Stranger || u[0].State != connection.Available {
 		s.Errorf("the output names %+v", u)
 	}
-	s.hears(news, "connected, not expected", stage.Stranger, out.ID, "make reject EXPOSURE="+second.Exposure+" ENDPOINT="+out.ID)
+	s.hears(news, "is not made for it, or is not any more", stage.Stranger, out.ID, "make reject EXPOSURE="+second.Exposure+" ENDPOINT="+out.ID)
 	client := s.client(out, handoff)
 	s.readsOrders(client)
 

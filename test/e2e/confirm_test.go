@@ -2,14 +2,13 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
@@ -86,30 +85,29 @@ func (s story) confirmation(config aws.Config, database stage.Database, o output
 // elsewhere is an address of the VPC at which nothing is.
 const elsewhere = "10.0.1.99"
 
-// rests stops the ticks of an exposure's sync, which would put its targets right.
+// rests stops the ticks of an exposure's sync, which would put its targets right, and has it go through an address that is
+// no node's.
 func (s story) rests(o output) {
 	s.Helper()
 	schedules := scheduler.NewFromConfig(cloud.Config(stage.Customer))
 	group := deployment.Unnamed.ScheduleGroup()
 	now, err := schedules.GetSchedule(s.ctx, &scheduler.GetScheduleInput{Name: &o.Resources.ScheduleName, GroupName: &group})
 	s.check(err)
+	var input map[string]any
+	s.check(json.Unmarshal([]byte(*now.Target.Input), &input))
+	input["nodes"] = []string{elsewhere}
+	text, err := json.Marshal(input)
+	s.check(err)
+	now.Target.Input = aws.String(string(text))
 	_, err = schedules.UpdateSchedule(s.ctx, &scheduler.UpdateScheduleInput{Name: now.Name, GroupName: &group, State: "DISABLED",
 		ScheduleExpression: now.ScheduleExpression, FlexibleTimeWindow: now.FlexibleTimeWindow, Target: now.Target})
 	s.check(err)
 }
 
-// pretends admits an address that is no node's, and registers a target that is no database.
+// pretends registers a target that is no database.
 func (s story) pretends(database stage.Database, o output) {
 	s.Helper()
-	_, err := s.network().AuthorizeSecurityGroupIngress(s.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &o.Resources.DatabaseSecurityGroupID,
-		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(int32(database.Port)), ToPort: aws.Int32(int32(database.Port)),
-			IpRanges: []ec2types.IpRange{{CidrIp: aws.String(elsewhere + "/32")}}}},
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: "security-group-rule",
-			Tags: []ec2types.Tag{{Key: aws.String("rdslink:exposure:" + o.Exposure), Value: aws.String("true")}}}}})
-	if err != nil && code(err) != "InvalidPermission.Duplicate" {
-		s.Fatal(err)
-	}
-	_, err = elb.NewFromConfig(cloud.Config(stage.Customer)).RegisterTargets(s.ctx, &elb.RegisterTargetsInput{TargetGroupArn: &o.Resources.TargetGroupARN,
+	_, err := elb.NewFromConfig(cloud.Config(stage.Customer)).RegisterTargets(s.ctx, &elb.RegisterTargetsInput{TargetGroupArn: &o.Resources.TargetGroupARN,
 		Targets: []elbtypes.TargetDescription{{Id: aws.String(elsewhere), Port: aws.Int32(int32(database.Port))}}})
 	s.check(err)
 }

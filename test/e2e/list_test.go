@@ -29,9 +29,10 @@ func (s story) areListed(database stage.Database, changed, broken output) {
 	third.waits()
 
 	var seen map[string]operator.Overview
-	s.await("one to be listed as changed, one as cut off, one as waiting", func() bool {
+	s.await("one to be listed as changed and live, one as cut off, one as waiting", func() bool {
 		seen = s.lists(database)
-		return len(seen["pushmetrics"].ChangedByHand) > 0 && seen["acme"].State == operator.CutOff && seen["globex"].State == operator.Waiting
+		return len(seen["pushmetrics"].ChangedByHand) > 0 && seen["pushmetrics"].State == operator.Live &&
+			seen["acme"].State == operator.CutOff && seen["globex"].State == operator.Waiting
 	})
 	for consumer, want := range map[string]operator.Overview{
 		"pushmetrics": {Exposure: changed.Exposure, State: operator.Live, Status: "SUCCEEDED", MonthlyUSD: 16.58, ChangedByHand: []string{"acceptance"}},
