@@ -109,6 +109,10 @@ func TestDecisions(t *testing.T) {
 			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) { w.denied = true },
 			want: []string{accepted, "accept vpce-1", "fail accept vpce-1"}, err: true,
 		},
+		"a decision that cannot be written is not carried out, and not lost: Lambda asks again": {
+			asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance"},
+			fault: func(w *world) { w.unwritable = errors.New("the registry is throttled") }, err: true,
+		},
 		"a rejection ends what is connected": {
 			asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"reject"}`, states: []string{"available"}, fault: noToken,
 			want: []string{rejected, "reject vpce-1"},
@@ -394,6 +398,7 @@ type world struct {
 	afterAccept  string
 	unsuccessful bool
 	denied       bool
+	unwritable   error // of the registry
 	closed       bool
 	last         *sfntypes.HistoryEvent
 	contrary     *registry.Decision // made by somebody else at the same time
@@ -449,6 +454,9 @@ func (w *world) ByService(_ context.Context, serviceID string) (registry.Exposur
 }
 
 func (w *world) AddDecision(_ context.Context, _ string, d registry.Decision, _ time.Time) (*registry.Decision, error) {
+	if w.unwritable != nil {
+		return nil, w.unwritable
+	}
 	if w.contrary != nil {
 		return w.contrary, nil
 	}
