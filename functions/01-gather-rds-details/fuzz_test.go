@@ -33,7 +33,7 @@ func FuzzSecrets(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, field, secret uint8, before, after string, list bool) {
 		if strings.Contains(before+after, "canary") {
-			t.Skip()
+			return
 		}
 		name := fields[int(field)%len(fields)]
 		value, err := json.Marshal(before + texts[secrets[int(secret)%len(secrets)]]("") + " " + after)
