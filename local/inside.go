@@ -86,8 +86,12 @@ type cloud struct {
 	ministack *ministack.Server
 }
 
+// leastCheckInterval bounds health checks from below: each costs a PostgreSQL server a process at each node.
+const leastCheckInterval = 30 * time.Second
+
 func build(ctx context.Context, o options, run string) (*cloud, error) {
 	w := &model.World{Region: o.Region, Speed: o.Speed, Delays: model.Documented, Without: strings.Split(o.Without, ",")}
+	w.Delays.HealthCheckInterval = leastCheckInterval
 	if !o.Documented {
 		w.Delays.Visibility, w.Delays.Propagation = 0, 0
 	}

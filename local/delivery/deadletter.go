@@ -31,14 +31,14 @@ type letter struct {
 
 // failed gives up an event: the function's dead-letter queue gets it, its OnFailure destination a record. Both may be set.
 func (d *Delivery) failed(ctx context.Context, e *event, condition string, functionError []byte) {
-	if e.deadLetterARN != "" {
-		d.send(ctx, e.Account, e.role, e.deadLetterARN, letter{body: e.Payload, attributes: e.deadLetterAttributes(functionError)})
+	if e.settings.deadLetterARN != "" {
+		d.send(ctx, e.Account, e.settings.role, e.settings.deadLetterARN, letter{body: e.Payload, attributes: e.deadLetterAttributes(functionError)})
 	}
-	if e.onFailureARN != "" {
-		d.send(ctx, e.Account, e.role, e.onFailureARN, letter{
+	if e.settings.onFailureARN != "" {
+		d.send(ctx, e.Account, e.settings.role, e.settings.onFailureARN, letter{
 			body:       e.record(condition, functionError),
 			detailType: "Lambda Function Invocation Result - Failure",
-			resources:  []string{e.onFailureARN, e.FunctionARN + ":$LATEST"},
+			resources:  []string{e.settings.onFailureARN, e.FunctionARN + ":$LATEST"},
 		})
 	}
 }

@@ -40,8 +40,8 @@ func retryDelay(n int) time.Duration { return time.Duration(n) * time.Minute }
 // event is an invocation in Lambda's queue.
 type event struct {
 	Invocation
-	settings
-	id       string // of the request, the same for all attempts
+	settings *settings // nil until an attempt has failed
+	id       string    // of the request, the same for all attempts
 	accepted time.Time
 	attempts int // that the function saw
 }
@@ -53,12 +53,7 @@ func (d *Delivery) submit(i Invocation) {
 		d.rejected(ctx, i, err)
 		return
 	}
-	s, err := d.functions.Settings(ctx, i.FunctionARN)
-	if err != nil {
-		d.rejected(ctx, i, err)
-		return
-	}
-	d.run(ctx, &event{Invocation: i, settings: s, id: model.UUID(), accepted: time.Now()})
+	d.run(ctx, &event{Invocation: i, id: model.UUID(), accepted: time.Now()})
 }
 
 // admit asks the function's policy, unless a role invokes, whose permission is judged with the call, or no service does: an
@@ -100,13 +95,15 @@ func (d *Delivery) run(ctx context.Context, e *event) {
 	role, backoff := e.Role, firstBackoff
 	for {
 		_, functionError, err := d.invoke(ctx, role, "delivery", e.FunctionARN, e.Payload)
+		if err == nil && functionError == nil {
+			return
+		}
+		if refused := d.refusal(ctx, e, err); refused != nil {
+			d.rejected(ctx, e.Invocation, refused)
+			return
+		}
 		delay := backoff
 		switch {
-		case err == nil && functionError == nil:
-			return
-		case err != nil && !passing(err):
-			d.rejected(ctx, e.Invocation, err)
-			return
 		case err != nil:
 			// Throttles and system errors go back to the queue and do not count as attempts. Whether there is a place for a
 			// function is Lambda's to say, as for every other invocation.
@@ -115,18 +112,32 @@ func (d *Delivery) run(ctx context.Context, e *event) {
 			e.attempts++
 			// The queue retries on its own: the source's role has done its part.
 			role = ""
-			if e.attempts > e.retries {
+			if e.attempts > e.settings.retries {
 				d.failed(ctx, e, "RetriesExhausted", functionError)
 				return
 			}
 			delay = retryDelay(e.attempts)
 		}
-		if d.age(e)+delay > e.maxAge {
+		if d.age(e)+delay > e.settings.maxAge {
 			d.failed(ctx, e, "EventAgeExceeded", functionError)
 			return
 		}
 		time.Sleep(d.world.Scale(delay))
 	}
+}
+
+// refusal is why an event whose attempt failed is not tried again. How the function wants that to be done is read here: most
+// events succeed.
+func (d *Delivery) refusal(ctx context.Context, e *event, err error) error {
+	if err != nil && !passing(err) {
+		return err
+	}
+	if e.settings != nil {
+		return nil
+	}
+	s, err := d.functions.Settings(ctx, e.FunctionARN)
+	e.settings = &s
+	return err
 }
 
 // age is how old an event is in AWS's time.

@@ -95,11 +95,7 @@ func (s *Service) checkTarget(g *targetGroup, t *target) {
 }
 
 func (s *Service) interval(c healthCheck) time.Duration {
-	every := time.Duration(c.interval) * time.Second
-	if most := s.world.Delays.HealthCheckInterval; most > 0 {
-		return min(every, most)
-	}
-	return every
+	return max(time.Duration(c.interval)*time.Second, s.world.Delays.HealthCheckInterval)
 }
 
 // reach says whether most nodes can connect. AWS says that the nodes find a consensus, not how

@@ -66,7 +66,7 @@ type Delays struct {
 	LoadBalancerProvisioning time.Duration // CreateLoadBalancer until active
 	TargetRegistration       time.Duration // RegisterTargets until the first health check
 	TargetDeregistration     time.Duration // DeregisterTargets until new connections stop
-	HealthCheckInterval      time.Duration // caps the target group's own interval; 0 leaves it
+	HealthCheckInterval      time.Duration // the least, whatever the target group's own is
 	EndpointService          time.Duration // CreateVpcEndpointServiceConfiguration until Available
 	EndpointAvailable        time.Duration // acceptance until available
 	DatabaseCreation         time.Duration // CreateDBInstance until available, beside the real work

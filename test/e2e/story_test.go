@@ -29,7 +29,7 @@ import (
 const (
 	// patience is how long a story may take on a slow and busy machine.
 	patience = 8 * time.Minute
-	interval = 100 * time.Millisecond
+	interval = 250 * time.Millisecond
 
 	multiAZ  = true
 	singleAZ = false
