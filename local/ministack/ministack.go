@@ -59,6 +59,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		"AUTH=false", "BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + strconv.Itoa(o.Port), "AWS_ENDPOINT_URL=" + o.Endpoint,
 		"MINISTACK_REGION=" + o.Region, "MINISTACK_ACCOUNT_ID=" + o.Account, "LOCAL_SUBNETS=" + o.Subnets,
 		"LAMBDA_ACCOUNT_CONCURRENCY=0", // the front bounds what runs
+		"LAMBDA_WARM_TTL_SECONDS=60",
 	}
 	// To move functions into namespaces, which it owns as the rest of the local cloud does.
 	cmd.SysProcAttr = &syscall.SysProcAttr{AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN}}
