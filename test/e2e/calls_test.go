@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -39,24 +40,35 @@ func (c call) about(names ...string) bool {
 	})
 }
 
-// calls are the calls since the n-th for which wanted holds.
-func (s story) calls(since int, wanted func(call) bool) []call {
+// logged are the calls that a story has read from the log: it has a hundred thousand lines in the end.
+var logged struct {
+	sync.Mutex
+	calls []call
+}
+
+// callsSoFar are all calls of the log.
+func (s story) callsSoFar() []call {
 	s.Helper()
-	lines, err := cloud.Calls(s.ctx, since)
+	logged.Lock()
+	defer logged.Unlock()
+	lines, err := cloud.Calls(s.ctx, len(logged.calls))
 	s.check(err)
-	var found []call
 	for line := range bytes.Lines(lines) {
 		var c call
 		s.check(json.Unmarshal(line, &c))
-		if wanted(c) {
-			found = append(found, c)
-		}
+		logged.calls = append(logged.calls, c)
 	}
-	return found
+	return logged.calls
+}
+
+// calls are the calls since the n-th for which wanted holds.
+func (s story) calls(since int, wanted func(call) bool) []call {
+	s.Helper()
+	return slices.DeleteFunc(slices.Clone(s.callsSoFar()[since:]), func(c call) bool { return !wanted(c) })
 }
 
 // callsUntilNow is how many calls the log has.
 func (s story) callsUntilNow() int {
 	s.Helper()
-	return len(s.calls(0, func(call) bool { return true }))
+	return len(s.callsSoFar())
 }

@@ -93,7 +93,7 @@ func (s story) callsLittle(e execution) {
 			total += times
 		}
 	}
-	s.Logf("%d calls for the ten steps", total)
+	s.Logf("%d calls for the ten steps: %v", total, work)
 	if len(last) != 10 || total > callsOfASetUp || total < callsOfASetUp/2 {
 		s.Errorf("%d functions made %d calls, want %d at most, of 10: %v", len(last), total, callsOfASetUp, work)
 	}
