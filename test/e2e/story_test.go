@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -254,6 +255,11 @@ func (s story) leaveAlone(o output) {
 		Name: &o.Resources.ScheduleName, GroupName: &group,
 	})
 	if err != nil && code(err) != "ResourceNotFoundException" { // two executions have the same
+		s.Error(err)
+	}
+	// Without it the load balancer checks no target any more, which costs each database a process at each node.
+	_, err = s.balancers().DeleteListener(s.ctx, &elb.DeleteListenerInput{ListenerArn: &o.Resources.ListenerARN})
+	if err != nil && code(err) != "ListenerNotFound" {
 		s.Error(err)
 	}
 	s.forgets(o.Exposure)
