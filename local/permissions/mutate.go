@@ -2,8 +2,11 @@ package permissions
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/rdslink/rdslink/local/iam"
 )
@@ -17,7 +20,7 @@ type Mutant struct {
 // Mutants drops and widens every part of every statement of every role of the first deployment, one at a time, and checks
 // each.
 func Mutants(r Record, rules *Rules) ([]Mutant, error) {
-	var all []Mutant
+	var statements []func() []Mutant
 	for _, role := range rules.lent(r).Roles {
 		if role.Twin {
 			continue
@@ -30,11 +33,27 @@ func Mutants(r Record, rules *Rules) ([]Mutant, error) {
 		c.uses = c.representatives()
 		for at, p := range policies {
 			for _, s := range p.Statements {
-				all = append(all, c.mutants(at, s)...)
+				statements = append(statements, func() []Mutant { return c.mutants(at, s) })
 			}
 		}
 	}
-	return all, nil
+	return concurrently(statements), nil
+}
+
+// concurrently does everything, as many at once as the machine can, and joins the results in their order.
+func concurrently[T any](work []func() []T) []T {
+	results := make([][]T, len(work))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(work); i = next.Add(1) - 1 {
+				results[i] = work[i]()
+			}
+		})
+	}
+	workers.Wait()
+	return slices.Concat(results...)
 }
 
 // mutants are the changes of one statement. A change can only matter to what is of the statement's
