@@ -118,7 +118,8 @@ func (a *Access) judge(ctx context.Context, c wire.Caller, n need) (front.Permis
 		Context: a.context(principal, n)}
 	p.Context = r.Context
 	d, err := a.evaluate(ctx, r)
-	if err == nil && !d.Allowed && a.documents.forget(asked) {
+	if err == nil && !d.Allowed {
+		a.documents.forget(asked)
 		d, err = a.evaluate(ctx, r) // somebody may have changed the policies just now
 	}
 	if err != nil {

@@ -178,17 +178,17 @@ func (d *documents) account(ctx context.Context, id string) (*account, error) {
 	return a, nil
 }
 
-// forget makes everything be read anew, unless it has been since a time.
-func (d *documents) forget(since time.Time) bool {
+// forget makes everything be read anew, unless it has been since a time. Whoever was refused judges again in either case: what
+// he was refused by may be older.
+func (d *documents) forget(since time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.forgot.After(since) {
-		return false
+		return
 	}
 	d.forgot = time.Now()
 	clear(d.accounts)
 	clear(d.answers)
-	return true
 }
 
 // current says whether what began to be read then still counts: not what was under way when everything was forgotten.

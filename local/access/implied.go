@@ -207,7 +207,8 @@ func (q *question) trust() error {
 	}
 	asked := time.Now()
 	trusts, err := q.trusts(role, service, associated)
-	if err == nil && !trusts && q.documents.forget(asked) {
+	if err == nil && !trusts {
+		q.documents.forget(asked)
 		trusts, err = q.trusts(role, service, associated) // somebody may have made the role just now
 	}
 	switch {
