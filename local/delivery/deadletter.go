@@ -31,14 +31,15 @@ type letter struct {
 
 // failed gives up an event: the function's dead-letter queue gets it, its OnFailure destination a record. Both may be set.
 func (d *Delivery) failed(ctx context.Context, e *event, condition string, functionError []byte) {
-	if e.settings.deadLetterARN != "" {
-		d.send(ctx, e.Account, e.settings.role, e.settings.deadLetterARN, letter{body: e.Payload, attributes: e.deadLetterAttributes(functionError)})
+	s := e.settings
+	if s.deadLetterARN != "" {
+		d.send(ctx, e.Account, s.role, s.deadLetterARN, letter{body: e.Payload, attributes: e.deadLetterAttributes(functionError)})
 	}
-	if e.settings.onFailureARN != "" {
-		d.send(ctx, e.Account, e.settings.role, e.settings.onFailureARN, letter{
+	if s.onFailureARN != "" {
+		d.send(ctx, e.Account, s.role, s.onFailureARN, letter{
 			body:       e.record(condition, functionError),
 			detailType: "Lambda Function Invocation Result - Failure",
-			resources:  []string{e.settings.onFailureARN, e.FunctionARN + ":$LATEST"},
+			resources:  []string{s.onFailureARN, e.FunctionARN + ":$LATEST"},
 		})
 	}
 }
