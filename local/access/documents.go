@@ -178,8 +178,8 @@ func (d *documents) account(ctx context.Context, id string) (*account, error) {
 	return a, nil
 }
 
-// forget makes everything be read anew, unless it has been since a time. Whoever was refused judges again in either case: what
-// he was refused by may be older.
+// forget makes everything be read anew, unless it has been since a time. Whoever was refused judges again in either case:
+// what he was refused by may be older.
 func (d *documents) forget(since time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
