@@ -76,7 +76,7 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"lambda:TagResource":                 tagFunction,
 	"lambda:UpdateFunctionCode":          changeFunction,
 	"lambda:UpdateFunctionConfiguration": changeFunction,
-	"lambda:DeleteFunction":              one(function),
+	"lambda:DeleteFunction":              changeFunction,
 	"lambda:CreateFunction":              createFunction,
 
 	"sns:Publish":                   one(parameter("TopicArn")),
@@ -85,6 +85,7 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"sns:GetTopicAttributes":        one(parameter("TopicArn")),
 	"sns:GetSubscriptionAttributes": read("sns:GetSubscriptionAttributes"),
 	"sns:SetSubscriptionAttributes": read("sns:SetSubscriptionAttributes"),
+	"sns:Unsubscribe":               read("sns:Unsubscribe"),
 
 	"events:PutEvents":        putEvents,
 	"events:DescribeEventBus": one(func(q *question) string { return busARN(q, q.text("Name")) }),
@@ -106,6 +107,7 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"cloudformation:DescribeStacks":           one(stack),
 	"cloudformation:DescribeStackResources":   one(stack),
 	"servicequotas:GetServiceQuota":           read("servicequotas:GetServiceQuota"),
+	"logs:DeleteLogGroup":                     one(func(q *question) string { return q.arn("logs", "log-group:"+q.text("logGroupName")) }),
 	"logs:DescribeLogStreams":                 one(logGroup("logGroupName")),
 	"logs:FilterLogEvents":                    one(logGroup("logGroupName")),
 	"logs:GetLogEvents":                       one(logGroup("logGroupName")),

@@ -14,6 +14,7 @@ func everywhere(*question) string { return "*" }
 var disputed = map[string][]reading{
 	"sns:GetSubscriptionAttributes": subscriptions,
 	"sns:SetSubscriptionAttributes": subscriptions,
+	"sns:Unsubscribe":               subscriptions,
 	"servicequotas:GetServiceQuota": {
 		{func(q *question) string { return q.arn("servicequotas", q.text("ServiceCode")+"/"+q.text("QuotaCode")) },
 			"servicereference.us-east-1.amazonaws.com/v1/servicequotas/servicequotas.json: quota"},

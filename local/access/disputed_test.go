@@ -17,7 +17,7 @@ import (
 // The actions on whose resource the sources disagree. Who finds another puts it here, with its readings.
 func TestDisputed(t *testing.T) {
 	want := []string{"ec2:GetSecurityGroupsForVpc", "servicequotas:GetServiceQuota", "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes",
-		"vpce:AllowMultiRegion"}
+		"sns:Unsubscribe", "vpce:AllowMultiRegion"}
 	if got := slices.Sorted(maps.Keys(disputed)); !slices.Equal(got, want) {
 		t.Errorf("disputed are %v, want %v", got, want)
 	}

@@ -37,15 +37,16 @@ var ec2Acting = map[string]func(*question) ([]need, error){
 	"ec2:DescribeVpcAttribute":          rules(existing("VpcId")),
 	"ec2:DeleteTags":                    retag,
 
-	"ec2:CreateVpcEndpointServiceConfiguration":   rules(made("vpc-endpoint-service")),
-	"ec2:ModifyVpcEndpointServiceConfiguration":   rules(existing("ServiceId")),
-	"ec2:DeleteVpcEndpointServiceConfigurations":  rules(existing("ServiceIds")),
-	"ec2:ModifyVpcEndpointServicePermissions":     rules(existing("ServiceId")),
-	"ec2:DescribeVpcEndpointServicePermissions":   rules(existing("ServiceId")),
-	"ec2:AcceptVpcEndpointConnections":            rules(existing("ServiceId")),
-	"ec2:RejectVpcEndpointConnections":            rules(existing("ServiceId")),
-	"ec2:CreateVpcEndpointConnectionNotification": rules(existing("ServiceId")),
-	"ec2:ModifyVpcEndpointConnectionNotification": notified,
+	"ec2:CreateVpcEndpointServiceConfiguration":    rules(made("vpc-endpoint-service")),
+	"ec2:ModifyVpcEndpointServiceConfiguration":    rules(existing("ServiceId")),
+	"ec2:DeleteVpcEndpointServiceConfigurations":   rules(existing("ServiceIds")),
+	"ec2:ModifyVpcEndpointServicePermissions":      rules(existing("ServiceId")),
+	"ec2:DescribeVpcEndpointServicePermissions":    rules(existing("ServiceId")),
+	"ec2:AcceptVpcEndpointConnections":             rules(existing("ServiceId")),
+	"ec2:RejectVpcEndpointConnections":             rules(existing("ServiceId")),
+	"ec2:CreateVpcEndpointConnectionNotification":  rules(existing("ServiceId")),
+	"ec2:ModifyVpcEndpointConnectionNotification":  notified("ConnectionNotificationId"),
+	"ec2:DeleteVpcEndpointConnectionNotifications": notified("ConnectionNotificationIds"),
 
 	"ec2:CreateVpcEndpoint":  rules(endpointMade, existing("VpcId"), existing("SubnetIds"), existing("SecurityGroupIds")),
 	"ec2:DeleteVpcEndpoints": rules(existing("VpcEndpointIds")),
@@ -172,16 +173,25 @@ func retag(q *question) ([]need, error) {
 	return found, err
 }
 
-// notified is the endpoint service of a connection notification.
-func notified(q *question) ([]need, error) {
-	q.world.Lock()
-	service, ok := q.network.NotificationService(q.Caller.Account, q.text("ConnectionNotificationId"))
-	q.world.Unlock()
-	if !ok {
-		return []need{{resource: q.arn("ec2", "vpc-endpoint-service/*")}}, nil
+// notified are the endpoint services of connection notifications.
+func notified(parameter string) func(*question) ([]need, error) {
+	return func(q *question) ([]need, error) {
+		var found []need
+		for _, id := range q.texts(parameter) {
+			q.world.Lock()
+			service, ok := q.network.NotificationService(q.Caller.Account, id)
+			q.world.Unlock()
+			n := need{resource: q.arn("ec2", "vpc-endpoint-service/*")}
+			if ok {
+				var err error
+				if n, err = q.identified(service); err != nil {
+					return nil, err
+				}
+			}
+			found = append(found, n)
+		}
+		return found, nil
 	}
-	n, err := q.identified(service)
-	return []need{n}, err
 }
 
 // associated is the subnet whose network ACL is replaced.

@@ -389,8 +389,27 @@ func TestSubscriptionsAreRefusedAsSNSDoes(t *testing.T) {
 	}
 	values := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`"x",`, n), ",") + "]" }
 	full, err := subscribe("full@example.com", `{"exposure":`+values(150)+`}`)
+	if err != nil || full != "pending confirmation" {
+		t.Fatal(full, err)
+	}
+	listed := func() string {
+		out, err := topics.ListSubscriptionsByTopic(ctx, &sns.ListSubscriptionsByTopicInput{TopicArn: topic.TopicArn})
+		if err != nil || len(out.Subscriptions) != 1 {
+			t.Fatal(out, err)
+		}
+		return aws.ToString(out.Subscriptions[0].SubscriptionArn)
+	}
+	if arn := listed(); arn != "PendingConfirmation" {
+		t.Errorf("what waits for its addressee is listed as %s", arn)
+	}
+	_, err = topics.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: aws.String("PendingConfirmation")})
+	refused(err, "InvalidParameter", "SubscriptionArn")
+	confirmed, err := topics.ConfirmSubscription(ctx, &sns.ConfirmSubscriptionInput{TopicArn: topic.TopicArn, Token: aws.String("full@example.com")})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if full = *confirmed.SubscriptionArn; listed() != full {
+		t.Errorf("what its addressee has confirmed is listed as %s", listed())
 	}
 	set := func(policy string) error {
 		_, err := topics.SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{
@@ -419,6 +438,9 @@ func TestSubscriptionsAreRefusedAsSNSDoes(t *testing.T) {
 		t.Error(again, err)
 	}
 	if err := set(`{"exposure":["y"]}`); err != nil {
+		t.Error(err)
+	}
+	if _, err := topics.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: &full}); err != nil {
 		t.Error(err)
 	}
 }

@@ -260,7 +260,47 @@ def checked_subscribe(params):
             if any(s["attributes"].get(key) != value for key, value in wanted.items()):
                 return invalid("Attributes Reason: Subscription already exists with different attributes")
             return subscribe(params)
-    return filter_refusal(topic, None, wanted.get("FilterPolicy")) or subscribe(params)
+    refusal = filter_refusal(topic, None, wanted.get("FilterPolicy"))
+    if refusal or sns._p(params, "Protocol") != "email":
+        return refusal or subscribe(params)
+    # It waits for the addressee, who confirms with the token of a mail. There are no mails here: the token is the address.
+    answer = subscribe(params)
+    if answer[0] == 200:
+        added = topic["subscriptions"][-1]
+        added["confirmed"], added["token"] = False, added["endpoint"]
+        added["attributes"] |= {"PendingConfirmation": "true", "ConfirmationWasAuthenticated": "false"}
+        sns._refresh_subscription_counts(topic)
+        if sns._p(params, "ReturnSubscriptionArn") != "true":
+            answer = (answer[0], answer[1], answer[2].replace(added["arn"].encode(), b"pending confirmation"))
+    return answer
+
+
+def waits(arn):
+    topic = sns._topic_by_arn_any_scope(arn.rpartition(":")[0])
+    return any(s["arn"] == arn and not s["confirmed"] for s in topic["subscriptions"]) if topic else False
+
+
+def checked_unsubscribe(params):
+    """Nobody ends what nobody has confirmed: docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html."""
+    arn = sns._p(params, "SubscriptionArn")
+    if not arn.startswith("arn:"):
+        return invalid("SubscriptionArn Reason: An ARN must have at least 6 elements, not 1")
+    if waits(arn):
+        return invalid("SubscriptionArn Reason: This subscription is pending confirmation")
+    return unsubscribe(params)
+
+
+def without_arns(list_subscriptions):
+    """Lists have words in the place of the ARN of what waits: docs.aws.amazon.com/sns/latest/api/API_Subscription.html."""
+    def list_with_words(params):
+        answer = list_subscriptions(params)
+        body = answer[2]
+        for topic in sns._topics.values():
+            for s in topic["subscriptions"]:
+                if not s["confirmed"]:
+                    body = body.replace(s["arn"].encode(), b"PendingConfirmation")
+        return (answer[0], answer[1], body)
+    return list_with_words
 
 
 def checked_attributes(params):
@@ -273,6 +313,9 @@ def checked_attributes(params):
 
 
 subscribe, sns._subscribe = sns._subscribe, checked_subscribe
+unsubscribe, sns._unsubscribe = sns._unsubscribe, checked_unsubscribe
+sns._list_subscriptions = without_arns(sns._list_subscriptions)
+sns._list_subscriptions_by_topic = without_arns(sns._list_subscriptions_by_topic)
 set_attributes, sns._set_subscription_attributes = sns._set_subscription_attributes, checked_attributes
 
 # The front sends the events of AWS's services, and it has its own schedules and executions.

@@ -352,6 +352,30 @@ func TestContextObject(t *testing.T) {
 	}
 }
 
+func TestAChoiceTakesTheFirstComparisonThatHolds(t *testing.T) {
+	const choice = `{"StartAt":"S","States":{
+		"S":{"Type":"Choice","Choices":[{"Variable":"$.a","BooleanEquals":true,"Next":"A"},{"Variable":"$.b","BooleanEquals":false,"Next":"B"}],"Default":"C"},
+		"A":{"Type":"Pass","End":true},"B":{"Type":"Pass","End":true},"C":{"Type":"Pass","End":true}}}`
+	for input, want := range map[string]string{
+		`{"a":true,"b":false}`: "A", `{"a":false,"b":false}`: "B", `{"a":false,"b":true}`: "C", `{"a":"true","b":null}`: "C", `{"a":false}`: "",
+	} {
+		c := newCloud(t, choice)
+		arn := c.start(input)
+		end := c.ended(arn)
+		if want == "" {
+			if aws.ToString(end.Error) != "States.Runtime" {
+				t.Errorf("%s: %s", input, aws.ToString(end.Error))
+			}
+			continue
+		}
+		history := strings.Join(c.history(arn), "\n")
+		if aws.ToString(end.Output) != input || !strings.Contains(history, "ChoiceStateEntered name=S") ||
+			!strings.Contains(history, "ChoiceStateExited name=S") || !strings.Contains(history, "PassStateEntered name="+want) {
+			t.Errorf("%s: %s\n%s", input, aws.ToString(end.Output), history)
+		}
+	}
+}
+
 func TestListsArePaged(t *testing.T) {
 	c := newCloud(t, one(`{"Type":"Pass","InputPath":"$.gone","End":true}`))
 	for range 5 {

@@ -115,6 +115,8 @@ func (r *run) visitOf(stateType string) func(*State, position) (any, string, *fa
 		return r.visitPass
 	case "Wait":
 		return r.visitWait
+	case "Choice":
+		return r.visitChoice
 	default: // Succeed: Parse lets no other pass
 		return r.visitSucceed
 	}

@@ -39,6 +39,17 @@ type State struct {
 
 	// Wait
 	Wait duration
+
+	// Choice
+	Choices []Choice
+	Default string
+}
+
+// Choice is one element of Choices: a comparison of what is true or false, the only one here.
+type Choice struct {
+	Variable *Path
+	Equals   bool
+	Next     string
 }
 
 // duration is a time given as seconds, as a point in time, or as a path to one of them.
@@ -199,6 +210,12 @@ func (s *State) transitions() map[string]string {
 	}
 	for i, c := range s.Catch {
 		next[fmt.Sprintf("Catch[%d]/Next", i)] = c.Next
+	}
+	for i, c := range s.Choices {
+		next[fmt.Sprintf("Choices[%d]/Next", i)] = c.Next
+	}
+	if s.Default != "" {
+		next["Default"] = s.Default
 	}
 	return next
 }

@@ -72,9 +72,12 @@ func (s *Service) patience(d time.Duration) time.Duration {
 }
 
 // sleep waits for d of AWS's time, or until ctx ends.
-func (s *Service) sleep(ctx context.Context, d time.Duration) {
+func (s *Service) sleep(ctx context.Context, d time.Duration) { s.rest(ctx, s.world.Scale(d)) }
+
+// rest waits for d of this machine's time, or until ctx ends.
+func (s *Service) rest(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(s.world.Scale(d)):
+	case <-time.After(d):
 	}
 }

@@ -27,9 +27,10 @@ func (r *reader) state(name string) *State {
 		"Pass":    r.pass,
 		"Wait":    r.wait,
 		"Succeed": func(*State) {},
+		"Choice":  r.choice,
 	}[s.Type]
 	switch s.Type {
-	case "Fail", "Choice", "Parallel", "Map":
+	case "Fail", "Parallel", "Map":
 		r.unmodelled("Type", "states of the type "+s.Type)
 		return s
 	}
@@ -79,6 +80,25 @@ func (r *reader) wait(s *State) {
 			r.problem("Timestamp", "String does not match RFC3339 timestamp")
 		}
 		s.Wait.until = &until
+	}
+}
+
+// choice reads a choice. Without a Default, what fits no comparison fails the execution: a definition here has one.
+func (r *reader) choice(s *State) {
+	if r.require("Choices"); !r.has("Default") {
+		r.unmodelled("Default", "a choice without Default")
+	}
+	s.Default = r.text("Default")
+	for _, element := range r.objects("Choices") {
+		element.require("Variable", "Next")
+		c := Choice{Variable: element.pointer("Variable"), Next: element.text("Next")}
+		if !element.has("BooleanEquals") {
+			element.unmodelled("", "comparisons other than BooleanEquals")
+			continue
+		}
+		c.Equals = element.flag("BooleanEquals")
+		element.rest()
+		s.Choices = append(s.Choices, c)
 	}
 }
 

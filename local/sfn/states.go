@@ -78,6 +78,25 @@ func (r *run) visitSucceed(s *State, at position) (any, string, *failure) {
 	return output, "", f
 }
 
+// visitChoice takes the first comparison that holds. What a comparison names and the input does not have fails the state:
+// docs.aws.amazon.com/step-functions/latest/dg/state-choice.html.
+func (r *run) visitChoice(s *State, at position) (any, string, *failure) {
+	input, output, f := r.through(s, at)
+	if f != nil {
+		return nil, "", f
+	}
+	for _, c := range s.Choices {
+		value, err := c.Variable.find(scope{input, r.contextObject(at)})
+		if err != nil { // AWS's words are not recorded
+			return nil, "", runtime(at, causef("Invalid path '%s': The choice state's condition path references an invalid value.", c.Variable.text))
+		}
+		if value == c.Equals {
+			return output, c.Next, nil
+		}
+	}
+	return output, s.Default, nil
+}
+
 func (r *run) visitWait(s *State, at position) (any, string, *failure) {
 	input, output, f := r.through(s, at)
 	if f != nil {
@@ -87,7 +106,11 @@ func (r *run) visitWait(s *State, at position) (any, string, *failure) {
 	if err != nil {
 		return nil, "", runtime(at, err)
 	}
-	r.service.sleep(r.ctx, d)
+	if s.Wait.untilPath != nil || s.Wait.until != nil {
+		r.service.rest(r.ctx, d) // a moment is the same on everybody's clock
+	} else {
+		r.service.sleep(r.ctx, d)
+	}
 	return output, s.Next, nil
 }
 
