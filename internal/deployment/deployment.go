@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 )
 
 // A Name tells a deployment from the others of its account and region. Everything that it calls something by, and every tag
@@ -65,7 +66,19 @@ func (n Name) Of(what string) string {
 // StateMachine is the name of the state machine of the ten steps.
 func (n Name) StateMachine() string { return n.Of("setup") }
 
-// Function is the name on AWS of the function in functions/NN-name.
+// RemovalMachine is the name of the state machine that takes an exposure away.
+func (n Name) RemovalMachine() string { return n.Of(removal) }
+
+const removal = "remove"
+
+// IsRemoval says whether an execution is one of a removal, of whichever deployment.
+func IsRemoval(executionARN string) bool {
+	const machine = 6 // arn:partition:states:region:account:execution:machine:name
+	parts := strings.Split(executionARN, ":")
+	return len(parts) > machine && strings.HasSuffix(parts[machine], removal)
+}
+
+// Function is the name on AWS of the function in functions/NN-name or functions/remove-NN-name, which is remove-name.
 func (n Name) Function(name string) string { return n.Of(name) }
 
 // Resolver is the name of a VPC's resolver.

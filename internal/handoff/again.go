@@ -41,7 +41,8 @@ func Again(e registry.Exposure, now Connection) (Document, error) {
 	for _, b := range e.BorrowedRules {
 		borrowed = append(borrowed, ingress.Borrowed(b))
 	}
-	heed := Heed{NotNotified: list(shared.NotNotified), UnexpectedConnections: unexpected(e, database.Region)}
+	heed := Heed{NotNotified: list(shared.NotNotified), StillSubscribed: list(shared.StillSubscribed),
+		UnexpectedConnections: unexpected(e, database.Region)}
 	return NewDocument(e.ID, e.Consumer, facts, without, now, heed, Resources{
 		TargetGroupARN:              e.TargetGroupARN,
 		LoadBalancerARN:             e.LoadBalancerARN,

@@ -24,6 +24,7 @@ type Document struct {
 // Heed is what is left to do for whoever started the execution.
 type Heed struct {
 	NotNotified           []string     `json:"notNotified"`           // addresses that did not hear of the letter, and why
+	StillSubscribed       []string     `json:"stillSubscribed"`       // addresses of earlier inputs that could yet, and why
 	UnexpectedConnections []Unexpected `json:"unexpectedConnections"` // of accounts that no principal of the input is of
 }
 

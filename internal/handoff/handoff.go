@@ -2,6 +2,11 @@
 // after it. Both state the same facts.
 package handoff
 
+// Notify is the attribute that names the addresses which a letter is for. Each address's subscription has a filter for
+// itself, which never changes. A filter that lists exposures would have to grow, and SNS takes 150 values in it
+// (docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html).
+const Notify = "notify"
+
 // Facts are what whoever connects must know.
 type Facts struct {
 	ServiceName         string   `json:"serviceName"`

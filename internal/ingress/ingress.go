@@ -128,6 +128,18 @@ func Tagged(ctx context.Context, api API, exposure string) ([]types.SecurityGrou
 	return rules, nil
 }
 
+// ByID are those of some rules that are there.
+func ByID(ctx context.Context, api API, ids []string) ([]types.SecurityGroupRule, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rules, err := describe(ctx, api, types.Filter{Name: aws.String("security-group-rule-id"), Values: ids})
+	if err != nil {
+		return nil, fmt.Errorf("describe rules %s: %w", strings.Join(ids, ", "), err)
+	}
+	return rules, nil
+}
+
 func describe(ctx context.Context, api API, filter types.Filter) ([]types.SecurityGroupRule, error) {
 	pages := ec2.NewDescribeSecurityGroupRulesPaginator(api, &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter}})
 	var rules []types.SecurityGroupRule

@@ -106,7 +106,8 @@ func none(found []leftover) error {
 		return nil
 	}
 	slices.Sort(ids)
-	return fmt.Errorf("there are exposures, whose databases nothing would follow any more. Remove them first (docs/removing.md):\n%s",
+	return fmt.Errorf("there are exposures, whose databases nothing would follow any more. "+
+		"Remove them first (rdslink remove, docs/removing.md):\n%s",
 		strings.Join(ids, "\n"))
 }
 

@@ -29,7 +29,7 @@ func TestRemove(t *testing.T) {
 		"after the last exposure": {fake: lived(types.StackStatusUpdateComplete), want: all, asked: 1,
 			said: []string{"is in UPDATE_COMPLETE, and has no exposure", "cancel-key-deletion --key-id k1", "left: AWS::IAM::Role rdslink-ResolverRole-A"}},
 		"before that": {fake: lived(types.StackStatusUpdateComplete, "orders-x-1", "orders-y-2"),
-			err: "Remove them first (docs/removing.md):\n  orders-x-1 in rdslink-Registry1-A\n  orders-y-2"},
+			err: "Remove them first (rdslink remove, docs/removing.md):\n  orders-x-1 in rdslink-Registry1-A\n  orders-y-2"},
 		"nobody wants it":  {fake: with(lived(types.StackStatusUpdateComplete), func(f *fake) { f.answer = false }), asked: 1, err: "nothing was deleted"},
 		"nobody is there":  {fake: with(lived(types.StackStatusUpdateComplete), func(f *fake) { f.absent = true }), asked: 1, err: "set YES=1"},
 		"while it changes": {fake: lived(types.StackStatusUpdateInProgress), err: "wait until that is over"},

@@ -34,12 +34,22 @@ func New(config aws.Config, name deployment.Name) *Operator {
 // Start starts an execution with input, a JSON object as the README describes it, and returns the execution's ARN. An input
 // that does not say who asked says that the caller has: Step Functions tells nobody who started an execution.
 func (o *Operator) Start(ctx context.Context, input string) (string, error) {
+	return o.start(ctx, o.name.StateMachine(), input, requested)
+}
+
+// Remove starts the removal of what input means: an exposure, or the input of its set-up.
+func (o *Operator) Remove(ctx context.Context, input string) (string, error) {
+	return o.start(ctx, o.name.RemovalMachine(), input, func(input, _ string) string { return input })
+}
+
+// start starts an execution of a state machine with what complete makes of an input and of who the caller is.
+func (o *Operator) start(ctx context.Context, name, input string, complete func(input, by string) string) (string, error) {
 	caller, err := o.caller(ctx)
 	if err != nil {
 		return "", err
 	}
-	machine := o.machineARN(caller)
-	input = requested(input, caller.String())
+	machine := o.machineARN(caller, name)
+	input = complete(input, caller.String())
 	out, err := o.executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
 	if err != nil {
 		return "", fmt.Errorf("start execution of %s: %w", machine, o.at(ctx, err))
@@ -77,19 +87,29 @@ func (o *Operator) caller(ctx context.Context) (arn.ARN, error) {
 	return caller, nil
 }
 
-// machineARN is the ARN of the setup state machine in the caller's account.
-func (o *Operator) machineARN(caller arn.ARN) string {
+// machineARN is the ARN of a state machine in the caller's account.
+func (o *Operator) machineARN(caller arn.ARN, name string) string {
 	return arn.ARN{Partition: caller.Partition, Service: "states", Region: o.config.Region, AccountID: caller.AccountID,
-		Resource: "stateMachine:" + o.name.StateMachine()}.String()
+		Resource: "stateMachine:" + name}.String()
 }
 
 // Decide puts d on the deployment's event bus. EventBridge takes an event for a bus that does not exist, and drops it
 // (github.com/localstack/localstack/pull/8264 has tried it): so the bus is looked at first. Whoever may not see it may still
 // be one who decides.
 func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
-	detail, err := json.Marshal(d)
+	return o.put(ctx, bus.ConnectionDecision, d)
+}
+
+// End puts on the bus that the connections of an exposure whose removal waits may end.
+func (o *Operator) End(ctx context.Context, r bus.Removal) error {
+	r.Connections = bus.End
+	return o.put(ctx, bus.RemovalDecision, r)
+}
+
+func (o *Operator) put(ctx context.Context, detailType string, event any) error {
+	detail, err := json.Marshal(event)
 	if err != nil {
-		return fmt.Errorf("encode decision: %w", err)
+		return fmt.Errorf("encode %s: %w", detailType, err)
 	}
 	events := eventbridge.NewFromConfig(o.config)
 	_, err = events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String(o.name.Bus())})
@@ -100,19 +120,19 @@ func (o *Operator) Decide(ctx context.Context, d bus.Decision) error {
 		&eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
 			EventBusName: aws.String(o.name.Bus()),
 			Source:       aws.String(bus.Source),
-			DetailType:   aws.String(bus.ConnectionDecision),
+			DetailType:   &detailType,
 			Detail:       aws.String(string(detail)),
 		}}})
 	if _, denied := outcome.Denied(err); denied {
-		return fmt.Errorf("put ConnectionDecision on the bus %s in %s: that takes the approvers' policy, "+
+		return fmt.Errorf("put %s on the bus %s in %s: that takes the approvers' policy, "+
 			"of the account and region where the stack is: %w",
-			o.name.Bus(), o.config.Region, err)
+			detailType, o.name.Bus(), o.config.Region, err)
 	}
 	if err != nil {
-		return fmt.Errorf("put ConnectionDecision: %w", err)
+		return fmt.Errorf("put %s: %w", detailType, err)
 	}
 	if out.FailedEntryCount > 0 {
-		return fmt.Errorf("put ConnectionDecision: %s: %s", aws.ToString(out.Entries[0].ErrorCode), aws.ToString(out.Entries[0].ErrorMessage))
+		return fmt.Errorf("put %s: %s: %s", detailType, aws.ToString(out.Entries[0].ErrorCode), aws.ToString(out.Entries[0].ErrorMessage))
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ const (
 	Unsettled  = "unsettled"  // the last looks were not good, and that nobody is served is not known
 	Stopped    = "stopped"    // the database is
 	Unwatched  = "unwatched"  // nobody has looked for long
+	Leaving    = "leaving"    // a removal takes it away
 	Unreadable = "unreadable" // its item in the registry does not decode
 )
 
@@ -127,14 +128,23 @@ func changedByHand(w *registry.Watch) []string {
 // judge says in which state an exposure is, and of one that is not as it should be why. What was finished once is judged by
 // what the sync sees; what was not, by its execution.
 func (o Overview) judge(e registry.Exposure, now time.Time) (state, why string) {
+	works := o.Status == running || o.Status == pending
+	switch {
+	case e.Removing == "":
+	case works:
+		return Leaving, ""
+	default:
+		return Leaving, "its removal is " + cmp.Or(strings.ToLower(o.Status), "not known") + ": remove it again"
+	}
 	connected := slices.ContainsFunc(o.Connections, func(c Connected) bool { return (connection.Connection{State: c.State}).Connected() })
 	if e.ScheduleName != "" {
 		if state, why := served(e, now); state != "" {
 			return state, why
 		}
 	}
-	works := o.Status == running || o.Status == pending
 	switch {
+	case works && deployment.IsRemoval(e.Claim):
+		return Live, "a removal waits until its connections may end"
 	case connected && e.ScheduleName != "":
 		return Live, ""
 	case e.Awaiting != "" && (works || o.Status == ""):

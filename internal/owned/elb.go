@@ -13,9 +13,14 @@ import (
 	"github.com/rdslink/rdslink/internal/outcome"
 )
 
-// ELBTagAPI tells what load balancers, listeners and target groups carry, and puts more on them.
-type ELBTagAPI interface {
+// ELBTagsAPI tells what load balancers, listeners and target groups carry.
+type ELBTagsAPI interface {
 	DescribeTags(context.Context, *elb.DescribeTagsInput, ...func(*elb.Options)) (*elb.DescribeTagsOutput, error)
+}
+
+// ELBTagAPI puts more on them, too.
+type ELBTagAPI interface {
+	ELBTagsAPI
 	AddTags(context.Context, *elb.AddTagsInput, ...func(*elb.Options)) (*elb.AddTagsOutput, error)
 }
 
@@ -23,7 +28,7 @@ type ELBTagAPI interface {
 const mostTagged = 20
 
 // ELBTagsOf is what each of the resources carries, by ARN.
-func ELBTagsOf(ctx context.Context, api ELBTagAPI, arns []string) (map[string]map[string]string, error) {
+func ELBTagsOf(ctx context.Context, api ELBTagsAPI, arns []string) (map[string]map[string]string, error) {
 	tags := map[string]map[string]string{}
 	for some := range slices.Chunk(arns, mostTagged) {
 		out, err := api.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: some})

@@ -83,7 +83,7 @@ func (t *Table) take(ctx context.Context, current, seed Exposure, execution stri
 	taken := current
 	taken.DatabaseARN, taken.DatabaseIdentifier, taken.VPCID = seed.DatabaseARN, seed.DatabaseIdentifier, seed.VPCID
 	taken.Consumer, taken.Vendor, taken.Accounts, taken.Acceptance = seed.Consumer, seed.Vendor, seed.Accounts, seed.Acceptance
-	taken.Claim = execution
+	taken.Claim, taken.Removing, taken.Superseded = execution, "", ""
 	if current.Claim != execution {
 		taken.Requested = t.requested(seed, firstAsked(current))
 	}
@@ -95,7 +95,7 @@ func (t *Table) take(ctx context.Context, current, seed Exposure, execution stri
 		return current, nil
 	}
 	if current.Claim != execution {
-		change = change.Remove(expression.Name("token")).Remove(expression.Name("awaiting"))
+		change = change.Remove(expression.Name("token")).Remove(expression.Name("awaiting")).Remove(expression.Name("removal"))
 	}
 	after, ok, err := t.update(ctx, seed.ID, change, claimedBy(current.Claim))
 	if err != nil {

@@ -67,6 +67,18 @@ func (f *fakeTable) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, 
 	return &dynamodb.UpdateItemOutput{Attributes: f.items[id]}, nil
 }
 
+func (f *fakeTable) DeleteItem(_ context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	f.race()
+	id := text(in.Key["id"])
+	e := evaluation{t: f.t, item: f.items[id], names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
+	if in.ConditionExpression != nil && !e.holds(*in.ConditionExpression) {
+		return nil, &types.ConditionalCheckFailedException{}
+	}
+	f.writes++
+	delete(f.items, id)
+	return &dynamodb.DeleteItemOutput{}, nil
+}
+
 func (f *fakeTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
 	items, last := f.page(in.ExclusiveStartKey, func(i item) bool {
 		e := evaluation{t: f.t, item: i, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}

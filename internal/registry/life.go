@@ -121,7 +121,10 @@ func (t *Table) RecordLife(ctx context.Context, id string, ended time.Time, seen
 	latest := life.AttributeExists().And(expression.Name("life.looked").AttributeNotExists().
 		Or(expression.Name("life.looked").LessThanEqual(expression.Value(millis(ended)))))
 	_, ok, err := t.change(ctx, lifePrefix+id, seen.change(), latest)
-	if err == nil && !ok { // the first one, or overtaken
+	if err == nil && !ok { // the first one, or overtaken; or the last look at what is removed
+		if exposure, lookErr := t.item(ctx, id); lookErr == nil && exposure == nil {
+			return nil
+		}
 		_, _, err = t.change(ctx, lifePrefix+id, expression.Set(life, expression.Value(seen)), life.AttributeNotExists())
 	}
 	if err != nil {

@@ -30,11 +30,16 @@ type Exposure struct {
 	VPCID              string     `dynamodbav:"vpcId,omitempty"`
 	Claim              string     `dynamodbav:"claim,omitempty"`
 	Requested          *Request   `dynamodbav:"requested,omitempty"` // nil where an earlier version claimed it last
+	// Removing is the execution that takes it away, from the moment in which it takes away what serves it.
+	Removing string `dynamodbav:"removing,omitempty"`
+	// Superseded is the execution that a removal took the exposure from.
+	Superseded string `dynamodbav:"superseded,omitempty"`
 	Made
 
 	Connections map[string]Connection `dynamodbav:"connections"` // by VPC endpoint id
 	Decisions   []Decision            `dynamodbav:"decisions,omitempty"`
 	Token       *Token                `dynamodbav:"token,omitempty"`
+	Removal     *Token                `dynamodbav:"removal,omitempty"`  // what completes a removal that waits for a decision
 	Awaiting    string                `dynamodbav:"awaiting,omitempty"` // "yes" while a token is stored: the sparse index's key
 	Lease       *Lease                `dynamodbav:"lease,omitempty"`
 	Fence       int64                 `dynamodbav:"fence"` // counts the leases given
@@ -68,6 +73,7 @@ type Made struct {
 	Handoff                     string         `dynamodbav:"handoff,omitempty"`       // the text that the vendor gets
 	Shared                      *Shared        `dynamodbav:"shared,omitempty"`        // nil where an earlier version handed over
 	HandoffHash                 string         `dynamodbav:"handoffHash,omitempty"`
+	Notify                      []string       `dynamodbav:"notify,omitempty"` // who was to be subscribed to the hand-off
 	ScheduleName                string         `dynamodbav:"scheduleName,omitempty"`
 
 	// What an inspection holds AWS against. It is absent where an earlier version made the exposure.
@@ -93,6 +99,7 @@ type Shared struct {
 	ZoneIDsWithoutLoadBalancer []string `dynamodbav:"zoneIdsWithoutLoadBalancer"`
 	ZoneIDsWithoutService      []string `dynamodbav:"zoneIdsWithoutService"`
 	NotNotified                []string `dynamodbav:"notNotified"`
+	StillSubscribed            []string `dynamodbav:"stillSubscribed"`
 }
 
 // ServiceChange is the last change that was asked of the endpoint service, and at which attempt of which execution.
@@ -171,6 +178,7 @@ type client interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }

@@ -24,13 +24,16 @@ const resolverPrefix = "vpc/"
 
 func resolverID(vpcID string) string { return resolverPrefix + vpcID }
 
-// Resolver reads the resolver of a VPC, if there is one.
+// Resolver reads the resolver of a VPC, if there is one. While an execution deletes it, it is not ready to be used.
 func (t *Table) Resolver(ctx context.Context, vpcID string) (Resolver, bool, error) {
 	found, err := t.item(ctx, resolverID(vpcID))
 	if err != nil {
 		return Resolver{}, false, fmt.Errorf("get resolver of %s: %w", vpcID, err)
 	}
-	if found == nil {
+	if err := t.retiring(vpcID, found); err != nil {
+		return Resolver{}, false, err
+	}
+	if found["functionName"] == nil {
 		return Resolver{}, false, nil
 	}
 	var resolver Resolver

@@ -10,7 +10,7 @@ import (
 
 // hidden are what no person needs to read: whoever has a task token completes a step, and the rest is of interest to
 // functions alone.
-var hidden = []string{"token", "lease", "fence", "sync", "handoffHash", "serviceChange"}
+var hidden = []string{"token", "removal", "lease", "fence", "sync", "handoffHash", "serviceChange"}
 
 // Shown are the attributes that people may read, in order. Their policies name them.
 func Shown() []string {

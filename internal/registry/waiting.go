@@ -19,7 +19,7 @@ func (t *Table) StoreToken(ctx context.Context, id, execution string, token Toke
 	change := expression.
 		Set(expression.Name("token"), expression.Value(token)).
 		Set(expression.Name("awaiting"), expression.Value(awaitingYes))
-	_, ok, err := t.update(ctx, id, change, claimedBy(execution).And(notNewerThan(token)))
+	_, ok, err := t.update(ctx, id, change, claimedBy(execution).And(notNewerThan("token", token)))
 	if err != nil {
 		return fmt.Errorf("store token of exposure %s: %w", id, err)
 	}
@@ -36,11 +36,11 @@ func (t *Table) StoreToken(ctx context.Context, id, execution string, token Toke
 	return outcome.Conflict("store token of exposure %s: a later attempt of execution %s waits already: leave it to that one", id, execution)
 }
 
-func notNewerThan(token Token) expression.ConditionBuilder {
-	redrives, retries := expression.Name("token.redriveCount"), expression.Name("token.retryCount")
+func notNewerThan(attribute string, token Token) expression.ConditionBuilder {
+	redrives, retries := expression.Name(attribute+".redriveCount"), expression.Name(attribute+".retryCount")
 	return expression.Or(
-		expression.Name("token").AttributeNotExists(),
-		expression.Name("token.execution").NotEqual(expression.Value(token.Execution)),
+		expression.Name(attribute).AttributeNotExists(),
+		expression.Name(attribute+".execution").NotEqual(expression.Value(token.Execution)),
 		redrives.LessThan(expression.Value(token.RedriveCount)),
 		redrives.Equal(expression.Value(token.RedriveCount)).And(retries.LessThanEqual(expression.Value(token.RetryCount))),
 	)

@@ -39,6 +39,11 @@ func StartFirst[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
 	Serve(func(config aws.Config, table *registry.Table) any { return handler(unclaimed, wire(config, table)) })
 }
 
+// StartLast is Start for the step that gives the claim up, and may find it given up: it asks by itself.
+func StartLast[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
+	StartFirst(wire)
+}
+
 // Serve serves a function that is no step; its handler is one of those that the Lambda runtime takes.
 func Serve(wire func(aws.Config, *registry.Table) any) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))

@@ -18,7 +18,8 @@ import (
 // Fake is what the clouds of all steps have in common, and embed: the record of an exposure, and what was changed, in order.
 type Fake struct {
 	Recorded  registry.Made
-	Lost      error // of a claim: what Record answers
+	Others    []registry.Exposure // that the registry has
+	Lost      error               // of a claim: what Record answers
 	Mutations []string
 }
 
@@ -41,6 +42,9 @@ func (f *Fake) Record(_ context.Context, _, _ string, made func(*registry.Made))
 func (f *Fake) Get(_ context.Context, id string) (registry.Exposure, error) {
 	return registry.Exposure{ID: id, Made: f.Recorded}, nil
 }
+
+// All is the registry's, but for the exposure itself.
+func (f *Fake) All(context.Context) ([]registry.Exposure, error) { return f.Others, nil }
 
 func (f *Fake) fake() *Fake { return f }
 
