@@ -20,6 +20,10 @@ func newAlarms(r *resources) {
 		watched: r.setup.MetricFailed(sum), periods: 1})
 	newAlarm(r, alarm{id: "ExecutionsTimedOut", says: "An execution ran for a year: start it again",
 		watched: r.setup.MetricTimedOut(sum), periods: 1})
+	newAlarm(r, alarm{id: "RemovalsFailed", says: "A removal failed: read its error, mend what it names, redrive it",
+		watched: r.removal.MetricFailed(sum), periods: 1})
+	newAlarm(r, alarm{id: "RemovalsTimedOut", says: "A removal ran for a year: start it again",
+		watched: r.removal.MetricTimedOut(sum), periods: 1})
 	sync := r.options.name.Function("ip-sync")
 	newAlarm(r, alarm{id: metric.SyncAge.Name, says: "An exposure had no good sync for five minutes: see the log of " + sync,
 		watched: r.ours(metric.SyncAge, minute), threshold: 300, periods: 3})

@@ -22,7 +22,7 @@ func connectEvents(r *resources) {
 		DetailType: list(bus.Outcomes...),
 	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
 	newRule(r, "Decisions", r.bus, "What an approver decided", &awsevents.EventPattern{
-		DetailType: list(bus.ConnectionDecision),
+		DetailType: list(bus.Decisions...),
 	}, awseventstargets.NewLambdaFunction(r.functions["decision"], nil))
 	newRule(r, "DatabaseMoves", nil, "A database's address may have changed", &awsevents.EventPattern{
 		Source: list("aws.rds"),
@@ -32,8 +32,11 @@ func connectEvents(r *resources) {
 		Source:     list("aws.states"),
 		DetailType: list("Step Functions Execution Status Change"),
 		Detail: &map[string]any{
-			"stateMachineArn": list(r.arn("states", "stateMachine:"+r.options.name.StateMachine())),
-			"status":          list("FAILED", "TIMED_OUT", "ABORTED"),
+			"stateMachineArn": list(r.arn("states", "stateMachine:"+r.options.name.StateMachine()),
+				r.arn("states", "stateMachine:"+r.options.name.RemovalMachine())),
+			"status": list("FAILED", "TIMED_OUT", "ABORTED"),
+			// A set-up that a removal stops ends with this error (functions/remove-01-claim-the-exposure), as somebody meant it.
+			"error": []any{map[string]any{"anything-but": list("Removed")}, map[string]any{"exists": false}, nil},
 		},
 	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
 		// An object is valid JSON whatever the cause contains; what a text template makes of quotation marks is not defined.
@@ -151,6 +154,6 @@ func restrictBus(r *resources) {
 	}
 	deny("OnlyTheObserverReports", bus.Reports, *r.functions["observer"].Role().RoleArn())
 	if len(r.options.approvers) > 0 {
-		deny("OnlyApproversDecide", []string{bus.ConnectionDecision}, r.options.approvers...)
+		deny("OnlyApproversDecide", bus.Decisions, r.options.approvers...)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,6 +47,13 @@ var functions = []function{
 	{folder: "08-share-the-service-name", description: "Step 8: the hand-off message", timeout: 60},
 	{folder: "09-accept-the-connection", description: "Step 9: keep the task token until the connection is available", timeout: 60},
 	{folder: "10-install-ip-sync", description: "Step 10: the schedule, the first sync, the proof", timeout: 60},
+	{folder: "remove-01-claim-the-exposure", description: "Removal, step 1: stop the set-up, claim the exposure", timeout: 60},
+	{folder: "remove-02-ask-about-the-connections", description: "Removal, step 2: wait until connections may end", timeout: 60},
+	{folder: "remove-03-take-the-access-away", description: "Removal, step 3: schedule, access and endpoint service", timeout: 60},
+	{folder: "remove-04-delete-the-load-balancer", description: "Removal, step 4: load balancer and target group", timeout: 60},
+	{folder: "remove-05-close-the-security-groups", description: "Removal, step 5: rules, and the load balancer's group", timeout: 60},
+	{folder: "remove-06-retire-the-resolver", description: "Removal, step 6: the resolver with the VPC's last exposure", timeout: 60},
+	{folder: "remove-07-forget-the-exposure", description: "Removal, step 7: subscriptions and the registry's item", timeout: 60},
 	// A tick that was missed is worth nothing a minute later. The timeout leaves room for following a failover.
 	{folder: "ip-sync", description: "Follows the database's address", timeout: 420, watcher: &watcher{retries: 0, maxAge: 60}},
 	{folder: "observer", description: "Sees what became of connections and says so on the bus", timeout: 120, watcher: patient},
@@ -58,10 +66,14 @@ var functions = []function{
 		watcher: &watcher{retries: 2, maxAge: 900}},
 }
 
+// number is what the folder of a step has in front of its name.
+var number = regexp.MustCompile(`\d+-`)
+
 // name is the folder without its number.
-func (f function) name() string {
-	return strings.TrimLeft(f.folder, "0123456789-")
-}
+func (f function) name() string { return number.ReplaceAllString(f.folder, "") }
+
+// removes tells the steps of a removal.
+func (f function) removes() bool { return strings.HasPrefix(f.folder, "remove-") }
 
 // newFunctions makes every function with its own role and its own log.
 func newFunctions(r *resources) map[string]awslambda.Function {

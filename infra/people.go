@@ -42,11 +42,14 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 // decide about a connection by it.
 func operatorGrants(r *resources) grants {
 	machine := at(r.arn("states", "stateMachine:"+r.options.name.StateMachine()))
-	runs := r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
+	machine = append(machine, at(r.arn("states", "stateMachine:"+r.options.name.RemovalMachine()))...)
+	runs := r.runs()
 	logs := slices.Concat(
 		r.wide("logs", "log-group:/aws/lambda/"+r.options.name.Function("*"),
 			"The logs of rdslink's functions and state machine, and no others."),
 		r.wide("logs", "log-group:/aws/vendedlogs/states/"+r.options.name.StateMachine()+":*",
+			"Step Functions names the streams of the state machine's log."),
+		r.wide("logs", "log-group:/aws/vendedlogs/states/"+r.options.name.RemovalMachine()+":*",
 			"Step Functions names the streams of the state machine's log."),
 	)
 	stacks := r.wide("cloudformation", "stack/"+*r.stack.StackName()+"/*", "CloudFormation chooses the last part of a stack's ARN.")
@@ -90,10 +93,16 @@ func inspectGrants(r *resources, allowed ...string) grants {
 	return slices.DeleteFunc(all, func(g grant) bool { return len(g.actions) == 0 })
 }
 
-// approverGrants are the one event that is a decision, a look at whether the bus is there, and one at who asks.
+// runs are the executions of both state machines.
+func (r *resources) runs() places {
+	return slices.Concat(r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun),
+		r.wide("states", "execution:"+r.options.name.RemovalMachine()+":*", perRun))
+}
+
+// approverGrants are the events that are decisions, a look at whether the bus is there, and one at who asks.
 func approverGrants(r *resources) grants {
 	return slices.Concat(
-		putsOn(r.bus, bus.ConnectionDecision),
+		putsOn(r.bus, bus.Decisions...),
 		allows("events", at(*r.bus.EventBusArn()), "DescribeEventBus"),
 		reads("ec2", "DescribeVpcEndpointConnections"),
 	)

@@ -98,7 +98,7 @@ func TestApproversDecideAndDoNothingElse(t *testing.T) {
 	put := allowing(peoplesPolicy(t, "rdslink-approver"), "events:PutEvents")[0]
 	text, _ := json.Marshal(put)
 	for _, part := range []string{
-		`"ForAllValues:StringEquals":{"events:detail-type":"ConnectionDecision","events:source":"rdslink"}`,
+		`"ForAllValues:StringEquals":{"events:detail-type":["ConnectionDecision","RemovalDecision"],"events:source":"rdslink"}`,
 		`"Null":{"events:detail-type":"false","events:source":"false"}`, `"Fn::GetAtt":["Bus`,
 	} {
 		if !strings.Contains(string(text), part) {

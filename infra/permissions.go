@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -39,7 +40,8 @@ func permissions(r *resources) map[string]grants {
 		balancers = r.wide("elasticloadbalancing", "loadbalancer/net/*/*", named)
 		listeners = r.wide("elasticloadbalancing", "listener/net/*/*/*", named)
 		resolvers = r.wide("lambda", "function:"+r.options.name.Resolver("*"), perVPC)
-		runs      = r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
+		runs      = r.runs()
+		setUps    = r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
 		quotas    = wide("*", aQuota)
 		schedules = r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*", "One schedule per exposure, in our own group.")
 
@@ -47,6 +49,7 @@ func permissions(r *resources) map[string]grants {
 		// The registry's key, through DynamoDB alone.
 		decrypt  = allows("kms", key, "Decrypt").only("kms:ViaService", r.via("dynamodb"))
 		items    = slices.Concat(allows("dynamodb", at(table), "GetItem", "UpdateItem"), decrypt)
+		held     = slices.Concat(allows("dynamodb", at(table), "GetItem"), decrypt)
 		newItems = allows("dynamodb", at(table), "PutItem")
 		allItems = allows("dynamodb", at(table), "Scan")
 		itemsBy  = func(index registry.Index) grants { return allows("dynamodb", at(table+"/index/"+index.Name), "Query") }
@@ -93,6 +96,18 @@ func permissions(r *resources) map[string]grants {
 			reads("elasticloadbalancing", "DescribeTargetHealth"),
 			reads("ec2", "DescribeInstances", "DescribeInternetGateways", "DescribeSubnets", "DescribeVpcs"),
 			changes("elasticloadbalancing", targets, "RegisterTargets", "DeregisterTargets"),
+		)
+		// All that carries an exposure's name and tags (internal/belongings).
+		belongings = slices.Concat(
+			reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections",
+				"DescribeVpcEndpointConnectionNotifications", "DescribeSecurityGroups", "DescribeSecurityGroupRules"),
+			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTags"),
+			allows("scheduler", schedules, "GetSchedule"),
+		)
+		unsubscribe = slices.Concat(
+			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic"),
+			allows("sns", wide("*", "AWS's pages disagree on which resource these are judged. One is read, and ended only if a set-up made it."),
+				"GetSubscriptionAttributes", "Unsubscribe"),
 		)
 	)
 	return map[string]grants{
@@ -158,8 +173,7 @@ func permissions(r *resources) map[string]grants {
 			tagsWith("ec2", rules, "AuthorizeSecurityGroupIngress"),
 			changes("ec2", rules, "CreateTags", "DeleteTags"),
 		),
-		"share-the-service-name": slices.Concat(items, share, tell,
-			allows("sns", at(*r.handoff.TopicArn()), "ListSubscriptionsByTopic"),
+		"share-the-service-name": slices.Concat(items, allItems, share, tell, unsubscribe,
 			allows("sns", at(*r.handoff.TopicArn()), "Subscribe").only("sns:Protocol", "email"),
 		),
 		"accept-the-connection": slices.Concat(items,
@@ -173,6 +187,45 @@ func permissions(r *resources) map[string]grants {
 			inspectGrants(r, "DescribeTargetHealth", "DescribeNetworkInterfaces", "DescribeSubnets", "DescribeVpcEndpointConnections",
 				"GetSchedule", "DescribeDBInstances", "DescribeDBClusters", "DescribeDBProxies"),
 		),
+		"remove-claim-the-exposure": slices.Concat(items, newItems, allItems, belongings,
+			allows("states", runs, "DescribeExecution"),
+			allows("states", setUps, "StopExecution", "GetExecutionHistory"),
+		),
+		"remove-ask-about-the-connections": slices.Concat(items, tell,
+			reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections"),
+			allows("lambda", at(r.functionARN("decision")), "InvokeFunction"),
+		),
+		"remove-take-the-access-away": slices.Concat(items,
+			reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections",
+				"DescribeVpcEndpointConnectionNotifications"),
+			changes("ec2", services, "DescribeVpcEndpointServicePermissions", "ModifyVpcEndpointServicePermissions",
+				"RejectVpcEndpointConnections", "DeleteVpcEndpointConnectionNotifications", "DeleteVpcEndpointServiceConfigurations"),
+			allows("scheduler", schedules, "GetSchedule", "DeleteSchedule"),
+		),
+		"remove-delete-the-load-balancer": slices.Concat(held,
+			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners",
+				"DescribeTargetGroups", "DescribeTags"),
+			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "DeleteLoadBalancer"),
+			changes("elasticloadbalancing", listeners, "DeleteListener"),
+			changes("elasticloadbalancing", targets, "DeleteTargetGroup"),
+		),
+		"remove-close-the-security-groups": slices.Concat(held,
+			reads("ec2", "DescribeSecurityGroupRules", "DescribeSecurityGroups", "DescribeNetworkInterfaces"),
+			r.options.onDatabaseGroups(allows("ec2", r.wide("ec2", "security-group/*",
+				"The database's own groups are known only when an execution starts, and need not carry our tag."),
+				"RevokeSecurityGroupIngress")),
+			changes("ec2", rules, "DeleteTags"),
+			changes("ec2", groups, "DeleteSecurityGroup"),
+		),
+		"remove-retire-the-resolver": slices.Concat(items, allItems, belongings, allows("dynamodb", at(table), "DeleteItem"),
+			reads("ec2", "DescribeNetworkInterfaces"),
+			changes("ec2", groups, "DeleteSecurityGroup"),
+			allows("lambda", resolvers, "GetFunction", "ListTags"),
+			changes("lambda", resolvers, "DeleteFunction"),
+			allows("logs", r.wide("logs", "log-group:"+deployment.Log(r.options.name.Resolver("*")),
+				"Resolvers of earlier versions have logs of their own, under this prefix."), "DeleteLogGroup"),
+		),
+		"remove-forget-the-exposure": slices.Concat(held, allItems, allows("dynamodb", at(table), "DeleteItem"), unsubscribe),
 		"ip-sync": slices.Concat(items, sync, itemsBy(registry.DatabaseIndex),
 			allows("rds", switched, "DescribeBlueGreenDeployments"),
 		),
@@ -188,7 +241,7 @@ func permissions(r *resources) map[string]grants {
 			changes("ec2", services, "AcceptVpcEndpointConnections", "RejectVpcEndpointConnections"),
 			allows("states", wide("*", "IAM knows no resource for them: who has this permission and a token may answer."),
 				"SendTaskSuccess", "SendTaskFailure"),
-			allows("states", runs, "GetExecutionHistory"),
+			allows("states", setUps, "GetExecutionHistory"),
 		),
 		"watch": slices.Concat(items, allItems, tell, r.readsDeadLetters(), inspectGrants(r, "GetSchedule"),
 			reads("scheduler", "ListSchedules"),

@@ -86,6 +86,12 @@ func (r reason) excuses(role, action string, p place) bool {
 	return ok && len(arn) == 6 && like(r.Role, role) && like(r.Action, action) && like(arn[5], other)
 }
 
+// unused says whether the reason speaks of an action that no story needs, or needs on no resource of the place's pattern.
+func (r reason) unused(p place) bool {
+	arn := strings.SplitN(p.arn, ":", 6)
+	return r.About == unused || len(arn) == 6 && strings.HasPrefix(r.About, unused+" arn:") && strings.HasSuffix(r.About, ":"+arn[5])
+}
+
 // proof is what it excuses.
 type proof struct{ Reasons []reason }
 
@@ -97,7 +103,7 @@ func (p proof) why(role string, actions []string, where place) []string {
 			switch {
 			case r.excuses(role, action, where):
 				why[r.Why] = true
-			case r.About == unused && like(r.Role, role) && like(r.Action, action):
+			case r.unused(where) && like(r.Role, role) && like(r.Action, action):
 				why[unused] = true
 			}
 		}

@@ -15,6 +15,7 @@ import (
 // The names of the roles that are no function's of the stack.
 const (
 	machineName   = "setup"
+	removalName   = "remove"
 	schedulesName = "schedules"
 	resolverName  = "resolver"
 )
@@ -22,7 +23,7 @@ const (
 // trusted is the service that has to assume a role.
 func trusted(name string) string {
 	switch name {
-	case machineName:
+	case machineName, removalName:
 		return "states.amazonaws.com"
 	case schedulesName:
 		return "scheduler.amazonaws.com"
@@ -30,9 +31,9 @@ func trusted(name string) string {
 	return "lambda.amazonaws.com"
 }
 
-// roleNames are the names under which the context may give roles: the functions', and the three above.
+// roleNames are the names under which the context may give roles: the functions', and those above.
 func roleNames() []string {
-	names := []string{machineName, schedulesName, resolverName}
+	names := []string{machineName, removalName, schedulesName, resolverName}
 	for _, f := range functions {
 		names = append(names, f.name())
 	}

@@ -44,6 +44,7 @@ type resources struct {
 	deadLetters map[string]awssqs.Queue // by the name of the function that gives up
 	functions   map[string]awslambda.Function
 	setup       awsstepfunctions.StateMachine
+	removal     awsstepfunctions.StateMachine
 }
 
 // arn is the ARN of a resource in the stack's own account and region.
@@ -94,7 +95,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 	})
 
 	r.functions = newFunctions(r)
-	r.setup = newSetup(r)
+	newMachines(r)
 	connectEvents(r)
 	newSweeps(r, group)
 	newAlarms(r)
@@ -103,6 +104,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 	suppressFindings(r)
 
 	output(stack, "StateMachineArn", *r.setup.StateMachineArn(), "Start an execution of this to put a database behind a private link")
+	output(stack, "RemovalStateMachineArn", *r.removal.StateMachineArn(), "Start an execution of this to take an exposure away")
 	output(stack, "EventBusName", *r.bus.EventBusName(), "Put ConnectionDecision events here to accept or reject a connection")
 	output(stack, "HandOffTopicArn", *r.handoff.TopicArn(), "Subscribe whoever passes the service name on to the vendor")
 	output(stack, deployment.RegistryTableOutput, *r.table.TableName(), "The exposures, as `make show` reads them")

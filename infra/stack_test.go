@@ -178,7 +178,7 @@ func TestTemplateHolds(t *testing.T) {
 		}},
 		"only approvers decide": {"AWS::Events::EventBusPolicy", want{
 			"Statement": assertions.Match_ObjectLike(&want{"Effect": "Deny", "Condition": want{
-				"ForAnyValue:StringEquals": want{"events:detail-type": []string{"ConnectionDecision"}},
+				"ForAnyValue:StringEquals": want{"events:detail-type": []string{"ConnectionDecision", "RemovalDecision"}},
 				"ArnNotEquals":             want{"aws:PrincipalArn": []string{"arn:aws:iam::111122223333:role/approver"}},
 			}}),
 		}},

@@ -8,3 +8,8 @@ import _ "embed"
 //
 //go:embed setup.asl.json
 var Setup string
+
+// Remove takes an exposure away.
+//
+//go:embed remove.asl.json
+var Remove string

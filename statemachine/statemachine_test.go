@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -30,63 +31,102 @@ type state struct {
 	TimeoutSecondsPath string
 	Next               string
 	End                bool
+	TimestampPath      string // of a Wait
+	Choices            []struct{ Variable, Next string }
+	Default            string
 }
 
 type definition struct {
 	StartAt        string
 	TimeoutSeconds int
 	States         map[string]state
+
+	prefix string // of its steps' folders
 }
 
-func setup(t *testing.T) definition {
+// The definitions. What the folders of a machine's steps begin with tells them from the other's.
+func machines(t *testing.T) map[string]definition {
 	t.Helper()
-	var d definition
-	if err := json.Unmarshal([]byte(Setup), &d); err != nil {
-		t.Fatal(err)
+	all := map[string]definition{}
+	for prefix, text := range map[string]string{"": Setup, "remove-": Remove} {
+		d := definition{prefix: prefix}
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			t.Fatal(err)
+		}
+		all[prefix] = d
 	}
-	return d
+	return all
 }
 
-// order is the states' names from start to end.
+func setup(t *testing.T) definition { return machines(t)[""] }
+
+// order is the states' names from start to end, where nothing is special: choices take their default.
 func (d definition) order() []string {
 	var names []string
-	for name := d.StartAt; name != ""; name = d.States[name].Next {
+	for name := d.StartAt; name != ""; name = cmp.Or(d.States[name].Next, d.States[name].Default) {
 		names = append(names, name)
 	}
 	return names
 }
 
+// steps are the names of the states that a function does, in the order of their numbers.
+func (d definition) steps() []string {
+	var names []string
+	for name, s := range d.States {
+		if s.Type == "Task" {
+			names = append(names, name)
+		}
+	}
+	number := func(name string) int {
+		digits, _, _ := strings.Cut(name, ".")
+		n, _ := strconv.Atoi(digits)
+		return n
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
+	return names
+}
+
 // folder is the state's folder below functions/: its name in lower case, joined by hyphens, with a two-digit number.
-func folder(state string) string {
+func (d definition) folder(state string) string {
 	slug := strings.ToLower(strings.NewReplacer(". ", "-", " ", "-").Replace(state))
 	if slug[1] == '-' {
 		slug = "0" + slug
 	}
-	return slug
+	return d.prefix + slug
 }
 
 func TestStatesFoldersSectionsAndRowsAgree(t *testing.T) {
-	names := setup(t).order()
-	var folders []string
-	for _, name := range names {
-		folders = append(folders, folder(name))
-	}
-
 	entries, err := os.ReadDir("../functions")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var steps []string
-	for _, e := range entries {
-		if e.Name()[0] >= '0' && e.Name()[0] <= '9' {
-			steps = append(steps, e.Name())
+	for prefix, page := range map[string]string{"": "steps.md", "remove-": "removing.md"} {
+		d := machines(t)[prefix]
+		names := d.steps()
+		var folders []string
+		for i, name := range names {
+			folders = append(folders, d.folder(name))
+			if !strings.HasPrefix(name, strconv.Itoa(i+1)+". ") {
+				t.Errorf("step %d is called %q", i+1, name)
+			}
+		}
+		var steps []string
+		for _, e := range entries {
+			if rest, is := strings.CutPrefix(e.Name(), prefix); is && rest[0] >= '0' && rest[0] <= '9' {
+				steps = append(steps, e.Name())
+			}
+		}
+		if !slices.Equal(steps, folders) {
+			t.Errorf("folders in functions/ are\n%v, states say\n%v", steps, folders)
+		}
+		if got := matches(t, "../docs/"+page, `(?m)^##+ (\d+\. .+)$`); !slices.Equal(got, names) {
+			t.Errorf("sections of docs/%s are\n%v, states are\n%v", page, got, names)
 		}
 	}
-	if !slices.Equal(steps, folders) {
-		t.Errorf("folders in functions/ are\n%v, states say\n%v", steps, folders)
-	}
-	if got := matches(t, "../docs/steps.md", `(?m)^## (\d+\. .+)$`); !slices.Equal(got, names) {
-		t.Errorf("sections of docs/steps.md are\n%v, states are\n%v", got, names)
+	names := setup(t).steps()
+	var folders []string
+	for _, name := range names {
+		folders = append(folders, setup(t).folder(name))
 	}
 	var rows []string
 	for i, name := range names {
@@ -115,16 +155,18 @@ func matches(t *testing.T, file, pattern string) []string {
 // A step gets exactly the fields of its Input: one that the definition forgets would be empty, one that the step does not
 // know is refused when it runs.
 func TestPayloadsAreTheStepsInputs(t *testing.T) {
-	for name, s := range setup(t).States {
-		payload := s.Parameters["Payload"].(map[string]any)
-		var got []string
-		for key := range payload {
-			got = append(got, strings.TrimSuffix(key, ".$"))
-		}
-		slices.Sort(got)
-		want := jsonFields(t, folder(name), "Input")
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: the payload has\n%v, Input has\n%v", name, got, want)
+	for _, d := range machines(t) {
+		for _, name := range d.steps() {
+			payload := d.States[name].Parameters["Payload"].(map[string]any)
+			var got []string
+			for key := range payload {
+				got = append(got, strings.TrimSuffix(key, ".$"))
+			}
+			slices.Sort(got)
+			want := jsonFields(t, d.folder(name), "Input")
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: the payload has\n%v, Input has\n%v", name, got, want)
+			}
 		}
 	}
 }
@@ -132,11 +174,21 @@ func TestPayloadsAreTheStepsInputs(t *testing.T) {
 // What a state reads was given by an earlier one, and what one gives is read by a later one: the last one's result is the
 // execution's output.
 func TestWhatIsGivenIsRead(t *testing.T) {
-	d := setup(t)
+	for _, d := range machines(t) {
+		d.givesWhatIsRead(t)
+	}
+}
+
+func (d definition) givesWhatIsRead(t *testing.T) {
+	t.Helper()
 	given, unread := map[string]bool{}, map[string]string{}
 	for _, name := range d.order() {
 		s := d.States[name]
-		for _, path := range append(paths(s.Parameters), s.TimeoutSecondsPath) {
+		read := append(paths(s.Parameters), s.TimeoutSecondsPath, s.TimestampPath)
+		for _, c := range s.Choices {
+			read = append(read, c.Variable)
+		}
+		for _, path := range read {
 			if ofContext := !strings.HasPrefix(path, "$."); !ofContext && !given[path] {
 				t.Errorf("%s: reads %s, which no earlier state gives", name, path)
 			}
@@ -148,8 +200,21 @@ func TestWhatIsGivenIsRead(t *testing.T) {
 			}
 			continue
 		}
-		for _, path := range s.gives(t, name) {
+		if s.Type != "Task" {
+			continue
+		}
+		for _, path := range s.gives(t, d.folder(name), name) {
 			given[path], unread[path] = true, name
+		}
+	}
+	for at, name := range d.order() {
+		for _, c := range d.States[name].Choices {
+			// A way back: what is read there is read later, too.
+			for _, again := range d.order()[min(max(slices.Index(d.order(), c.Next), 0), at):at] {
+				for _, path := range paths(d.States[again].Parameters) {
+					delete(unread, path)
+				}
+			}
 		}
 	}
 	for path, name := range unread {
@@ -159,9 +224,9 @@ func TestWhatIsGivenIsRead(t *testing.T) {
 
 // gives are the paths at which the state leaves what it selects of its result. A step's is selected whole. The result of the
 // wait comes from the decision function, and people read the rest of it in the execution's history.
-func (s state) gives(t *testing.T, name string) []string {
+func (s state) gives(t *testing.T, folder, name string) []string {
 	t.Helper()
-	result := jsonFields(t, folder(name), "Output")
+	result := jsonFields(t, folder, "Output")
 	prefix := "$.Payload."
 	if strings.HasSuffix(s.Resource, ".waitForTaskToken") {
 		result, prefix = append(result, jsonFields(t, "decision", "result")...), "$."
@@ -239,11 +304,22 @@ func jsonFields(t *testing.T, folder, structName string) []string {
 }
 
 func TestEveryStepRetriesTheSameWay(t *testing.T) {
-	d := setup(t)
-	want := d.States[d.StartAt].Retry
-	for name, s := range d.States {
-		if !reflect.DeepEqual(s.Retry, want) {
-			t.Errorf("%s: retries differently from %s", name, d.StartAt)
+	want := setup(t).States[setup(t).StartAt].Retry
+	for _, d := range machines(t) {
+		for _, name := range d.steps() {
+			retry := d.States[name].Retry
+			if d.prefix == "remove-" && name == "6. Retire the resolver" {
+				// The one exception: Lambda keeps a function's network interfaces for up to 45 minutes.
+				if wait := retry[0]["IntervalSeconds"].(float64) * retry[0]["MaxAttempts"].(float64); wait != 90*60 {
+					t.Errorf("%s: waits for %g s", name, wait)
+				}
+				retry = slices.Clone(retry)
+				retry[0] = maps.Clone(retry[0])
+				retry[0]["IntervalSeconds"] = want[0]["IntervalSeconds"]
+			}
+			if !reflect.DeepEqual(retry, want) {
+				t.Errorf("%s: retries differently from %s", name, setup(t).StartAt)
+			}
 		}
 	}
 }
@@ -278,25 +354,38 @@ func TestAFunctionThatEndsInTheMiddleIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestDefinitionKeepsItsRules(t *testing.T) {
-	d := setup(t)
-	if d.TimeoutSeconds == 0 {
-		t.Error("the definition has no TimeoutSeconds: CDK ignores its own property for a definition given as text")
+func TestDefinitionsKeepTheirRules(t *testing.T) {
+	for _, d := range machines(t) {
+		if d.TimeoutSeconds == 0 {
+			t.Error("the definition has no TimeoutSeconds: CDK ignores its own property for a definition given as text")
+		}
+		for _, name := range slices.Sorted(maps.Keys(d.States)) {
+			s := d.States[name]
+			switch s.Type {
+			case "Choice":
+				if len(s.Choices) != 1 || s.Default == "" || strings.Contains(name, ".") {
+					t.Errorf("%s: a choice is between two ways, and no step", name)
+				}
+				continue
+			case "Wait":
+				if s.TimestampPath == "" || strings.Contains(name, ".") {
+					t.Errorf("%s: what waits without asking waits for a moment, and is no step", name)
+				}
+				continue
+			}
+			if s.Type != "Task" || len(s.Catch) > 0 {
+				t.Errorf("%s: a failed step fails the execution with its own error, so that redriving it continues there", name)
+			}
+			waits := strings.HasSuffix(s.Resource, ".waitForTaskToken")
+			if waits != slices.Contains([]string{"9. Accept the connection", "2. Ask about the connections"}, name) {
+				t.Errorf("%s: only the steps that ask people wait for a token", name)
+			}
+			if (s.TimeoutSecondsPath != "") == (s.TimeoutSeconds != 0) || waits && d.prefix == "" && s.TimeoutSecondsPath == "" {
+				t.Errorf("%s: people have the time that the plan gives, functions have a fixed one", name)
+			}
+		}
 	}
-	if got, want := len(d.order()), len(d.States); got != want {
+	if got, want := len(setup(t).order()), len(setup(t).States); got != want {
 		t.Errorf("%d of %d states are on the way from start to end", got, want)
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.States)) {
-		s := d.States[name]
-		waits := strings.HasSuffix(s.Resource, ".waitForTaskToken")
-		if waits != (s.TimeoutSecondsPath != "") || waits == (s.TimeoutSeconds != 0) {
-			t.Errorf("%s: people have the time that the plan gives, functions have a fixed one", name)
-		}
-		if s.Type != "Task" || len(s.Catch) > 0 {
-			t.Errorf("%s: a failed step fails the execution with its own error, so that redriving it continues there", name)
-		}
-		if strings.Contains(name, "9.") != waits {
-			t.Errorf("%s: only step 9 waits for a token", name)
-		}
 	}
 }

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/rdslink/rdslink/internal/belongings/belongingstest"
+	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+)
+
+const (
+	setUp = "arn:aws:states:eu-central-1:111122223333:execution:rdslink-setup:made"
+	own   = "arn:aws:states:eu-central-1:111122223333:execution:rdslink-remove:this"
+	other = "arn:aws:states:eu-central-1:111122223333:execution:rdslink-remove:other"
+)
+
+var now = time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC)
+
+// world is the account, the registry, and the executions with what they did last.
+type world struct {
+	*belongingstest.Cloud
+	exposures  map[string]registry.Exposure
+	executions map[string]*sfn.DescribeExecutionOutput
+	last       types.HistoryEventType
+}
+
+func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
+	if e, known := w.exposures[id]; known {
+		return e, nil
+	}
+	return registry.Exposure{}, registry.ErrNotFound
+}
+
+func (w *world) All(context.Context) (all []registry.Exposure, err error) {
+	for _, e := range w.exposures {
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+func (w *world) ClaimRemoval(
+	ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error),
+) (registry.Exposure, error) {
+	e, known := w.exposures[seed.ID]
+	if !known {
+		e = seed
+	}
+	if runs, err := running(ctx, e.Claim); err != nil || runs && e.Claim != execution {
+		return registry.Exposure{}, outcome.Conflict("held by %s: %v", e.Claim, err)
+	}
+	if e.Claim != execution {
+		e.Superseded = e.Claim
+		w.Mutate("claim")
+	}
+	e.Claim = execution
+	w.exposures[seed.ID] = e
+	return e, nil
+}
+
+func (w *world) DescribeExecution(_ context.Context, in *sfn.DescribeExecutionInput, _ ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
+	if e := w.executions[*in.ExecutionArn]; e != nil {
+		return e, nil
+	}
+	return nil, &types.ExecutionDoesNotExist{}
+}
+
+func (w *world) StopExecution(_ context.Context, in *sfn.StopExecutionInput, _ ...func(*sfn.Options)) (*sfn.StopExecutionOutput, error) {
+	w.Mutate("stop %s: %s", *in.ExecutionArn, *in.Error)
+	w.executions[*in.ExecutionArn] = &sfn.DescribeExecutionOutput{Status: types.ExecutionStatusAborted, StopDate: &now}
+	return &sfn.StopExecutionOutput{}, nil
+}
+
+func (w *world) GetExecutionHistory(context.Context, *sfn.GetExecutionHistoryInput, ...func(*sfn.Options)) (*sfn.GetExecutionHistoryOutput, error) {
+	return &sfn.GetExecutionHistoryOutput{Events: []types.HistoryEvent{{Type: types.HistoryEventTypeExecutionAborted}, {Type: w.last}}}, nil
+}
+
+func newWorld() *world {
+	return &world{
+		Cloud: belongingstest.Whole(),
+		exposures: map[string]registry.Exposure{belongingstest.Exposure: {
+			ID: belongingstest.Exposure, DatabaseARN: belongingstest.Database, DatabaseIdentifier: "orders", Vendor: "pushmetrics",
+			Consumer: "pushmetrics", VPCID: belongingstest.VPC, Claim: setUp,
+		}},
+		executions: map[string]*sfn.DescribeExecutionOutput{setUp: {Status: types.ExecutionStatusSucceeded, StopDate: new(now.Add(-time.Hour))}},
+	}
+}
+
+func TestRun(t *testing.T) {
+	byID := `{"exposure": "` + belongingstest.Exposure + `"}`
+	running := func(w *world) {
+		w.executions[setUp] = &sfn.DescribeExecutionOutput{Status: types.ExecutionStatusRunning}
+	}
+	for name, row := range map[string]struct {
+		input string
+		drift func(*world)
+		err   string
+		says  string
+		want  []string
+		ask   bool
+		until string
+	}{
+		"one that serves is claimed, and its connections are asked about": {want: []string{"claim"}, ask: true},
+		"what people need not be asked about":                             {input: `{"exposure": "` + belongingstest.Exposure + `", "connections": "end"}`, want: []string{"claim"}},
+		"by the set-up's own input":                                       {input: `{"database": "orders", "vendor": "pushmetrics", "notify": []}`, want: []string{"claim"}, ask: true},
+		"by the database's ARN":                                           {input: `{"database": "` + belongingstest.Database + `", "vendor": "pushmetrics"}`, want: []string{"claim"}, ask: true},
+		"a second attempt changes nothing":                                {drift: func(w *world) { w.claimedBy(own) }, ask: true},
+		"a redriven one asks nobody again about what is being taken away": {drift: func(w *world) { w.claimedBy(own); w.removing() }},
+		"a set-up that waits is stopped, and nothing of it is at work": {drift: func(w *world) { running(w); w.last = types.HistoryEventTypeTaskSubmitted },
+			want: []string{"stop " + setUp + ": Removed", "claim"}, ask: true},
+		"a set-up that works is stopped, and may be at work for a while": {drift: func(w *world) { running(w); w.last = types.HistoryEventTypeTaskStarted },
+			want: []string{"stop " + setUp + ": Removed", "claim"}, ask: true, until: "2026-11-29T08:01:16Z"},
+		"and so it may where the answer was lost":                  {drift: func(w *world) { running(w); w.stopped(); w.claimedBy(own) }, ask: true, until: "2026-11-29T08:01:16Z"},
+		"another removal has it":                                   {drift: func(w *world) { w.held(other) }, err: "Conflict", says: other},
+		"one that the registry does not know is found by its tags": {drift: func(w *world) { w.exposures = map[string]registry.Exposure{} }, want: []string{"claim"}, ask: true},
+		"one of which nothing is left": {drift: func(w *world) { w.exposures = nil; w.Cloud = &belongingstest.Cloud{} },
+			err: "BadInput", says: "nothing is left of exposure"},
+		"one of which only the registry knows": {drift: func(w *world) { w.Cloud = &belongingstest.Cloud{} }, want: []string{"claim"}},
+		"an input of which nothing is left": {input: `{"database": "users", "vendor": "pushmetrics"}`, drift: func(w *world) { w.Cloud = &belongingstest.Cloud{} },
+			err: "BadInput", says: "users for pushmetrics"},
+		"an input that says nothing":                                            {input: `{}`, err: "BadInput", says: "what is to be removed?"},
+		"an input that says two things":                                         {input: `{"exposure": "a", "database": "b"}`, err: "BadInput", says: "both given"},
+		"an input with a slip":                                                  {input: `{"exposur": "a"}`, err: "BadInput", says: "did you mean exposure?"},
+		"an input with a word that is none":                                     {input: `{"exposure": "a", "connections": "cut"}`, err: "BadInput", says: `connections must be "wait" or "end"`},
+		"an input that is no object":                                            {input: `"a"`, err: "BadInput", says: "the input is no object"},
+		"one whose set-up's history Step Functions has forgotten is as any one": {drift: func(w *world) { w.executions = nil }, want: []string{"claim"}, ask: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			if row.drift != nil {
+				row.drift(w)
+			}
+			if row.input == "" {
+				row.input = byID
+			}
+			s := claimTheExposure{w.Found(), w, w, func() time.Time { return now.Add(time.Second) }}
+			out, err := s.run(t.Context(), Input{own, json.RawMessage(row.input)})
+			if outcome.Name(err) != row.err || err != nil && !strings.Contains(err.Error(), row.says) {
+				t.Fatalf("%v, want %s with %q", err, row.err, row.says)
+			}
+			if !slices.Equal(w.Mutations, row.want) {
+				t.Errorf("mutations %v, want %v", w.Mutations, row.want)
+			}
+			if row.until == "" {
+				row.until = "2026-11-29T08:00:01Z" // it is that now
+			}
+			if err == nil && (out.Exposure != belongingstest.Exposure || out.VPCID != belongingstest.VPC || out.Ask != row.ask || out.WorkingUntil != row.until) {
+				t.Errorf("output %+v", out)
+			}
+		})
+	}
+}
+
+func (w *world) change(by func(*registry.Exposure)) {
+	e := w.exposures[belongingstest.Exposure]
+	by(&e)
+	w.exposures[belongingstest.Exposure] = e
+}
+
+func (w *world) claimedBy(execution string) {
+	w.change(func(e *registry.Exposure) { e.Claim, e.Superseded = execution, e.Claim })
+}
+
+func (w *world) removing() { w.change(func(e *registry.Exposure) { e.Removing = own }) }
+
+func (w *world) held(by string) {
+	w.change(func(e *registry.Exposure) { e.Claim = by })
+	w.executions[by] = &sfn.DescribeExecutionOutput{Status: types.ExecutionStatusRunning}
+}
+
+func (w *world) stopped() {
+	w.executions[setUp] = &sfn.DescribeExecutionOutput{Status: types.ExecutionStatusAborted, StopDate: &now}
+	w.last = types.HistoryEventTypeLambdaFunctionStarted
+}
+
+// A consumer that the registry does not know is found by the id that its set-up must have given.
+func TestAnUnrecordedExposureIsFoundByWhatItsIDMustBe(t *testing.T) {
+	for _, database := range []string{"orders", belongingstest.Database} {
+		w := newWorld()
+		w.exposures = map[string]registry.Exposure{}
+		s := claimTheExposure{w.Found(), w, w, time.Now}
+		id, err := s.exposure(t.Context(), request{Database: database, Vendor: "pushmetrics"}, own)
+		want := owned.Owner{}.ID(belongingstest.Database, writer, "orders", owned.Consumer{Vendor: "pushmetrics"})
+		if err != nil || id != want {
+			t.Errorf("%s: %s, %v, want %s", database, id, err, want)
+		}
+	}
+}
+
+// What a set-up takes, a removal takes, too.
+func TestTheSetUpsFieldsAreKnown(t *testing.T) {
+	source, err := os.ReadFile("../01-gather-rds-details/request.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`(?s)requestFields = \[\]string\{(.*?)\}`).FindStringSubmatch(string(source))
+	var fields []string
+	for _, m := range regexp.MustCompile(`"(\w+)"`).FindAllStringSubmatch(declared[1], -1) {
+		fields = append(fields, m[1])
+	}
+	if !slices.Equal(fields, ofSetUp) {
+		t.Errorf("a set-up takes %v, a removal knows %v", fields, ofSetUp)
+	}
+}

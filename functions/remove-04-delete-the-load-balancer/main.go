@@ -1,0 +1,22 @@
+// Step 4 of a removal deletes the load balancer and its target group.
+package main
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/rdslink/rdslink/internal/belongings"
+	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/step"
+)
+
+func main() {
+	step.Start(func(config aws.Config, _ *registry.Table) step.Run[Input, Output] {
+		balancing := elb.NewFromConfig(config)
+		return deleteTheLoadBalancer{
+			found:     belongings.Cloud{Owner: owned.FromEnv(), Balancing: balancing},
+			balancers: balancing,
+		}.run
+	})
+}
