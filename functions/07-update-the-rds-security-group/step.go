@@ -41,10 +41,9 @@ type Output struct {
 
 type rulesAPI interface {
 	ingress.API
+	ingress.LeaveAPI
 	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
-	RevokeSecurityGroupIngress(context.Context, *ec2.RevokeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error)
 	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
-	DeleteTags(context.Context, *ec2.DeleteTagsInput, ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error)
 }
 
 type recorder interface {
@@ -193,7 +192,7 @@ func (s updateTheRDSSecurityGroup) authorize(ctx context.Context, in Input, grou
 		err = outcome.Unseen(err) // of the resolver's group, which may be new; the database's own was there in step 1
 	}
 	if err != nil {
-		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, s.untagged(groupID, err))
+		return nil, fmt.Errorf("authorize ingress of security group %s: %w", groupID, ingress.Untagged(s.tagged, groupID, err))
 	}
 	return ruleIDs(out.SecurityGroupRules), nil
 }
@@ -206,50 +205,11 @@ func (s updateTheRDSSecurityGroup) leave(ctx context.Context, need ingress.Need,
 		if !need.Serves(rule) || slices.Contains(keep, id) {
 			continue
 		}
-		if err := s.leaveRule(ctx, need.Exposure, rule); err != nil {
-			return fmt.Errorf("leave security group rule %s: %w", id, err)
+		if err := ingress.Leave(ctx, s.rules, need.Exposure, rule); err != nil {
+			return ingress.Untagged(s.tagged, aws.ToString(rule.GroupId), err)
 		}
 	}
 	return nil
-}
-
-func (s updateTheRDSSecurityGroup) leaveRule(ctx context.Context, exposure string, rule types.SecurityGroupRule) error {
-	id := aws.ToString(rule.SecurityGroupRuleId)
-	if servesOthers(rule, exposure) {
-		slog.InfoContext(ctx, "untag security group rule", "exposure", exposure, "securityGroupRuleId", id)
-		_, err := s.rules.DeleteTags(ctx, &ec2.DeleteTagsInput{
-			Resources: []string{id},
-			Tags:      []types.Tag{{Key: aws.String(owned.RuleTag(exposure))}},
-		})
-		return err
-	}
-	slog.InfoContext(ctx, "revoke security group ingress", "exposure", exposure, "securityGroupRuleId", id)
-	_, err := s.rules.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
-		GroupId:              rule.GroupId,
-		SecurityGroupRuleIds: []string{id},
-	})
-	if hasCode(err, "InvalidSecurityGroupRuleId.NotFound") || hasCode(err, "InvalidPermission.NotFound") {
-		return nil
-	}
-	return s.untagged(aws.ToString(rule.GroupId), err)
-}
-
-// untagged says which tag to put, when AWS refuses to change a group and the deployment asks for the tag.
-func (s updateTheRDSSecurityGroup) untagged(groupID string, err error) error {
-	if !s.tagged || !hasCode(err, "UnauthorizedOperation") {
-		return err
-	}
-	return outcome.Failed("put the tag %s=%s on it (aws ec2 create-tags --resources %s --tags Key=%s,Value=%s), then redrive: "+
-		"this deployment lets rdslink change only security groups that carry it; "+
-		"if it does, see service control policies and permissions boundaries: %v",
-		owned.IngressTag, owned.IngressAllowed, groupID, owned.IngressTag, owned.IngressAllowed, err)
-}
-
-func servesOthers(rule types.SecurityGroupRule, exposure string) bool {
-	return slices.ContainsFunc(rule.Tags, func(t types.Tag) bool {
-		key := aws.ToString(t.Key)
-		return key != owned.RuleTag(exposure) && strings.HasPrefix(key, owned.RuleTag(""))
-	})
 }
 
 func ruleIDs(rules []types.SecurityGroupRule) []string {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/rdslink/rdslink/internal/handoff"
 	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/subscription"
 )
 
 // Input is what the consumer needs to know.
@@ -62,9 +64,11 @@ func (in Input) letter() handoff.Letter {
 	}
 }
 
-// Output is for whoever started the execution: which addresses did not hear of the hand-off, each with the reason.
+// Output is for whoever started the execution: which addresses did not hear of the hand-off, and which of earlier inputs are
+// subscribed still, each with the reason.
 type Output struct {
-	NotNotified []string `json:"notNotified"`
+	NotNotified     []string `json:"notNotified"`
+	StillSubscribed []string `json:"stillSubscribed"`
 }
 
 type publisher interface {
@@ -73,6 +77,7 @@ type publisher interface {
 
 type exposures interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
+	All(ctx context.Context) ([]registry.Exposure, error)
 	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
@@ -93,11 +98,11 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if err != nil {
 		return Output{}, err
 	}
-	unheard, err := s.subscribe(ctx, in.Exposure, in.Notify)
+	heard, err := s.attend(ctx, exposure, in.Notify)
 	if err != nil {
 		return Output{}, err
 	}
-	out := Output{NotNotified: unheard}
+	out := Output{NotNotified: heard.unheard, StillSubscribed: heard.stays}
 	letter := in.letter()
 	text, err := letter.Text()
 	if err != nil {
@@ -117,8 +122,9 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 		m.Handoff, m.HandoffHash = text, hash
 		m.Shared = &registry.Shared{
 			AvailabilityZoneIDs: in.AvailabilityZoneIDs, ZoneIDsWithoutLoadBalancer: in.ZoneIDsWithoutLoadBalancer,
-			ZoneIDsWithoutService: in.ZoneIDsWithoutService, NotNotified: unheard,
+			ZoneIDsWithoutService: in.ZoneIDsWithoutService, NotNotified: heard.unheard, StillSubscribed: heard.stays,
 		}
+		m.Notify = slices.Concat(in.Notify, heard.leaving)
 	})
 }
 
@@ -139,11 +145,11 @@ func (s shareTheServiceName) publish(ctx context.Context, in Input, subject, tex
 		"exposure": {DataType: aws.String("String"), StringValue: &in.Exposure},
 	}
 	if len(in.Notify) > 0 { // SNS takes no empty attribute
-		addresses, err := json.Marshal(spelled(in.Notify))
+		addresses, err := json.Marshal(subscription.Spelled(in.Notify...))
 		if err != nil {
 			return fmt.Errorf("encode addresses of exposure %s: %w", in.Exposure, err)
 		}
-		attributes[notify] = types.MessageAttributeValue{DataType: aws.String("String.Array"), StringValue: aws.String(string(addresses))}
+		attributes[handoff.Notify] = types.MessageAttributeValue{DataType: aws.String("String.Array"), StringValue: aws.String(string(addresses))}
 	}
 	_, err := s.topic.Publish(ctx, &sns.PublishInput{
 		TopicArn: &s.topicARN, Subject: &subject, Message: &text, MessageAttributes: attributes,

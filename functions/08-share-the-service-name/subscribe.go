@@ -2,60 +2,32 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/subscription"
 )
 
 type subscriptionAPI interface {
-	ListSubscriptionsByTopic(context.Context, *sns.ListSubscriptionsByTopicInput, ...func(*sns.Options)) (*sns.ListSubscriptionsByTopicOutput, error)
+	subscription.API
 	Subscribe(context.Context, *sns.SubscribeInput, ...func(*sns.Options)) (*sns.SubscribeOutput, error)
-}
-
-const (
-	email        = "email"
-	filterPolicy = "FilterPolicy"
-
-	// notify is the attribute that names the addresses which a hand-off is for. Each address's subscription has a filter for
-	// itself, which never changes. A filter that lists exposures would have to grow, and SNS takes 150 values in it
-	// (docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html).
-	notify = "notify"
-)
-
-// spelled are the addresses as filters compare them: letter by letter.
-func spelled(addresses []string) []string {
-	var all []string
-	for _, address := range addresses {
-		all = append(all, strings.ToLower(address))
-	}
-	return all
 }
 
 // subscribe lets the addresses hear of what is for them, and says which of them do not hear it now, and why. An address that
 // cannot be told is no reason to fail: everybody else has the hand-off, and so has the registry.
-func (s shareTheServiceName) subscribe(ctx context.Context, exposure string, addresses []string) ([]string, error) {
+func (s shareTheServiceName) subscribe(
+	ctx context.Context, exposure string, addresses []string, there map[string]string,
+) ([]string, error) {
 	unheard := []string{}
-	if len(addresses) == 0 {
-		return unheard, nil
-	}
-	subscribed, err := s.subscribed(ctx)
-	if outcome.DoWithout(ctx, err, "who hears of the hand-off already, and so any new subscription") {
-		for _, address := range addresses {
-			unheard = append(unheard, address+": nobody may see whether it is subscribed: "+outcome.Message(err))
-		}
-		return unheard, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list subscriptions to %s: %w", s.topicARN, err)
-	}
 	for _, address := range addresses {
-		why, err := s.subscribeOne(ctx, exposure, address, subscribed)
+		why, err := s.subscribeOne(ctx, exposure, address, there)
 		if err != nil {
 			return nil, err
 		}
@@ -67,16 +39,67 @@ func (s shareTheServiceName) subscribe(ctx context.Context, exposure string, add
 	return unheard, nil
 }
 
+// audience is who hears of the hand-off, and who does not or still could.
+type audience struct {
+	unheard []string // addresses of the input that do not hear of it now, and why
+	leaving []string // addresses of earlier inputs whose subscription stays,
+	stays   []string // and why
+}
+
+// attend subscribes those whom the input names, and ends the subscriptions of those whom only an earlier input named.
+func (s shareTheServiceName) attend(ctx context.Context, exposure registry.Exposure, addresses []string) (audience, error) {
+	out := audience{unheard: []string{}, stays: []string{}}
+	former := slices.DeleteFunc(slices.Clone(exposure.Notify), func(former string) bool {
+		return slices.ContainsFunc(addresses, func(a string) bool { return subscription.Same(a, former) })
+	})
+	if len(addresses)+len(former) == 0 {
+		return out, nil
+	}
+	there, err := subscription.ByAddress(ctx, s.subscriptions, s.topicARN)
+	if outcome.DoWithout(ctx, err, "who hears of the hand-off already, and so any new subscription or its end") {
+		const unknown = ": nobody may see whether it is subscribed: "
+		for _, address := range addresses {
+			out.unheard = append(out.unheard, address+unknown+outcome.Message(err))
+		}
+		for _, address := range former {
+			out.leaving, out.stays = append(out.leaving, address), append(out.stays, address+unknown+outcome.Message(err))
+		}
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	if out.unheard, err = s.subscribe(ctx, exposure.ID, addresses, there); err != nil || len(former) == 0 {
+		return out, err
+	}
+	all, err := s.registry.All(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, address := range former {
+		why, err := subscription.End(ctx, s.subscriptions, exposure.ID, address, there[strings.ToLower(address)], all)
+		if outcome.DoWithout(ctx, err, "the end of subscriptions of addresses that `notify` names no more") {
+			why = outcome.Message(err)
+		} else if err != nil {
+			return out, err
+		}
+		if why != "" {
+			out.leaving, out.stays = append(out.leaving, address), append(out.stays, address+": "+why)
+		}
+	}
+	return out, nil
+}
+
 // subscribeOne says why the address hears nothing, "" if it does. A topic has one subscription per address: one that is
 // there stays as its owner wants it, without a filter or with another.
-func (s shareTheServiceName) subscribeOne(ctx context.Context, exposure, address string, subscribed map[string]string) (string, error) {
-	subscription, found := subscribed[strings.ToLower(address)]
+func (s shareTheServiceName) subscribeOne(ctx context.Context, exposure, address string, there map[string]string) (string, error) {
+	arn, found := there[strings.ToLower(address)]
 	switch {
 	case !found:
 		return s.add(ctx, exposure, address)
-	case strings.HasPrefix(subscription, "arn:"):
+	case strings.HasPrefix(arn, "arn:"):
 		return "", nil
-	case subscription == "Deleted":
+	case arn == "Deleted":
 		return "it has unsubscribed, and hears again when it subscribes to the topic by itself", nil
 	}
 	return unconfirmed, nil
@@ -85,38 +108,19 @@ func (s shareTheServiceName) subscribeOne(ctx context.Context, exposure, address
 const unconfirmed = "it has not confirmed the e-mail from AWS yet, and what was published before it does is not sent later: " +
 	"pass the hand-off on"
 
-// subscribed are the ARNs of the topic's e-mail subscriptions, by address; words stand in their place where it is the
-// addressee's turn.
-func (s shareTheServiceName) subscribed(ctx context.Context) (map[string]string, error) {
-	found := map[string]string{}
-	pages := sns.NewListSubscriptionsByTopicPaginator(s.subscriptions, &sns.ListSubscriptionsByTopicInput{TopicArn: &s.topicARN})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, subscription := range page.Subscriptions {
-			if aws.ToString(subscription.Protocol) == email {
-				found[strings.ToLower(aws.ToString(subscription.Endpoint))] = aws.ToString(subscription.SubscriptionArn)
-			}
-		}
-	}
-	return found, nil
-}
-
 // add has SNS ask the address, by e-mail, whether it wants the subscription. What SNS refuses for good, such as a filter
 // more than the topic may have (200, unless the quota was raised), is told; a throttle is asked again.
 func (s shareTheServiceName) add(ctx context.Context, exposure, address string) (string, error) {
 	slog.InfoContext(ctx, "subscribe", "exposure", exposure, "address", address)
-	filter, err := json.Marshal(map[string][]string{notify: spelled([]string{address})})
+	filter, err := subscription.Filter(address)
 	if err != nil {
-		return "", fmt.Errorf("encode filter for %s: %w", address, err)
+		return "", err
 	}
 	_, err = s.subscriptions.Subscribe(ctx, &sns.SubscribeInput{
 		TopicArn:   &s.topicARN,
-		Protocol:   aws.String(email),
+		Protocol:   aws.String(subscription.Protocol),
 		Endpoint:   &address,
-		Attributes: map[string]string{filterPolicy: string(filter)},
+		Attributes: map[string]string{"FilterPolicy": filter},
 	})
 	switch {
 	case err == nil:

@@ -14,18 +14,19 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 // fakeSubscriptions are those of one topic, listed one a page.
 type fakeSubscriptions struct {
-	listError error
-	list      []subscription
-	refuses   map[string]string // address → the code
-	mutations []string
+	listError, unsubscribeError error
+	list                        []subscribed
+	refuses                     map[string]string // address → the code
+	mutations                   []string
 }
 
-type subscription struct{ arn, protocol, endpoint, policy string }
+type subscribed struct{ arn, protocol, endpoint, policy string }
 
 func (f *fakeSubscriptions) ListSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput, _ ...func(*sns.Options)) (*sns.ListSubscriptionsByTopicOutput, error) {
 	if f.listError != nil {
@@ -44,11 +45,25 @@ func (f *fakeSubscriptions) ListSubscriptionsByTopic(_ context.Context, in *sns.
 	return out, nil
 }
 
+func (f *fakeSubscriptions) GetSubscriptionAttributes(_ context.Context, in *sns.GetSubscriptionAttributesInput, _ ...func(*sns.Options)) (*sns.GetSubscriptionAttributesOutput, error) {
+	i := slices.IndexFunc(f.list, func(s subscribed) bool { return s.arn == *in.SubscriptionArn })
+	return &sns.GetSubscriptionAttributesOutput{Attributes: map[string]string{"FilterPolicy": f.list[i].policy}}, nil
+}
+
+func (f *fakeSubscriptions) Unsubscribe(_ context.Context, in *sns.UnsubscribeInput, _ ...func(*sns.Options)) (*sns.UnsubscribeOutput, error) {
+	if f.unsubscribeError != nil {
+		return nil, f.unsubscribeError
+	}
+	f.mutations = append(f.mutations, "unsubscribe "+*in.SubscriptionArn)
+	f.list = slices.DeleteFunc(f.list, func(s subscribed) bool { return s.arn == *in.SubscriptionArn })
+	return &sns.UnsubscribeOutput{}, nil
+}
+
 func (f *fakeSubscriptions) Subscribe(_ context.Context, in *sns.SubscribeInput, _ ...func(*sns.Options)) (*sns.SubscribeOutput, error) {
 	if code := f.refuses[strings.ToLower(*in.Endpoint)]; code != "" {
 		return nil, &smithy.GenericAPIError{Code: code}
 	}
-	f.list = append(f.list, subscription{"PendingConfirmation", *in.Protocol, *in.Endpoint, in.Attributes["FilterPolicy"]})
+	f.list = append(f.list, subscribed{"PendingConfirmation", *in.Protocol, *in.Endpoint, in.Attributes["FilterPolicy"]})
 	f.mutations = append(f.mutations, fmt.Sprintf("subscribe %s %s %s", *in.Protocol, *in.Endpoint, in.Attributes["FilterPolicy"]))
 	return &sns.SubscribeOutput{SubscriptionArn: aws.String("pending confirmation")}, nil
 }
@@ -61,7 +76,7 @@ func TestNotify(t *testing.T) {
 		own     = `{"notify":["dba@example.com"]}`
 	)
 	for name, row := range map[string]struct {
-		before  []subscription
+		before  []subscribed
 		want    []string
 		unheard string // a part of the reason; it hears without one
 	}{
@@ -69,16 +84,16 @@ func TestNotify(t *testing.T) {
 			want: []string{"subscribe email " + address + " " + own}, unheard: "has not confirmed",
 		},
 		"one that waits on a later page is found": {
-			before:  []subscription{{arn: arn, protocol: "email", endpoint: "cto@example.com"}, {arn: "PendingConfirmation", protocol: "email", endpoint: address}},
+			before:  []subscribed{{arn: arn, protocol: "email", endpoint: "cto@example.com"}, {arn: "PendingConfirmation", protocol: "email", endpoint: address}},
 			unheard: "has not confirmed",
 		},
-		"one that is spelled differently is the same":          {before: []subscription{{arn, "email", "DBA@example.com", own}}},
-		"one that heard of a thousand exposures hears of this": {before: []subscription{{arn, "email", address, own}}},
-		"one that hears of everything stays":                   {before: []subscription{{arn, "email", address, ""}}},
-		"one with a filter of its own stays":                   {before: []subscription{{arn, "email", address, `{"team":["data"]}`}}},
-		"one that unsubscribed is left in peace":               {before: []subscription{{"Deleted", "email", address, own}}, unheard: "has unsubscribed"},
+		"one that is spelled differently is the same":          {before: []subscribed{{arn, "email", "DBA@example.com", own}}},
+		"one that heard of a thousand exposures hears of this": {before: []subscribed{{arn, "email", address, own}}},
+		"one that hears of everything stays":                   {before: []subscribed{{arn, "email", address, ""}}},
+		"one with a filter of its own stays":                   {before: []subscribed{{arn, "email", address, `{"team":["data"]}`}}},
+		"one that unsubscribed is left in peace":               {before: []subscribed{{"Deleted", "email", address, own}}, unheard: "has unsubscribed"},
 		"another protocol is another subscription": {
-			before: []subscription{{arn, "email-json", address, ""}},
+			before: []subscribed{{arn, "email-json", address, ""}},
 			want:   []string{"subscribe email " + address + " " + own}, unheard: "has not confirmed",
 		},
 	} {
@@ -143,6 +158,55 @@ func TestAnAddressThatSNSRefusesDoesNotHoldUpTheHandOff(t *testing.T) {
 			}
 			if len(topic.sent) != 1 {
 				t.Errorf("sent %d times", len(topic.sent))
+			}
+		})
+	}
+}
+
+// Whom only an earlier input named is unsubscribed, where a set-up made the subscription and nobody else needs it.
+func TestWhoLeavesNotifyIsUnsubscribed(t *testing.T) {
+	const own = `{"notify":["former@example.com"]}`
+	for name, row := range map[string]struct {
+		there []subscribed
+		other []string // what another exposure has in notify
+		error error
+		want  []string
+		stays string // a part of the reason
+	}{
+		"one of ours ends":                 {there: []subscribed{{"arn:1", "email", "former@example.com", own}}, want: []string{"unsubscribe arn:1"}},
+		"one that is gone already":         {},
+		"one that has unsubscribed itself": {there: []subscribed{{"Deleted", "email", "former@example.com", own}}},
+		"one that nobody confirmed":        {there: []subscribed{{"PendingConfirmation", "email", "former@example.com", own}}, stays: "nobody has confirmed it"},
+		"one without a filter":             {there: []subscribed{{"arn:1", "email", "former@example.com", ""}}, stays: "by hand"},
+		"one that another exposure has":    {there: []subscribed{{"arn:1", "email", "former@example.com", own}}, other: []string{"former@EXAMPLE.com"}, stays: "exposure users has it"},
+		"one that SNS does not let us end": {there: []subscribed{{"arn:1", "email", "former@example.com", own}},
+			error: &smithy.GenericAPIError{Code: "AuthorizationError"}, stays: "the call is not allowed"},
+		"another protocol is another's own": {there: []subscribed{{"arn:1", "email-json", "former@example.com", own}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := &fakeSubscriptions{list: row.there, unsubscribeError: row.error}
+			kept := &steptest.Fake{Recorded: registry.Made{Notify: []string{"Former@example.com", "DBA@example.com"}},
+				Others: []registry.Exposure{{ID: "users", Made: registry.Made{Notify: row.other}}}}
+			fake.list = append(fake.list, subscribed{"arn:2", "email", "dba@example.com", `{"notify":["dba@example.com"]}`})
+			in := input
+			in.Notify = []string{"dba@example.com"}
+			out, err := shareTheServiceName{topic: &fakeTopic{}, subscriptions: fake, topicARN: "arn:topic", registry: kept}.run(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(fake.mutations, row.want) {
+				t.Errorf("did %q, want %q", fake.mutations, row.want)
+			}
+			known := []string{"dba@example.com"}
+			if row.stays != "" {
+				known = append(known, "Former@example.com")
+			}
+			if !slices.Equal(kept.Recorded.Notify, known) {
+				t.Errorf("kept as subscribed: %q, want %q", kept.Recorded.Notify, known)
+			}
+			if row.stays == "" && len(out.StillSubscribed) > 0 || row.stays != "" && (len(out.StillSubscribed) != 1 ||
+				!strings.HasPrefix(out.StillSubscribed[0], "Former@example.com: ") || !strings.Contains(out.StillSubscribed[0], row.stays)) {
+				t.Errorf("still subscribed: %q, want %q", out.StillSubscribed, row.stays)
 			}
 		})
 	}

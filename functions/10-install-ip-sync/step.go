@@ -42,6 +42,7 @@ type Input struct {
 	SupportedRegions            []string             `json:"supportedRegions"`
 	VPCEndpointID               string               `json:"vpcEndpointId"`
 	NotNotified                 []string             `json:"notNotified"`
+	StillSubscribed             []string             `json:"stillSubscribed"`
 	UnexpectedConnections       []handoff.Unexpected `json:"unexpectedConnections"`
 }
 
@@ -60,7 +61,8 @@ func handOff(in Input, state, path string) Output {
 	}
 	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: state, Path: path}
 	without := handoff.ZonesLeftOut{LoadBalancer: in.ZoneIDsWithoutLoadBalancer, EndpointService: in.ZoneIDsWithoutService}
-	heed := handoff.Heed{NotNotified: in.NotNotified, UnexpectedConnections: in.UnexpectedConnections}
+	heed := handoff.Heed{NotNotified: in.NotNotified, StillSubscribed: append([]string{}, in.StillSubscribed...),
+		UnexpectedConnections: in.UnexpectedConnections}
 	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, without, accepted, heed, handoff.Resources{
 		TargetGroupARN:              in.Binding.TargetGroupARN,
 		LoadBalancerARN:             in.LoadBalancerARN,
