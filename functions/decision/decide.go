@@ -94,6 +94,9 @@ func judge(exposure registry.Exposure, found []connection.Connection, asked bus.
 	if asked.Decision != bus.Accept && asked.Decision != bus.Reject {
 		return request, fmt.Sprintf("it is neither %q nor %q", bus.Accept, bus.Reject)
 	}
+	if exposure.Removing != "" {
+		return request, fmt.Sprintf("exposure %s is being removed by execution %s", exposure.ID, exposure.Removing)
+	}
 	if asked.ServiceID != "" && asked.ServiceID != exposure.ServiceID {
 		return request, fmt.Sprintf("the service of exposure %s is %s", exposure.ID, exposure.ServiceID)
 	}
@@ -175,7 +178,7 @@ func happened(decision string, c connection.Connection) bool {
 func (d decision) acceptExpected(
 	ctx context.Context, in events.EventBridgeEvent, exposure registry.Exposure, found []connection.Connection, endpoint string,
 ) error {
-	if exposure.Acceptance.Mode != connection.ExpectedAccount {
+	if exposure.Acceptance.Mode != connection.ExpectedAccount || exposure.Removing != "" {
 		return nil
 	}
 	for _, request := range admitted(exposure, found) {

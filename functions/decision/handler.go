@@ -28,6 +28,7 @@ type registryAPI interface {
 	AddDecision(ctx context.Context, id string, decision registry.Decision, said time.Time) (contrary *registry.Decision, err error)
 	FailDecision(ctx context.Context, id string, decision registry.Decision) error
 	ClearToken(ctx context.Context, id, value string) error
+	ClearRemoval(ctx context.Context, id, value string) error
 }
 
 type connectionAPI interface {
@@ -57,8 +58,11 @@ type decision struct {
 }
 
 func (d decision) handle(ctx context.Context, in events.EventBridgeEvent) error {
-	if in.DetailType == bus.ConnectionDecision {
+	switch in.DetailType {
+	case bus.ConnectionDecision:
 		return d.decide(ctx, in)
+	case bus.RemovalDecision:
+		return d.decideRemoval(ctx, in)
 	}
 	var event bus.Event
 	if err := json.Unmarshal(in.Detail, &event); err != nil {
@@ -76,7 +80,9 @@ func (d decision) handle(ctx context.Context, in events.EventBridgeEvent) error 
 	case bus.ConnectionPending:
 		return d.acceptExpected(ctx, in, exposure, found, event.VPCEndpointID)
 	case bus.ConnectionAvailable, bus.ConnectionRejected:
-		return d.complete(ctx, exposure, found, event.VPCEndpointID)
+		return errors.Join(d.complete(ctx, exposure, found, event.VPCEndpointID), d.unlessLive(ctx, exposure, found))
+	case bus.ConnectionDeleted:
+		return d.unlessLive(ctx, exposure, found)
 	}
 	return fmt.Errorf("decide about event %s: its detail type %q is none of ours", in.ID, in.DetailType)
 }

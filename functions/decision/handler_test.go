@@ -478,6 +478,12 @@ func (w *world) ClearToken(context.Context, string, string) error {
 	return nil
 }
 
+func (w *world) ClearRemoval(context.Context, string, string) error {
+	w.record("clear removal")
+	w.exposure.Removal = nil
+	return nil
+}
+
 func (w *world) DescribeVpcEndpointConnections(_ context.Context, in *ec2.DescribeVpcEndpointConnectionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
 	if service := in.Filters[0].Values[0]; service == "" {
 		return nil, errors.New("a filter without a value")

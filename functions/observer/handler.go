@@ -184,7 +184,7 @@ func (o observer) look(ctx context.Context, exposure registry.Exposure, found []
 	if errors.Is(err, registry.ErrNotFound) {
 		return nil
 	}
-	if err != nil {
+	if err != nil || exposure.Removing != "" { // its removal ends connections, and says so itself
 		return err
 	}
 	tell, seen := compareFor(exposure, found, at, again)

@@ -408,6 +408,19 @@ func TestAnExposureThatTheIndexStillShowsAsWaitingIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestWhatBecomesOfConnectionsWhileAnExposureIsRemovedIsItsRemovalsToSay(t *testing.T) {
+	w := newWorld()
+	w.expose("orders", "vpce-svc-1")
+	w.connect("vpce-svc-1", "vpce-1", vendor, "rejected")
+	w.exposures[0].Removing = "removal"
+	if err := w.observer().handle(t.Context(), Input{Sweep: sweepAll}); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.mutations) > 0 {
+		t.Errorf("did %q", w.mutations)
+	}
+}
+
 func TestTheTokenOfAWaitThatMustHaveEndedIsForgotten(t *testing.T) {
 	w := newWorld()
 	w.expose("orders", "vpce-svc-1")

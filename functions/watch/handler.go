@@ -197,6 +197,9 @@ func (w *watcher) inspect(ctx context.Context, views []view) {
 
 // judge judges one exposure, and tells what is to be told.
 func (w *watcher) judge(ctx context.Context, v view) error {
+	if v.exposure.Removing != "" {
+		return nil
+	}
 	now := w.now()
 	verdict := judge(v, now, w.patience)
 	verdict.troubles = slices.DeleteFunc(verdict.troubles, func(t trouble) bool { return w.passing(ctx, v, t) })

@@ -54,8 +54,10 @@ type verdict struct {
 }
 
 // judged says whether an exposure is watched: its set-up was finished once, or somebody is connected. One that is made, or
-// waits for its first connection, has an execution of its own that speaks.
-func (v view) judged() bool { return v.exposure.ScheduleName != "" || v.connected() }
+// waits for its first connection, has an execution of its own that speaks; so has one that is being removed.
+func (v view) judged() bool {
+	return v.exposure.Removing == "" && (v.exposure.ScheduleName != "" || v.connected())
+}
 
 func (v view) connected() bool {
 	for _, c := range v.exposure.Connections {

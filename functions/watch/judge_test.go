@@ -104,6 +104,7 @@ func TestJudge(t *testing.T) {
 		"drift is not over when not all could be read":           {after: minute, change: sees(unread), noticed: at{"drift/tags": 0}, told: []string{"drift/tags"}},
 		"nor is a broken hop":                                    {after: minute, change: sees(unread), noticed: at{unserved: 0}, told: []string{unserved}},
 		"nor is one told that was noticed and could not be read": {after: minute, change: sees(unread), noticed: at{unserved: 0, "drift/tags": 0}},
+		"it is being taken away, schedule and all":               {after: 90 * minute, change: func(v *view) { v.exposure.Removing, v.schedule, v.report = "removal", nil, broke(inspect.Listener) }},
 		"its schedule is gone":                                   {change: func(v *view) { v.schedule = nil }, fresh: []string{unfollowed}},
 		"its schedule is disabled":                               {change: func(v *view) { v.schedule.State = types.ScheduleStateDisabled }, fresh: []string{unfollowed}},
 		"its schedule invokes another function":                  {change: func(v *view) { v.schedule.Target.Arn = aws.String("other") }, fresh: []string{unfollowed}},
