@@ -41,12 +41,12 @@ phase := @local/tools/phase
 cdk := build/node_modules/.bin/cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start follow approve reject list vendors handoff show replay confirm functions sbom app tools-check clean
+.PHONY: help check cloud demo test unit test-product test-local bench permissions lint local local-down local-env synth roles bootstrap deploy destroy start follow approve reject list vendors handoff show remove replay confirm functions sbom app tools-check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve, reject or show.'
+	@echo '  DATABASE, VENDOR: which database, for whom (make start, make demo).  EXPOSURE, ENDPOINT: what to approve, reject, show or remove.'
 	@echo '  INPUT: the whole input instead, a file or JSON (make start).  STACK: which of several stacks.  APPROVE=ask: the demo asks you.'
 	@echo '  ARGS: flags of the command besides, for build/bin/rdslink COMMAND --help, which ends with codes of its own (docs/cli.md).'
 	@echo '  The demo has DATABASE=instance|aurora|cluster|proxy|mysql and VENDOR=pushmetrics|fivetran|tidb-cloud|principals; tidb-cloud reads mysql.'
@@ -133,6 +133,9 @@ handoff: build/bin/rdslink ## print the text that an exposure's consumer needs t
 
 show: build/bin/rdslink ## print an exposure's hops, which of them is broken, and what to do: make show EXPOSURE=…
 	@$(rdslink) show "$$EXPOSURE" $(args)
+
+remove: build/bin/rdslink ## take an exposure away, and all that belongs to it: make remove EXPOSURE=… (YES=1: without being asked)
+	@$(rdslink) remove "$$EXPOSURE" $(args)
 
 replay: build/bin/rdslink ## have what functions gave up on dealt with again, letter by letter, as it is
 	@$(rdslink) replay $(args)

@@ -27,6 +27,7 @@ The states:
   waiting     an execution waits for a connection
   making      an execution works on it
   half-made   no execution works on it, and it was never finished
+  leaving     a removal takes it away
   cut-off     consumers do not reach the database
   unsettled   the last looks were not good, and that nobody is served is not known
   stopped     the database is stopped

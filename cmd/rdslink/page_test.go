@@ -50,6 +50,7 @@ func TestWrongUse(t *testing.T) {
 		{"start", "--listener-port", "high"}, {"start", "--database", "o", "--timeout", "5"},
 		{"follow"}, {"follow", "olga"}, {"follow", password}, {"start", password}, {"approve"}, {"approve", "--reason"}, {"reject"}, {"reject", "a", "b"},
 		{"show"}, {"handoff"}, {"list", "all"}, {"vendors", "pushmetrics"}, {"confirm", "a", "b"},
+		{"remove"}, {"remove", "a", "b"}, {"remove", "a", "--connections", "end"}, {"end"}, {"end", "a", "b"},
 		{"preflight"}, {"replay", "all"}, {"destroy", "now"},
 	} {
 		code, out, said := played(t, args...)

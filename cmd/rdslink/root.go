@@ -82,7 +82,7 @@ and with 3 when it stopped waiting for something that goes on.`,
 	root.AddGroup(&cobra.Group{ID: forExposures, Title: "Exposures:"}, &cobra.Group{ID: forDeployments, Title: "The deployment:"})
 	for group, commands := range map[string][]*cobra.Command{
 		forExposures: {t.startCommand(), t.followCommand(), t.approveCommand(), t.rejectCommand(), t.listCommand(), t.showCommand(),
-			t.handoffCommand(), t.vendorsCommand()},
+			t.handoffCommand(), t.vendorsCommand(), t.removeCommand(), t.endCommand()},
 		forDeployments: {t.preflightCommand(), t.confirmCommand(), t.replayCommand(), t.destroyCommand()},
 		"":             {t.versionCommand()},
 	} {
