@@ -100,7 +100,7 @@ func TestAStrangersRequestIsReportedAndLeftAloneAndTheWaitGoesOn(t *testing.T) {
 
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
 	s.decides(bus.Accept, endpoint)
-	if output := execution.succeeds(); output.Connection.VPCEndpointID != endpoint.ID {
+	if output := execution.succeeds("principals"); output.Connection.VPCEndpointID != endpoint.ID {
 		s.Errorf("the wait ended with %s and not with the vendor's %s", output.Connection.VPCEndpointID, endpoint.ID)
 	}
 	if state := s.state(strange); state != connection.PendingAcceptance {
@@ -159,7 +159,7 @@ func TestTheSweepSeesARequestWhoseNotificationIsLost(t *testing.T) {
 	s.silence(handoff)
 	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
 	s.decides(bus.Accept, endpoint)
-	execution.succeeds()
+	execution.succeeds("notification")
 }
 
 // silence takes the connection notifications of a service away: nothing reaches the observer but its own looking.

@@ -69,6 +69,8 @@ func TestACompromisedFunctionIsDenied(t *testing.T) {
 	for _, function := range []string{
 		"gather-rds-details", "resolve-private-ip", "create-target-group", "create-load-balancer", "create-endpoint-service", "allow-principals",
 		"update-the-rds-security-group", "share-the-service-name", "accept-the-connection", "install-ip-sync", "ip-sync", "observer", "decision", "on-stack-change",
+		"remove-claim-the-exposure", "remove-ask-about-the-connections", "remove-take-the-access-away", "remove-delete-the-load-balancer",
+		"remove-close-the-security-groups", "remove-retire-the-resolver", "remove-forget-the-exposure",
 	} {
 		for what, try := range attacks(customers) {
 			if strings.HasPrefix(what, function+" may") {
@@ -155,6 +157,35 @@ func attacks(f foreign) map[string]attack {
 				&dynamodb.DeleteItemInput{TableName: aws.String("registry"), Key: map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "orders"}}})
 			return err
 		},
+		"nobody: deletes another's target group": func(s story, c aws.Config) error {
+			_, err := elb.NewFromConfig(c).DeleteTargetGroup(s.ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &f.targetGroup})
+			return err
+		},
+		"nobody: deletes another's group": func(s story, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).DeleteSecurityGroup(s.ctx, &ec2.DeleteSecurityGroupInput{GroupId: &f.group})
+			return err
+		},
+		"nobody: deletes another's service": func(s story, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).DeleteVpcEndpointServiceConfigurations(s.ctx, &ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: []string{f.service}})
+			return err
+		},
+		"nobody: deletes another function": func(s story, c aws.Config) error {
+			_, err := lambda.NewFromConfig(c).DeleteFunction(s.ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String("rdslink-decision")})
+			return err
+		},
+		"nobody: deletes another function's log": func(s story, c aws.Config) error {
+			_, err := cloudwatchlogs.NewFromConfig(c).DeleteLogGroup(s.ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/aws/lambda/rdslink-decision")})
+			return err
+		},
+		"nobody: deletes another's schedule": func(s story, c aws.Config) error {
+			_, err := scheduler.NewFromConfig(c).DeleteSchedule(s.ctx, &scheduler.DeleteScheduleInput{Name: aws.String("nightly")})
+			return err
+		},
+		"nobody: stops another's execution": func(s story, c aws.Config) error {
+			_, err := sfn.NewFromConfig(c).StopExecution(s.ctx, &sfn.StopExecutionInput{ExecutionArn: aws.String(strings.Replace(f.machine, ":stateMachine:", ":execution:", 1) + ":1")})
+			return err
+		},
+		"nobody: ends connections in an approver's place": func(s story, c aws.Config) error { return s.puts(c, bus.RemovalDecision) },
 		"nobody: changes another function": func(s story, c aws.Config) error {
 			_, err := lambda.NewFromConfig(c).UpdateFunctionCode(s.ctx, &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("rdslink-decision"), ZipFile: []byte("PK")})
 			return err
@@ -311,6 +342,23 @@ func TestAnOperatorMayStartAndNotApprove(t *testing.T) {
 	decision.By, decision.Exposure, decision.ServiceID = "anton", "", serviceID(handoff)
 	s.check(operator.New(s.as(approver, "anton"), deployment.Unnamed).Decide(s.ctx, decision))
 	execution.succeeds()
+
+	removing := s.takesAway(fmt.Sprintf(`{"exposure": %q}`, exposure))
+	removing.waits()
+	end := bus.Removal{Exposure: exposure, By: "olga"}
+	s.denied("the operator lets connections end", operator.New(s.as(starter, intruder), deployment.Unnamed).End(s.ctx, end))
+	_, err = operator.New(s.as(approver, intruder), deployment.Unnamed).Remove(s.ctx, fmt.Sprintf(`{"exposure": %q}`, exposure))
+	s.denied("the approver removes", err)
+	logs := cloudwatchlogs.NewFromConfig(s.as(starter, "olga"))
+	ofRemovals := "/aws/vendedlogs/states/rdslink-remove"
+	streams, err := logs.DescribeLogStreams(s.ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &ofRemovals})
+	s.check(err)
+	if len(streams.LogStreams) > 0 {
+		_, err = logs.GetLogEvents(s.ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: &ofRemovals, LogStreamName: streams.LogStreams[0].LogStreamName})
+		s.check(err)
+	}
+	s.check(operator.New(s.as(approver, "anton"), deployment.Unnamed).End(s.ctx, end))
+	removing.removed()
 }
 
 // decidesNowhereElse has an approver, and somebody who may do everything, decide where the deployment is not: EventBridge

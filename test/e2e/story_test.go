@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/ingress"
+	"github.com/rdslink/rdslink/internal/inspect"
 	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
@@ -232,8 +234,9 @@ func (e execution) ends() operator.Progress {
 	return e.follow(func(operator.Progress) bool { return false })
 }
 
-// succeeds follows the execution to its end, and reads its output.
-func (e execution) succeeds() output {
+// succeeds follows the execution to its end, and reads its output. Nothing is left that is not as the steps leave it, but
+// for findings that begin so.
+func (e execution) succeeds(but ...string) output {
 	e.Helper()
 	p := e.ends()
 	if p.Status != "SUCCEEDED" {
@@ -243,7 +246,29 @@ func (e execution) succeeds() output {
 	e.check(json.Unmarshal([]byte(p.Output), &o))
 	o.text = p.Output
 	e.Cleanup(func() { e.leaveAlone(o) })
+	e.isWhole(o, but)
 	return o
+}
+
+// isWhole waits until AWS describes all that an exposure consists of as the steps leave it: each zone has its rule, each
+// rule its reason, and nothing between a consumer and the database is broken.
+func (s story) isWhole(o output, but []string) {
+	s.Helper()
+	var report inspect.Report
+	defer func() {
+		if s.Failed() {
+			s.Logf("last seen of %s:\n%s", o.Exposure, printed(report))
+		}
+	}()
+	s.await("all of "+o.Exposure+" to be as the steps leave it", func() bool {
+		shown, err := s.operator.Show(s.ctx, o.Exposure)
+		s.check(errors.Join(err, shown.Report.Err))
+		report = shown.Report
+		_, broken := report.Broken()
+		return !broken && !slices.ContainsFunc(report.Drift, func(f inspect.Finding) bool {
+			return !slices.ContainsFunc(but, func(beginning string) bool { return strings.HasPrefix(f.Key, beginning) })
+		})
+	})
 }
 
 // leaveAlone ends the syncs of an exposure whose story is over, and has nobody watch it any more: every minute is a second
@@ -297,6 +322,7 @@ type output struct {
 	AvailabilityZoneIDsLeftOut struct{ LoadBalancer, EndpointService []string }
 	Connection                 struct{ VPCEndpointID, State, Path string }
 	UnexpectedConnections      []struct{ VPCEndpointID, Owner, State string }
+	StillSubscribed            []string
 	Resources                  struct {
 		TargetGroupARN, LoadBalancerARN, ListenerARN         string
 		LoadBalancerSecurityGroupID, DatabaseSecurityGroupID string
