@@ -214,7 +214,7 @@ func (a *account) hasTheBoundaryOnEveryRole() {
 			}
 		}
 	}
-	const all = 18
+	const all = 26
 	if want := all - len(brought); made != want {
 		a.Errorf("the stack made %d roles, want %d", made, want)
 	}
