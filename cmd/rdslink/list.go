@@ -15,7 +15,8 @@ import (
 )
 
 func (t *tool) listCommand() *cobra.Command {
-	return &cobra.Command{
+	var fromTags bool
+	command := &cobra.Command{
 		Use:   "list",
 		Short: "every exposure: what is shown to whom, how it is, and who is connected",
 		Long: `list prints every exposure of the stack, with what the registry knows and EC2 and Step Functions say. It asks a few times,
@@ -32,12 +33,22 @@ The states:
   unsettled   the last looks were not good, and that nobody is served is not known
   stopped     the database is stopped
   unwatched   nobody has looked at it for long
-  unreadable  its item in the registry cannot be read`,
+  unreadable  its item in the registry cannot be read
+
+With --from-tags it prints what carries the tags of exposures, whether or not the registry knows them: after the registry was
+lost, each of these is to be started again with the input that it was started with, or to be removed.`,
 		Args: takes(),
 		RunE: func(command *cobra.Command, _ []string) error {
 			o, err := t.operator(command.Context())
 			if err != nil {
 				return err
+			}
+			if fromTags {
+				tagged, err := o.FromTags(command.Context())
+				if err != nil {
+					return fmt.Errorf("list exposures by their tags: %w", err)
+				}
+				return t.print(tagged, func(out io.Writer) { printTagged(out, tagged) })
 			}
 			listing, err := o.List(command.Context())
 			if err != nil {
@@ -48,6 +59,32 @@ The states:
 			}
 			return listing.Err
 		},
+	}
+	command.Flags().BoolVar(&fromTags, "from-tags", false, "what carries the tags of exposures, also where the registry has forgotten them")
+	return command
+}
+
+// printTagged writes a line for each exposure, and what becomes of those that the registry does not have.
+func printTagged(out io.Writer, all []operator.Tagged) {
+	if len(all) == 0 {
+		fmt.Fprintln(out, "nothing carries the tags of an exposure")
+		return
+	}
+	rows := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(rows, "EXPOSURE\tIN THE REGISTRY\tTAGGED\tDATABASE")
+	forgotten := 0
+	for _, t := range all {
+		known := "yes"
+		if !t.Recorded {
+			known = "no"
+			forgotten++
+		}
+		fmt.Fprintf(rows, "%s\t%s\t%d\t%s\n", t.Exposure, known, len(t.Things), or(t.DatabaseARN))
+	}
+	_ = rows.Flush()
+	if forgotten > 0 {
+		fmt.Fprintf(out, "\n%d not in the registry: nobody follows or watches these. Start each again with the input that it was started with,\n"+
+			"which finds what there is (rdslink start), or take it away (rdslink remove EXPOSURE)\n", forgotten)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rdslink/rdslink/internal/belongings"
 	"github.com/rdslink/rdslink/internal/golden"
 	"github.com/rdslink/rdslink/internal/inspect"
 	"github.com/rdslink/rdslink/internal/operator"
@@ -69,6 +70,13 @@ func TestWhatIsPrintedIsDocumented(t *testing.T) {
 	printListing(&list, listing)
 	printShown(&show, shown)
 	golden.ComparePage(t, "watching.md", "list", "```\n"+list.String()+"```\n")
+	var tagged bytes.Buffer
+	printTagged(&tagged, []operator.Tagged{
+		{Tagged: belongings.Tagged{Exposure: "billing-acme-0f2f7a31", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:billing", Things: make([]belongings.Thing, 8)}, Recorded: true},
+		{Tagged: belongings.Tagged{Exposure: "orders-prod-pushmetrics-17ac466a", DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:orders-prod", Things: make([]belongings.Thing, 7)}},
+		{Tagged: belongings.Tagged{Exposure: "reports-globex-4d5e6f7a", Things: make([]belongings.Thing, 3)}},
+	})
+	golden.ComparePage(t, "watching.md", "tagged", "```\n"+tagged.String()+"```\n")
 	golden.ComparePage(t, "watching.md", "show", "```\n"+show.String()+"```\n")
 }
 

@@ -21,6 +21,8 @@ import (
 
 	"github.com/rdslink/rdslink/internal/belongings"
 	"github.com/rdslink/rdslink/internal/bus"
+	"github.com/rdslink/rdslink/internal/deployment"
+	"github.com/rdslink/rdslink/internal/operator"
 	"github.com/rdslink/rdslink/test/stage"
 )
 
@@ -274,6 +276,13 @@ func TestWhatTheRegistryHasForgottenIsRemovedByItsTags(t *testing.T) {
 	execution.stop()
 	exposure := s.exposureOf(database)
 	s.forgets(exposure)
+	tagged, err := operator.New(s.as(s.starter(), "olga"), deployment.Unnamed).FromTags(s.ctx)
+	s.check(err)
+	if !slices.ContainsFunc(tagged, func(t operator.Tagged) bool {
+		return t.Exposure == exposure && !t.Recorded && strings.HasSuffix(t.DatabaseARN, ":db:"+database.Identifier) && len(t.Things) > 5
+	}) {
+		s.Errorf("what the registry has forgotten is not found by its tags: %+v", tagged)
+	}
 	s.takesAway(fmt.Sprintf(`{"database": %q, "vendor": "pushmetrics"}`, database.Identifier)).removed()
 	s.isGone(database.VPC, before, exposure)
 }
