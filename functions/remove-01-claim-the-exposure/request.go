@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/rdslink/rdslink/internal/database"
 	"github.com/rdslink/rdslink/internal/nearest"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -42,6 +44,9 @@ var (
 		"listenerPort", "removed", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify", "requestedBy"}
 )
 
+// anID is what an exposure's id consists of.
+var anID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+
 func parse(input json.RawMessage) (request, error) {
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(input, &given); err != nil {
@@ -50,7 +55,7 @@ func parse(input json.RawMessage) (request, error) {
 	known := slices.Concat(ofOurs, ofSetUp)
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(known, name) {
-			return request{}, outcome.BadInput("%q is no field of a removal or of a set-up: %s", name, meant(name, known))
+			return request{}, outcome.BadInput("%q is no field of a removal or of a set-up: %s", outcome.Typed(name), meant(name, known))
 		}
 	}
 	var r request
@@ -62,7 +67,9 @@ func parse(input json.RawMessage) (request, error) {
 	}
 	switch {
 	case r.Connections != wait && r.Connections != end:
-		return request{}, outcome.BadInput("connections must be %q or %q, and is %q", wait, end, r.Connections)
+		return request{}, outcome.BadInput("connections must be %q or %q, and is %q", wait, end, outcome.Typed(r.Connections))
+	case r.Exposure != "" && !anID.MatchString(r.Exposure):
+		return request{}, outcome.BadInput("exposure: %q is no exposure's id: give one as make list prints it", outcome.Typed(r.Exposure))
 	case r.Exposure != "" && r.Database != "":
 		return request{}, outcome.BadInput("exposure and database are both given: leave one of them out")
 	case r.Exposure == "" && (r.Database == "" || r.Vendor == "" && r.Name == ""):
@@ -88,11 +95,19 @@ func (r request) consumer() owned.Consumer {
 	return c
 }
 
-// exposure is the id of what is meant. A database may be gone, so nobody asks RDS: the registry knows what an identifier
-// meant, and where it does not, the ids follow from what the database's ARN must have been.
+// exposure is the id of what is meant. A database may be gone, so nobody asks RDS: the registry knows what a name meant, and
+// where it does not, the ids follow from what the database's ARN must have been.
 func (s claimTheExposure) exposure(ctx context.Context, r request, execution string) (string, error) {
 	if r.Exposure != "" {
 		return r.Exposure, nil
+	}
+	own, err := arn.Parse(execution)
+	if err != nil {
+		return "", outcome.Failed("read execution %q, report this to rdslink's developers: %w", execution, err)
+	}
+	meant, err := database.Refer(r.Database, database.Home{Partition: own.Partition, Region: own.Region, Account: own.AccountID})
+	if err != nil {
+		return "", err
 	}
 	all, err := s.registry.All(ctx)
 	if err != nil {
@@ -101,7 +116,7 @@ func (s claimTheExposure) exposure(ctx context.Context, r request, execution str
 	c := r.consumer()
 	var ids []string
 	for _, e := range all {
-		if (e.DatabaseIdentifier == r.Database || e.DatabaseARN == r.Database) && is(e, c) {
+		if meant.Is(e.DatabaseARN, e.DatabaseIdentifier) && is(e, c) {
 			ids = append(ids, e.ID)
 		}
 	}
@@ -109,7 +124,7 @@ func (s claimTheExposure) exposure(ctx context.Context, r request, execution str
 	case 1:
 		return ids[0], nil
 	case 0:
-		return s.unrecorded(ctx, r, c, execution)
+		return s.unrecorded(ctx, meant, c)
 	}
 	return "", outcome.BadInput("the input means %s: give one of them as exposure", strings.Join(ids, " and "))
 }
@@ -119,25 +134,11 @@ func is(e registry.Exposure, c owned.Consumer) bool {
 	return e.Vendor == c.Vendor && e.Consumer == c.String() && (c.Account == "" || slices.Contains(e.Accounts, c.Account))
 }
 
-// unrecorded is the exposure that the registry does not know, if anything carries its tags. The name of a proxy says nothing
-// of its ARN.
-func (s claimTheExposure) unrecorded(ctx context.Context, r request, c owned.Consumer, execution string) (string, error) {
-	arns := []string{r.Database}
-	if !arn.IsARN(r.Database) {
-		home, err := arn.Parse(execution)
-		if err != nil {
-			return "", outcome.Failed("read execution %q, report this to rdslink's developers: %w", execution, err)
-		}
-		arns = nil
-		for _, kind := range []string{"db", "cluster"} {
-			arns = append(arns, arn.ARN{Partition: home.Partition, Service: "rds", Region: home.Region, AccountID: home.AccountID,
-				Resource: kind + ":" + r.Database}.String())
-		}
-	}
-	for _, database := range arns {
-		identifier := database[strings.LastIndex(database, ":")+1:]
+// unrecorded is the exposure that the registry does not know, if anything carries its tags.
+func (s claimTheExposure) unrecorded(ctx context.Context, meant database.Named, c owned.Consumer) (string, error) {
+	for _, database := range meant.ARNs {
 		for _, id := range []string{
-			s.found.Owner.ID(database, writer, identifier, c), s.found.Owner.FormerID(database, writer, identifier, c),
+			s.found.Owner.ID(database, writer, meant.Identifier, c), s.found.Owner.FormerID(database, writer, meant.Identifier, c),
 		} {
 			there, err := s.found.All(ctx, id)
 			if err != nil {
@@ -148,8 +149,8 @@ func (s claimTheExposure) unrecorded(ctx context.Context, r request, c owned.Con
 			}
 		}
 	}
-	return "", outcome.BadInput("nothing is left of an exposure of %s for %s: neither the registry knows one, nor does anything carry "+
-		"its tags. It is removed already, or another: give exposure", r.Database, c)
+	return "", outcome.BadInput("nothing is left of an exposure of %s for %q: neither the registry knows one, nor does anything carry "+
+		"its tags. It is removed already, or another: give exposure", meant.Identifier, outcome.Typed(c.String()))
 }
 
 // writer is the only endpoint that there are exposures of.

@@ -127,12 +127,16 @@ func TestRun(t *testing.T) {
 			err: "BadInput", says: "nothing is left of exposure"},
 		"one of which only the registry knows": {drift: func(w *world) { w.Cloud = &belongingstest.Cloud{} }, want: []string{"claim"}},
 		"an input of which nothing is left": {input: `{"database": "users", "vendor": "pushmetrics"}`, drift: func(w *world) { w.Cloud = &belongingstest.Cloud{} },
-			err: "BadInput", says: "users for pushmetrics"},
-		"an input that says nothing":                                            {input: `{}`, err: "BadInput", says: "what is to be removed?"},
-		"an input that says two things":                                         {input: `{"exposure": "a", "database": "b"}`, err: "BadInput", says: "both given"},
-		"an input with a slip":                                                  {input: `{"exposur": "a"}`, err: "BadInput", says: "did you mean exposure?"},
-		"an input with a word that is none":                                     {input: `{"exposure": "a", "connections": "cut"}`, err: "BadInput", says: `connections must be "wait" or "end"`},
-		"an input that is no object":                                            {input: `"a"`, err: "BadInput", says: "the input is no object"},
+			err: "BadInput", says: `users for "pushmetrics"`},
+		"by an address of it, in capitals": {input: `{"database": "postgres://olga@ORDERS.abc123.eu-central-1.rds.amazonaws.com:5432/shop", "vendor": "pushmetrics"}`,
+			want: []string{"claim"}, ask: true},
+		"an id that is none":                {input: `{"exposure": "postgres://olga:hunter2@host/db"}`, err: "BadInput", says: "is no exposure's id"},
+		"an address that is no database's":  {input: `{"database": "postgres://olga:hunter2@host/db", "vendor": "pushmetrics"}`, err: "BadInput", says: "give the identifier"},
+		"an input that says nothing":        {input: `{}`, err: "BadInput", says: "what is to be removed?"},
+		"an input that says two things":     {input: `{"exposure": "a", "database": "b"}`, err: "BadInput", says: "both given"},
+		"an input with a slip":              {input: `{"exposur": "a"}`, err: "BadInput", says: "did you mean exposure?"},
+		"an input with a word that is none": {input: `{"exposure": "a", "connections": "cut"}`, err: "BadInput", says: `connections must be "wait" or "end"`},
+		"an input that is no object":        {input: `"a"`, err: "BadInput", says: "the input is no object"},
 		"one whose set-up's history Step Functions has forgotten is as any one": {drift: func(w *world) { w.executions = nil }, want: []string{"claim"}, ask: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,6 +149,9 @@ func TestRun(t *testing.T) {
 			}
 			s := claimTheExposure{w.Found(), w, w, func() time.Time { return now.Add(time.Second) }}
 			out, err := s.run(t.Context(), Input{own, json.RawMessage(row.input)})
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("what may be a password is repeated: %v", err)
+			}
 			if outcome.Name(err) != row.err || err != nil && !strings.Contains(err.Error(), row.says) {
 				t.Fatalf("%v, want %s with %q", err, row.err, row.says)
 			}

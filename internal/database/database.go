@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -106,6 +107,44 @@ func refer(name string, home Home) (reference, error) {
 		return ref, err
 	}
 	return reference{identifier: strings.ToLower(name)}, nil // as RDS folds it
+}
+
+// Named is what a person has named by identifier, ARN or address, as far as the text alone says it.
+type Named struct {
+	Identifier string
+	ARNs       []string // that it may have: none of a proxy that is not named by its ARN
+	exact      bool     // the text says which of them
+}
+
+// Refer reads what a person has named, whether or not it is there.
+func Refer(name string, home Home) (Named, error) {
+	ref, err := refer(name, home)
+	if err != nil {
+		return Named{}, err
+	}
+	exact := ref.resource == "db" || ref.resource == "cluster" || ref.resource == "db-proxy" && ref.host == ""
+	m := Named{Identifier: ref.identifier, exact: exact}
+	resources := []string{ref.resource}
+	switch {
+	case ref.resource == "":
+		resources = []string{"db", "cluster"}
+	case !m.exact:
+		resources = nil
+	}
+	for _, resource := range resources {
+		m.ARNs = append(m.ARNs, arn.ARN{
+			Partition: home.Partition, Service: "rds", Region: home.Region, AccountID: home.Account, Resource: resource + ":" + ref.identifier,
+		}.String())
+	}
+	return m, nil
+}
+
+// Is says whether a database that is known is what is meant.
+func (m Named) Is(databaseARN, identifier string) bool {
+	if m.exact {
+		return slices.Contains(m.ARNs, databaseARN)
+	}
+	return identifier == m.Identifier
 }
 
 // referARN takes an ARN apart, whose region and account must be those of home.
