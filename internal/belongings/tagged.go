@@ -114,7 +114,7 @@ func (c Cloud) taggedInELB(ctx context.Context, add func(exposure, database, kin
 			kinds[aws.ToString(g.TargetGroupArn)] = TargetGroup
 		}
 	}
-	tags, err := owned.ELBTagsOf(ctx, c.Balancing, slices.Sorted(maps.Keys(kinds)))
+	tags, err := owned.ELBTagsOfExisting(ctx, c.Balancing, slices.Sorted(maps.Keys(kinds)))
 	if err != nil {
 		return err
 	}

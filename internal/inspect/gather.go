@@ -266,7 +266,7 @@ func (v *view) describeTargetGroups(ctx context.Context) (map[string]elbtypes.Ta
 	return found, nil
 }
 
-// describeELBTags asks for the tags of what there is: one that is missing fails the call for all. It takes 20 at a time.
+// describeELBTags asks for the tags of what there is.
 func (v *view) describeELBTags(ctx context.Context) (map[string]map[string]string, error) {
 	arns := v.of(func(s *subject) []string {
 		var there []string
@@ -283,17 +283,7 @@ func (v *view) describeELBTags(ctx context.Context) (map[string]map[string]strin
 		}
 		return there
 	})
-	tags := map[string]map[string]string{}
-	for some := range slices.Chunk(arns, 20) {
-		out, err := v.ELB.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: some})
-		if err != nil {
-			return nil, fmt.Errorf("describe tags of load balancers, listeners and target groups: %w", err)
-		}
-		for _, one := range out.TagDescriptions {
-			tags[aws.ToString(one.ResourceArn)] = owned.FromELB(one.Tags)
-		}
-	}
-	return tags, nil
+	return owned.ELBTagsOfExisting(ctx, v.ELB, arns)
 }
 
 // filtered asks EC2 for what a filter finds, as many of its values at a time as one takes.

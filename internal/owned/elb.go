@@ -2,13 +2,16 @@ package owned
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 )
@@ -40,6 +43,36 @@ func ELBTagsOf(ctx context.Context, api ELBTagsAPI, arns []string) (map[string]m
 		}
 	}
 	return tags, nil
+}
+
+// ELBTagsOfExisting is the same for resources of which some may be gone since they were described, and have no entry then:
+// one that is gone would hide what the others carry.
+func ELBTagsOfExisting(ctx context.Context, api ELBTagsAPI, arns []string) (map[string]map[string]string, error) {
+	tags := map[string]map[string]string{}
+	for some := range slices.Chunk(arns, mostTagged) {
+		found, err := ELBTagsOf(ctx, api, some)
+		switch {
+		case err == nil:
+			maps.Copy(tags, found)
+		case !missing(err):
+			return nil, err
+		case len(some) > 1: // which of them, AWS does not say
+			for _, half := range [][]string{some[:len(some)/2], some[len(some)/2:]} {
+				found, err := ELBTagsOfExisting(ctx, api, half)
+				if err != nil {
+					return nil, err
+				}
+				maps.Copy(tags, found)
+			}
+		}
+	}
+	return tags, nil
+}
+
+// missing says whether ELB does not know a resource (any more).
+func missing(err error) bool {
+	refused, ok := errors.AsType[smithy.APIError](err)
+	return ok && slices.Contains([]string{"LoadBalancerNotFound", "ListenerNotFound", "TargetGroupNotFound"}, refused.ErrorCode())
 }
 
 // RetagELB puts wanted tags on resources of ours that do not carry them: those of the deployment may have changed.
