@@ -89,16 +89,28 @@ func (c *Cloud) NewGreeter(ctx context.Context, vpc VPC, identifier, engine stri
 // NewMySQL makes a MySQL instance, of which the local cloud has the beginning of a connection, and no data. It blocks a host
 // for the first handshake that breaks off: a single health check that reached it would show.
 func (c *Cloud) NewMySQL(ctx context.Context, vpc VPC, identifier string) (Database, error) {
-	const port = 3306
-	d, err := c.surround(ctx, vpc, identifier, port)
+	d, err := c.surround(ctx, vpc, identifier, mySQLPort)
 	if err != nil {
 		return Database{}, err
 	}
 	if err := c.newStrictParameters(ctx, d); err != nil {
 		return Database{}, err
 	}
+	return c.newMySQL(ctx, d, &d.Identifier)
+}
+
+// NewForgivingMySQL is one as RDS makes it by itself: it blocks a host after a hundred unfinished handshakes in a row.
+func (c *Cloud) NewForgivingMySQL(ctx context.Context, vpc VPC, identifier string) (Database, error) {
+	d, err := c.surround(ctx, vpc, identifier, mySQLPort)
+	if err != nil {
+		return Database{}, err
+	}
+	return c.newMySQL(ctx, d, nil)
+}
+
+func (c *Cloud) newMySQL(ctx context.Context, d Database, parameters *string) (Database, error) {
 	if err := c.createInstance(ctx, d, &rds.CreateDBInstanceInput{
-		Engine: aws.String("mysql"), MultiAZ: aws.Bool(true), DBParameterGroupName: &d.Identifier,
+		Engine: aws.String("mysql"), MultiAZ: aws.Bool(true), DBParameterGroupName: parameters,
 	}); err != nil {
 		return Database{}, err
 	}
@@ -139,7 +151,10 @@ func (c *Cloud) createInstance(ctx context.Context, d Database, in *rds.CreateDB
 	return nil
 }
 
-const postgreSQLPort = 5432
+const (
+	postgreSQLPort = 5432
+	mySQLPort      = 3306
+)
 
 // surround makes what a database lies in: a security group and, but for the default VPC, a subnet group of its own.
 func (c *Cloud) surround(ctx context.Context, vpc VPC, identifier string, port int32) (Database, error) {
