@@ -46,8 +46,9 @@ func TestAVendorReadsRowsThroughThePrivateLinkAndHasNoOtherWayIn(t *testing.T) {
 // What a set-up asks of AWS where nothing is asked again, and what asking a step again costs. An account's rate of calls is
 // shared by everything that runs in it.
 const (
-	callsOfASetUp      = 107 // two of them where the first look of step 10 is not good: since when, and its record
+	callsOfASetUp      = 105
 	callsOfAskingAgain = 5
+	callsOfABadLook    = 2 // of step 10: it reads since when it is so, and records it
 )
 
 // callsLittle counts the calls of each attempt of each step. An attempt that changes nothing and is not the last of its
@@ -87,15 +88,18 @@ func (s story) callsLittle(e execution) {
 			work[a.function][c.Action] = max(work[a.function][c.Action], times[c.Action])
 		}
 	}
-	total := 0
+	total, most := 0, callsOfASetUp
+	if looks := slices.Collect(maps.Values(attempts)); len(slices.DeleteFunc(looks, func(a *attempt) bool { return a.function != "rdslink-install-ip-sync" })) > 1 {
+		most += callsOfABadLook
+	}
 	for _, actions := range work {
 		for _, times := range actions {
 			total += times
 		}
 	}
 	s.Logf("%d calls for the ten steps: %v", total, work)
-	if len(last) != 10 || total > callsOfASetUp || total < callsOfASetUp/2 {
-		s.Errorf("%d functions made %d calls, want %d at most, of 10: %v", len(last), total, callsOfASetUp, work)
+	if len(last) != 10 || total > most || total < callsOfASetUp/2 {
+		s.Errorf("%d functions made %d calls, want %d at most, of 10: %v", len(last), total, most, work)
 	}
 }
 
