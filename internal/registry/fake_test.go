@@ -18,10 +18,11 @@ import (
 // fakeTable is a DynamoDB table that evaluates the expressions it is given, as far as the registry uses them, so that the
 // tests hold what conditions mean and not how they are spelled. It answers scans and queries one item a page.
 type fakeTable struct {
-	t      *testing.T
-	items  map[string]item
-	writes int
-	before func() // runs once, before the next write: someone else is faster
+	t       *testing.T
+	items   map[string]item
+	updates int // asked for
+	writes  int
+	before  func() // runs once, before the next write: someone else is faster
 }
 
 func (f *fakeTable) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
@@ -58,8 +59,13 @@ func (f *fakeTable) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, 
 	f.race()
 	id := text(in.Key["id"])
 	e := evaluation{t: f.t, item: f.items[id], names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
+	f.updates++
 	if in.ConditionExpression != nil && !e.holds(*in.ConditionExpression) {
-		return nil, &types.ConditionalCheckFailedException{}
+		lost := &types.ConditionalCheckFailedException{}
+		if in.ReturnValuesOnConditionCheckFailure == types.ReturnValuesOnConditionCheckFailureAllOld {
+			lost.Item = f.items[id]
+		}
+		return nil, lost
 	}
 	f.writes++
 	f.items[id] = e.updated(*in.UpdateExpression)

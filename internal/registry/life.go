@@ -120,8 +120,8 @@ func (t *Table) RecordLife(ctx context.Context, id string, ended time.Time, seen
 	life := expression.Name(lifeAttribute)
 	latest := life.AttributeExists().And(expression.Name("life.looked").AttributeNotExists().
 		Or(expression.Name("life.looked").LessThanEqual(expression.Value(millis(ended)))))
-	_, ok, err := t.change(ctx, lifePrefix+id, seen.change(), latest)
-	if err == nil && !ok { // the first one, or overtaken; or the last look at what is removed
+	before, ok, err := t.change(ctx, lifePrefix+id, seen.change(), latest)
+	if err == nil && !ok && before[lifeAttribute] == nil { // not overtaken: the first one, or the last look at what is removed
 		if exposure, lookErr := t.item(ctx, id); lookErr == nil && exposure == nil {
 			return nil
 		}

@@ -131,3 +131,19 @@ func sizeOf(value types.AttributeValue) (bytes int) {
 	}
 	return bytes
 }
+
+// A look that a later one has overtaken, as a tick does the last step's, costs one call: the refusal says what is there.
+func TestAnOvertakenLookIsNotRecordedAndCostsOneCall(t *testing.T) {
+	registry, fake := table(t)
+	later := Life{Looked: noon.Add(time.Minute), State: "settled"}
+	if err := registry.RecordLife(t.Context(), seed.ID, later.Looked, later); err != nil {
+		t.Fatal(err)
+	}
+	kept, before := fake.items[lifePrefix+seed.ID], fake.updates
+	if err := registry.RecordLife(t.Context(), seed.ID, noon, Life{Looked: noon, State: "cut"}); err != nil {
+		t.Fatal(err)
+	}
+	if calls := fake.updates - before; calls != 1 || !reflect.DeepEqual(fake.items[lifePrefix+seed.ID], kept) {
+		t.Errorf("%d calls, and kept is %v", calls, fake.items[lifePrefix+seed.ID])
+	}
+}

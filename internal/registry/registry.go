@@ -331,9 +331,11 @@ func (t *Table) change(
 		ExpressionAttributeNames:  expr.Names(),
 		ExpressionAttributeValues: expr.Values(),
 		ReturnValues:              types.ReturnValueAllNew,
+
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if _, lost := errors.AsType[*types.ConditionalCheckFailedException](err); lost {
-		return nil, false, nil
+	if lost, is := errors.AsType[*types.ConditionalCheckFailedException](err); is {
+		return lost.Item, false, nil
 	}
 	if err != nil {
 		return nil, false, err
