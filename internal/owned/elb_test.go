@@ -40,13 +40,15 @@ func TestWhatIsGoneHidesNoTagsOfOthers(t *testing.T) {
 			there = append(there, arns[i])
 		}
 	}
-	b := &balancing{there: there, refusal: "ListenerNotFound"}
-	tags, err := ELBTagsOfExisting(t.Context(), b, arns)
-	if err != nil || !slices.Equal(slices.Sorted(maps.Keys(tags)), there) {
-		t.Errorf("tags of %v, %v", slices.Sorted(maps.Keys(tags)), err)
-	}
-	if b.calls > 3+2*2*5+4 {
-		t.Errorf("%d calls", b.calls)
+	for _, refusal := range []string{"LoadBalancerNotFound", "ListenerNotFound", "TargetGroupNotFound"} {
+		b := &balancing{there: there, refusal: refusal}
+		tags, err := ELBTagsOfExisting(t.Context(), b, arns)
+		if err != nil || !slices.Equal(slices.Sorted(maps.Keys(tags)), there) {
+			t.Errorf("%s: tags of %v, %v", refusal, slices.Sorted(maps.Keys(tags)), err)
+		}
+		if b.calls > 3+2*2*5+4 {
+			t.Errorf("%s: %d calls", refusal, b.calls)
+		}
 	}
 	if tags, err := ELBTagsOfExisting(t.Context(), &balancing{}, arns[:1]); err == nil {
 		t.Errorf("a refusal of another kind: %v", tags)
