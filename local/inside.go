@@ -29,6 +29,7 @@ import (
 	"github.com/rdslink/rdslink/local/network"
 	"github.com/rdslink/rdslink/local/postgres"
 	"github.com/rdslink/rdslink/local/rds"
+	"github.com/rdslink/rdslink/local/route53"
 	"github.com/rdslink/rdslink/local/scheduler"
 	"github.com/rdslink/rdslink/local/sfn"
 	"github.com/rdslink/rdslink/local/wire"
@@ -113,18 +114,52 @@ func build(ctx context.Context, o options, run string) (*cloud, error) {
 		return nil, err
 	}
 	vpcs := ec2.New(w, n)
-	n.SetResolver(vpcs.Records())
+	zones := route53.New(w, struct {
+		*ec2.Records
+		*ec2.Service
+	}{vpcs.Records(), vpcs})
+	n.SetResolver(zones)
+	vpcs.SetHostedZones(zones)
 	c := clients{o.endpoint(), m.URL, o.Region}
-	balancers, err := ownNetworking(door, w, n, vpcs, o, run)
+	balancers, databases, err := ownNetworking(door, w, n, vpcs, o, run)
 	if err != nil {
+		return nil, err
+	}
+	if err := door.Own("route53", "route53", w.Locked(zones.Operations())); err != nil {
 		return nil, err
 	}
 	if err := ownAutomation(door, w, n, vpcs, c, o); err != nil {
 		return nil, err
 	}
-	door.Decide = access.New(w, vpcs, balancers, c.records).Decide
-	door.Tunnel = &front.Tunnel{World: w, VPCs: vpcs, Network: n}
+	door.Hide = w.Hide
+	decisions := access.New(w, vpcs, balancers, c.records)
+	door.Decide = decisions.Decide
+	databases.SetConnects(func(ctx context.Context, c wire.Caller, userARN string) error {
+		needed, err := decisions.Connect(ctx, c, userARN)
+		door.Log.Add(loginEntry(c, userARN, needed, err))
+		return err
+	})
+	door.Tunnel = &front.Tunnel{World: w, VPCs: vpcs, DNS: zones, Network: n}
+	go measure(ctx, w, vpcs, balancers)
 	return &cloud{door, m}, nil
+}
+
+// measure has what goes through reported often enough that no minute lacks it.
+func measure(ctx context.Context, w *model.World, services ...interface{ Measure() }) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			w.Lock()
+			for _, s := range services {
+				s.Measure()
+			}
+			w.Unlock()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func startMiniStack(ctx context.Context, o options, run string) (*ministack.Server, error) {
@@ -133,23 +168,31 @@ func startMiniStack(ctx context.Context, o options, run string) (*ministack.Serv
 	return ministack.Start(ctx, ministack.Options{
 		Python: filepath.Join(o.Tools, "ministack", "bin", "python"), Dir: run, Log: filepath.Join(o.Dir, "ministack.log"),
 		Subnets: filepath.Join(run, "subnets"), Port: ministackPort, Endpoint: o.endpoint(), Region: o.Region, Account: o.Account,
+		Speed: o.Speed,
 	})
 }
 
 // ownNetworking gives the door what the world's lock guards: EC2, load balancers and databases.
-func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, o options, run string) (*elb.Service, error) {
+func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *ec2.Service, o options, run string) (
+	*elb.Service, *rds.Service, error,
+) {
 	postgreSQL, err := postgres.Install(n, postgresBinaries(o.Tools), filepath.Join(run, "postgres"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	balancers := elb.New(w, n, vpcs)
+	balancers.Most = o.Balancers
 	vpcs.SetLoadBalancers(balancers)
 	databases := rds.New(w, vpcs, rds.Servers(n, postgreSQL))
 	door.Handle("/_local/ca.pem", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(postgreSQL.CA())
 	}))
-	door.Handle("POST /_local/share", sharing(w, vpcs))
-	return balancers, errors.Join(
+	door.Handle("POST /_local/share", asked(w, func(share struct{ Subnet, Account string }) error {
+		return vpcs.Share(share.Subnet, share.Account)
+	}))
+	door.Handle("POST /_local/expire", asked(w, func(of struct{ Endpoint string }) error { return vpcs.Expire(of.Endpoint) }))
+	door.Handle("POST /_local/verify", asked(w, func(of struct{ Service string }) error { return vpcs.Reverify(of.Service) }))
+	return balancers, databases, errors.Join(
 		door.Own("ec2", "ec2", w.Locked(vpcs.Operations())),
 		door.Own("servicequotas", "service-quotas", ec2.Quotas(w)),
 		door.Own("elasticloadbalancing", "elbv2", w.Locked(balancers.Operations())),
@@ -157,15 +200,15 @@ func ownNetworking(door *front.Door, w *model.World, n *network.Network, vpcs *e
 	)
 }
 
-// sharing does what AWS RAM would for the owner of a subnet.
-func sharing(w *model.World, vpcs *ec2.Service) http.HandlerFunc {
+// asked does what no API of AWS's is for: what AWS does by itself, or by a service that is no part of this cloud.
+func asked[T any](w *model.World, do func(T) error) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		var share struct{ Subnet, Account string }
-		err := json.NewDecoder(r.Body).Decode(&share)
+		var what T
+		err := json.NewDecoder(r.Body).Decode(&what)
 		if err == nil {
 			w.Lock()
 			defer w.Unlock()
-			err = vpcs.Share(share.Subnet, share.Account)
+			err = do(what)
 		}
 		if err != nil {
 			http.Error(rw, err.Error(), http.StatusBadRequest)
@@ -197,6 +240,7 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 		return door.Fault(context.Background(), front.ZoneCall(service, zone, zoneID, subnet)).Kind == front.Refuse
 	}
 	w.Publish, w.Notify = deliveries.Publish, deliveries.Notify
+	w.Log = (&logWriter{clients: c, world: w}).write
 	door.Handle("/_local/deliver", deliveries)
 
 	machines := sfn.New(w, c.stateMachine, c.invoke)
@@ -208,14 +252,13 @@ func ownAutomation(door *front.Door, w *model.World, n *network.Network, vpcs *e
 
 	functions := front.NewFunctions(w, vpcs, n, o.Concurrency)
 	door.Handle("/_local/concurrency", http.HandlerFunc(functions.Limit))
-	door.Handle("/_local/metrics", http.HandlerFunc(functions.Metrics))
+	door.Handle("/_local/metrics", front.Metrics(&w.Meter))
 	functions.Later = func(_ context.Context, functionARN string, payload []byte) {
 		// The door has let the caller in already: no service invokes, and no policy of the function is asked.
 		deliveries.Invoke(delivery.Invocation{Account: model.AccountOf(functionARN), FunctionARN: functionARN, Payload: payload})
 	}
 	return errors.Join(
-		door.Own("states", "stepfunctions", machines.Operations(), "CreateStateMachine", "UpdateStateMachine", "DescribeStateMachine",
-			"ListStateMachines", "DeleteStateMachine", "TagResource", "UntagResource", "ListTagsForResource"),
+		door.Own("states", "stepfunctions", machines.Operations(), "UpdateStateMachine", "DescribeStateMachine", "ListStateMachines"),
 		door.Own("scheduler", "scheduler", schedules.Operations(), "CreateScheduleGroup", "GetScheduleGroup", "ListScheduleGroups",
 			"DeleteScheduleGroup", "TagResource", "UntagResource", "ListTagsForResource"),
 		door.Around("lambda", "lambda", functions.Serve),
@@ -239,7 +282,7 @@ func deliveryCall(i delivery.Invocation) front.Call {
 	service, _, _ := strings.Cut(i.Principal, ".")
 	return front.Call{
 		Time: time.Now(), Service: service, Action: "Deliver", Caller: wire.Caller{Account: i.Account, ARN: i.Principal, Role: i.Role},
-		Parameters: map[string]any{"FunctionName": i.FunctionARN},
+		Parameters: map[string]any{"FunctionName": i.FunctionARN}, Payload: string(i.Payload),
 	}
 }
 
@@ -262,6 +305,21 @@ func refusalEntry(r delivery.Refusal) front.Entry {
 		Time: time.Now(), Account: r.Account, Caller: r.Principal, Service: r.Principal, Action: r.Action,
 		Resources: []string{r.Resource}, Status: http.StatusForbidden, Error: r.Code,
 	}
+}
+
+// loginEntry is how the log shows a login by token, for which RDS asks IAM.
+func loginEntry(c wire.Caller, userARN string, needed front.Permission, err error) front.Entry {
+	e := front.Entry{
+		Time: time.Now(), Account: c.Account, Caller: c.ARN, Role: c.Role, Service: "rds-db", Action: "connect", Resources: []string{userARN},
+		Status: http.StatusOK,
+	}
+	if needed.Action != "" {
+		e.Permissions = []front.Permission{needed}
+	}
+	if err != nil {
+		e.Status, e.Error = http.StatusForbidden, err.Error()
+	}
+	return e
 }
 
 // serve answers on the port that was opened outside and on the same port in here.

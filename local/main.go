@@ -65,6 +65,7 @@ type options struct {
 	Speed        float64
 	TimeoutSpeed float64
 	Concurrency  int
+	Balancers    int
 	Documented   bool
 	Without      string
 	Instead      string
@@ -79,8 +80,9 @@ func readOptions(args []string) options {
 	flags.StringVar(&o.Region, "region", "eu-central-1", "the one region")
 	flags.StringVar(&o.Account, "account", "111122223333", "MiniStack's default account")
 	flags.Float64Var(&o.Speed, "speed", 60, "AWS's durations, retries and schedules are this many times shorter")
-	flags.Float64Var(&o.TimeoutSpeed, "timeout-speed", 1, "timeouts and heartbeats of state machines are this many times shorter")
+	flags.Float64Var(&o.TimeoutSpeed, "timeout-speed", 1, "timeouts of state machines are this many times shorter")
 	flags.IntVar(&o.Concurrency, "concurrency", 1000, "how many functions an account may run at once; new ones of AWS may run 10")
+	flags.IntVar(&o.Balancers, "load-balancers", 0, "how many Network Load Balancers an account may have; 0 is AWS's default")
 	flags.BoolVar(&o.Documented, "documented", false, "a describe may miss what was just made, as AWS's documents warn")
 	flags.StringVar(&o.Without, "without", "", "what services lack, zones and quotas: lambda:euc1-az1,servicequotas:L-0EA8095F")
 	flags.StringVar(&o.Instead, "instead", "", "states of connections that answers name in place of others: available=partial")
@@ -159,7 +161,7 @@ func (o options) args() []string {
 	return []string{
 		"serve", "--port", strconv.Itoa(o.Port), "--dir", o.Dir, "--tools", o.Tools, "--region", o.Region, "--account", o.Account,
 		"--speed", fmt.Sprint(o.Speed), "--timeout-speed", fmt.Sprint(o.TimeoutSpeed),
-		"--concurrency", strconv.Itoa(o.Concurrency), "--documented=" + strconv.FormatBool(o.Documented),
-		"--without", o.Without, "--instead", o.Instead,
+		"--concurrency", strconv.Itoa(o.Concurrency), "--load-balancers", strconv.Itoa(o.Balancers),
+		"--documented=" + strconv.FormatBool(o.Documented), "--without", o.Without, "--instead", o.Instead,
 	}
 }

@@ -5,6 +5,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,6 +87,19 @@ func (a *Access) Decide(ctx context.Context, c front.Call) (front.Decision, erro
 	return d, q.trust()
 }
 
+// Connect says whether a caller may log in to a database as a user, for which RDS asks: it is no call of its API.
+func (a *Access) Connect(ctx context.Context, c wire.Caller, userARN string) (front.Permission, error) {
+	n := need{action: "rds-db:connect", resource: userARN}
+	if c.Role == "" {
+		return front.Permission{}, nil // an account's root may do anything in its account
+	}
+	p, err := a.judge(ctx, c, n)
+	if err == nil && p.Refused != "" {
+		err = errors.New(refusal(c, n, p.Refused))
+	}
+	return p, err
+}
+
 // unjudged refuses loudly what cannot be judged: nothing fails open.
 func unjudged(service string, err error) error {
 	e := front.AccessDenied(service, "local cloud: "+err.Error())
@@ -113,9 +127,9 @@ func (a *Access) judge(ctx context.Context, c wire.Caller, n need) (front.Permis
 	if n.role != "" {
 		principal = iam.Principal{Account: model.AccountOf(n.role), ARN: session(n.role), Role: n.role}
 	}
-	p := front.Permission{Role: principal.Role, Action: n.action, Resource: n.resource, Implied: n.implied}
+	p := front.Permission{Role: principal.Role, Action: n.action, Resource: n.resource, Implied: n.implied, Gone: n.gone}
 	r := iam.Request{Principal: principal, Action: n.action, Resource: n.resource, Everywhere: n.everywhere,
-		Context: a.context(principal, n)}
+		Context: a.context(principal, n, c.Region)}
 	p.Context = r.Context
 	d, err := a.evaluate(ctx, r)
 	if err == nil && !d.Allowed {
@@ -123,13 +137,19 @@ func (a *Access) judge(ctx context.Context, c wire.Caller, n need) (front.Permis
 		d, err = a.evaluate(ctx, r) // somebody may have changed the policies just now
 	}
 	if err != nil {
-		p.Refused = err.Error()
+		if ctx.Err() == nil { // nobody refuses a caller who is gone
+			p.Refused = err.Error()
+		}
 		return p, fmt.Errorf("judge %s on %s: %w", n.action, n.resource, err)
 	}
 	for _, s := range d.Allows {
 		p.Allows = append(p.Allows, s.String())
 	}
-	if !d.Allowed {
+	switch {
+	case d.Allowed:
+	case ctx.Err() != nil: // what the call needs was read in vain, too, as that there is no log group
+		return p, fmt.Errorf("judge %s on %s: %w", n.action, n.resource, ctx.Err())
+	default:
 		p.Refused = d.Reason
 	}
 	return p, nil

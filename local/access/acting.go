@@ -54,6 +54,35 @@ func named(kind, parameter string) func(*question) string {
 // proxy: a proxy's ARN ends in an id and not in its name, so that a policy cannot name the proxy that is asked for.
 func proxy(q *question) string { return q.arn("rds", "db-proxy:*") }
 
+// hostedZone is a zone of Route 53, whose ARN has no account.
+func hostedZone(parameter string) func(*question) string {
+	return func(q *question) string { return "arn:aws:route53:::hostedzone/" + lastPart(q.text(parameter)) }
+}
+
+func lastPart(id string) string { return id[strings.LastIndex(id, "/")+1:] }
+
+// changeRecords has what is changed for conditions: names in lower case, without the final dot
+// (docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html).
+func changeRecords(q *question) ([]need, error) {
+	keys := map[string][]string{}
+	for _, item := range q.list("ChangeBatch", "Changes") {
+		change, _ := item.(map[string]any)
+		set, _ := change["ResourceRecordSet"].(map[string]any)
+		for key, value := range map[string]any{"Actions": change["Action"], "RecordTypes": set["Type"], "NormalizedRecordNames": set["Name"]} {
+			text, _ := value.(string)
+			if key == "NormalizedRecordNames" {
+				text = strings.ToLower(strings.TrimSuffix(text, "."))
+			}
+			keys[key] = append(keys[key], text)
+		}
+	}
+	n := need{resource: hostedZone("HostedZoneId")(q), keys: iam.Context{}}
+	for key, values := range keys {
+		n.keys["route53:ChangeResourceRecordSets"+key] = distinct(values)
+	}
+	return []need{n}, nil
+}
+
 func orAll(name string) string {
 	if name == "" {
 		return "*"
@@ -104,13 +133,27 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"states:StopExecution":        one(parameter("executionArn")),
 	"states:RedriveExecution":     one(parameter("executionArn")),
 
+	"route53:GetHostedZone":            one(hostedZone("Id")),
+	"route53:ListResourceRecordSets":   one(hostedZone("HostedZoneId")),
+	"route53:GetChange":                one(func(q *question) string { return "arn:aws:route53:::change/" + lastPart(q.text("Id")) }),
+	"route53:ChangeResourceRecordSets": changeRecords,
+
+	"cloudwatch:GetMetricData": func(*question) ([]need, error) { // of no dataset, the only resource that it has
+		return []need{{resource: "*", everywhere: true}}, nil
+	},
+	"cloudwatch:GetDashboard": one(func(q *question) string {
+		return q.globalARN("cloudwatch", "dashboard/"+q.text("DashboardName"))
+	}),
 	"cloudformation:DescribeStacks":           one(stack),
 	"cloudformation:DescribeStackResources":   one(stack),
 	"servicequotas:GetServiceQuota":           read("servicequotas:GetServiceQuota"),
 	"logs:DeleteLogGroup":                     one(func(q *question) string { return q.arn("logs", "log-group:"+q.text("logGroupName")) }),
-	"logs:DescribeLogStreams":                 one(logGroup("logGroupName")),
-	"logs:FilterLogEvents":                    one(logGroup("logGroupName")),
-	"logs:GetLogEvents":                       one(logGroup("logGroupName")),
+	"logs:DescribeLogGroups":                  everyLogGroup,
+	"logs:CreateLogStream":                    one(newStream),
+	"logs:PutLogEvents":                       one(logGroup),
+	"logs:DescribeLogStreams":                 one(logGroup),
+	"logs:FilterLogEvents":                    one(logGroup),
+	"logs:GetLogEvents":                       one(logGroup),
 	"states:DescribeStateMachineForExecution": one(parameter("executionArn")),
 	"sqs:SendMessage":                         one(queue),
 	"sqs:ReceiveMessage":                      one(queue),
@@ -122,6 +165,9 @@ var otherActing = map[string]func(*question) ([]need, error){
 	"s3:GetObject":                            one(func(q *question) string { return objectARN(q.object()) }),
 	"iam:GetRole":                             one(func(q *question) string { return q.globalARN("iam", "role/"+q.text("RoleName")) }),
 }
+
+// everyLogGroup: groups are listed by the beginning of their names, and a policy cannot name what is found.
+func everyLogGroup(*question) ([]need, error) { return []need{{resource: "*", everywhere: true}}, nil }
 
 // nothing: anybody may ask who they are (docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
 func nothing(*question) ([]need, error) { return nil, nil }
@@ -163,13 +209,15 @@ func taggedFunction(q *question) string { return q.text("Resource") }
 
 func tagFunction(q *question) ([]need, error) {
 	arn := taggedFunction(q)
-	return []need{{resource: arn, tags: q.documents.functionTags(q.ctx, arn), keys: requested(q.pairs("Tags"))}}, nil
+	tags, there := q.documents.functionTags(q.ctx, arn)
+	return []need{{resource: arn, tags: tags, gone: !there, keys: requested(q.pairs("Tags"))}}, nil
 }
 
 // changeFunction changes a function that exists, with its tags.
 func changeFunction(q *question) ([]need, error) {
 	arn := function(q)
-	return []need{{resource: arn, tags: q.documents.functionTags(q.ctx, arn)}}, nil
+	tags, there := q.documents.functionTags(q.ctx, arn)
+	return []need{{resource: arn, tags: tags, gone: !there}}, nil
 }
 
 // pairs are tags written as one object.
@@ -252,10 +300,11 @@ func stack(q *question) string {
 }
 
 // logGroup is a log group, or the stream in it that is asked for.
-func logGroup(parameter string) func(*question) string {
-	return func(q *question) string {
-		return q.arn("logs", "log-group:"+q.text(parameter)+":log-stream:"+q.text("logStreamName"))
-	}
+func logGroup(q *question) string { return newStream(q) + q.text("logStreamName") }
+
+// newStream is what a stream is made in.
+func newStream(q *question) string {
+	return q.arn("logs", "log-group:"+q.text("logGroupName")+":log-stream:")
 }
 
 // queue is named by its URL: scheme, host, account, name.

@@ -59,32 +59,34 @@ func TestOnWhat(t *testing.T) {
 		"what is made is asked for with its tags, and tagging it": {"ec2:CreateSecurityGroup", object{"VpcId": "vpc-1", "TagSpecifications": tagged1("security-group")}, []string{
 			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/app:managed=true",
 			"ec2:CreateTags ec2:eu-central-1:111122223333:security-group/* aws:RequestTag/app:managed=true ec2:CreateAction=CreateSecurityGroup",
-			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:vpc/vpc-1"}},
+			"ec2:CreateSecurityGroup ec2:eu-central-1:111122223333:vpc/vpc-1 gone"}},
 		"what exists is asked for with its own tags": {"ec2:RevokeSecurityGroupEgress", object{"GroupId": "sg-1"}, []string{
 			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"what does not exist has none": {"ec2:RevokeSecurityGroupEgress", object{"GroupId": "sg-2"}, []string{
-			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-2"}},
-		"an attribute is a VPC's": {"ec2:DescribeVpcAttribute", object{"VpcId": "vpc-1"}, []string{"ec2:DescribeVpcAttribute ec2:eu-central-1:111122223333:vpc/vpc-1"}},
+			"ec2:RevokeSecurityGroupEgress ec2:eu-central-1:111122223333:security-group/sg-2 gone"}},
+		"an attribute is a VPC's": {"ec2:DescribeVpcAttribute", object{"VpcId": "vpc-1"}, []string{"ec2:DescribeVpcAttribute ec2:eu-central-1:111122223333:vpc/vpc-1 gone"}},
 		"a rule without tags is not asked for": {"ec2:AuthorizeSecurityGroupIngress", object{"GroupId": "sg-1"}, []string{
 			"ec2:AuthorizeSecurityGroupIngress ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true"}},
 		"a notification is its service's": {"ec2:ModifyVpcEndpointConnectionNotification", object{"ConnectionNotificationId": "vpce-nfn-1"}, []string{
 			"ec2:ModifyVpcEndpointConnectionNotification ec2:eu-central-1:111122223333:vpc-endpoint-service/vpce-svc-1 aws:ResourceTag/app:managed=true"}},
+		"a notification that is gone is no service's": {"ec2:DeleteVpcEndpointConnectionNotifications", object{"ConnectionNotificationIds": []any{"vpce-nfn-2"}}, []string{
+			"ec2:DeleteVpcEndpointConnectionNotifications ec2:eu-central-1:111122223333:vpc-endpoint-service/* gone"}},
 		"an association of a network ACL is the ACL's and a subnet's": {"ec2:ReplaceNetworkAclAssociation", object{"NetworkAclId": "acl-1", "AssociationId": "aclassoc-1"}, []string{
-			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/subnet-1"}},
+			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1 gone", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/subnet-1 gone"}},
 		"an association that does not exist is of any subnet": {"ec2:ReplaceNetworkAclAssociation", object{"NetworkAclId": "acl-1", "AssociationId": "aclassoc-2"}, []string{
-			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/*"}},
+			"ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:network-acl/acl-1 gone", "ec2:ReplaceNetworkAclAssociation ec2:eu-central-1:111122223333:subnet/*"}},
 		"a rule that is modified is its group's and itself": {"ec2:ModifySecurityGroupRules", object{"GroupId": "sg-1", "SecurityGroupRules": []any{object{"SecurityGroupRuleId": "sgr-2"}}}, []string{
 			"ec2:ModifySecurityGroupRules ec2:eu-central-1:111122223333:security-group/sg-1 aws:ResourceTag/app:managed=true",
-			"ec2:ModifySecurityGroupRules ec2:eu-central-1:111122223333:security-group-rule/sgr-2"}},
+			"ec2:ModifySecurityGroupRules ec2:eu-central-1:111122223333:security-group-rule/sgr-2 gone"}},
 		"a load balancer is internet-facing unless it says otherwise": {"elasticloadbalancing:CreateLoadBalancer", object{"Name": "n", "Type": "network"}, []string{
 			"elasticloadbalancing:CreateLoadBalancer elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/* elasticloadbalancing:Scheme=internet-facing"}},
 		"a listener is tagged as what it will be": {"elasticloadbalancing:CreateListener", object{
 			"LoadBalancerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1", "Tags": []any{object{"Key": "k", "Value": "v"}}}, []string{
-			"elasticloadbalancing:CreateListener elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 aws:RequestTag/k=v",
+			"elasticloadbalancing:CreateListener elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 gone aws:RequestTag/k=v",
 			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:listener/net/n/1/* aws:RequestTag/k=v elasticloadbalancing:CreateAction=CreateListener"}},
 		"what exists is tagged without a call that makes it": {"elasticloadbalancing:AddTags", object{
 			"ResourceArns": []any{"arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1"}, "Tags": []any{object{"Key": "k", "Value": "v"}}}, []string{
-			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 aws:RequestTag/k=v"}},
+			"elasticloadbalancing:AddTags elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/n/1 gone aws:RequestTag/k=v"}},
 		"a blue/green deployment": {"rds:DescribeBlueGreenDeployments", object{"BlueGreenDeploymentIdentifier": "bgd-1"},
 			[]string{"rds:DescribeBlueGreenDeployments rds:eu-central-1:111122223333:deployment:bgd-1"}},
 		"without a name all are asked for": {"rds:DescribeDBInstances", nil, []string{"rds:DescribeDBInstances rds:eu-central-1:111122223333:db:*"}},
@@ -124,6 +126,8 @@ func TestOnWhat(t *testing.T) {
 		"of a proxy, all are asked for": {"rds:DescribeDBProxies", object{"DBProxyName": "p"}, []string{"rds:DescribeDBProxies rds:eu-central-1:111122223333:db-proxy:*"}},
 		"an endpoint leads to a service by name": {"ec2:CreateVpcEndpoint", object{"ServiceName": "com.amazonaws.vpce.x"},
 			[]string{"ec2:CreateVpcEndpoint ec2:eu-central-1:111122223333:vpc-endpoint/* ec2:VpceServiceName=com.amazonaws.vpce.x"}},
+		"and to one of a Region": {"ec2:CreateVpcEndpoint", object{"ServiceName": "com.amazonaws.vpce.x", "ServiceRegion": "us-east-1"},
+			[]string{"ec2:CreateVpcEndpoint ec2:eu-central-1:111122223333:vpc-endpoint/* ec2:VpceServiceName=com.amazonaws.vpce.x ec2:VpceServiceRegion=us-east-1"}},
 		"a key that somebody uses without a service": {"kms:Decrypt", object{"KeyId": "arn:aws:kms:eu-central-1:111122223333:key/1"}, []string{"kms:Decrypt kms:eu-central-1:111122223333:key/1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,10 +156,13 @@ func describe(q *question, n need) string {
 	for tag, value := range n.tags {
 		text += " aws:ResourceTag/" + tag + "=" + value
 	}
+	if n.gone {
+		text += " gone"
+	}
 	var keys []string
 	for key, values := range n.keys {
 		shown := strings.HasPrefix(key, "aws:RequestTag/") || strings.HasSuffix(key, "CreateAction") || slices.Contains([]string{
-			"elasticloadbalancing:Scheme", "events:detail-type", "ec2:VpceServiceName",
+			"elasticloadbalancing:Scheme", "events:detail-type", "ec2:VpceServiceName", "ec2:VpceServiceRegion",
 		}, key)
 		if shown && len(values) > 0 {
 			keys = append(keys, fmt.Sprint(" ", key, "=", values[0]))
@@ -218,6 +225,13 @@ func TestBesides(t *testing.T) {
 	pass := asking("scheduler:CreateSchedule", object{"Name": "s", "Target": object{"RoleArn": role}})
 	if n := pass.besides(pass.operation()); len(n) != 1 || n[0].action != "iam:PassRole" || n[0].keys["iam:PassedToService"][0] != "scheduler.amazonaws.com" {
 		t.Errorf("%+v", n)
+	}
+	across := asking("ec2:CreateVpcEndpoint", object{"ServiceName": "com.amazonaws.vpce.x", "ServiceRegion": "eu-central-1"})
+	if across.Caller.Region = "us-east-1"; len(across.besides(across.operation())) != 2 || across.arn("ec2", "vpc/vpc-1") != "arn:aws:ec2:us-east-1:111122223333:vpc/vpc-1" {
+		t.Errorf("who accesses a service of another Region needs %+v", across.besides(across.operation()))
+	}
+	if across.Caller.Region = "eu-central-1"; len(across.besides(across.operation())) != 0 {
+		t.Errorf("who does so in its own Region needs %+v", across.besides(across.operation()))
 	}
 	regions := asking("ec2:ModifyVpcEndpointServiceConfiguration", object{"ServiceId": "vpce-svc-1", "AddSupportedRegions": []any{"us-east-1"}})
 	if n := regions.besides(regions.operation()); len(n) != 2 || n[0].action != "vpce:AllowMultiRegion" || n[0].everywhere || !n[1].everywhere {

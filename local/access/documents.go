@@ -326,13 +326,13 @@ func (d *documents) function(ctx context.Context, function string) (role, logGro
 	return aws.ToString(out.Role), cmp.Or(logGroup, "/aws/lambda/"+function[strings.LastIndex(function, ":")+1:])
 }
 
-// functionTags are a function's tags; none if there is no such function.
-func (d *documents) functionTags(ctx context.Context, function string) map[string]string {
+// functionTags are a function's tags; false if there is no such function.
+func (d *documents) functionTags(ctx context.Context, function string) (map[string]string, bool) {
 	out, err := lambda.NewFromConfig(d.records(model.AccountOf(function))).ListTags(ctx, &lambda.ListTagsInput{Resource: &function})
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	return out.Tags
+	return out.Tags, true
 }
 
 // machine is a state machine's role, and whether it writes logs and traces.

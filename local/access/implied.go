@@ -41,6 +41,7 @@ var implied = map[string]func(*question) []need{
 	"lambda:InvokeFunction":     run,
 	"s3:GetObject":              func(q *question) []need { return q.objectKey(q.object()) },
 	"states:StartExecution":     execute,
+	"ec2:CreateFlowLogs":        pass, // vpc/latest/userguide/flow-logs-iam-role.html
 	"scheduler:CreateSchedule":  pass,
 	"scheduler:UpdateSchedule":  pass,
 
@@ -49,6 +50,7 @@ var implied = map[string]func(*question) []need{
 	"elasticloadbalancing:CreateTargetGroup":    linkRole,
 	"ec2:CreateVpcEndpointServiceConfiguration": multiRegion("SupportedRegions"),
 	"ec2:ModifyVpcEndpointServiceConfiguration": multiRegion("AddSupportedRegions"),
+	"ec2:CreateVpcEndpoint":                     acrossRegions,
 }
 
 // uses is a key that a service uses with its caller's permissions.
@@ -183,6 +185,8 @@ func (q *question) handed() (role, service, associated string) {
 	switch q.Service + ":" + q.Action {
 	case "lambda:CreateFunction":
 		return q.text("Role"), "lambda.amazonaws.com", function(q)
+	case "ec2:CreateFlowLogs":
+		return q.text("DeliverLogsPermissionArn"), "vpc-flow-logs.amazonaws.com", q.arn("ec2", "vpc-flow-log/*")
 	case "scheduler:CreateSchedule", "scheduler:UpdateSchedule":
 		return q.text("Target", "RoleArn"), "scheduler.amazonaws.com", scheduleOf(q)
 	}
@@ -218,6 +222,8 @@ func (q *question) trust() error {
 		return nil
 	case q.Service == "lambda":
 		return wire.Errorf("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
+	case q.Service == "ec2": // in words of ours
+		return wire.Errorf("InvalidParameter", "Unable to assume given IAM role: %s", role)
 	}
 	return &wire.Error{Code: "ValidationException",
 		Message: "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.", Status: http.StatusBadRequest}
@@ -319,6 +325,14 @@ func linkRole(q *question) []need {
 		keys:     iam.Context{"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}},
 		implied:  "docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html#create-service-linked-role",
 	}}
+}
+
+// acrossRegions: who accesses a service of another Region needs what its owner does.
+func acrossRegions(q *question) []need {
+	if of := q.text("ServiceRegion"); of == "" || of == q.Caller.Region {
+		return nil
+	}
+	return multiRegion("ServiceRegion")(q)
 }
 
 func multiRegion(parameter string) func(*question) []need {

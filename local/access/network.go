@@ -17,6 +17,7 @@ var kinds = map[string]string{
 	"sgr":      "security-group-rule",
 	"acl":      "network-acl",
 	"eni":      "network-interface",
+	"fl":       "vpc-flow-log",
 }
 
 var ec2Acting = map[string]func(*question) ([]need, error){
@@ -49,7 +50,13 @@ var ec2Acting = map[string]func(*question) ([]need, error){
 	"ec2:DeleteVpcEndpointConnectionNotifications": notified("ConnectionNotificationIds"),
 
 	"ec2:CreateVpcEndpoint":  rules(endpointMade, existing("VpcId"), existing("SubnetIds"), existing("SecurityGroupIds")),
+	"ec2:ModifyVpcEndpoint":  rules(existing("VpcEndpointId")),
 	"ec2:DeleteVpcEndpoints": rules(existing("VpcEndpointIds")),
+
+	"ec2:StartVpcEndpointServicePrivateDnsVerification": rules(existing("ServiceId")),
+
+	"ec2:CreateFlowLogs": rules(made("vpc-flow-log"), existing("ResourceIds")),
+	"ec2:DeleteFlowLogs": rules(existing("FlowLogIds")),
 
 	"ec2:CreateNetworkInterface": rules(made("network-interface"), existing("SubnetId"), existing("Groups")),
 	"ec2:DeleteNetworkInterface": rules(existing("NetworkInterfaceId")),
@@ -94,8 +101,8 @@ func (q *question) identified(id string) (need, error) {
 	}
 	q.world.Lock()
 	defer q.world.Unlock()
-	tags, _ := q.network.Tags(q.Caller.Account, id)
-	return need{resource: q.arn("ec2", kind+"/"+id), tags: tags}, nil
+	tags, there := q.network.Tags(q.Caller.Account, id)
+	return need{resource: q.arn("ec2", kind+"/"+id), tags: tags, gone: !there}, nil
 }
 
 // made is a resource that the call makes: its id is not known yet. Tags that it is born with need the permission to tag,
@@ -160,6 +167,9 @@ func endpointMade(q *question) ([]need, error) {
 	found, err := made("vpc-endpoint")(q)
 	for i := range found {
 		found[i].keys["ec2:VpceServiceName"] = []string{q.text("ServiceName")}
+		if of := q.text("ServiceRegion"); of != "" {
+			found[i].keys["ec2:VpceServiceRegion"] = []string{of}
+		}
 	}
 	return found, err
 }
@@ -181,7 +191,7 @@ func notified(parameter string) func(*question) ([]need, error) {
 			q.world.Lock()
 			service, ok := q.network.NotificationService(q.Caller.Account, id)
 			q.world.Unlock()
-			n := need{resource: q.arn("ec2", "vpc-endpoint-service/*")}
+			n := need{resource: q.arn("ec2", "vpc-endpoint-service/*"), gone: !ok}
 			if ok {
 				var err error
 				if n, err = q.identified(service); err != nil {
@@ -243,8 +253,8 @@ func balanced(parameter string) func(*question) ([]need, error) {
 		defer q.world.Unlock()
 		var found []need
 		for _, arn := range q.texts(parameter) {
-			tags, _ := q.balancers.Tags(q.Caller.Account, arn)
-			found = append(found, need{resource: arn, tags: tags})
+			tags, there := q.balancers.Tags(q.Caller.Account, arn)
+			found = append(found, need{resource: arn, tags: tags, gone: !there})
 		}
 		return found, nil
 	}

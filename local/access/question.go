@@ -37,6 +37,7 @@ type need struct {
 	// everywhere says that * is meant, although the reference has types of resources for the action.
 	everywhere bool
 	tags       map[string]string // the resource's
+	gone       bool              // or is there none
 	keys       iam.Context       // beside those that every request has
 	implied    string            // where AWS documents it, if it is not the action that was called
 }
@@ -141,9 +142,13 @@ func (q *question) texts(path ...string) []string {
 	return all
 }
 
-// arn is the ARN of a resource of the caller's account in this region.
+// arn is the ARN of a resource of the caller's account in the Region that it calls.
 func (q *question) arn(service, resource string) string {
-	return "arn:aws:" + service + ":" + q.world.Region + ":" + q.Caller.Account + ":" + resource
+	region := q.world.Region
+	if service == "ec2" && q.Caller.Region != "" {
+		region = q.Caller.Region
+	}
+	return "arn:aws:" + service + ":" + region + ":" + q.Caller.Account + ":" + resource
 }
 
 // globalARN is the ARN of a resource of the caller's account that has no region.
@@ -182,8 +187,12 @@ func with(c iam.Context, more iam.Context) iam.Context {
 
 // context has the condition keys of a need that are modelled: those that every request has, the resource's tags, the
 // action's own. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-func (a *Access) context(p iam.Principal, n need) iam.Context {
+func (a *Access) context(p iam.Principal, n need, signed string) iam.Context {
 	service, _, _ := strings.Cut(n.action, ":")
+	region := a.world.Region
+	if signed != "" && (service == "ec2" || service == "vpce") { // the others are in one Region, or in all
+		region = signed
+	}
 	who, kind := p.ARN, "Account"
 	if p.Role != "" {
 		who, kind = p.Role, "AssumedRole"
@@ -194,14 +203,14 @@ func (a *Access) context(p iam.Principal, n need) iam.Context {
 		"aws:PrincipalType":         {kind},
 		"aws:PrincipalIsAWSService": {"false"},
 		"aws:PrincipalServiceName":  nil,
-		"aws:RequestedRegion":       {a.world.Region},
+		"aws:RequestedRegion":       {region},
 		"aws:SecureTransport":       {"true"}, // the door ends TLS, as far as policies are concerned
 		"aws:SourceAccount":         nil,
 		"aws:SourceArn":             nil,
 		"aws:ResourceTag/":          nil,
 	}
 	if service == "ec2" {
-		c["ec2:Region"] = []string{a.world.Region}
+		c["ec2:Region"] = []string{region}
 	}
 	for key, value := range n.tags {
 		c["aws:ResourceTag/"+key] = []string{value}

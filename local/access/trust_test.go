@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/rdslink/rdslink/local/front/identity"
+	"github.com/rdslink/rdslink/local/model"
+	"github.com/rdslink/rdslink/local/wire"
 )
 
 // What was read of an account's roles is used again for a while, and a role that has been made meanwhile is not in it: also
@@ -50,5 +53,32 @@ func TestARoleMadeJustNowCanBeHandedOver(t *testing.T) {
 	meanwhile = func() { made = true; q.documents.forget(time.Now()) }
 	if err := q.trust(); err != nil {
 		t.Errorf("a role that was made while somebody else was refused: %v", err)
+	}
+}
+
+// Who hangs up while its policies are read was not refused: what it may is not known.
+func TestWhoHangsUpIsNotRefused(t *testing.T) {
+	ctx, hangUp := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		hangUp()
+		http.Error(w, "", http.StatusInternalServerError)
+	}))
+	defer server.Close()
+	a := New(&model.World{Region: "eu-central-1"}, nil, nil, func(account string) aws.Config {
+		return identity.Config(server.URL, "eu-central-1", identity.Root(account))
+	})
+	p, err := a.judge(ctx, wire.Caller{Account: "111122223333", Role: "arn:aws:iam::111122223333:role/app"}, need{action: "ec2:DescribeVpcs", resource: "*"})
+	if err == nil || p.Refused != "" {
+		t.Errorf("%v, refused: %q", err, p.Refused)
+	}
+	// Nor is it where others have read the policies, and what it needs was read in vain.
+	a = New(&model.World{Region: "eu-central-1"}, nil, nil, nil)
+	soon := time.Now().Add(time.Hour)
+	a.documents.forgot, a.documents.accounts["111122223333"] = soon, &account{read: soon.Add(time.Second)}
+	p, err = a.judge(ctx, wire.Caller{
+		Account: "111122223333", Role: "arn:aws:iam::111122223333:role/app", ARN: "arn:aws:sts::111122223333:assumed-role/app/app",
+	}, need{action: "ec2:DescribeVpcs", resource: "*"})
+	if err == nil || p.Refused != "" {
+		t.Errorf("%v, refused: %q", err, p.Refused)
 	}
 }

@@ -24,7 +24,7 @@ func (z *zone) identity() (id, account string) { return z.ID, z.account }
 
 func (s *Service) zones(account string) table[*zone] {
 	var zones table[*zone]
-	for _, z := range s.world.Zones(account) {
+	for _, z := range model.Zones(s.region, account) {
 		zones.add(&zone{Zone: z, account: account})
 	}
 	return zones
@@ -33,7 +33,7 @@ func (s *Service) zones(account string) table[*zone] {
 // zoneNames are the names that account has for zone ids.
 func (s *Service) zoneNames(account string, ids []string) []string {
 	var names []string
-	for _, z := range s.world.Zones(account) {
+	for _, z := range model.Zones(s.region, account) {
 		if slices.Contains(ids, z.ID) {
 			names = append(names, z.Name)
 		}

@@ -268,8 +268,8 @@ func (b *fakeBalancers) LoadBalancer(arn string) (LoadBalancer, bool) {
 	return lb, ok
 }
 
-func (b *fakeBalancers) Through(_ context.Context, _, zoneID string, port uint16, client netip.Addr) (network.Far, error) {
-	return arrival(fmt.Sprintf("%s port %d from %s\n", zoneID, port, client)), nil
+func (b *fakeBalancers) Through(_ context.Context, _, zoneID string, port uint16, client netip.AddrPort) (network.Far, error) {
+	return arrival(fmt.Sprintf("%s port %d from %s\n", zoneID, port, client.Addr())), nil
 }
 
 type arrival string

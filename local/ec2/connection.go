@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -16,6 +17,7 @@ const (
 	pending           types.State = "pending"
 	available         types.State = "available"
 	rejected          types.State = "rejected"
+	expired           types.State = "expired"
 	deleting          types.State = "deleting"
 	deleted           types.State = "deleted"
 )
@@ -35,7 +37,7 @@ var connectionFilters = filterable[*connection]{
 	"vpc-endpoint-id":     func(c *connection) []string { return []string{c.endpoint.ID} },
 	"vpc-endpoint-owner":  func(c *connection) []string { return []string{c.endpoint.Account} },
 	"vpc-endpoint-state":  func(c *connection) []string { return []string{string(c.state)} },
-	"vpc-endpoint-region": func(c *connection) []string { return []string{c.region} },
+	"vpc-endpoint-region": func(c *connection) []string { return []string{c.at.region} },
 	"ip-address-type":     func(*connection) []string { return []string{string(types.IpAddressTypeIpv4)} },
 }
 
@@ -55,7 +57,7 @@ func (s *Service) describeConnections(
 	for _, c := range found {
 		out.VpcEndpointConnections = append(out.VpcEndpointConnections, types.VpcEndpointConnection{
 			ServiceId: &c.service.ID, VpcEndpointConnectionId: &c.connectionID, VpcEndpointId: &c.endpoint.ID,
-			VpcEndpointOwner: &c.endpoint.Account, VpcEndpointRegion: &c.region, VpcEndpointState: types.State(s.world.Says(string(c.state))),
+			VpcEndpointOwner: &c.endpoint.Account, VpcEndpointRegion: &c.at.region, VpcEndpointState: types.State(s.world.Says(string(c.state))),
 			CreationTimestamp: &c.endpoint.created, DnsEntries: c.dnsEntries(), NetworkLoadBalancerArns: c.service.loadBalancers,
 			IpAddressType: types.IpAddressTypeIpv4,
 		})
@@ -120,5 +122,16 @@ func (s *Service) reject(e *endpoint) *wire.Error {
 	e.state = rejected
 	s.align(e)
 	s.notify(rejectEvent, e)
+	return nil
+}
+
+// Expire is what becomes of a request that nobody decides about. AWS names the state and not the time after which it comes
+// (docs.aws.amazon.com/vpc/latest/privatelink/concepts.html, "Expired"), and none of the events that it notifies of is this.
+func (s *Service) Expire(endpoint string) error {
+	e, ok := s.endpoints.find(endpoint)
+	if !ok || e.state != pendingAcceptance {
+		return fmt.Errorf("expire the request of endpoint %s: there is none", endpoint)
+	}
+	e.state = expired
 	return nil
 }

@@ -35,7 +35,7 @@ func (s *Service) makeDefaultVPC(account string) error {
 	if err := s.addVPC(v, netip.MustParsePrefix("172.31.0.0/16")); err != nil {
 		return err
 	}
-	for i, z := range s.world.Zones(account) {
+	for i, z := range model.Zones(s.region, account) {
 		block := netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(16 * i), 0}), 20)
 		n := &Subnet{ID: model.ID("subnet"), Account: account, VPC: v.ID, Zone: z.Name, ZoneID: z.ID, CIDR: block, forZone: true}
 		if err := s.addSubnet(n); err != nil {

@@ -41,7 +41,7 @@ func (s *Service) defaultOptions(account string) string {
 		}
 	}
 	o := &dhcpOptions{ID: model.ID("dopt"), Account: account, values: []types.NewDhcpConfiguration{
-		{Key: aws.String("domain-name"), Values: []string{s.world.Region + ".compute.internal"}},
+		{Key: aws.String("domain-name"), Values: []string{s.region + ".compute.internal"}},
 		{Key: aws.String(dnsServers), Values: []string{amazonDNS}},
 	}}
 	s.options.add(o)

@@ -17,14 +17,16 @@ import (
 type endpoint struct {
 	ID, Account  string
 	VPC          string
-	region       string
+	at           *Service // of its Region
 	service      *endpointService
 	connectionID string
 	state        types.State
 	groups       []string
 	interfaces   []*Interface // one per subnet
 	names        []string     // the regional one, then the zonal ones
+	privateName  string       // of the service, while the endpoint's VPC answers by it
 	gates        map[netip.AddrPort]*gate
+	connections  int // that are open
 	common
 }
 
@@ -45,6 +47,11 @@ func (s *Service) newEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInpu
 	if in.VpcEndpointType != types.VpcEndpointTypeInterface {
 		return nil, wire.Errorf("InvalidParameter", "Only endpoints of type Interface are part of this local cloud")
 	}
+	if in.PolicyDocument != nil {
+		// AWS's words are not known; that it is refused follows from vpcEndpointPolicySupported (serviceDetail).
+		return nil, wire.Errorf("InvalidParameter", "The VPC endpoint service %s does not support endpoint policies",
+			aws.ToString(in.ServiceName))
+	}
 	v, err := s.vpc(ctx, in.VpcId)
 	if err != nil {
 		return nil, err
@@ -53,7 +60,11 @@ func (s *Service) newEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInpu
 	if err != nil {
 		return nil, err
 	}
-	subnets, err := s.endpointSubnets(v, svc, in.SubnetIds)
+	zones := svc.zoneIDs
+	if s != s.home {
+		zones = zonesAbroad(s.region, v.Account)
+	}
+	subnets, err := s.endpointSubnets(v, svc, zones, in.SubnetIds)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +73,7 @@ func (s *Service) newEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInpu
 		return nil, err
 	}
 	e := &endpoint{
-		ID: model.ID("vpce"), Account: v.Account, VPC: v.ID, region: s.world.Region, service: svc, connectionID: model.ID("vpce-con"),
+		ID: model.ID("vpce"), Account: v.Account, VPC: v.ID, at: s, service: svc, connectionID: model.ID("vpce-con"),
 		state: pendingAcceptance, groups: in.SecurityGroupIds, gates: map[netip.AddrPort]*gate{}, common: born(tags),
 	}
 	if len(e.groups) == 0 {
@@ -72,33 +83,57 @@ func (s *Service) newEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInpu
 	if err := s.place(e, subnets); err != nil {
 		return nil, err
 	}
-	s.endpoints.add(e)
+	if !svc.acceptanceRequired {
+		e.state = pending
+	}
+	if aws.ToBool(in.PrivateDnsEnabled) {
+		if err := s.enablePrivateName(e); err != nil {
+			s.displace(e)
+			return nil, err
+		}
+	}
+	s.home.endpoints.add(e)
 	s.publish(e)
-	s.notify(connectEvent, e)
+	s.home.notify(connectEvent, e)
 	if !svc.acceptanceRequired {
 		s.connect(e)
 	}
 	return e, nil
 }
 
-// serviceFor finds the service that an endpoint is wanted for. To who is not allowed, it does not exist.
+// serviceFor finds the service that an endpoint is wanted for. To who is not allowed, it does not exist, nor does it in
+// another Region than the one that is named, or for one that it does not support (API_CreateVpcEndpoint, ServiceRegion;
+// privatelink/privatelink-share-your-services.html, "Cross-Region access").
 func (s *Service) serviceFor(ctx context.Context, in *ec2.CreateVpcEndpointInput) (*endpointService, error) {
 	name := aws.ToString(in.ServiceName)
-	i := slices.IndexFunc(s.services, func(svc *endpointService) bool {
-		return svc.name == name && svc.state == types.ServiceStateAvailable && svc.allows(wire.CallerOf(ctx))
+	of := s.region
+	if in.ServiceRegion != nil {
+		of = *in.ServiceRegion
+	}
+	i := slices.IndexFunc(s.home.services, func(svc *endpointService) bool {
+		return svc.name == name && svc.state == types.ServiceStateAvailable && svc.allows(wire.CallerOf(ctx)) &&
+			of == s.home.region && (of == s.region || slices.Contains(svc.regions, s.region))
 	})
 	if i < 0 {
 		return nil, noServiceName(name)
 	}
-	if aws.ToBool(in.PrivateDnsEnabled) {
-		return nil, wire.Errorf("InvalidParameter",
-			"Private DNS can't be enabled because the service %s does not provide a private DNS name.", name)
+	return s.home.services[i], unverified(s.home.services[i])
+}
+
+// zonesAbroad are those in which an endpoint to a service of another Region can be: AWS leads its connections to the zones
+// of the service.
+func zonesAbroad(region, account string) []string {
+	var ids []string
+	for _, z := range model.Zones(region, account) {
+		if !slices.Contains(zonesWithinRegion, z.ID) {
+			ids = append(ids, z.ID)
+		}
 	}
-	return s.services[i], nil
+	return ids
 }
 
 // endpointSubnets checks that there is one subnet per zone, and only zones that the service is in.
-func (s *Service) endpointSubnets(v *vpc, svc *endpointService, ids []string) ([]*Subnet, error) {
+func (s *Service) endpointSubnets(v *vpc, svc *endpointService, zones, ids []string) ([]*Subnet, error) {
 	var subnets []*Subnet
 	for _, id := range ids {
 		n, err := s.Subnet(v.Account, id)
@@ -107,7 +142,7 @@ func (s *Service) endpointSubnets(v *vpc, svc *endpointService, ids []string) ([
 			return nil, err
 		case n.VPC != v.ID:
 			return nil, wire.Errorf("InvalidParameter", "Subnet %s does not belong to VPC %s", id, v.ID)
-		case !slices.Contains(svc.zoneIDs, n.ZoneID):
+		case !slices.Contains(zones, n.ZoneID):
 			return nil, wire.Errorf("InvalidParameter",
 				"The VPC endpoint service %s does not support the availability zone of the subnet: %s.", svc.name, id)
 		case slices.ContainsFunc(subnets, func(other *Subnet) bool { return other.ZoneID == n.ZoneID }):
@@ -142,10 +177,10 @@ func (s *Service) displace(e *endpoint) {
 // endpointTTL is that of the names of VPC endpoints, in seconds.
 const endpointTTL = 60
 
-// publish names the endpoint in public DNS, which answers its private addresses to everyone
-// (privatelink/privatelink-share-your-services.html, "DNS hostnames").
+// publish names the endpoint in public DNS, which answers its private addresses to everyone. The names are of the service's
+// Region (privatelink/privatelink-share-your-services.html, "DNS hostnames").
 func (s *Service) publish(e *endpoint) {
-	stem, base := e.ID+"-"+model.Hex(8), s.baseName(e.service)
+	stem, base := e.ID+"-"+model.Hex(8), s.home.baseName(e.service)
 	var all []netip.Addr
 	e.names = []string{stem + "." + base}
 	for _, i := range e.interfaces {
@@ -174,13 +209,13 @@ var endpointFilters = filterable[*endpoint]{
 	"vpc-endpoint-type":  func(*endpoint) []string { return []string{string(types.VpcEndpointTypeInterface)} },
 	"vpc-id":             func(e *endpoint) []string { return []string{e.VPC} },
 	"service-name":       func(e *endpoint) []string { return []string{e.service.name} },
-	"service-region":     func(e *endpoint) []string { return []string{e.region} },
+	"service-region":     func(e *endpoint) []string { return []string{e.at.home.region} },
 	"ip-address-type":    func(*endpoint) []string { return []string{string(types.IpAddressTypeIpv4)} },
 }
 
 func (s *Service) describeEndpoints(ctx context.Context, in *ec2.DescribeVpcEndpointsInput) (*ec2.DescribeVpcEndpointsOutput, error) {
 	q := query{kind: endpointKind, ids: in.VpcEndpointIds, filters: in.Filters, maxResults: in.MaxResults, nextToken: in.NextToken}
-	found, next, err := list(ctx, s, s.endpoints, q, endpointFilters)
+	found, next, err := list(ctx, s, s.ownEndpoints(), q, endpointFilters)
 	if err != nil {
 		return nil, err
 	}
@@ -191,14 +226,19 @@ func (s *Service) describeEndpoints(ctx context.Context, in *ec2.DescribeVpcEndp
 	return out, nil
 }
 
+// ownEndpoints are those of the Region.
+func (s *Service) ownEndpoints() table[*endpoint] {
+	return s.home.endpoints.where(func(e *endpoint) bool { return e.at == s })
+}
+
 // fullAccess is the policy of an endpoint that was given none (API_CreateVpcEndpoint, PolicyDocument).
 const fullAccess = `{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*","Resource":"*"}]}`
 
 func (s *Service) describedEndpoint(e *endpoint) types.VpcEndpoint {
 	out := types.VpcEndpoint{
 		VpcEndpointId: &e.ID, VpcEndpointType: types.VpcEndpointTypeInterface, VpcId: &e.VPC, OwnerId: &e.Account, State: e.state,
-		ServiceName: &e.service.name, ServiceRegion: &e.region, IpAddressType: types.IpAddressTypeIpv4, DnsEntries: e.dnsEntries(),
-		PolicyDocument: aws.String(fullAccess), PrivateDnsEnabled: aws.Bool(false), RequesterManaged: aws.Bool(false),
+		ServiceName: &e.service.name, ServiceRegion: &e.at.home.region, IpAddressType: types.IpAddressTypeIpv4, DnsEntries: e.dnsEntries(),
+		PolicyDocument: aws.String(fullAccess), PrivateDnsEnabled: aws.Bool(e.privateName != ""), RequesterManaged: aws.Bool(false),
 		CreationTimestamp: &e.created, Tags: shown(e.tags),
 		RouteTableIds: []string{}, SubnetIds: []string{}, NetworkInterfaceIds: []string{},
 	}
@@ -227,7 +267,7 @@ func (e *endpoint) dnsEntries() []types.DnsEntry {
 func (s *Service) deleteEndpoints(ctx context.Context, in *ec2.DeleteVpcEndpointsInput) (*ec2.DeleteVpcEndpointsOutput, error) {
 	out := &ec2.DeleteVpcEndpointsOutput{}
 	for _, id := range in.VpcEndpointIds {
-		e, ok := s.endpoints.of(wire.CallerOf(ctx).Account, id)
+		e, ok := s.ownEndpoints().of(wire.CallerOf(ctx).Account, id)
 		if !ok || e.state == deleted {
 			out.Unsuccessful = append(out.Unsuccessful,
 				unsuccessful(id, wire.Errorf("InvalidVpcEndpoint.NotFound", "The Vpc Endpoint Id '%s' does not exist", id)))
@@ -242,14 +282,15 @@ func (s *Service) deleteEndpoints(ctx context.Context, in *ec2.DeleteVpcEndpoint
 // a while; AWS gives no figures, each is assumed to last as long as becoming available.
 func (s *Service) deleteEndpoint(e *endpoint) {
 	e.state = deleting
+	s.disablePrivateName(e)
 	s.align(e)
-	s.notify(deleteEvent, e)
+	s.home.notify(deleteEvent, e)
 	s.world.After(s.world.Delays.EndpointAvailable, func() {
 		e.state = deleted
 		s.displace(e)
 		for _, name := range e.names {
 			s.records.Delete(name)
 		}
-		s.world.After(s.world.Delays.EndpointAvailable, func() { s.endpoints.remove(e.ID) })
+		s.world.After(s.world.Delays.EndpointAvailable, func() { s.home.endpoints.remove(e.ID) })
 	})
 }

@@ -134,6 +134,8 @@ func TestDecisionsThatDoNotFitAreItemsOfTheAnswer(t *testing.T) {
 		"accepting a rejected one":    {rejecting, accepting, "InvalidState"},
 		"rejecting twice":             {rejecting, rejecting, "InvalidState"},
 		"rejecting an accepted one":   {accepting, rejecting, ""},
+		"accepting an expired one":    {expiring, accepting, "InvalidState"},
+		"rejecting an expired one":    {expiring, rejecting, "InvalidState"},
 		"accepting one that has gone": {removing, accepting, "InvalidVpcEndpoint.NotFound"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -157,9 +159,32 @@ func TestDecisionsThatDoNotFitAreItemsOfTheAnswer(t *testing.T) {
 
 func accepting(c *cloud, e *endpoint) *wire.Error { return c.accept(e) }
 func rejecting(c *cloud, e *endpoint) *wire.Error { return c.reject(e) }
+func expiring(c *cloud, e *endpoint) *wire.Error {
+	if err := c.Expire(e.ID); err != nil {
+		c.t.Error(err)
+	}
+	return nil
+}
 func removing(c *cloud, e *endpoint) *wire.Error {
 	c.endpoints.remove(e.ID)
 	return nil
+}
+
+// Nothing tells of it, and only a request expires.
+func TestARequestExpiresInSilence(t *testing.T) {
+	c := newCloud(t)
+	svc := c.service()
+	e := c.endpoint(svc)
+	before := len(c.sent)
+	if err := c.Expire(*e.VpcEndpointId); err != nil {
+		t.Fatal(err)
+	}
+	if state := c.connectionState(svc); state != expired || len(c.sent) != before {
+		t.Errorf("it is %s, and %d notifications were sent", state, len(c.sent)-before)
+	}
+	if err := c.Expire(*e.VpcEndpointId); err == nil {
+		t.Error("it expires twice")
+	}
 }
 
 func TestRemovingAPrincipalLeavesItsConnections(t *testing.T) {

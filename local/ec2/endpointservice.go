@@ -22,6 +22,7 @@ type endpointService struct {
 	loadBalancers      []string // ARNs
 	zoneIDs            []string // those of the load balancers when AWS last looked: at creation, and at each modification
 	regions            []string // beside its own
+	private            *privateName
 	principals         table[*allowedPrincipal]
 	common
 }
@@ -36,7 +37,7 @@ func (svc *endpointService) servedBy(lbARN string) bool {
 // endpointService is the caller's service with that id, unless it has been deleted.
 func (s *Service) endpointService(ctx context.Context, id *string) (*endpointService, error) {
 	svc, ok := s.services.of(wire.CallerOf(ctx).Account, aws.ToString(id))
-	if !ok || !s.world.Visible(svc.created) || svc.state == types.ServiceStateDeleting || svc.state == types.ServiceStateDeleted {
+	if !ok || !s.world.Visible(svc.ID, svc.created) || svc.state == types.ServiceStateDeleting || svc.state == types.ServiceStateDeleted {
 		return nil, serviceKind.unknown(aws.ToString(id))
 	}
 	return svc, nil
@@ -64,10 +65,14 @@ func (s *Service) newEndpointService(account string, in *ec2.CreateVpcEndpointSe
 		ID: model.ID("vpce-svc"), Account: account, state: types.ServiceStatePending,
 		acceptanceRequired: in.AcceptanceRequired == nil || *in.AcceptanceRequired, common: born(tags),
 	}
-	svc.name = "com.amazonaws.vpce." + s.world.Region + "." + svc.ID
-	if err := unmodelled(in.PrivateDnsName != nil || len(in.GatewayLoadBalancerArns) > 0 ||
-		slices.Contains(in.SupportedIpAddressTypes, "ipv6")); err != nil {
+	svc.name = "com.amazonaws.vpce." + s.region + "." + svc.ID
+	if err := unmodelled(len(in.GatewayLoadBalancerArns) > 0 || slices.Contains(in.SupportedIpAddressTypes, "ipv6")); err != nil {
 		return nil, err
+	}
+	if in.PrivateDnsName != nil {
+		if svc.private, err = newPrivateName(*in.PrivateDnsName); err != nil {
+			return nil, err
+		}
 	}
 	for _, arn := range in.NetworkLoadBalancerArns {
 		if err := s.addLoadBalancer(svc, arn); err != nil {
@@ -98,7 +103,7 @@ func unmodelled(asked bool) error {
 	if !asked {
 		return nil
 	}
-	return wire.Errorf("InvalidParameter", "Private DNS names, Gateway Load Balancers and IPv6 are not part of this local cloud")
+	return wire.Errorf("InvalidParameter", "Gateway Load Balancers and IPv6 are not part of this local cloud")
 }
 
 // loadBalancerARN is of any type: which one it is comes after whether there is one.
@@ -168,7 +173,7 @@ func (s *Service) addRegions(svc *endpointService, regions []string) error {
 		case !slices.Contains(openRegions, region):
 			return wire.Errorf("InvalidParameter", "The Region %s does not exist", region)
 		}
-		if region != s.world.Region && !slices.Contains(svc.regions, region) {
+		if region != s.region && !slices.Contains(svc.regions, region) {
 			svc.regions = append(svc.regions, region)
 		}
 	}
@@ -200,7 +205,7 @@ func (s *Service) describeEndpointServiceConfigurations(
 }
 
 func (s *Service) baseName(svc *endpointService) string {
-	return svc.ID + "." + s.world.Region + ".vpce.amazonaws.com"
+	return svc.ID + "." + s.region + ".vpce.amazonaws.com"
 }
 
 var interfaceService = []types.ServiceTypeDetail{{ServiceType: types.ServiceTypeInterface}}
@@ -216,7 +221,8 @@ func (s *Service) serviceConfiguration(svc *endpointService) types.ServiceConfig
 		SupportedIpAddressTypes: []types.ServiceConnectivityType{types.ServiceConnectivityTypeIpv4},
 		RemoteAccessEnabled:     aws.Bool(len(svc.regions) > 0), Tags: svc.tags,
 	}
-	for _, region := range append([]string{s.world.Region}, svc.regions...) {
+	out.PrivateDnsName, out.PrivateDnsNameConfiguration = svc.private.described()
+	for _, region := range append([]string{s.region}, svc.regions...) {
 		out.SupportedRegions = append(out.SupportedRegions,
 			types.SupportedRegionDetail{Region: aws.String(region), ServiceState: aws.String(string(svc.state))})
 	}
@@ -232,7 +238,7 @@ func (s *Service) modifyEndpointService(
 		return nil, err
 	}
 	ipv6 := slices.Contains(in.AddSupportedIpAddressTypes, "ipv6")
-	if err := unmodelled(in.PrivateDnsName != nil || len(in.AddGatewayLoadBalancerArns) > 0 || ipv6); err != nil {
+	if err := unmodelled(len(in.AddGatewayLoadBalancerArns) > 0 || ipv6); err != nil {
 		return nil, err
 	}
 	changed := *svc
@@ -241,6 +247,9 @@ func (s *Service) modifyEndpointService(
 		return nil, err
 	}
 	if err := s.modifyRegions(&changed, in); err != nil {
+		return nil, err
+	}
+	if err := modifyPrivateName(&changed, in); err != nil {
 		return nil, err
 	}
 	if in.AcceptanceRequired != nil {

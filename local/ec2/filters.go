@@ -30,7 +30,7 @@ type filterable[T resource] map[string]func(T) []string
 // list answers a describe: the rows that exist for the caller and are old enough to be seen, filtered, a page at a time.
 func list[T resource](ctx context.Context, s *Service, rows table[T], q query, by filterable[T]) (table[T], *string, error) {
 	account := wire.CallerOf(ctx).Account
-	seen := rows.where(func(row T) bool { return seenBy(row, account) && s.world.Visible(row.shared().created) })
+	seen := rows.where(func(row T) bool { return seenBy(row, account) && s.world.Visible(idOf(row), row.shared().created) })
 	if len(q.ids) > 0 {
 		if err := q.kind.check(q.ids...); err != nil {
 			return nil, nil, err

@@ -41,7 +41,7 @@ func (s *Service) gatesOf(e *endpoint) []netip.AddrPort {
 		return nil
 	}
 	var all []netip.AddrPort
-	lb, _ := s.loadBalancers.LoadBalancer(e.service.loadBalancers[0])
+	lb, _ := s.home.loadBalancers.LoadBalancer(e.service.loadBalancers[0])
 	for _, i := range e.interfaces {
 		for _, port := range lb.Ports {
 			all = append(all, netip.AddrPortFrom(i.Address, port))
@@ -53,13 +53,13 @@ func (s *Service) gatesOf(e *endpoint) []netip.AddrPort {
 func (s *Service) open(e *endpoint, at netip.AddrPort) {
 	ctx, cut := context.WithCancel(context.Background())
 	g := &gate{ctx: ctx, cut: cut}
-	arn, zoneID, balancers := e.service.loadBalancers[0], s.zoneIDAt(e.VPC, at.Addr()), s.loadBalancers
+	arn, zoneID, balancers := e.service.loadBalancers[0], e.at.zoneIDAt(e.VPC, at.Addr()), s.home.loadBalancers
 	entrance, err := s.addresses.Answer(e.VPC, at, func(ctx context.Context, client netip.AddrPort) (network.Far, error) {
-		far, err := balancers.Through(ctx, arn, zoneID, at.Port(), client.Addr())
+		far, err := balancers.Through(ctx, arn, zoneID, at.Port(), client)
 		if err != nil {
 			return nil, err
 		}
-		return &passage{far, g}, nil
+		return &passage{far, g, s, e}, nil
 	})
 	if err != nil {
 		cut()
@@ -78,14 +78,28 @@ func (s *Service) zoneIDAt(vpc string, address netip.Addr) string {
 // passage is a connection through a gate.
 type passage struct {
 	network.Far
-	gate *gate
+	gate     *gate
+	service  *Service
+	endpoint *endpoint
 }
 
 // Carry cuts the connection when the gate closes, whatever the load balancer does about that.
 func (p *passage) Carry(near net.Conn) {
+	near = network.Metered(near, p.service.meter(p.endpoint))
 	stop := context.AfterFunc(p.gate.ctx, func() { reset(near) })
 	defer stop()
+	p.count(1)
+	p.service.tally(p.endpoint, newConnections, 1)
 	p.Far.Carry(near)
+	p.count(-1)
+}
+
+// count keeps the number of connections, which is measured whenever it is another.
+func (p *passage) count(more int) {
+	p.service.world.Lock()
+	defer p.service.world.Unlock()
+	p.endpoint.connections += more
+	p.service.Measure()
 }
 
 func (g *gate) close() {
@@ -95,7 +109,7 @@ func (g *gate) close() {
 
 // reset ends a connection without the goodbye that would make its client believe that it got everything.
 func reset(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(seconds int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}
 	conn.Close()

@@ -52,6 +52,8 @@ var (
 	// The wording: hashicorp/terraform-provider-aws, internal/service/ec2/errors.go.
 	optionsKind = kind{types.ResourceTypeDhcpOptions, "dopt-", hexDigits,
 		"InvalidDhcpOptionsId.Malformed", badID, "InvalidDhcpOptionID.NotFound", "The dhcpOption ID '%s' does not exist"}
+	flowLogKind = kind{types.ResourceTypeVpcFlowLog, "fl-", hexDigits,
+		"InvalidFlowLogId.Malformed", badID, "InvalidFlowLogId.NotFound", "The flow log ID '%s' does not exist"}
 	notificationKind = kind{notFound: "InvalidConnectionNotification", noID: "The connection notification '%s' does not exist"}
 	zoneKind         = kind{notFound: "InvalidParameterValue", noID: "Invalid availability zone-id: [%s]"}
 )
@@ -81,7 +83,7 @@ func (k kind) unknown(id string) *wire.Error {
 
 // kindOf is the kind that an id names.
 func kindOf(id string) (kind, bool) {
-	for _, k := range []kind{vpcKind, subnetKind, groupKind, ruleKind, networkACLKind, interfaceKind, endpointKind, serviceKind} {
+	for _, k := range []kind{vpcKind, subnetKind, groupKind, ruleKind, networkACLKind, interfaceKind, endpointKind, serviceKind, flowLogKind} {
 		if k.names(id) {
 			return k, true
 		}

@@ -153,7 +153,7 @@ var interfaceFilters = filterable[*Interface]{
 
 func (s *Service) networkInterface(i *Interface) types.NetworkInterface {
 	by, managed := i.requester()
-	address, name := i.Address.String(), i.privateDNSName(s.world.Region)
+	address, name := i.Address.String(), i.privateDNSName(s.region)
 	out := types.NetworkInterface{
 		NetworkInterfaceId: &i.ID, OwnerId: &i.Account, VpcId: &i.VPC, SubnetId: &i.Subnet,
 		AvailabilityZone: &i.Zone, AvailabilityZoneId: aws.String(s.zoneIDAt(i.VPC, i.Address)),

@@ -12,7 +12,7 @@ type LoadBalancers interface {
 	LoadBalancer(arn string) (LoadBalancer, bool)
 	// Through opens the far half of a PrivateLink connection that arrives at the node in that zone, or says why its client
 	// gets none. The world's lock is not held.
-	Through(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr) (network.Far, error)
+	Through(ctx context.Context, arn, zoneID string, port uint16, client netip.AddrPort) (network.Far, error)
 }
 
 // LoadBalancer is what PrivateLink asks of a load balancer.

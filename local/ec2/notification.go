@@ -109,7 +109,7 @@ func (s *Service) checkSubject(ctx context.Context, n *notification) error {
 		_, err := s.endpointService(ctx, &n.service)
 		return err
 	}
-	if _, ok := s.endpoints.of(n.Account, n.endpoint); !ok {
+	if _, ok := s.ownEndpoints().of(n.Account, n.endpoint); !ok {
 		return endpointKind.unknown(n.endpoint)
 	}
 	return nil
@@ -185,7 +185,7 @@ func (s *Service) connectionNotification(n *notification) types.ConnectionNotifi
 	out := types.ConnectionNotification{
 		ConnectionNotificationId: &n.ID, ConnectionNotificationArn: &n.topic, ConnectionEvents: slices.Clone(n.events),
 		ConnectionNotificationState: types.ConnectionNotificationStateEnabled, ConnectionNotificationType: types.ConnectionNotificationTypeTopic,
-		ServiceRegion: &s.world.Region,
+		ServiceRegion: &s.region,
 	}
 	if n.service != "" {
 		out.ServiceId = &n.service

@@ -11,6 +11,7 @@ type Records struct {
 	mu     sync.RWMutex
 	byName map[string]record
 	vpcs   map[string]dnsAttributes
+	within map[string]map[string][]netip.Addr // private names of endpoints, by VPC
 }
 
 type record struct {
@@ -42,7 +43,7 @@ func (t *turn) of(all []netip.Addr) []netip.Addr {
 type dnsAttributes struct{ support, hostnames bool }
 
 func newRecords() *Records {
-	return &Records{byName: map[string]record{}, vpcs: map[string]dnsAttributes{}}
+	return &Records{byName: map[string]record{}, vpcs: map[string]dnsAttributes{}, within: map[string]map[string][]netip.Addr{}}
 }
 
 // Set makes name answer inside's addresses in the VPCs that it lists, and outside everywhere else. A database that is not
@@ -84,6 +85,35 @@ func (r *Records) Lookup(vpc, name string) (addrs []netip.Addr, ttl uint32, foun
 	return rec.turn.of(rec.outside), rec.ttl, found
 }
 
+// Private says whether a VPC answers by private hosted zones, for which it needs both attributes
+// (docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html), and what it answers to the
+// private name of an endpoint.
+func (r *Records) Private(vpc, name string) (zones bool, addrs []netip.Addr) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	dns := r.vpcs[vpc]
+	if zones = dns.support && dns.hostnames; zones {
+		addrs = r.within[vpc][name]
+	}
+	return zones, addrs
+}
+
+func (r *Records) private(vpc, name string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.within[vpc][name]) > 0
+}
+
+// setPrivate makes a VPC answer a private name of an endpoint; without addresses it does not any more.
+func (r *Records) setPrivate(vpc, name string, addrs []netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.within[vpc] == nil {
+		r.within[vpc] = map[string][]netip.Addr{}
+	}
+	r.within[vpc][name] = addrs
+}
+
 func (r *Records) setVPC(vpc string, dns dnsAttributes) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,4 +124,5 @@ func (r *Records) deleteVPC(vpc string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.vpcs, vpc)
+	delete(r.within, vpc)
 }

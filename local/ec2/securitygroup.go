@@ -55,7 +55,7 @@ func (s *Service) SecurityGroup(account, id string) (*SecurityGroup, error) {
 // exist (AWSEC2/latest/APIReference/query-api-troubleshooting.html, "Eventual consistency"; boto/boto3#620).
 func (s *Service) securityGroup(account, id string) (*SecurityGroup, error) {
 	g, ok := s.securityGroups.of(account, id)
-	if !ok || !s.world.Visible(g.created) {
+	if !ok || !s.world.Visible(id, g.created) {
 		return nil, groupKind.unknown(id)
 	}
 	return g, nil

@@ -41,10 +41,14 @@ type addresses interface {
 // Service is Amazon EC2 of one region, for all accounts.
 type Service struct {
 	world         *model.World
+	region        string
+	home          *Service // that of the world's Region, which is all but the consumers' side of PrivateLink
+	abroad        map[string]*Service
 	namespaces    namespaces
 	addresses     addresses
 	loadBalancers LoadBalancers
 	records       *Records
+	hostedZones   HostedZones
 
 	// ValidateTopic answers for SNS whether account may have its connection notifications sent to a topic; nil accepts every
 	// one.
@@ -60,6 +64,7 @@ type Service struct {
 	services       table[*endpointService]
 	endpoints      table[*endpoint]
 	notifications  table[*notification]
+	flowLogs       table[*flowLog]
 	issued         map[clientToken]issue
 	accounts       map[string]bool // those that have, or had, their default VPC
 	bounded        map[string]bool // VPCs whose network ACLs the kernel knows
@@ -69,18 +74,24 @@ type Service struct {
 func New(w *model.World, n *network.Network) *Service { return newService(w, n, n) }
 
 func newService(w *model.World, n namespaces, a addresses) *Service {
-	return &Service{
-		world: w, namespaces: n, addresses: a, records: newRecords(),
-		issued: map[clientToken]issue{}, accounts: map[string]bool{}, bounded: map[string]bool{},
-		prefixLists: listsOfAWS(w.Region),
-	}
+	s := &Service{world: w, region: w.Region, namespaces: n, addresses: a, records: newRecords(), abroad: map[string]*Service{}}
+	s.home = s
+	return s.born()
+}
+
+func (s *Service) born() *Service {
+	s.issued, s.accounts, s.bounded = map[clientToken]issue{}, map[string]bool{}, map[string]bool{}
+	s.prefixLists = listsOfAWS(s.region)
+	return s
 }
 
 // Records are the names that the DNS servers of the VPCs know. The lock is not needed.
 func (s *Service) Records() *Records { return s.records }
 
-// Operations are EC2's operations, by their AWS name.
-func (s *Service) Operations() wire.Operations {
+// Operations are EC2's operations, by their AWS name, each in the Region that it is called in.
+func (s *Service) Operations() wire.Operations { return s.withRegions(s.operations()) }
+
+func (s *Service) operations() wire.Operations {
 	return s.withDefaultVPC(wire.Operations{
 		"DescribeAvailabilityZones": op(s.describeAvailabilityZones),
 		"DescribeRegions":           op(s.describeRegions),
@@ -125,6 +136,10 @@ func (s *Service) Operations() wire.Operations {
 
 		"DescribeNetworkInterfaces": op(s.describeNetworkInterfaces),
 
+		"CreateFlowLogs":   op(s.createFlowLogs),
+		"DescribeFlowLogs": op(s.describeFlowLogs),
+		"DeleteFlowLogs":   op(s.deleteFlowLogs),
+
 		"CreateTags":   op(s.createTags),
 		"DeleteTags":   op(s.deleteTags),
 		"DescribeTags": op(s.describeTags),
@@ -134,13 +149,19 @@ func (s *Service) Operations() wire.Operations {
 		"ModifyVpcEndpointServiceConfiguration":    op(s.modifyEndpointService),
 		"DeleteVpcEndpointServiceConfigurations":   op(s.deleteEndpointServices),
 		"ModifyVpcEndpointServicePermissions":      op(s.modifyPermissions),
-		"DescribeVpcEndpointServicePermissions":    op(s.describePermissions),
-		"DescribeVpcEndpointConnections":           op(s.describeConnections),
-		"AcceptVpcEndpointConnections":             op(s.acceptConnections),
-		"RejectVpcEndpointConnections":             op(s.rejectConnections),
+
+		"StartVpcEndpointServicePrivateDnsVerification": op(s.startVerification),
+
+		"DescribeVpcEndpointServicePermissions": op(s.describePermissions),
+		"DescribeVpcEndpointConnections":        op(s.describeConnections),
+		"AcceptVpcEndpointConnections":          op(s.acceptConnections),
+		"RejectVpcEndpointConnections":          op(s.rejectConnections),
+
+		"DescribeVpcEndpointServices": op(s.describeEndpointServices),
 
 		"CreateVpcEndpoint":    op(s.createEndpoint),
 		"DescribeVpcEndpoints": op(s.describeEndpoints),
+		"ModifyVpcEndpoint":    op(s.modifyEndpoint),
 		"DeleteVpcEndpoints":   op(s.deleteEndpoints),
 
 		"CreateVpcEndpointConnectionNotification":    op(s.createNotification),
@@ -164,5 +185,5 @@ func op[I, O any](serve func(context.Context, *I) (*O, error)) wire.Operation {
 
 // arn names an EC2 resource, for example vpc-endpoint-service/vpce-svc-….
 func (s *Service) arn(account, resource string) string {
-	return "arn:aws:ec2:" + s.world.Region + ":" + account + ":" + resource
+	return "arn:aws:ec2:" + s.region + ":" + account + ":" + resource
 }

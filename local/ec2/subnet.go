@@ -93,7 +93,7 @@ func (s *Service) subnetBlock(v *vpc, text *string) (netip.Prefix, error) {
 
 // subnetZone is the zone that was asked for by name or id; AWS chooses one when neither was.
 func (s *Service) subnetZone(account string, in *ec2.CreateSubnetInput) (model.Zone, error) {
-	zones := s.world.Zones(account)
+	zones := model.Zones(s.region, account)
 	name, id := aws.ToString(in.AvailabilityZone), aws.ToString(in.AvailabilityZoneId)
 	if name == "" && id == "" {
 		return zones[0], nil

@@ -62,7 +62,8 @@ func (s *Service) taggable(account string) table[resource] {
 	all = appendOwn(all, s.networkACLs, account)
 	all = appendOwn(all, s.interfaces, account)
 	all = appendOwn(all, s.services, account)
-	return appendOwn(all, s.endpoints, account)
+	all = appendOwn(all, s.flowLogs, account)
+	return appendOwn(all, s.ownEndpoints(), account)
 }
 
 func appendOwn[T resource](all table[resource], rows table[T], account string) table[resource] {
@@ -78,6 +79,11 @@ func appendOwn[T resource](all table[resource], rows table[T], account string) t
 func (s *Service) Tags(account, id string) (map[string]string, bool) {
 	row, ok := s.taggable(account).find(id)
 	if !ok {
+		for _, there := range s.abroad {
+			if tags, found := there.Tags(account, id); found {
+				return tags, true
+			}
+		}
 		return nil, false
 	}
 	tags := map[string]string{}

@@ -220,3 +220,12 @@ func (s *Service) modifyVPCAttribute(ctx context.Context, in *ec2.ModifyVpcAttri
 	s.records.setVPC(v.ID, v.dns)
 	return &ec2.ModifyVpcAttributeOutput{}, nil
 }
+
+// Owner is the account of a VPC.
+func (s *Service) Owner(vpc string) (account string, ok bool) {
+	v, ok := s.vpcs.find(vpc)
+	if !ok {
+		return "", false
+	}
+	return v.Account, true
+}

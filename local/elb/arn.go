@@ -40,7 +40,7 @@ func find[T interface{ born() time.Time }](
 	if err := s.validate(ctx, k, arn); err != nil {
 		return none, err
 	}
-	if found, ok := all[arn]; ok && s.world.Visible(found.born()) {
+	if found, ok := all[arn]; ok && s.world.Visible(arn, found.born()) {
 		return found, nil
 	}
 	return none, notFound

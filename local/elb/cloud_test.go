@@ -40,6 +40,7 @@ type cloud struct {
 	changed   []string        // load balancers whose ports changed
 	listeners map[netip.AddrPort]net.Listener
 	dialled   []netip.Addr        // who connected
+	passed    []ec2.Passed        // what flow logs were told of
 	blind     map[netip.Addr]bool // nodes whose connections go nowhere
 }
 
@@ -169,6 +170,12 @@ func (c *cloud) Dial(ctx context.Context, _ string, from netip.Addr, to netip.Ad
 		return nil, errors.New("connection refused")
 	}
 	return (&net.Dialer{}).DialContext(ctx, "tcp", l.Addr().String())
+}
+
+func (c *cloud) Pass(interfaceID string, p ec2.Passed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.passed = append(c.passed, p)
 }
 
 func (c *cloud) Withdraw(conn net.Conn) { networktest.Reset(conn) }
@@ -355,7 +362,7 @@ func (b *bed) connect(lb, zoneID string, from string) net.Conn {
 	b.t.Helper()
 	client, server := pair(b.t)
 	go func() {
-		far, err := b.Through(context.Background(), lb, zoneID, 5432, netip.MustParseAddr(from))
+		far, err := b.Through(context.Background(), lb, zoneID, 5432, netip.AddrPortFrom(netip.MustParseAddr(from), 40000))
 		if err != nil {
 			networktest.Reset(server)
 			return

@@ -29,7 +29,12 @@ type flow struct {
 	loadBalancer   *loadBalancer
 	via            *target
 	node           *node
+	from           netip.AddrPort // the client
+	port           uint16         // that it has connected to
 	client, target net.Conn
+
+	toTarget, toClient passing
+	logged             time.Time // until when flow logs have it
 }
 
 // flows are the open connections of a target or of a load balancer.
@@ -46,10 +51,16 @@ func (f flows) resetWhere(matches func(*flow) bool) {
 			continue
 		}
 		if flow.client != nil {
-			reset(flow.client)
+			flow.resets(flow.client)
 		}
-		reset(flow.target)
+		flow.resets(flow.target)
 	}
+}
+
+// resets is the load balancer's own.
+func (f *flow) resets(c net.Conn) {
+	f.service.tally(f.loadBalancer, f.node, balancerResets, 1)
+	reset(c)
 }
 
 // reset closes a connection with RST where it can: a client that waits for an answer must learn that none will come.
@@ -79,7 +90,7 @@ func (s *Service) serve(l *listener) {
 func (s *Service) listen(l *listener, n *node) {
 	at := netip.AddrPortFrom(n.address, uint16(l.port))
 	socket, err := s.sockets.Answer(l.loadBalancer.vpc, at, func(ctx context.Context, client netip.AddrPort) (network.Far, error) {
-		return s.dial(ctx, l, n, client.Addr())
+		return s.dial(ctx, l, n, client, client.Addr())
 	})
 	if err != nil {
 		slog.Error("load balancer node cannot listen", "listener", l.arn, "zone", n.subnet.Zone, "error", err)
@@ -117,12 +128,12 @@ func (s *Service) LoadBalancer(arn string) (ec2.LoadBalancer, bool) {
 
 // Through opens the far half of a connection that comes through PrivateLink: from a zone's node to a target. It must be
 // called without the world's lock.
-func (s *Service) Through(ctx context.Context, arn, zoneID string, port uint16, client netip.Addr) (network.Far, error) {
-	l, n := s.entrance(arn, zoneID, port, client)
+func (s *Service) Through(ctx context.Context, arn, zoneID string, port uint16, client netip.AddrPort) (network.Far, error) {
+	l, n := s.entrance(arn, zoneID, port, client.Addr())
 	if l == nil {
 		return nil, errNotAdmitted
 	}
-	return s.dial(ctx, l, n, n.address) // whose clients' addresses are never preserved
+	return s.dial(ctx, l, n, client, n.address) // whose clients' addresses are never preserved
 }
 
 // errNotAdmitted leaves a client without an answer, as security groups do.
@@ -150,14 +161,15 @@ func (s *Service) entrance(arn, zoneID string, port uint16, client netip.Addr) (
 //
 // A network load balancer passes the client's SYN on and the
 // target's answer back, so that a target which refuses refuses the client, and a silent one leaves it without an answer.
-func (s *Service) dial(ctx context.Context, l *listener, n *node, client netip.Addr) (network.Far, error) {
+func (s *Service) dial(ctx context.Context, l *listener, n *node, client netip.AddrPort, preserved netip.Addr) (network.Far, error) {
 	t, preserves := s.choose(l, n)
 	if t == nil {
+		s.tally(l.loadBalancer, n, rejectedFlows, 1)
 		return nil, fmt.Errorf("no target: %w", unix.ECONNREFUSED)
 	}
 	from := n.address
 	if preserves {
-		from = client
+		from = preserved
 	}
 	if from == t.at.Addr() {
 		return nil, errHairpin
@@ -165,10 +177,15 @@ func (s *Service) dial(ctx context.Context, l *listener, n *node, client netip.A
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	server, err := s.sockets.Dial(ctx, l.loadBalancer.vpc, from, t.at)
+	if errors.Is(err, unix.ECONNREFUSED) {
+		s.tally(l.loadBalancer, n, targetResets, 1)
+	}
 	if err != nil {
 		return nil, err
 	}
-	f := &flow{service: s, loadBalancer: l.loadBalancer, via: t, node: n, target: server}
+	f := &flow{
+		service: s, loadBalancer: l.loadBalancer, via: t, node: n, from: client, port: uint16(l.port), target: server, logged: time.Now(),
+	}
 	if !s.track(l, f) {
 		s.sockets.Withdraw(server)
 		return nil, fmt.Errorf("the target is gone: %w", unix.ECONNREFUSED)
@@ -180,8 +197,10 @@ func (s *Service) dial(ctx context.Context, l *listener, n *node, client netip.A
 func (f *flow) Carry(client net.Conn) {
 	f.service.world.Lock()
 	f.client = client
+	f.service.tally(f.loadBalancer, f.node, newFlows, 1)
 	f.service.world.Unlock()
-	network.Pipe(client, f.target)
+	network.Pipe(network.Metered(client, f.service.meter(f, &f.toTarget, clientResets)),
+		network.Metered(f.target, f.service.meter(f, &f.toClient, targetResets)))
 	f.service.untrack(f)
 }
 
@@ -198,6 +217,7 @@ func (s *Service) choose(l *listener, n *node) (t *target, preserves bool) {
 	s.world.Lock()
 	defer s.world.Unlock()
 	lb, g := l.loadBalancer, l.group
+	s.report(lb)
 	failOpen := !slices.ContainsFunc(g.targets, func(t *target) bool { return t.healthy() && lb.reaches(t) })
 	var able []*target
 	for _, t := range g.targets {
@@ -220,6 +240,7 @@ func (s *Service) track(l *listener, f *flow) bool {
 		return false
 	}
 	f.loadBalancer.flows[f], f.via.flows[f] = struct{}{}, struct{}{}
+	s.report(f.loadBalancer)
 	return true
 }
 
@@ -228,4 +249,5 @@ func (s *Service) untrack(f *flow) {
 	defer s.world.Unlock()
 	delete(f.loadBalancer.flows, f)
 	delete(f.via.flows, f)
+	s.pass(f)
 }

@@ -1,6 +1,7 @@
 package elb
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -22,12 +23,14 @@ const (
 	targetGroupsPerRegion    = 3000
 )
 
+func (s *Service) most() int { return cmp.Or(s.Most, loadBalancersPerRegion) }
+
 func (s *Service) describeAccountLimits(context.Context, *elb.DescribeAccountLimitsInput) (*elb.DescribeAccountLimitsOutput, error) {
 	limit := func(name string, most int) types.Limit {
 		return types.Limit{Name: &name, Max: aws.String(strconv.Itoa(most))}
 	}
 	limits := []types.Limit{
-		limit("network-load-balancers", loadBalancersPerRegion),
+		limit("network-load-balancers", s.most()),
 		limit("listeners-per-network-load-balancer", listenersPerLoadBalancer),
 		limit("target-groups", targetGroupsPerRegion),
 		limit("target-groups-per-action-on-network-load-balancer", 1),

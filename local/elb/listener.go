@@ -153,7 +153,7 @@ func (s *Service) describeListeners(ctx context.Context, in *elb.DescribeListene
 		if err != nil {
 			return nil, err
 		}
-		found = slices.DeleteFunc(slices.Clone(lb.listeners), func(l *listener) bool { return !s.world.Visible(l.created) })
+		found = slices.DeleteFunc(slices.Clone(lb.listeners), func(l *listener) bool { return !s.world.Visible(l.arn, l.created) })
 	case len(in.ListenerArns) > 0:
 		for _, arn := range in.ListenerArns {
 			l, err := s.listener(ctx, arn)

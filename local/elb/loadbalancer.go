@@ -55,7 +55,7 @@ func (s *Service) createLoadBalancer(ctx context.Context, in *elb.CreateLoadBala
 		}
 		return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{s.describe(lb)}}, nil
 	}
-	if s.count(account) >= loadBalancersPerRegion {
+	if s.count(account) >= s.most() {
 		return nil, wire.Errorf("TooManyLoadBalancers", "The maximum number of load balancers has been reached")
 	}
 	t, err := tags(nil).with(in.Tags)
@@ -248,7 +248,7 @@ func (s *Service) findLoadBalancers(ctx context.Context, in *elb.DescribeLoadBal
 	}
 	for _, name := range in.Names {
 		lb := s.loadBalancerNamed(account, name)
-		if lb == nil || !s.world.Visible(lb.created) {
+		if lb == nil || !s.world.Visible(lb.arn, lb.created) {
 			return nil, noLoadBalancer(name)
 		}
 		found = append(found, lb)
@@ -257,7 +257,7 @@ func (s *Service) findLoadBalancers(ctx context.Context, in *elb.DescribeLoadBal
 		return found, nil
 	}
 	for _, lb := range s.loadBalancers {
-		if lb.account == account && s.world.Visible(lb.created) {
+		if lb.account == account && s.world.Visible(lb.arn, lb.created) {
 			found = append(found, lb)
 		}
 	}

@@ -188,7 +188,7 @@ func (c cloud) throughPrivateLink(lb string) string {
 	told, _ := c.elb.LoadBalancer(lb)
 	c.world.Unlock()
 	client, server := net.Pipe()
-	far, err := c.elb.Through(c.t.Context(), lb, told.Subnets[0].ZoneID, 5432, netip.MustParseAddr("172.31.0.9"))
+	far, err := c.elb.Through(c.t.Context(), lb, told.Subnets[0].ZoneID, 5432, netip.MustParseAddrPort("172.31.0.9:40000"))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ type interfaces interface {
 	Attach(account, subnet string, groups []string, description string, address netip.Addr) (*ec2.Interface, error)
 	Detach(id string)
 	SetGroups(id string, groups []string) error
+	Pass(interfaceID string, p ec2.Passed)
 }
 
 // vpcs answer where an address is and whom security groups let in.
@@ -56,6 +57,8 @@ type sockets interface {
 
 // Service is Elastic Load Balancing of every account. The world's lock guards it.
 type Service struct {
+	Most int // how many load balancers an account may have; 0: AWS's default
+
 	world      *model.World
 	interfaces interfaces
 	vpcs       vpcs

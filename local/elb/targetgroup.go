@@ -3,6 +3,7 @@ package elb
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -139,7 +140,7 @@ func (s *Service) findTargetGroups(ctx context.Context, in *elb.DescribeTargetGr
 	}
 	for _, name := range in.Names {
 		g := s.targetGroupNamed(account, name)
-		if g == nil || !s.world.Visible(g.created) {
+		if g == nil || !s.world.Visible(g.arn, g.created) {
 			return nil, targetGroupNotFound()
 		}
 		found = append(found, g)
@@ -155,7 +156,7 @@ func (s *Service) findTargetGroups(ctx context.Context, in *elb.DescribeTargetGr
 		}
 	}
 	for _, g := range s.targetGroups {
-		if g.account == account && s.world.Visible(g.created) && (of == nil || s.user(g) == of) {
+		if g.account == account && s.world.Visible(g.arn, g.created) && (of == nil || s.user(g) == of) {
 			found = append(found, g)
 		}
 	}
@@ -185,6 +186,9 @@ func (s *Service) user(g *targetGroup) *loadBalancer {
 	}
 	return nil
 }
+
+// id is the group as metrics have it: targetgroup/NAME/0123456789abcdef, the last part of its ARN.
+func (g *targetGroup) id() string { return g.arn[strings.LastIndex(g.arn, ":")+1:] }
 
 // targetGroup finds the caller's target group.
 func (s *Service) targetGroup(ctx context.Context, arn string) (*targetGroup, error) {

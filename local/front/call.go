@@ -30,6 +30,8 @@ type Call struct {
 	Path       string
 	// Trace is the id of the invocation that the call is made by or, for Invoke, that it makes.
 	Trace string
+	// Payload is what a function is invoked with.
+	Payload string
 }
 
 // Session is the name of the caller's role session.

@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/rdslink/rdslink/local/model"
 	"github.com/rdslink/rdslink/local/wire"
@@ -27,24 +25,16 @@ type running struct {
 	count    map[string]int // by function ARN
 	reserved map[string]int // by function ARN
 	most     map[string]int // by account, since the limit was set
-	measured []measured     // that nobody has taken yet
+	meter    *model.Meter
 }
 
-// measured is a value of one of Lambda's metrics: Lambda guide, "Types of metrics for Lambda functions". Those of a function
-// are the account's too, which is a metric without dimensions.
-type measured struct {
-	account  string
-	Name     string  `json:"name"`
-	Function string  `json:"function"` // none: the account's
-	Value    float64 `json:"value"`
-	Time     float64 `json:"time"` // Unix seconds
-}
-
+// measure adds to Lambda's metrics: Lambda guide, "Types of metrics for Lambda functions". Those of a function are the
+// account's too, which is a metric without dimensions.
 func (n *running) measure(functionARN, name string, ofFunction, ofAccount int) {
-	account, now := model.AccountOf(functionARN), float64(time.Now().UnixMilli())/1000
-	function := functionARN[strings.LastIndex(functionARN, ":")+1:]
-	n.measured = append(n.measured,
-		measured{account, name, function, float64(ofFunction), now}, measured{account, name, "", float64(ofAccount), now})
+	account, metric := model.AccountOf(functionARN), model.Metric{Namespace: "AWS/Lambda", Name: name, Unit: "Count"}
+	n.meter.Measure(account, metric, float64(ofAccount))
+	metric.Dimensions = map[string]string{"FunctionName": functionARN[strings.LastIndex(functionARN, ":")+1:]}
+	n.meter.Measure(account, metric, float64(ofFunction))
 }
 
 // ended measures an invocation that was let in.
@@ -57,23 +47,8 @@ func (n *running) ended(functionARN string, failed bool) {
 	}
 }
 
-// Metrics serves /_local/metrics: what an account's functions have had measured since it was asked last.
-func (f *Functions) Metrics(w http.ResponseWriter, r *http.Request) {
-	n, account := f.running, r.URL.Query().Get("account")
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	taken := []measured{}
-	n.measured = slices.DeleteFunc(n.measured, func(m measured) bool {
-		if m.account == account {
-			taken = append(taken, m)
-		}
-		return m.account == account
-	})
-	_ = json.NewEncoder(w).Encode(taken)
-}
-
-func newRunning(limit int) *running {
-	return &running{limit: limit, count: map[string]int{}, reserved: map[string]int{}, most: map[string]int{}}
+func newRunning(limit int, meter *model.Meter) *running {
+	return &running{limit: limit, meter: meter, count: map[string]int{}, reserved: map[string]int{}, most: map[string]int{}}
 }
 
 // Why a function is not run now (API_Invoke, TooManyRequestsException).

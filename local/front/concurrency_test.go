@@ -58,10 +58,11 @@ func newSmall(t *testing.T, limit int) *small {
 	if err != nil {
 		t.Fatal(err)
 	}
-	functions := front.NewFunctions(&model.World{Region: "eu-central-1"}, nil, nil, limit)
+	world := &model.World{Region: "eu-central-1"}
+	functions := front.NewFunctions(world, nil, nil, limit)
 	functions.Later = func(context.Context, string, []byte) {}
 	door.Handle("/_local/concurrency", http.HandlerFunc(functions.Limit))
-	door.Handle("/_local/metrics", http.HandlerFunc(functions.Metrics))
+	door.Handle("/_local/metrics", front.Metrics(&world.Meter))
 	if err := door.Around("lambda", "lambda", functions.Serve); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,8 @@ func TestAnAccountRunsSoManyFunctionsAtOnce(t *testing.T) {
 				t.Errorf("%s: %s", function, reason)
 			}
 		}
-		// An event is accepted all the same, and asking whether one may invoke runs nothing. Another account has its own limit.
+		// An event is accepted all the same, and asking whether one may invoke runs nothing. Another account has its own
+		// limit.
 		for _, kind := range []types.InvocationType{types.InvocationTypeEvent, types.InvocationTypeDryRun} {
 			if _, err := s.lambda(account).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("ip-sync"), InvocationType: kind}); err != nil {
 				t.Error(kind, err)
@@ -168,20 +170,17 @@ func TestLambdaMeasures(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = answer.Body.Close() }()
-		var values []struct {
-			Name, Function string
-			Value          float64
-		}
+		var values []model.Measured
 		if err := json.NewDecoder(answer.Body).Decode(&values); err != nil {
 			t.Error(err)
 		}
 		sums := map[string]float64{}
 		for _, v := range values {
-			name := strings.TrimSpace(v.Function + " " + v.Name)
+			name := strings.TrimSpace(v.Dimensions["FunctionName"] + " " + v.Name)
 			if v.Name == "ConcurrentExecutions" {
-				sums[name] = max(sums[name], v.Value)
+				sums[name] = max(sums[name], v.Most)
 			} else {
-				sums[name] += v.Value
+				sums[name] += v.Sum
 			}
 		}
 		return sums

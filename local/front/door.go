@@ -10,8 +10,11 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rdslink/rdslink/local/front/identity"
 	"github.com/rdslink/rdslink/local/wire"
@@ -23,6 +26,8 @@ type Door struct {
 	Decide func(context.Context, Call) (Decision, error)
 	// Fault says what goes wrong with a call.
 	Fault func(context.Context, Call) Fault
+	// Hide has describes miss what goes by one of the ids, for a time.
+	Hide func(d time.Duration, ids ...string)
 	// Log has every call.
 	Log *Log
 	// Rest has every call that is under way.
@@ -59,7 +64,7 @@ func New(backend string) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	faults := &Faults{}
+	faults := &Faults{about: map[string]string{}}
 	d := &Door{
 		Fault: faults.Pick, Log: &Log{}, Rest: NewRest(),
 		backend: u, parts: map[string]*part{}, wraps: map[string]Wrap{}, local: http.NewServeMux(),
@@ -124,6 +129,9 @@ func (d *Door) serveCall(w http.ResponseWriter, r *http.Request) {
 	}
 	a, readErr := d.read(r, service, body)
 	a.Caller, a.Trace = caller, traced(r, a.Action)
+	if a.Action == "Invoke" {
+		a.Payload = string(body)
+	}
 	if err == nil {
 		err = readErr
 	}
@@ -146,12 +154,12 @@ func (d *Door) decided(r *http.Request, a *asked, err error) *captured {
 		return refuse(err)
 	}
 	fault := d.Fault(r.Context(), a.Call)
-	if d.Decide != nil && fault.Kind != Drop && fault.Kind != Throttle && fault.Kind != Deny {
+	if d.Decide != nil && !slices.Contains([]FaultKind{Drop, Throttle, Deny, Fail}, fault.Kind) {
 		if a.decision, err = d.Decide(r.Context(), a.Call); err != nil {
 			return refuse(err)
 		}
 	}
-	if fault.Delay > 0 {
+	if fault.Delay > 0 && fault.Kind != Late {
 		select {
 		case <-time.After(fault.Delay):
 		case <-r.Context().Done():
@@ -166,12 +174,31 @@ func (d *Door) decided(r *http.Request, a *asked, err error) *captured {
 		return refuse(Denied(a.Call))
 	case Refuse:
 		return refuse(fault.Refusal)
+	case Fail:
+		return refuse(&wire.Error{Code: "InternalFailure", Message: "An internal error occurred.", Status: http.StatusInternalServerError})
+	case Duplicate:
+		again := r.Clone(r.Context())
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return refuse(err)
+		}
+		restore(r, body)
+		restore(again, body)
+		capture(func(w http.ResponseWriter, r *http.Request) { d.answer(w, r, *a) }, again)
 	}
 	answer := capture(func(w http.ResponseWriter, r *http.Request) { d.answer(w, r, *a) }, r)
 	if answer.ok() && a.decision.Succeeded != nil {
 		a.decision.Succeeded()
 	}
-	if fault.Kind == ReplyLost {
+	switch fault.Kind {
+	case ReplyLost:
+		return nil
+	case Late:
+		d.Hide(fault.Delay, made(a.Call, answer)...)
+	case Kill, Freeze:
+		if err := signalCaller(r, map[FaultKind]unix.Signal{Kill: unix.SIGKILL, Freeze: unix.SIGSTOP}[fault.Kind]); err != nil {
+			return refuse(err)
+		}
 		return nil
 	}
 	return answer
@@ -182,8 +209,8 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, a asked) {
 	p := d.parts[a.Service]
 	switch {
 	case refuseForeignSources(w, a):
-	case a.service.Protocol == wire.CBOR:
-		asJSON(w, r, a, forward)
+	case a.Service == cloudWatch:
+		d.answerCloudWatch(w, r, a, forward)
 	case p == nil:
 		forward(w, r)
 	case d.wraps[a.Service] != nil:

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -159,10 +161,14 @@ func TestAFaultMeetsTheCallsThatItsRuleNames(t *testing.T) {
 		"another role's call": {`{"role":"server","kind":"deny"}`, "", "", 2, 200, ""},
 		"refuse in AWS's words": {`{"action":"CreateVpc","kind":"refuse","code":"VpcLimitExceeded","message":"The maximum number of VPCs has been reached.","count":1}`,
 			"VpcLimitExceeded", "", 1, 400, "VpcLimitExceeded"},
-		"refuse with a status": {`{"action":"CreateVpc","kind":"refuse","code":"Unsupported","status":409,"count":1}`, "Unsupported", "", 1, 409, "Unsupported"},
-		"the resource's call":  {`{"resource":"ipam-pool-0123456789abcdef0","kind":"deny","count":1}`, "UnauthorizedOperation", "", 1, 403, "UnauthorizedOperation"},
-		"another resource":     {`{"resource":"vpc-0123456789abcdef0","kind":"deny"}`, "", "", 2, 200, ""},
-		"another service":      {`{"action":"rds:CreateVpc","kind":"deny"}`, "", "", 2, 200, ""},
+		"refuse with a status":          {`{"action":"CreateVpc","kind":"refuse","code":"Unsupported","status":409,"count":1}`, "Unsupported", "", 1, 409, "Unsupported"},
+		"an error of the service's own": {`{"action":"CreateVpc","kind":"fail","count":1}`, "InternalFailure", "", 1, 500, "InternalFailure"},
+		"the second":                    {`{"action":"CreateVpc","kind":"deny","skip":1}`, "", "UnauthorizedOperation", 1, 200, ""},
+		"twice":                         {`{"action":"CreateVpc","kind":"duplicate","count":1}`, "", "", 3, 200, ""},
+		"somebody else's":               {`{"for":"execution-1","kind":"deny"}`, "", "", 2, 200, ""},
+		"the resource's call":           {`{"resource":"ipam-pool-0123456789abcdef0","kind":"deny","count":1}`, "UnauthorizedOperation", "", 1, 403, "UnauthorizedOperation"},
+		"another resource":              {`{"resource":"vpc-0123456789abcdef0","kind":"deny"}`, "", "", 2, 200, ""},
+		"another service":               {`{"action":"rds:CreateVpc","kind":"deny"}`, "", "", 2, 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cloud := context.Background(), newCloud(t)
@@ -189,6 +195,50 @@ func TestAFaultThatNobodyKnowsIsRefused(t *testing.T) {
 	post(t, c.url+"/_local/faults", `{"kind":"explode"}`, http.StatusBadRequest)
 	post(t, c.url+"/_local/faults", `{"kind":"deny","roles":"x"}`, http.StatusBadRequest)
 	post(t, c.url+"/_local/faults", `{"kind":"refuse","action":"CreateVpc"}`, http.StatusBadRequest)
+}
+
+// A function's calls are told from those of the same function for somebody else by what invoked it, and with what.
+func TestAFaultIsForAnInvocation(t *testing.T) {
+	c := newCloud(t)
+	post(t, c.url+"/_local/faults", `{"for":"execution-1","role":"observer","kind":"deny"}`, http.StatusOK)
+	post(t, c.url+"/_local/faults", `{"for":"vpce-svc-1","role":"observer","kind":"fail"}`, http.StatusOK)
+	pick := func(session, action, trace, payload string) front.FaultKind {
+		caller := wire.Caller{Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/r/" + session, Role: "arn:aws:iam::" + account + ":role/r"}
+		if action != "Invoke" {
+			caller.Role = role
+		}
+		return c.Fault(t.Context(), front.Call{Caller: caller, Service: "ec2", Action: action, Trace: trace, Payload: payload}).Kind
+	}
+	pick("execution-1", "Invoke", "a", `{}`)
+	pick("execution-2", "Invoke", "b", `{}`)
+	pick("sns", "Invoke", "c", `{"service":"vpce-svc-1"}`)
+	pick("observer", "Invoke", "c", `{"host":"db"}`) // it invokes another function
+	for trace, want := range map[string]front.FaultKind{"a": front.Deny, "b": "", "c": front.Fail, "": ""} {
+		if got := pick("observer", "DescribeVpcs", trace, ""); got != want {
+			t.Errorf("in the invocation %q the fault is %q and not %q", trace, got, want)
+		}
+	}
+}
+
+func TestWhatIsMadeLateIsHidden(t *testing.T) {
+	c := newCloud(t)
+	const group, vpc = "sg-0123456789abcdef0", "vpc-0123456789abcdef0"
+	err := c.Own("ec2", "ec2", wire.Operations{"CreateSecurityGroup": wire.Op(
+		func(_ context.Context, in *ec2.CreateSecurityGroupInput) (*ec2.CreateSecurityGroupOutput, error) {
+			return &ec2.CreateSecurityGroupOutput{GroupId: aws.String(group)}, nil
+		})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hidden []string
+	c.Hide = func(_ time.Duration, ids ...string) { hidden = append(hidden, ids...) }
+	post(t, c.url+"/_local/faults", `{"action":"CreateSecurityGroup","kind":"late","delay":"1s","count":1}`, http.StatusOK)
+	_, err = ec2.NewFromConfig(c.as(identity.Credentials(role, "observer"))).CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String("g"), Description: aws.String("d"), VpcId: aws.String(vpc),
+	})
+	if err != nil || !slices.Equal(hidden, []string{group}) {
+		t.Errorf("hidden: %v (%v)", hidden, err)
+	}
 }
 
 func post(t *testing.T, url, body string, want int) {

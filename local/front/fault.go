@@ -23,11 +23,17 @@ const (
 	Drop      FaultKind = "drop"       // the connection closes before anything happens
 	ReplyLost FaultKind = "reply-lost" // it happens, and the connection closes
 	Delay     FaultKind = "delay"      // it happens later
-	Duplicate FaultKind = "duplicate"  // of a delivery: it comes twice
+	Duplicate FaultKind = "duplicate"  // of a delivery, or of an Invoke: it comes twice
+	Fail      FaultKind = "fail"       // the service has an error of its own, 500, and nothing happens
+	Kill      FaultKind = "kill"       // it happens, and the caller's process ends before it hears of it
+	Freeze    FaultKind = "freeze"     // it happens, and the caller's process does nothing any more
+	Late      FaultKind = "late"       // of a create: it happens, and describes miss what was made for Delay
 	Refuse    FaultKind = "refuse"     // with the rule's code; of a Zone: a service has no place there
 )
 
-// Fault is what goes wrong with one call; the zero value is nothing. Delay comes before any kind.
+var kinds = []FaultKind{Throttle, Deny, Drop, ReplyLost, Delay, Duplicate, Fail, Kill, Freeze, Late, Refuse}
+
+// Fault is what goes wrong with one call; the zero value is nothing. Delay comes before any kind but Late.
 type Fault struct {
 	Kind    FaultKind
 	Delay   time.Duration
@@ -41,11 +47,17 @@ type Rule struct {
 	Resource string    `json:"resource"` // an ARN, id or name, as the log shows it
 	Kind     FaultKind `json:"kind"`
 	Delay    string    `json:"delay"` // 1.5s
+	Skip     int       `json:"skip"`  // how many of them go by first
 	Count    int       `json:"count"` // how often; 0 until the faults are deleted
+	// For is in the session that invoked the function that calls, which is the name of an execution, or in what it was invoked
+	// with. The Invoke itself counts, and a delivery.
+	For string `json:"for"`
 	// What refuse says. AWS has more reasons than are modelled here; the words are whose who asks for them.
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Status  int    `json:"status"` // 400 where there is none
+
+	Hits int `json:"hits"` // how many calls it was for so far
 
 	delay time.Duration
 }
@@ -54,16 +66,29 @@ type Rule struct {
 type Faults struct {
 	mu    sync.Mutex
 	rules []*Rule
+	about map[string]string // by the trace of an invocation: the session that it comes from, and its payload
 }
 
 // Pick finds the first rule for a call and counts it.
 func (f *Faults) Pick(_ context.Context, c Call) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	about, known := f.about[c.Trace]
+	if c.Payload != "" {
+		about += c.Session() + " " + c.Payload
+	}
+	if c.Action == "Invoke" && !known { // else a function that was invoked invokes another, for the same
+		f.about[c.Trace] = about
+	}
 	for i, r := range f.rules {
-		if !r.matches(c) {
+		if !r.matches(c) || !strings.Contains(about, r.For) {
 			continue
 		}
+		if r.Skip > 0 {
+			r.Skip--
+			continue
+		}
+		r.Hits++
 		if r.Count == 1 {
 			f.rules = append(f.rules[:i:i], f.rules[i+1:]...)
 		} else if r.Count > 1 {
@@ -99,12 +124,18 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.rules = append(f.rules, rule)
-	case http.MethodDelete:
+	case http.MethodGet: // those that still hold
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.rules = nil
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(f.rules)
+	case http.MethodDelete: // all, or those for one
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		whose := r.URL.Query().Get("for")
+		f.rules = slices.DeleteFunc(f.rules, func(r *Rule) bool { return whose == "" || r.For == whose })
 	default:
-		http.Error(w, "POST a fault, or DELETE all", http.StatusMethodNotAllowed)
+		http.Error(w, "POST a fault, GET or DELETE all", http.StatusMethodNotAllowed)
 	}
 }
 
@@ -125,14 +156,11 @@ func readRule(r *http.Request) (*Rule, error) {
 	if err := d.Decode(rule); err != nil {
 		return nil, fmt.Errorf("read fault: %w", err)
 	}
-	switch rule.Kind {
-	case Throttle, Deny, Drop, ReplyLost, Delay, Duplicate:
-	case Refuse:
-		if rule.Code == "" && !strings.HasSuffix(rule.Action, zone) {
-			return nil, errors.New("read fault: refuse needs a code")
-		}
-	default:
-		return nil, fmt.Errorf("read fault: kind %q is none of throttle, deny, drop, reply-lost, delay, duplicate, refuse", rule.Kind)
+	if !slices.Contains(kinds, rule.Kind) {
+		return nil, fmt.Errorf("read fault: kind %q is none of %v", rule.Kind, kinds)
+	}
+	if rule.Kind == Refuse && rule.Code == "" && !strings.HasSuffix(rule.Action, zone) {
+		return nil, errors.New("read fault: refuse needs a code")
 	}
 	if rule.Delay == "" {
 		return rule, nil

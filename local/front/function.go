@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -67,7 +68,9 @@ var (
 
 // NewFunctions makes Functions without any, of which each account may run limit at once.
 func NewFunctions(w *model.World, vpcs interfaces, network sources, limit int) *Functions {
-	return &Functions{running: newRunning(limit), world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}, turns: newTurns()}
+	return &Functions{
+		running: newRunning(limit, &w.Meter), world: w, vpcs: vpcs, network: network, placed: map[string]*placement{}, turns: newTurns(),
+	}
 }
 
 // Serve is the Wrap around Lambda.
@@ -102,6 +105,13 @@ func (f *Functions) Serve(w http.ResponseWriter, r *http.Request, c Call, forwar
 		answer.send(w)
 	default:
 		forward(w, r)
+	}
+}
+
+// Metrics serves /_local/metrics: what was measured for an account since it was asked last.
+func Metrics(m *model.Meter) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(m.Take(r.URL.Query().Get("account")))
 	}
 }
 

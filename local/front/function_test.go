@@ -63,7 +63,7 @@ func newVPCCloud(t *testing.T, speed float64) *vpcCloud {
 	functions.Later = func(_ context.Context, arn string, payload []byte) {
 		c.later = append(c.later, arn+" "+string(payload))
 	}
-	door.Tunnel = &front.Tunnel{World: c.world, VPCs: service, Network: n}
+	door.Tunnel = &front.Tunnel{World: c.world, VPCs: service, DNS: service.Records(), Network: n}
 	if err := door.Own("ec2", "ec2", c.world.Locked(service.Operations())); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,8 @@ type Permission struct {
 	Context  map[string][]string `json:"context,omitempty"`
 	Allows   []string            `json:"allows,omitempty"`  // the statements that allowed it
 	Refused  string              `json:"refused,omitempty"` // why not, in AWS's words
+	// Gone says that the resource does not exist, so that no policy that asks for its tags allows anything.
+	Gone bool `json:"gone,omitempty"`
 	// Implied says where AWS documents that it needs this beside the action that was called.
 	Implied string `json:"implied,omitempty"`
 }

@@ -21,16 +21,17 @@ import (
 type Tunnel struct {
 	World   *model.World
 	VPCs    *ec2.Service
+	DNS     network.Resolver
 	Network *network.Network
 }
 
 func (t *Tunnel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	from, err := t.stand(r.Header)
+	from, vpcs, err := t.stand(r.Header)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	defer t.leave(from)
+	defer t.leave(from, vpcs)
 	there, err := t.dial(r.Context(), from, r.URL.Host)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
@@ -54,29 +55,32 @@ func (t *Tunnel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	network.Pipe(here, there)
 }
 
-func (t *Tunnel) stand(h http.Header) (*ec2.Interface, error) {
+// stand puts the client into its subnet, and says which Region's EC2 that is of.
+func (t *Tunnel) stand(h http.Header) (*ec2.Interface, *ec2.Service, error) {
 	account, subnet := h.Get("X-Local-Account"), h.Get("X-Local-Subnet")
 	t.World.Lock()
 	defer t.World.Unlock()
-	s, err := t.VPCs.Subnet(account, subnet)
+	vpcs := t.VPCs.Of(subnet)
+	s, err := vpcs.Subnet(account, subnet)
 	if err != nil {
-		return nil, fmt.Errorf("stand in %s of %s: %w", subnet, account, err)
+		return nil, nil, fmt.Errorf("stand in %s of %s: %w", subnet, account, err)
 	}
 	groups := strings.FieldsFunc(h.Get("X-Local-Groups"), func(r rune) bool { return r == ',' || r == ' ' })
 	if len(groups) == 0 {
-		g, ok := t.VPCs.DefaultSecurityGroup(s.VPC)
+		g, ok := vpcs.DefaultSecurityGroup(s.VPC)
 		if !ok {
-			return nil, fmt.Errorf("stand in %s: %w", subnet, wire.Errorf("InvalidGroup.NotFound", "%s has no default security group", s.VPC))
+			return nil, nil, fmt.Errorf("stand in %s: %w", subnet, wire.Errorf("InvalidGroup.NotFound", "%s has no default security group", s.VPC))
 		}
 		groups = []string{g.ID}
 	}
-	return t.VPCs.Attach(account, subnet, groups, "A client outside of the local cloud", netip.Addr{})
+	from, err := vpcs.Attach(account, subnet, groups, "A client outside of the local cloud", netip.Addr{})
+	return from, vpcs, err
 }
 
-func (t *Tunnel) leave(i *ec2.Interface) {
+func (t *Tunnel) leave(i *ec2.Interface, vpcs *ec2.Service) {
 	t.World.Lock()
 	defer t.World.Unlock()
-	t.VPCs.Detach(i.ID)
+	vpcs.Detach(i.ID)
 }
 
 func (t *Tunnel) dial(ctx context.Context, from *ec2.Interface, host string) (net.Conn, error) {
@@ -92,7 +96,7 @@ func (t *Tunnel) dial(ctx context.Context, from *ec2.Interface, host string) (ne
 	if address, err := netip.ParseAddr(name); err == nil {
 		addresses = append(addresses, address)
 	} else {
-		addresses, _, _ = t.VPCs.Records().Lookup(from.VPC, strings.ToLower(name))
+		addresses, _, _ = t.DNS.Lookup(from.VPC, strings.ToLower(name))
 	}
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("resolve %s in %s: no such host", name, from.VPC)

@@ -44,12 +44,12 @@ func (s *Statement) actions() []string {
 // actionCover judges names of actions, which have no case, in lower case.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func (s *Statement) actionCover() func(name string) bool {
-	var patterns []pattern
+	var patterns []string
 	for _, written := range slices.Concat(s.Action, s.NotAction) {
-		patterns = append(patterns, glob(strings.ToLower(written)))
+		patterns = append(patterns, strings.ToLower(written))
 	}
 	return func(name string) bool {
-		covered := slices.ContainsFunc(patterns, func(p pattern) bool { return p.matches(name) })
+		covered := slices.ContainsFunc(patterns, func(p string) bool { return Like(p, name) })
 		return covered == (s.NotAction == nil)
 	}
 }

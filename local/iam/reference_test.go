@@ -16,7 +16,7 @@ func TestReference(t *testing.T) {
 			}
 		}
 	}
-	if len(services) != 21 || len(reference()) < 2000 {
+	if len(services) != 23 || len(reference()) < 2000 {
 		t.Errorf("%d services have %d actions", len(services), len(reference()))
 	}
 }

@@ -29,7 +29,8 @@ type Options struct {
 	Port     int    // of its API, on 127.0.0.1
 	Endpoint string // of the front, for functions and for what MiniStack hands over
 	Region   string
-	Account  string // the default one
+	Account  string  // the default one
+	Speed    float64 // divides AWS's durations; 0 is AWS's own
 }
 
 // Server is a running MiniStack.
@@ -58,6 +59,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + o.Dir, "TMPDIR=" + o.Dir,
 		"AUTH=false", "BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + strconv.Itoa(o.Port), "AWS_ENDPOINT_URL=" + o.Endpoint,
 		"MINISTACK_REGION=" + o.Region, "MINISTACK_ACCOUNT_ID=" + o.Account, "LOCAL_SUBNETS=" + o.Subnets,
+		"LOCAL_SPEED=" + strconv.FormatFloat(o.Speed, 'f', -1, 64),
 		"LAMBDA_ACCOUNT_CONCURRENCY=0", // the front bounds what runs
 		"LAMBDA_WARM_TTL_SECONDS=60",
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -43,6 +45,7 @@ const (
 	account = "111122223333"
 	role    = "arn:aws:iam::111122223333:role/looker"
 	host    = "orders-prod.rds.test"
+	speed   = 300 // five minutes are a second
 )
 
 // TestMain lets the test binary be a function's code too.
@@ -84,6 +87,7 @@ type front struct {
 	mu      sync.Mutex
 	handed  []string
 	refused string // the method that it refuses
+	zones   http.Handler
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -98,8 +102,14 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "refused", http.StatusBadRequest)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/2013-04-01/") {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		f.zones.ServeHTTP(w, r.WithContext(wire.WithCaller(r.Context(), wire.Caller{Account: account})))
+		return
+	}
 	if r.URL.Path == "/_local/metrics" {
-		fmt.Fprintf(w, `[{"name":"Throttles","function":"f","value":3,"time":%d}]`, time.Now().Unix())
+		fmt.Fprintf(w, `[{"Namespace":"AWS/Lambda","Name":"Throttles","Unit":"Count","Dimensions":{"FunctionName":"f"},"Time":%d,`+
+			`"Count":3,"Sum":4,"Least":1,"Most":2}]`, time.Now().Unix())
 		return
 	}
 	f.handed = append(f.handed, r.Method+" "+r.URL.RequestURI()+" "+string(body))
@@ -150,7 +160,7 @@ func start(t *testing.T) (*front, *network.Network, aws.Config) {
 	defer cancel()
 	m, err := ministack.Start(ctx, ministack.Options{
 		Python: python, Dir: dir, Log: filepath.Join(dir, "ministack.log"), Subnets: filepath.Join(dir, "subnets"),
-		Port: 4510, Endpoint: server.URL, Region: "eu-central-1", Account: account,
+		Port: 4510, Endpoint: server.URL, Region: "eu-central-1", Account: account, Speed: speed,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -287,6 +297,77 @@ func check(t *testing.T, handed, kind, source, target, payload string) {
 	}
 	if d.Kind != kind || d.Account != account || d.Region != "eu-central-1" || d.Source != source || d.Target != target || !bytes.Contains(d.Payload, []byte(payload)) {
 		t.Errorf("handed over %+v with %s", d, d.Payload)
+	}
+}
+
+// What was lost is not in the table as it was latest, and is in the one that it was before.
+func TestATableComesBackAsItWas(t *testing.T) {
+	ctx := context.Background()
+	_, _, config := start(t)
+	if status := deploy(t, cloudformation.NewFromConfig(config), "app", `{"Resources":{
+		"Table":{"Type":"AWS::DynamoDB::Table","Properties":{"TableName":"registry","BillingMode":"PAY_PER_REQUEST","DeletionProtectionEnabled":true,
+			"SSESpecification":{"SSEEnabled":true,"SSEType":"KMS","KMSMasterKeyId":"arn:aws:kms:eu-central-1:111122223333:key/k"},
+			"PointInTimeRecoverySpecification":{"PointInTimeRecoveryEnabled":true},
+			"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}},
+		"Plain":{"Type":"AWS::DynamoDB::Table","Properties":{"TableName":"plain","BillingMode":"PAY_PER_REQUEST",
+			"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}}}}`); status != "CREATE_COMPLETE" {
+		t.Fatal(status)
+	}
+	tables, enabled := dynamodb.NewFromConfig(config), time.Now()
+	text := func(s string) dynamodbtypes.AttributeValue { return &dynamodbtypes.AttributeValueMemberS{Value: s} }
+	for _, id := range []string{"a", "b"} {
+		if _, err := tables.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("registry"), Item: map[string]dynamodbtypes.AttributeValue{"id": text(id), "n": text("1")}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A moment is a second's.
+	moment := time.Now().Add(time.Second).Truncate(time.Second)
+	time.Sleep(time.Until(moment) + time.Millisecond)
+	if _, err := tables.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: aws.String("registry"), Key: map[string]dynamodbtypes.AttributeValue{"id": text("a")},
+		UpdateExpression: aws.String("SET n = :n"), ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{":n": text("2")}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tables.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String("registry"), Key: map[string]dynamodbtypes.AttributeValue{"id": text("b")}}); err != nil {
+		t.Fatal(err)
+	}
+	restore := func(source, target string, at *time.Time) error {
+		_, err := tables.RestoreTableToPointInTime(ctx, &dynamodb.RestoreTableToPointInTimeInput{
+			SourceTableName: &source, TargetTableName: &target, RestoreDateTime: at, UseLatestRestorableTime: aws.Bool(at == nil)})
+		return err
+	}
+	time.Sleep(time.Until(moment.Add(2 * time.Second))) // until the last change is restorable, too
+	for want, err := range map[string]error{
+		"PointInTimeRecoveryUnavailableException": restore("plain", "other", nil),
+		"TableNotFoundException":                  restore("none", "other", nil),
+		"TableAlreadyExistsException":             restore("registry", "plain", nil),
+		"InvalidRestoreTimeException":             errors.Join(restore("registry", "other", aws.Time(time.Now())), restore("registry", "other", aws.Time(enabled.Add(-time.Hour)))),
+	} {
+		if refused, ok := errors.AsType[smithy.APIError](err); !ok || refused.ErrorCode() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	for target, row := range map[string]struct {
+		at   *time.Time
+		want map[string]string
+	}{"latest": {nil, map[string]string{"a": "2"}}, "before": {&moment, map[string]string{"a": "1", "b": "1"}}} {
+		if err := restore("registry", target, row.at); err != nil {
+			t.Fatal(err)
+		}
+		found, err := tables.Scan(ctx, &dynamodb.ScanInput{TableName: &target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, item := range found.Items {
+			got[item["id"].(*dynamodbtypes.AttributeValueMemberS).Value] = item["n"].(*dynamodbtypes.AttributeValueMemberS).Value
+		}
+		if !maps.Equal(got, row.want) {
+			t.Errorf("%s has %v, want %v", target, got, row.want)
+		}
+		table, err := tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &target})
+		if err != nil || aws.ToString(table.Table.SSEDescription.KMSMasterKeyArn) != "arn:aws:kms:eu-central-1:111122223333:key/k" || aws.ToBool(table.Table.DeletionProtectionEnabled) {
+			t.Errorf("%s is %+v: %v", target, table, err)
+		}
 	}
 }
 
@@ -611,8 +692,14 @@ func refusedInWords(t *testing.T, err error, code, words string) {
 func deploy(t *testing.T, stacks *cloudformation.Client, name, template string) string {
 	t.Helper()
 	ctx := context.Background()
-	if _, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String(name), TemplateBody: aws.String(template)}); err != nil {
+	// Once: CloudFormation has a stack already that the SDK asks for again because it has not heard the reply.
+	once := func(o *cloudformation.Options) { o.Retryer = aws.NopRetryer{} }
+	_, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String(name), TemplateBody: aws.String(template)}, once)
+	if _, answered := errors.AsType[smithy.APIError](err); answered {
 		t.Fatal(err)
+	}
+	if err != nil {
+		t.Logf("no reply to the creation of %s, which is there or is not: %v", name, err)
 	}
 	return settled(t, stacks, name)
 }

@@ -3,6 +3,7 @@ import base64
 import contextvars
 import ctypes
 import datetime
+import functools
 import hashlib
 import json
 import math
@@ -11,9 +12,11 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from importlib.metadata import version
 from xml.etree import ElementTree
 
@@ -22,12 +25,13 @@ if version("ministack") != "1.5.33":
     sys.exit("start.py is written for ministack 1.5.33, not " + version("ministack"))
 
 from ministack.core import lambda_runtime
-from ministack.core.responses import error_response_json, get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import cloudformation, cloudwatch, cloudwatch_logs, dynamodb, eventbridge, iam, lambda_svc, s3, scheduler, sns, stepfunctions
 from ministack.services.cloudformation import handlers, provisioners, stacks
 
 FRONT = os.environ["AWS_ENDPOINT_URL"]
 SUBNETS = os.environ.pop("LOCAL_SUBNETS")
+SPEED = float(os.environ.pop("LOCAL_SPEED")) or 1.0
 OWN_ENVIRONMENT = set(os.environ) - {"PATH", "TMPDIR", "AWS_ENDPOINT_URL"}
 
 
@@ -42,6 +46,9 @@ def call_front(service, method, path, body, headers=()):
     except urllib.error.HTTPError as e:
         raise ValueError(e.read().decode()) from e
 
+
+# The front reads all roles again and again. Each policy is escaped once.
+iam._url_quote = functools.cache(iam._url_quote)
 
 # Functions: the session token names role and function, so that the front knows who calls.
 
@@ -318,6 +325,110 @@ sns._list_subscriptions = without_arns(sns._list_subscriptions)
 sns._list_subscriptions_by_topic = without_arns(sns._list_subscriptions_by_topic)
 set_attributes, sns._set_subscription_attributes = sns._set_subscription_attributes, checked_attributes
 
+# A table's recovery: it comes back as another one, as it was at a moment between the enabling of its recovery and five minutes
+# ago, with its indexes, billing and key, and without its tags, protection and recovery
+# (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_RestoreTableToPointInTime.html,
+# docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PointInTimeRecoveryDescription.html). MiniStack copies any table as
+# it is, whatever the moment. That it takes AWS a while is left out.
+NOT_YET = 300 / SPEED
+pasts = {}  # by account, region and table: since when, and each change since
+
+
+def past_of(table):
+    return pasts.get((get_account_id(), get_region(), table))
+
+
+def update_recovery(data):
+    answer = update_backups(data)
+    name = dynamodb._normalize_table_name(data.get("TableName"))
+    if answer[0] != 200:
+        return answer
+    where = (get_account_id(), get_region(), name)
+    if not dynamodb._pitr_settings[name]:
+        pasts.pop(where, None)
+    elif where not in pasts:
+        items = [json.dumps(item) for of_key in dynamodb._tables[name]["items"].values() for item in of_key.values()]
+        pasts[where] = {"since": time.time(), "changes": [(time.time(), item, True) for item in items]}
+    return answer
+
+
+def remember_change(table, event, old, new, *how):
+    past = past_of(table)
+    if past:
+        past["changes"].append((time.time(), json.dumps(new or old), bool(new)))
+    emit_change(table, event, old, new, *how)
+
+
+def describe_recovery(data):
+    status, headers, body = describe_backups(data)
+    past = past_of(dynamodb._normalize_table_name(data.get("TableName")))
+    if past:
+        answer = json.loads(body)
+        recovery = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        recovery["EarliestRestorableDateTime"] = past["since"]
+        recovery["LatestRestorableDateTime"] = max(past["since"], time.time() - NOT_YET)
+        body = json.dumps(answer).encode()
+    return status, headers, body
+
+
+def restore_as_it_was(data):
+    name = data.get("SourceTableName") or dynamodb._normalize_table_name(data.get("SourceTableArn") or "")
+    past, latest = past_of(name), time.time() - NOT_YET
+    if name in dynamodb._tables and not past:
+        return error_response_json("PointInTimeRecoveryUnavailableException", f"Point in time recovery is not enabled for table '{name}'", 400)
+    if bool(data.get("UseLatestRestorableTime")) == ("RestoreDateTime" in data):
+        return error_response_json("ValidationException", "Exactly one of RestoreDateTime and UseLatestRestorableTime has to be specified", 400)
+    moment = data.get("RestoreDateTime", latest)
+    if past and not past["since"] <= moment <= latest:
+        return error_response_json("InvalidRestoreTimeException", "The restore time is not within the restorable window of the table", 400)
+    answer = restore(data)
+    if answer[0] != 200:
+        return answer
+    source, target = dynamodb._tables[name], dynamodb._tables[data["TargetTableName"]]
+    target["items"].clear()
+    for at, text, there in past["changes"]:
+        item = json.loads(text)
+        keys = [dynamodb._extract_key_val(item[target[k]]) if target[k] else "__no_sort__" for k in ("pk_name", "sk_name")]
+        if at > moment:
+            break
+        if there:
+            target["items"].setdefault(keys[0], {})[keys[1]] = item
+        else:
+            target["items"].get(keys[0], {}).pop(keys[1], None)
+    dynamodb._items_replaced(target)
+    if "SSESpecificationOverride" not in data:
+        target["SSEDescription"] = source["SSEDescription"]
+    return answer
+
+
+# MiniStack compares all paths of a projection with each other for each item. Each projection is looked at once.
+project = dynamodb._project_item
+
+
+@functools.cache
+def plain_names(expression, names):
+    """The attributes that a projection names; None if a path leads into one."""
+    project({}, expression, dict(names))  # or it is refused
+    paths = [path.strip() for path in expression.split(",") if path.strip()]
+    if any(sign in path for path in paths for sign in ".["):
+        return None
+    return [dict(names).get(path, path) for path in paths]
+
+
+def project_plainly(item, expression, names):
+    plain = plain_names(expression, tuple((names or {}).items())) if expression else None
+    if plain is None:
+        return project(item, expression, names)
+    return {name: item[name] for name in plain if name in item}
+
+
+dynamodb._project_item = project_plainly
+
+update_backups, dynamodb._update_continuous_backups = dynamodb._update_continuous_backups, update_recovery
+describe_backups, dynamodb._describe_continuous_backups = dynamodb._describe_continuous_backups, describe_recovery
+emit_change, dynamodb._emit_stream_event = dynamodb._emit_stream_event, remember_change
+restore, dynamodb._restore_table_to_point_in_time = dynamodb._restore_table_to_point_in_time, restore_as_it_was
+
 # The front sends the events of AWS's services, and it has its own schedules and executions.
 eventbridge._put_events.__defaults__ = (True,)
 scheduler.start_scheduler = lambda: None
@@ -344,22 +455,28 @@ stepfunctions._update_state_machine = validated(stepfunctions._update_state_mach
 # CloudWatch: lines of logs in the embedded metric format become values of metrics, one for each set of dimensions. An empty set
 # is a set: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html.
 # No alarm is judged by them.
-# What Lambda measures the front knows.
-statistics = cloudwatch._get_metric_statistics
+# What AWS's services measure the front knows.
+statistics, metrics = cloudwatch._get_metric_statistics, cloudwatch._list_metrics
 read_so_far = {}
+taking = threading.Lock()
+# Nothing here lives for two weeks, after which MiniStack looks at each request.
+cloudwatch._evict_old_metrics = lambda: None
 
 
+# Functions write on meanwhile.
 def take_metrics():
-    for name, group in cloudwatch_logs._log_groups.items():
-        for stream, content in group["streams"].items():
-            where = (get_account_id(), get_region(), name, stream)
-            events = content["events"]
-            for event in events[read_so_far.get(where, 0):]:
-                for line in event["message"].splitlines():
-                    if '"CloudWatchMetrics"' in line:
-                        take_line(json.loads(line))
-            read_so_far[where] = len(events)
-    take_lambda_metrics()
+    with taking:
+        for name, group in cloudwatch_logs._log_groups.items():
+            for stream, content in list(group["streams"].items()):
+                where = (get_account_id(), get_region(), name, stream)
+                before = read_so_far.get(where, 0)
+                fresh = content["events"][before:]
+                read_so_far[where] = before + len(fresh)
+                for event in fresh:
+                    for line in event["message"].splitlines():
+                        if '"CloudWatchMetrics"' in line:
+                            take_line(json.loads(line))
+    take_measured()
 
 
 def take_line(line):
@@ -371,10 +488,10 @@ def take_line(line):
                                         metric.get("Unit", "None"), line[metric["Name"]], None, None, None)
 
 
-def take_lambda_metrics():
-    for value in json.loads(call_front("lambda", "GET", "/_local/metrics?account=" + get_account_id(), None)):
-        dimensions = {"FunctionName": value["function"]} if value["function"] else {}
-        cloudwatch._store_datum("AWS/Lambda", value["name"], dimensions, value["time"], "Count", value["value"], None, None, None)
+def take_measured():
+    for m in json.loads(call_front("lambda", "GET", "/_local/metrics?account=" + get_account_id(), None)):
+        values = {"SampleCount": m["Count"], "Sum": m["Sum"], "Minimum": m["Least"], "Maximum": m["Most"]}
+        cloudwatch._store_datum(m["Namespace"], m["Name"], m["Dimensions"] or {}, m["Time"], m["Unit"], None, None, None, values)
 
 
 def statistics_of_logs(params, cbor, *how):
@@ -390,7 +507,13 @@ def statistics_of_logs(params, cbor, *how):
         cloudwatch._metrics = everything
 
 
+def list_measured(params, cbor, *how):
+    take_metrics()
+    return metrics(params, cbor, *how)
+
+
 cloudwatch._get_metric_statistics = statistics_of_logs
+cloudwatch._list_metrics = list_measured
 
 # CloudFormation: schedules and functions of a VPC are made through the front, and properties that it drops are applied after all.
 
@@ -464,11 +587,13 @@ def complete_bucket(name, properties):
 
 
 def complete_topic(arn, properties):
+    sns._topics[arn]["attributes"].pop("KmsMasterKeyId", None)
     if "KmsMasterKeyId" in properties:
         sns._topics[arn]["attributes"]["KmsMasterKeyId"] = properties["KmsMasterKeyId"]
 
 
 def complete_role(name, properties):
+    iam._roles[name].pop("PermissionsBoundary", None)
     if "PermissionsBoundary" in properties:
         iam._roles[name]["PermissionsBoundary"] = properties["PermissionsBoundary"]
 
@@ -503,6 +628,244 @@ def delete_bus_statement(_, properties):
     eventbridge._remove_permission({"EventBusName": properties.get("EventBusName", "default"), "StatementId": properties["StatementId"]})
 
 
+# Hosted zones are the front's, whoever makes them.
+ROUTE53 = "{https://route53.amazonaws.com/doc/2013-04-01/}"
+
+
+def element(tag, value):
+    """value as XML: of a dictionary its members, of a list those that it names."""
+    made = ElementTree.Element(tag)
+    if isinstance(value, (dict, list)):
+        made.extend(element(k, v) for k, v in (value.items() if isinstance(value, dict) else value))
+    else:
+        made.text = str(value).lower() if isinstance(value, bool) else str(value)
+    return made
+
+
+def call_route53(method, path, tag="", **parameters):
+    body = ElementTree.tostring(element(tag, parameters)) if tag else None
+    answer = call_front("route53", method, "/2013-04-01/hostedzone" + path, body, {"Content-Type": "text/xml"})
+    return ElementTree.fromstring(answer)
+
+
+def zone_attributes(zone, answer):
+    return {"Id": zone, "NameServers": [server.text for server in answer.iter(ROUTE53 + "NameServer")]}
+
+
+def associate_vpcs(zone, verb, vpcs):
+    for vpc in vpcs:
+        call_route53("POST", f"/{zone}/{verb}", verb, VPC=vpc)
+
+
+def create_zone(logical_id, properties, stack):
+    vpcs = properties.get("VPCs", [])
+    first = {"VPC": vpcs[0]} if vpcs else {}
+    config = {**properties.get("HostedZoneConfig", {}), "PrivateZone": bool(vpcs)}
+    answer = call_route53("POST", "", "CreateHostedZoneRequest", Name=properties["Name"], HostedZoneConfig=config,
+                          CallerReference=f"{stack}-{logical_id}-{time.time_ns()}", **first)
+    zone = answer.find(f"{ROUTE53}HostedZone/{ROUTE53}Id").text.rpartition("/")[2]
+    associate_vpcs(zone, "associatevpc", vpcs[1:])
+    tag_zone(zone, properties)
+    return zone, zone_attributes(zone, answer)
+
+
+def tag_zone(zone, properties):
+    tags = [("Tag", {"Key": t["Key"], "Value": t["Value"]}) for t in properties.get("HostedZoneTags", []) if not t["Key"].startswith("aws:")]
+    if tags:
+        body = ElementTree.tostring(element("ChangeTagsForResourceRequest", {"AddTags": tags}))
+        call_front("route53", "POST", "/2013-04-01/tags/hostedzone/" + zone, body, {"Content-Type": "text/xml"})
+
+
+def update_zone(zone, old, properties, _):
+    if properties["Name"] != old["Name"]:
+        raise ValueError("the replacement of a hosted zone is no part of this local cloud")
+    before, after = old.get("VPCs", []), properties.get("VPCs", [])
+    associate_vpcs(zone, "associatevpc", [vpc for vpc in after if vpc not in before])
+    associate_vpcs(zone, "disassociatevpc", [vpc for vpc in before if vpc not in after])
+    return zone, zone_attributes(zone, call_route53("GET", "/" + zone))
+
+
+def delete_zone(zone, _):
+    call_route53("DELETE", "/" + zone)
+
+
+def change_record(action, properties):
+    record = {k: properties[k] for k in ("Name", "Type", "TTL") if k in properties}
+    if "AliasTarget" in properties:
+        record["AliasTarget"] = {"EvaluateTargetHealth": False, **properties["AliasTarget"]}
+    if "ResourceRecords" in properties:
+        record["ResourceRecords"] = [("ResourceRecord", {"Value": value}) for value in properties["ResourceRecords"]]
+    zone = properties["HostedZoneId"].rpartition("/")[2]
+    change = {"Action": action, "ResourceRecordSet": record}
+    call_route53("POST", f"/{zone}/rrset/", "ChangeResourceRecordSetsRequest", ChangeBatch={"Changes": [("Change", change)]})
+    return properties["Name"], {}
+
+
+def update_record(_, old, properties, __):
+    same = all(properties[k] == old[k] for k in ("Name", "Type", "HostedZoneId"))
+    return change_record("UPSERT" if same else "CREATE", properties)  # what it was goes once nothing needs it
+
+
+# Security groups and VPC endpoints are the front's, too.
+EC2 = "{http://ec2.amazonaws.com/doc/2016-11-15}"
+
+
+def flattened(name, value):
+    """value as EC2's forms have it: members after a dot, elements by number."""
+    if isinstance(value, dict):
+        return [pair for k, v in value.items() for pair in flattened(f"{name}.{k}" if name else k, v)]
+    if isinstance(value, list):
+        return [pair for i, v in enumerate(value, 1) for pair in flattened(f"{name}.{i}", v)]
+    return [(name, str(value).lower() if isinstance(value, bool) else str(value))]
+
+
+def call_ec2(action, **parameters):
+    form = urllib.parse.urlencode(flattened("", {"Action": action, "Version": "2016-11-15", **parameters})).encode()
+    return ElementTree.fromstring(call_front("ec2", "POST", "/", form, {"Content-Type": "application/x-www-form-urlencoded"}))
+
+
+def tags_of(kind, properties):
+    """The tags that CloudFormation gives; its own begin with aws:, which is nobody else's."""
+    tags = [{"Key": t["Key"], "Value": t["Value"]} for t in properties.get("Tags", []) if not t["Key"].startswith("aws:")]
+    return {"TagSpecification": [{"ResourceType": kind, "Tag": tags}]} if tags else {}
+
+
+def permission(rule):
+    """A rule of a template as the API has it."""
+    peer = {"Description": rule["Description"]} if "Description" in rule else {}
+    group = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
+    peers = {"Groups": [{"GroupId": group, **peer}]} if group else {"IpRanges": [{"CidrIp": rule["CidrIp"], **peer}]}
+    return {**{k: rule[k] for k in ("IpProtocol", "FromPort", "ToPort") if k in rule}, **peers}
+
+
+DIRECTIONS = {"SecurityGroupIngress": "Ingress", "SecurityGroupEgress": "Egress"}
+EVERYTHING = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}
+
+
+def change_rules(verb, direction, group, rules):
+    if rules:
+        call_ec2(f"{verb}SecurityGroup{direction}", GroupId=group, IpPermissions=[permission(rule) for rule in rules])
+
+
+def create_group(logical_id, properties, stack):
+    name = properties.get("GroupName") or provisioners._physical_name(stack, logical_id, max_len=255)
+    answer = call_ec2("CreateSecurityGroup", GroupName=name, GroupDescription=properties["GroupDescription"], VpcId=properties["VpcId"],
+                      **tags_of("security-group", properties))
+    group = answer.find(EC2 + "groupId").text
+    change_rules("Authorize", "Ingress", group, properties.get("SecurityGroupIngress"))
+    if properties.get("SecurityGroupEgress"):  # the rule that EC2 makes goes only where there are others
+        change_rules("Revoke", "Egress", group, [EVERYTHING])
+        change_rules("Authorize", "Egress", group, properties["SecurityGroupEgress"])
+    return group, {"GroupId": group, "VpcId": properties["VpcId"], "Id": group}
+
+
+def update_group(group, old, properties, _):
+    if any(old.get(k) != properties.get(k) for k in ("GroupName", "GroupDescription", "VpcId")):
+        raise ValueError("the replacement of a security group is no part of this local cloud")
+    for name, direction in DIRECTIONS.items():
+        before, after = old.get(name) or [], properties.get(name) or []
+        change_rules("Revoke", direction, group, [rule for rule in before if rule not in after])
+        change_rules("Authorize", direction, group, [rule for rule in after if rule not in before])
+    return group, {"GroupId": group, "VpcId": properties["VpcId"], "Id": group}
+
+
+def delete_group(group, _):
+    call_ec2("DeleteSecurityGroup", GroupId=group)
+
+
+def endpoint_state(endpoint):
+    """The endpoint's state and description; deleted when it is not there any more."""
+    answer = call_ec2("DescribeVpcEndpoints", Filter=[{"Name": "vpc-endpoint-id", "Value": [endpoint]}])
+    [*found] = answer.find(EC2 + "vpcEndpointSet")
+    return (found[0].find(EC2 + "state").text.lower(), found[0]) if found else ("deleted", None)
+
+
+def await_endpoint(endpoint, *states):
+    while True:
+        state, described = endpoint_state(endpoint)
+        if state in states:
+            return described
+        if state in ("rejected", "failed", "expired", "deleting", "deleted"):
+            raise ValueError(f"{endpoint} is {state}")
+        time.sleep(0.1)
+
+
+def endpoint_attributes(endpoint, described):
+    entries = [f"{e.find(EC2 + 'hostedZoneId').text}:{e.find(EC2 + 'dnsName').text}" for e in described.find(EC2 + "dnsEntrySet")]
+    interfaces = [item.text for item in described.find(EC2 + "networkInterfaceIdSet")]
+    return {"Id": endpoint, "DnsEntries": entries, "NetworkInterfaceIds": interfaces,
+            "CreationTimestamp": described.find(EC2 + "creationTimestamp").text}
+
+
+def create_endpoint(_, properties, __):
+    """CloudFormation has done its part when the request waits for the service's owner."""
+    lists = {"SubnetIds": "SubnetId", "SecurityGroupIds": "SecurityGroupId", "RouteTableIds": "RouteTableId"}
+    plain = ("VpcEndpointType", "VpcId", "ServiceName", "PrivateDnsEnabled", "IpAddressType")
+    asked = {k: properties[k] for k in plain if k in properties}
+    asked.update({api: properties[k] for k, api in lists.items() if properties.get(k)})
+    if "PolicyDocument" in properties:
+        asked["PolicyDocument"] = json.dumps(properties["PolicyDocument"])
+    answer = call_ec2("CreateVpcEndpoint", **asked, **tags_of("vpc-endpoint", properties))
+    endpoint = answer.find(f"{EC2}vpcEndpoint/{EC2}vpcEndpointId").text
+    return endpoint, endpoint_attributes(endpoint, await_endpoint(endpoint, "pendingacceptance", "available"))
+
+
+def update_endpoint(endpoint, old, properties, _):
+    if any(old.get(k) != properties.get(k) for k in ("VpcEndpointType", "VpcId", "ServiceName")):
+        raise ValueError("the replacement of a VPC endpoint is no part of this local cloud")
+    changed = {}
+    for name, api in {"SubnetIds": "SubnetId", "SecurityGroupIds": "SecurityGroupId"}.items():
+        before, after = old.get(name) or [], properties.get(name) or []
+        changed |= {"Add" + api: [i for i in after if i not in before], "Remove" + api: [i for i in before if i not in after]}
+    if old.get("PrivateDnsEnabled", False) != properties.get("PrivateDnsEnabled", False):
+        changed["PrivateDnsEnabled"] = properties.get("PrivateDnsEnabled", False)
+    if any(value not in ([], None) for value in changed.values()):
+        call_ec2("ModifyVpcEndpoint", VpcEndpointId=endpoint, **changed)
+    return endpoint, endpoint_attributes(endpoint, await_endpoint(endpoint, "pendingacceptance", "available"))
+
+
+def delete_endpoint(endpoint, _):
+    answer = call_ec2("DeleteVpcEndpoints", VpcEndpointId=[endpoint])
+    for refused in answer.iter(EC2 + "message"):
+        if "does not exist" not in refused.text:  # somebody has deleted it
+            raise ValueError(refused.text)
+    while endpoint_state(endpoint)[0] != "deleted":
+        time.sleep(0.1)
+
+
+# Saved queries of CloudWatch Logs Insights are kept: MiniStack runs queries and saves none.
+query_definitions = {}
+
+
+def put_query_definition(_, properties, __):
+    return update_query_definition(str(uuid.uuid4()), None, properties, None)
+
+
+def update_query_definition(name, _, properties, __):
+    query_definitions[name] = {
+        "queryDefinitionId": name, "name": properties["Name"], "queryString": properties["QueryString"],
+        "logGroupNames": properties.get("LogGroupNames", []), "lastModified": int(time.time() * 1000),
+    }
+    return name, {"QueryDefinitionId": name}
+
+
+def delete_query_definition(name, _):
+    query_definitions.pop(name, None)
+
+
+handle_logs = cloudwatch_logs.handle_request
+
+
+async def handle_logs_and_definitions(method, path, headers, body, query_params):
+    if not headers.get("x-amz-target", "").endswith(".DescribeQueryDefinitions"):
+        return await handle_logs(method, path, headers, body, query_params)
+    prefix = json.loads(body or b"{}").get("queryDefinitionNamePrefix", "")
+    return json_response({"queryDefinitions": [q for q in query_definitions.values() if q["name"].startswith(prefix)]})
+
+
+cloudwatch_logs.handle_request = handle_logs_and_definitions
+
+
 def check_machine(_, properties):
     validate(provisioners._sfn_definition(properties))
 
@@ -529,7 +892,15 @@ def completed(handlers, complete, before=None):
 original = dict(provisioners._RESOURCE_HANDLERS)
 ours = {
     "AWS::Scheduler::Schedule": {"create": create_schedule, "update": update_schedule, "delete": delete_schedule},
+    "AWS::Logs::QueryDefinition": {
+        "create": put_query_definition, "update": update_query_definition, "delete": delete_query_definition,
+    },
     "AWS::Events::EventBusPolicy": {"create": put_bus_statement, "update": update_bus_statement, "delete": delete_bus_statement},
+    "AWS::EC2::SecurityGroup": {"create": create_group, "update": update_group, "delete": delete_group},
+    "AWS::EC2::VPCEndpoint": {"create": create_endpoint, "update": update_endpoint, "delete": delete_endpoint},
+    "AWS::Route53::HostedZone": {"create": create_zone, "update": update_zone, "delete": delete_zone},
+    "AWS::Route53::RecordSet": {"create": lambda _, properties, __: change_record("CREATE", properties), "update": update_record,
+                                "delete": lambda _, properties: change_record("DELETE", properties)},
     "AWS::Lambda::Function": {**completed(original["AWS::Lambda::Function"], complete_function), "delete": delete_function},
     "AWS::DynamoDB::Table": completed(original["AWS::DynamoDB::Table"], complete_table),
     "AWS::S3::Bucket": completed(original["AWS::S3::Bucket"], complete_bucket),

@@ -28,6 +28,8 @@ type World struct {
 	Without []string
 	// Instead are states that answers name in place of others: what AWS's documents do not explain, or will add.
 	Instead map[string]string
+	// Meter has what services measure.
+	Meter Meter
 
 	// Publish sends an event to the default event bus of an account; nil drops it. It is called with the
 	// lock held and must not block.
@@ -35,12 +37,17 @@ type World struct {
 	// Notify publishes to an SNS topic on behalf of an AWS service; nil drops it. It is called with the
 	// lock held and must not block.
 	Notify func(Notification)
+	// Log writes lines to a log group in a role, and tells, with the lock held, what became of that; nil drops them. It is
+	// called with the lock held and must not block.
+	Log func(lines LogLines, told func(error))
 	// Hold says how much longer, in real time, a change of a resource lasts; nil holds nothing up. It is
 	// called with the lock held.
 	Hold func(resource string) time.Duration
-	// Closed says whether a service has no place in a zone, as there are some for some accounts; nil closes none. A zone goes
-	// by its name, its id, and that of the subnet that is meant in it. It is called with the lock held.
+	// Closed says whether a service has no place in a zone, as there are some for some accounts; nil closes none. A zone
+	// goes by its name, its id, and that of the subnet that is meant in it. It is called with the lock held.
 	Closed func(service, zone, zoneID, subnet string) bool
+
+	hidden map[string]time.Time // until when describes miss what goes by an id
 }
 
 // Event is an event that an AWS service sends to EventBridge.
@@ -61,6 +68,13 @@ type Notification struct {
 	Message   string
 }
 
+// LogLines are lines that an AWS service writes to a log stream, which it makes where there is none.
+type LogLines struct {
+	Account, Role, Group, Stream string
+	Lines                        []string
+	Time                         time.Time
+}
+
 // Delays are how long AWS takes, unscaled. Documented gives the documented values.
 type Delays struct {
 	LoadBalancerProvisioning time.Duration // CreateLoadBalancer until active
@@ -69,6 +83,8 @@ type Delays struct {
 	HealthCheckInterval      time.Duration // the least, whatever the target group's own is
 	EndpointService          time.Duration // CreateVpcEndpointServiceConfiguration until Available
 	EndpointAvailable        time.Duration // acceptance until available
+	DomainVerification       time.Duration // StartVpcEndpointServicePrivateDnsVerification until AWS has looked
+	RecordChange             time.Duration // ChangeResourceRecordSets until all of Route 53's servers answer by it
 	DatabaseCreation         time.Duration // CreateDBInstance until available, beside the real work
 	DatabaseFailover         time.Duration // RebootDBInstance until the new primary serves
 	ClusterFailover          time.Duration // FailoverDBCluster until the new writer serves
@@ -87,6 +103,8 @@ var Documented = Delays{
 	TargetDeregistration:     2 * time.Minute,
 	EndpointService:          20 * time.Second,
 	EndpointAvailable:        2 * time.Minute,
+	DomainVerification:       2 * time.Minute, // "wait a few minutes"
+	RecordChange:             time.Minute,
 	DatabaseCreation:         5 * time.Minute,
 	DatabaseFailover:         90 * time.Second,
 	ClusterFailover:          30 * time.Second,
@@ -134,8 +152,21 @@ func (w *World) Admits(service, zone, zoneID, subnet string) bool {
 }
 
 // Visible says whether the service that made something at created knows it, by whichever of its machines.
-func (w *World) Visible(created time.Time) bool {
-	return time.Since(created) >= w.Scale(w.Delays.Visibility)
+func (w *World) Visible(id string, created time.Time) bool {
+	now := time.Now()
+	return now.Sub(created) >= w.Scale(w.Delays.Visibility) && now.After(w.hidden[id])
+}
+
+// Hide has describes miss what goes by one of the ids, for a time that is not scaled. It takes the lock.
+func (w *World) Hide(d time.Duration, ids ...string) {
+	w.Lock()
+	defer w.Unlock()
+	if w.hidden == nil {
+		w.hidden = map[string]time.Time{}
+	}
+	for _, id := range ids {
+		w.hidden[id] = time.Now().Add(d)
+	}
 }
 
 // Propagated says whether other services know what was made at created.
@@ -170,17 +201,22 @@ type Zone struct{ Name, ID string }
 
 var zoneIDs = map[string][]string{
 	"eu-central-1": {"euc1-az2", "euc1-az3", "euc1-az1"},
+	"eu-west-1":    {"euw1-az1", "euw1-az2", "euw1-az3"},
 	"us-east-1":    {"use1-az4", "use1-az6", "use1-az1"},
+	"us-east-2":    {"use2-az1", "use2-az2", "use2-az3"},
 }
 
-// Zones are the Availability Zones of account. AWS maps names to ids per account; here the mapping rotates with the
-// account's last digit.
-func (w *World) Zones(account string) []Zone {
-	ids := zoneIDs[w.Region]
+// HasZones tells a Region whose Availability Zones are part of this local cloud.
+func HasZones(region string) bool { return zoneIDs[region] != nil }
+
+// Zones are a Region's Availability Zones as an account has them. AWS maps names to ids per account; here the mapping
+// rotates with the account's last digit.
+func Zones(region, account string) []Zone {
+	ids := zoneIDs[region]
 	turn := int(account[len(account)-1]-'0') % len(ids)
 	zones := make([]Zone, len(ids))
 	for i := range ids {
-		zones[i] = Zone{w.Region + string(rune('a'+i)), ids[(i+turn)%len(ids)]}
+		zones[i] = Zone{region + string(rune('a'+i)), ids[(i+turn)%len(ids)]}
 	}
 	return zones
 }

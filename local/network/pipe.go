@@ -31,7 +31,7 @@ func forward(to, from net.Conn) {
 }
 
 func reset(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
+	if tcp, ok := c.(interface{ SetLinger(seconds int) error }); ok {
 		_ = tcp.SetLinger(0) // closing sends RST instead of FIN
 	}
 	_ = c.Close()

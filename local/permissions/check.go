@@ -2,6 +2,7 @@ package permissions
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,20 +18,27 @@ type Finding struct{ Role, What string }
 func (f Finding) String() string { return f.Role + ": " + f.What }
 
 // Check holds every role against what it needed. Each grant that nothing needed and each neighbour that is allowed must have
-// its reason, and each reason its grant or neighbour.
+// its reason, and each reason its grant or neighbour, unless chance decides.
 func Check(r Record, rules *Rules) ([]Finding, error) {
-	var all []Finding
-	used := map[*Reason]bool{}
+	var checkers []*checker
+	var checks []func() []Finding
 	for _, role := range rules.lent(r).Roles {
 		policies, err := role.parsed()
 		if err != nil {
 			return nil, err
 		}
-		c := checker{role: strings.ToLower(role.Name), twin: role.Twin, uses: role.Uses, policies: policies, rules: rules, used: used}
-		all = append(all, c.all()...)
+		c := &checker{
+			role: strings.ToLower(role.Name), twin: role.Twin, uses: role.Uses, policies: policies, rules: rules, used: map[*Reason]bool{},
+		}
+		checkers, checks = append(checkers, c), append(checks, c.all)
+	}
+	all := concurrently(checks)
+	used := map[*Reason]bool{}
+	for _, c := range checkers {
+		maps.Copy(used, c.used)
 	}
 	for i, reason := range rules.Reasons {
-		if !used[&rules.Reasons[i]] {
+		if !used[&rules.Reasons[i]] && !reason.Sometimes {
 			all = append(all, Finding{reason.Role, fmt.Sprintf("nothing needs the reason for %s: %s", reason.Action, reason.About)})
 		}
 	}
@@ -75,6 +83,8 @@ type checker struct {
 	found    []Finding
 	enough   bool // one finding is: the rest need not be looked for
 	only     int  // the statements of this number alone are asked what of them is unused; 0: all
+
+	decisions []iam.Decision // about each use; nil: not yet asked
 }
 
 func (c *checker) all() []Finding {
@@ -139,11 +149,22 @@ var open = sync.OnceValue(func() *iam.Policy {
 	return p
 })
 
+// decided are the policies' decisions about the uses, in their order.
+func (c *checker) decided() []iam.Decision {
+	if c.decisions == nil {
+		c.decisions = make([]iam.Decision, len(c.uses))
+		for i, u := range c.uses {
+			c.decisions[i] = c.evaluate(u.Action, u.Resource, u.Context, u.Role)
+		}
+	}
+	return c.decisions
+}
+
 // missing finds what was needed and is not allowed.
 func (c *checker) missing() {
-	for _, u := range c.uses {
-		if d := c.evaluate(u.Action, u.Resource, u.Context, u.Role); !d.Allowed && c.more() {
-			c.add("missing: %s on %s %s", u.Action, u.Resource, d.Reason)
+	for i, d := range c.decided() {
+		if !d.Allowed && c.more() {
+			c.add("missing: %s on %s %s", c.uses[i].Action, c.uses[i].Resource, d.Reason)
 		}
 	}
 }
@@ -163,10 +184,9 @@ func (c *checker) unused() {
 // of are the uses that a statement allows.
 func (c *checker) of(s iam.Statement) []Use {
 	var all []Use
-	for _, u := range c.uses {
-		d := c.evaluate(u.Action, u.Resource, u.Context, u.Role)
+	for i, d := range c.decided() {
 		if slices.ContainsFunc(d.Allows, func(a iam.Statement) bool { return a.Policy == s.Policy && a.N == s.N }) {
-			all = append(all, u)
+			all = append(all, c.uses[i])
 		}
 	}
 	return all

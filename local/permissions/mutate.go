@@ -201,14 +201,15 @@ func widenResources(s iam.Statement, try attempt) {
 	}
 }
 
-// same says whether a wider pattern means nothing else: its star begins behind the account, and of no type of resource that
-// the statement's actions act on does it match more than the statement's patterns do already.
+// same says whether a wider pattern means nothing else: its star begins behind region and account, or there are none, as
+// of hosted zones, and of no type of resource that the statement's actions act on does it match more than the statement's
+// patterns do already.
 func same(s iam.Statement, pattern, wider string) bool {
 	parts := strings.SplitN(pattern, ":", 6)
 	if pattern == wider {
 		return true
 	}
-	if len(parts) < 6 || strings.Count(wider, ":") < 5 {
+	if len(parts) < 6 || strings.Count(wider, ":") < 5 && parts[3]+parts[4] != "" {
 		return false
 	}
 	for _, written := range s.Action {

@@ -37,6 +37,9 @@ func TestCheck(t *testing.T) {
 	unguarded := `{"Effect":"Allow","Action":"ec2:CreateSecurityGroup","Resource":"` + group + `"}`
 	guarded := strings.TrimSuffix(unguarded, "}") + `,"Condition":{"StringEquals":{"aws:RequestTag/app:managed":"true"}}}`
 	anyName := []Reason{{Role: "*", Action: "ec2:CreateSecurityGroup", About: "on security-group/other", Why: "AWS chooses the id."}}
+	unusedScan := Reason{Role: "*", Action: "dynamodb:Scan", About: "unused", Why: "For a race."}
+	sometimes := unusedScan
+	sometimes.Sometimes = true
 	for name, row := range map[string]struct {
 		record  Record
 		reasons []Reason
@@ -50,6 +53,8 @@ func TestCheck(t *testing.T) {
 		"a guard, and a reason":         {record(guarded, makes), anyName, ""},
 		"a guard that is not there":     {record(unguarded, makes), anyName, "without aws:RequestTag/app:managed"},
 		"a reason that nothing needs":   {record(reads, get), anyName, "nothing needs the reason for ec2:CreateSecurityGroup"},
+		"an excuse that nothing needs":  {record(reads, get), []Reason{unusedScan}, "nothing needs the reason for dynamodb:Scan"},
+		"one that chance may need":      {record(reads, get), []Reason{sometimes}, ""},
 		"a policy that cannot be read":  {record(`{"Effect":"Allow"}`, get), nil, "statement 1"},
 		"a value that nothing needs":    {record(strings.Replace(guarded, `"true"`, `["true","maybe"]`, 1), makes), anyName, "app:managed maybe"},
 		"another service's use of the key": {record(`{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:eu-central-1:111122223333:key/1"}`,
@@ -158,6 +163,20 @@ func TestWhatIntrudersTryIsNoNeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(found["r"]) != 1 || found["r"][0].Action != "a:C" || found["r"][0].Count != 2 {
+		t.Errorf("found %+v", found)
+	}
+}
+
+// What is gone has no tags: who is refused to change it by them needs nothing. What is there is another matter.
+func TestWhatIsGoneNeedsNothing(t *testing.T) {
+	found, err := uses([]byte(`{"session":"app-a","permissions":[{"role":"r","action":"a:B","resource":"x","refused":"no","gone":true}]}
+{"session":"app-a","permissions":[{"role":"r","action":"a:B","resource":"y","refused":"no"}]}
+{"session":"app-a","permissions":[{"role":"r","action":"a:C","resource":"x","gone":true}]}
+`), "intruder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found["r"]) != 2 || found["r"][0].Resource != "y" || found["r"][1].Action != "a:C" {
 		t.Errorf("found %+v", found)
 	}
 }

@@ -92,7 +92,7 @@ func unescaped(document *string) string {
 	return text
 }
 
-// uses are what each role needed, by its ARN, from the call log.
+// uses are what each role needed, by its ARN, from the call log. That nobody may change by its tags what is gone is no need.
 func uses(log []byte, except string) (map[string][]Use, error) {
 	counted := map[string]map[string]int{}
 	found := map[string][]Use{}
@@ -105,6 +105,9 @@ func uses(log []byte, except string) (map[string][]Use, error) {
 			continue
 		}
 		for _, p := range e.Permissions {
+			if p.Gone && p.Refused != "" {
+				continue
+			}
 			key := fmt.Sprint(p.Action, p.Resource, p.Context, p.Implied)
 			if counted[p.Role] == nil {
 				counted[p.Role] = map[string]int{}

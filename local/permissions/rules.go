@@ -58,6 +58,8 @@ type Reason struct {
 	Role, Action, About, Why string
 	// With narrows it to requests one of whose condition keys has this value; empty: all.
 	With string
+	// Sometimes: whether a run needs it is chance, because it is about what executions do that race.
+	Sometimes bool
 }
 
 // ReadRules reads rules from a file, JSON.

@@ -77,8 +77,8 @@ func (c cloud) started(t *testing.T) *postgres.Server {
 
 // client is how somebody connects; its zero value does it right.
 type client struct {
-	name, password, database string
-	plain                    bool
+	name, user, password, database string
+	plain                          bool
 }
 
 func (c cloud) connect(t *testing.T, at netip.AddrPort, as client) (*pgx.Conn, error) {
@@ -89,7 +89,7 @@ func (c cloud) connect(t *testing.T, at netip.AddrPort, as client) (*pgx.Conn, e
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Host, config.Port, config.User = cmp.Or(as.name, endpoint), at.Port(), "Master"
+	config.Host, config.Port, config.User = cmp.Or(as.name, endpoint), at.Port(), cmp.Or(as.user, "Master")
 	config.Password, config.Database = cmp.Or(as.password, password), cmp.Or(as.database, "orders")
 	if !as.plain {
 		trusted := x509.NewCertPool()

@@ -27,12 +27,16 @@ type RelayConfig struct {
 	Writer func() (host string, at netip.AddrPort, ok bool)
 	// Patience is how long a client is held while no writer answers: ConnectionBorrowTimeout.
 	Patience time.Duration
+	// Admit judges the tokens of clients, who log in by them alone; nil: they log in by password.
+	Admit func(user, token string) error
+	// Password is what the proxy's secret has for a user, whom a token has let in.
+	Password func(user string) (password string, ok bool)
 }
 
 // relay is one address of an RDS Proxy. As there, the proxy ends the client's TLS with a certificate of its own, learns who
 // the client is, and opens a connection of its own to the database, from its own address. Unlike there, the two connections
 // belong together until one of them ends, and the password comes in clear text within TLS, because the proxy knows no
-// secrets.
+// secrets but those of users who log in by token.
 type relay struct {
 	RelayConfig
 	installation *Installation
@@ -81,7 +85,10 @@ func (r *relay) serve(client net.Conn) {
 		_ = client.Close() // as a health check does, it went before it said who it is
 		return
 	}
-	server, err := r.connect(s)
+	var server *pgconn.HijackedConn
+	if err = r.admit(s); err == nil {
+		server, err = r.connect(s)
+	}
 	if err == nil {
 		err = s.welcome(server)
 	}
@@ -92,6 +99,32 @@ func (r *relay) serve(client net.Conn) {
 	}
 	network.Pipe(s.client, server.Conn)
 }
+
+// admit exchanges a client's token for the user's password. The refusals are RDS Proxy's
+// (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html, "Troubleshooting RDS Proxy for RDS for
+// PostgreSQL").
+func (r *relay) admit(s *session) error {
+	if r.Admit == nil {
+		return nil
+	}
+	user := s.startup.Parameters["user"]
+	if _, encrypted := s.client.(*tls.Conn); !encrypted {
+		return &pgconn.PgError{Code: wrongPassword, Message: "IAM is allowed only with SSL connections."}
+	}
+	if r.Admit(user, s.password) != nil {
+		return &pgconn.PgError{Code: wrongPassword, Message: fmt.Sprintf(
+			"The IAM authentication failed for the role %s. Check the IAM token for this role and try again.", user)}
+	}
+	password, ok := r.Password(user)
+	if !ok {
+		return &pgconn.PgError{Code: wrongPassword, Message: fmt.Sprintf(
+			"This RDS proxy has no credentials for the role %s. Check the credentials for this role and try again.", user)}
+	}
+	s.password = password
+	return nil
+}
+
+const wrongPassword = "28P01" // ERRCODE_INVALID_PASSWORD
 
 // session is a client that has said who it is.
 type session struct {
@@ -178,24 +211,34 @@ func (r *relay) dial(ctx context.Context, s *session) (*pgconn.HijackedConn, err
 	if !ok {
 		return nil, errors.New("no target is available")
 	}
-	config, err := pgconn.ParseConfig("sslmode=disable")
+	config, err := parameters(s.startup.Parameters)
 	if err != nil {
 		return nil, err
 	}
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(r.installation.CA())
-	config.Host, config.Port, config.TLSConfig = host, at.Port(), &tls.Config{ServerName: host, RootCAs: trusted}
-	config.User, config.Password, config.Database = s.startup.Parameters["user"], s.password, s.startup.Parameters["database"]
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(r.installation.CA())
+	config.Host, config.Port, config.TLSConfig = host, at.Port(), &tls.Config{ServerName: host, RootCAs: roots}
+	config.Password = s.password
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{at.Addr().String()}, nil }
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return r.installation.network.Dial(ctx, r.VPC, r.At.Addr(), at)
 	}
-	for name, value := range s.startup.Parameters {
+	return takeOver(ctx, config)
+}
+
+// parameters are what a client has said when it began, for a connection in its name.
+func parameters(startup map[string]string) (*pgconn.Config, error) {
+	config, err := pgconn.ParseConfig("sslmode=disable")
+	if err != nil {
+		return nil, err
+	}
+	config.User, config.Database = startup["user"], startup["database"]
+	for name, value := range startup {
 		if name != "user" && name != "database" {
 			config.RuntimeParams[name] = value
 		}
 	}
-	return takeOver(ctx, config)
+	return config, nil
 }
 
 // takeOver connects, and leaves the connection to whoever reads and writes it from then on.

@@ -22,6 +22,8 @@ type Config struct {
 	User     string   // MasterUsername
 	Password string   // MasterUserPassword
 	Database string   // DBName; "" makes none beside postgres
+	// Admit judges the token with which a member of rds_iam logs in. nil: there is no login by token.
+	Admit func(user, token string) error
 }
 
 // Server is a PostgreSQL server. One that is stopped keeps its data.
@@ -29,15 +31,29 @@ type Server struct {
 	installation *Installation
 	name, dir    string
 	volume       string // the name of the volume that it is a member of; "" for a server with data of its own
+	admit        func(user, token string) error
 
 	mu     sync.Mutex    // held while the server starts or stops
+	gate   *gate         // nil: none, or stopped
 	cmd    *exec.Cmd     // nil: stopped
 	exited chan struct{} // closed when the process has ended
 }
 
 // Create makes a server and its data; Start starts it.
 func (i *Installation) Create(c Config) (*Server, error) {
-	return i.newServer(c.Name, c.DNSNames, func(data string) error { return i.createData(data, c) })
+	s, err := i.newServer(c.Name, c.DNSNames, func(data string) error { return i.createData(data, c) })
+	if err != nil {
+		return nil, err
+	}
+	return s, s.takeTokens(c.Admit)
+}
+
+// takeTokens lets users log in with tokens, if somebody judges them.
+func (s *Server) takeTokens(admit func(user, token string) error) error {
+	if s.admit = admit; admit == nil {
+		return nil
+	}
+	return s.writeGateRules()
 }
 
 // newServer makes a server whose data fill brings.
@@ -94,14 +110,16 @@ func copyData(to, from string) error {
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
 // The members of a volume follow each other on a socket that nobody but this machine's processes reach.
 func admitOnlyTLS(data string) error {
-	const rules = "hostssl all all 0.0.0.0/0 scram-sha-256\nlocal replication " + superuser + " trust\n"
+	const rules = "hostssl all all 0.0.0.0/0 scram-sha-256\n" + followers
 	return os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(rules), 0o600)
 }
+
+const followers = "local replication " + superuser + " trust\n"
 
 // makeMasterUser runs the server alone, without network, on statements that each end with their line.
 func (i *Installation) makeMasterUser(data string, c Config) error {
 	user := identifier(c.User)
-	statements := "CREATE ROLE " + user + " LOGIN SUPERUSER PASSWORD " + literal(c.Password) + ";\n"
+	statements := "CREATE ROLE " + tokenRole + ";\nCREATE ROLE " + user + " LOGIN SUPERUSER PASSWORD " + literal(c.Password) + ";\n"
 	if c.Database != "" && c.Database != "postgres" {
 		statements += "CREATE DATABASE " + identifier(c.Database) + " OWNER " + user + ";\n"
 	}
@@ -219,22 +237,29 @@ func (s *Server) start(ctx context.Context, vpc string, at netip.AddrPort) error
 		_ = cmd.Wait()
 		close(exited)
 	}(s.exited)
-	if err := s.waitUntilReady(ctx); err != nil {
-		s.stop()
-		return err
+	err = s.waitUntilReady(ctx)
+	if err == nil && s.admit != nil {
+		err = s.openGate(vpc, at)
 	}
-	return nil
+	if err != nil {
+		s.stop()
+	}
+	return err
 }
 
 func (s *Server) log() string { return filepath.Join(s.dir, "log") }
 
 func (s *Server) arguments(at netip.AddrPort) []string {
-	settings := []string{
-		"listen_addresses=" + at.Addr().String(),
-		"port=" + strconv.Itoa(int(at.Port())),
+	var settings []string
+	if s.admit != nil {
+		at, settings = loopback(at), []string{"hba_file=" + s.gateRules()}
+	}
+	settings = append(settings,
+		"listen_addresses="+at.Addr().String(),
+		"port="+strconv.Itoa(int(at.Port())),
 		"ssl=on",
-		"ssl_cert_file=" + s.certificate(),
-		"ssl_key_file=" + s.key(),
+		"ssl_cert_file="+s.certificate(),
+		"ssl_key_file="+s.key(),
 		// The data ends with the run and usually lies in memory, which is scarce.
 		"fsync=off",
 		"full_page_writes=off",
@@ -245,7 +270,7 @@ func (s *Server) arguments(at netip.AddrPort) []string {
 		"max_wal_size=16MB",
 		"io_method=sync",
 		"max_logical_replication_workers=0",
-	}
+	)
 	settings = append(settings, s.replication(at.Port())...)
 	args := []string{"-D", s.data()}
 	for _, setting := range settings {
@@ -299,6 +324,10 @@ const patience = 5 * time.Second
 func (s *Server) stop() {
 	if s.cmd == nil {
 		return
+	}
+	if s.gate != nil {
+		_ = s.gate.listener.Close()
+		s.gate = nil
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGINT) // PostgreSQL's fast shutdown
 	select {

@@ -15,6 +15,7 @@ import (
 type Volume struct {
 	installation *Installation
 	name, dir    string
+	admit        func(user, token string) error
 
 	mu     sync.Mutex
 	writer *Server
@@ -22,7 +23,7 @@ type Volume struct {
 
 // CreateVolume makes a volume with a master user. The configuration's DNS names belong to no server and are not used.
 func (i *Installation) CreateVolume(c Config) (*Volume, error) {
-	v := &Volume{installation: i, name: c.Name, dir: filepath.Join(i.dir, "volumes", c.Name)}
+	v := &Volume{installation: i, name: c.Name, dir: filepath.Join(i.dir, "volumes", c.Name), admit: c.Admit}
 	if err := i.makeDir(v.dir); err != nil {
 		return nil, fmt.Errorf("create volume %s: %w", c.Name, err)
 	}
@@ -42,6 +43,9 @@ func (v *Volume) Attach(name string, dnsNames ...string) (*Server, error) {
 	s, err := v.installation.newServer(name, dnsNames, func(data string) error { return copyData(data, v.seed()) })
 	if err != nil {
 		return nil, err
+	}
+	if err := s.takeTokens(v.admit); err != nil {
+		return nil, errors.Join(fmt.Errorf("attach PostgreSQL server %s: %w", name, err), s.Delete())
 	}
 	s.volume = v.name
 	if v.writer == nil {

@@ -73,6 +73,21 @@ func mustExec(t *testing.T, conn *pgx.Conn, statement string) {
 	}
 }
 
+// promotes has the reader at an address become the writer.
+func promotes(t *testing.T, v *postgres.Volume, writer, reader *postgres.Server, at netip.AddrPort) {
+	t.Helper()
+	writer.Stop()
+	reader.Stop()
+	if err := v.Promote(reader); err != nil {
+		t.Fatal(err)
+	}
+	for at, s := range map[netip.AddrPort]*postgres.Server{at: reader, primary: writer} {
+		if err := s.Start(t.Context(), vpc, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestReaderFollowsTheWriterAndTakesOver(t *testing.T) {
 	c := newCloud(t)
 	v := c.volume(t)
@@ -84,16 +99,7 @@ func TestReaderFollowsTheWriterAndTakesOver(t *testing.T) {
 	awaitOrder(t, reader, 1)
 	mustRefuseWrites(t, reader)
 
-	one.Stop()
-	two.Stop()
-	if err := v.Promote(two); err != nil {
-		t.Fatal(err)
-	}
-	for at, s := range map[netip.AddrPort]*postgres.Server{second: two, primary: one} {
-		if err := s.Start(t.Context(), vpc, at); err != nil {
-			t.Fatal(err)
-		}
-	}
+	promotes(t, v, one, two, second)
 	mustExec(t, c.mustConnect(t, second), "INSERT INTO orders VALUES (2)")
 	old := c.mustConnect(t, primary)
 	awaitOrder(t, old, 2)
@@ -117,6 +123,11 @@ const proxyName = "orders.proxy-c9akciq32.eu-central-1.rds.amazonaws.com"
 
 func (c cloud) relay(t *testing.T, at netip.AddrPort, writer func() (string, netip.AddrPort, bool)) {
 	t.Helper()
+	c.relayFor(t, postgres.RelayConfig{DNSName: proxyName, VPC: vpc, At: at, RequireTLS: true, Writer: writer, Patience: generous})
+}
+
+func (c cloud) relayFor(t *testing.T, config postgres.RelayConfig) {
+	t.Helper()
 	open := network.Guard{
 		Inbound:  []network.Rule{{Peer: netip.MustParsePrefix("10.0.0.0/16"), ToPort: 65535}},
 		Outbound: []network.Rule{{Peer: netip.MustParsePrefix("10.0.0.0/16"), ToPort: 65535}},
@@ -124,7 +135,7 @@ func (c cloud) relay(t *testing.T, at netip.AddrPort, writer func() (string, net
 	if err := c.network.SetFirewall(vpc, network.Firewall{primary.Addr(): open, standby.Addr(): open}); err != nil {
 		t.Fatal(err)
 	}
-	l, err := c.Relay(postgres.RelayConfig{DNSName: proxyName, VPC: vpc, At: at, RequireTLS: true, Writer: writer, Patience: generous})
+	l, err := c.Relay(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +169,46 @@ func TestRelayLeadsToTheWriter(t *testing.T) {
 			}
 			if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != test.code {
 				t.Errorf("got %v, want SQLSTATE %s", err, test.code)
+			}
+		})
+	}
+}
+
+// A proxy that wants tokens takes no passwords, and logs in to the database with the secret that it has of the user.
+func TestRelayExchangesATokenForTheUsersPassword(t *testing.T) {
+	c := newCloud(t)
+	c.started(t)
+	c.relayFor(t, postgres.RelayConfig{
+		DNSName: proxyName, VPC: vpc, At: standby, Patience: generous,
+		Writer: func() (string, netip.AddrPort, bool) { return endpoint, primary, true },
+		Admit: func(_, token string) error {
+			if token != "good" {
+				return errors.New("no")
+			}
+			return nil
+		},
+		Password: func(user string) (string, bool) { return password, user == "Master" },
+	})
+	for name, row := range map[string]struct {
+		client client
+		says   string
+	}{
+		"a good token":                  {client: client{name: proxyName, password: "good"}},
+		"a bad token":                   {client{name: proxyName, password: "bad"}, "The IAM authentication failed for the role Master."},
+		"the password":                  {client{name: proxyName, password: password}, "The IAM authentication failed for the role Master."},
+		"a user of whom it has nothing": {client{name: proxyName, user: "other", password: "good"}, "no credentials for the role other."},
+		"a token without TLS":           {client{name: proxyName, password: "good", plain: true}, "IAM is allowed only with SSL connections."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := c.connect(t, standby, row.client)
+			if row.says == "" {
+				if err != nil || userOf(t, conn) != "Master" {
+					t.Errorf("it is refused: %v", err)
+				}
+				return
+			}
+			if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != "28P01" || !strings.Contains(refused.Message, row.says) {
+				t.Errorf("got %v, want 28P01 %s", err, row.says)
 			}
 		})
 	}

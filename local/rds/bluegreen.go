@@ -55,6 +55,10 @@ func (s *Service) createBlueGreenDeployment(
 		return nil, wire.Errorf("SourceDatabaseNotSupportedFault",
 			"The source DB instance %s isn't supported for a blue/green deployment.", blue.id)
 	}
+	if blue.tokens {
+		return nil, wire.Errorf("SourceDatabaseNotSupportedFault",
+			"The local cloud makes no blue/green deployment of a DB instance with IAM database authentication")
+	}
 	green := s.beside(blue)
 	if green.nic, err = s.attach(green, green.zone); err != nil {
 		return nil, err

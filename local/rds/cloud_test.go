@@ -34,6 +34,8 @@ type cloud struct {
 	mu      sync.Mutex // servers work outside the world's lock
 	refuses bool       // to create servers
 	actions []string   // what servers were told to do, in order
+	judges  []func(user, token string) error
+	relays  []RelayConfig
 }
 
 type answer struct {
@@ -118,6 +120,7 @@ func (c *cloud) act(format string, args ...any) {
 
 func (c *cloud) Create(config ServerConfig) (Server, error) {
 	c.act("create for %s", strings.Join(config.DNSNames, ", "))
+	c.judges = append(c.judges, config.Admit)
 	if c.refuses {
 		return nil, errors.New("disk full")
 	}
@@ -126,11 +129,13 @@ func (c *cloud) Create(config ServerConfig) (Server, error) {
 
 func (c *cloud) CreateVolume(config ServerConfig) (Volume, error) {
 	c.act("create volume for %s", config.User)
+	c.judges = append(c.judges, config.Admit)
 	return &volumeOf{cloud: c}, nil
 }
 
 func (c *cloud) Relay(config RelayConfig) (io.Closer, error) {
 	c.act("relay on %s", config.At)
+	c.relays = append(c.relays, config)
 	return relayAt{c, config.At}, nil
 }
 

@@ -25,6 +25,8 @@ type cluster struct {
 	engine, version string
 	class           string // of a Multi-AZ DB cluster's members; "" for Aurora
 	user, database  string
+	password        string // the master user's
+	tokens          bool   // users may log in by IAM
 	port            int32
 	protected       bool // from deletion
 	capacity        *types.ServerlessV2ScalingConfigurationInfo
@@ -64,7 +66,7 @@ func (s *Service) createDBCluster(ctx context.Context, in *rds.CreateDBClusterIn
 		}
 	}
 	s.clusters[c.arn] = c
-	s.form(c, *in.MasterUserPassword)
+	s.form(c)
 	return &rds.CreateDBClusterOutput{DBCluster: s.describeCluster(c)}, nil
 }
 
@@ -74,6 +76,8 @@ func validateCluster(in *rds.CreateDBClusterInput, id string) error {
 	}
 	engine, multiAZ := aws.ToString(in.Engine), in.DBClusterInstanceClass != nil
 	switch {
+	case aws.ToBool(in.EnableIAMDatabaseAuthentication) && !isPostgreSQL(engine):
+		return noTokens()
 	case !clustered(engine):
 		return wire.Errorf("InvalidParameterValue", "Invalid DB engine for a DB cluster: %s", engine)
 	case strings.HasPrefix(engine, aurora) == multiAZ:
@@ -115,7 +119,8 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 		resource:   s.newResource(account, "cluster", id, tags(nil).with(in.Tags)),
 		resourceID: "cluster-" + strings.ToUpper(model.Hex(26)),
 		engine:     *in.Engine, version: version, class: aws.ToString(in.DBClusterInstanceClass),
-		user: *in.MasterUsername, database: aws.ToString(in.DatabaseName), port: cmp.Or(aws.ToInt32(in.Port), e.port),
+		user: *in.MasterUsername, password: *in.MasterUserPassword, database: aws.ToString(in.DatabaseName),
+		tokens: aws.ToBool(in.EnableIAMDatabaseAuthentication), port: cmp.Or(aws.ToInt32(in.Port), e.port),
 		protected: aws.ToBool(in.DeletionProtection), subnetGroup: g, groups: groups, parameters: parameters, joined: ready, capacity: capacity,
 	}, nil
 }
@@ -124,9 +129,12 @@ func (s *Service) newCluster(ctx context.Context, id string, in *rds.CreateDBClu
 const volumeCreation = time.Minute
 
 // form makes the cluster's volume, and starts the members that there are already.
-func (s *Service) form(c *cluster, password string) {
+func (s *Service) form(c *cluster) {
 	config := ServerConfig{
-		ID: c.resourceID, Engine: c.engine, User: c.user, Password: password, Database: c.database, Parameters: maps.Clone(c.parameters.values),
+		ID: c.resourceID, Engine: c.engine, User: c.user, Password: c.password, Database: c.database, Parameters: maps.Clone(c.parameters.values),
+	}
+	if c.tokens {
+		config.Admit = s.admits(func() login { return s.clusterLogin(c) })
 	}
 	var v Volume
 	s.work(&c.resource, volumeCreation, func(context.Context) (err error) {
@@ -184,7 +192,8 @@ func (s *Service) describeCluster(c *cluster) *types.DBCluster {
 		DBClusterParameterGroup: &c.parameters.name,
 		DBSubnetGroup:           &c.subnetGroup.name, AvailabilityZones: c.subnetGroup.zones(), NetworkType: aws.String("IPV4"),
 		VpcSecurityGroups: memberships(c.groups), DeletionProtection: aws.Bool(c.protected),
-		MultiAZ: aws.Bool(c.spread()), TagList: slices.Clone(c.tags), ServerlessV2ScalingConfiguration: c.capacity,
+		IAMDatabaseAuthenticationEnabled: aws.Bool(c.tokens),
+		MultiAZ:                          aws.Bool(c.spread()), TagList: slices.Clone(c.tags), ServerlessV2ScalingConfiguration: c.capacity,
 	}
 	if c.database != "" {
 		d.DatabaseName = &c.database

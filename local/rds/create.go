@@ -44,7 +44,7 @@ func (s *Service) createDBInstance(ctx context.Context, in *rds.CreateDBInstance
 		i.cluster.add(i)
 		s.join(i)
 	} else {
-		s.launch(i, *in.MasterUserPassword)
+		s.launch(i)
 	}
 	return &rds.CreateDBInstanceOutput{DBInstance: s.describe(i)}, nil
 }
@@ -72,9 +72,10 @@ func (s *Service) newInstance(ctx context.Context, id string, in *rds.CreateDBIn
 		resourceID: "db-" + strings.ToUpper(model.Hex(26)),
 		class:      *in.DBInstanceClass, engine: *in.Engine, version: version,
 		user: *in.MasterUsername, database: aws.ToString(in.DBName),
-		storage: cmp.Or(aws.ToInt32(in.AllocatedStorage), 20), port: cmp.Or(aws.ToInt32(in.Port), e.port),
+		password: *in.MasterUserPassword,
+		storage:  cmp.Or(aws.ToInt32(in.AllocatedStorage), 20), port: cmp.Or(aws.ToInt32(in.Port), e.port),
 		multiAZ: aws.ToBool(in.MultiAZ), public: aws.ToBool(in.PubliclyAccessible), protected: aws.ToBool(in.DeletionProtection),
-		subnetGroup: g, groups: in.VpcSecurityGroupIds, parameters: parameters,
+		subnetGroup: g, groups: in.VpcSecurityGroupIds, parameters: parameters, tokens: aws.ToBool(in.EnableIAMDatabaseAuthentication),
 	}, nil
 }
 
@@ -90,10 +91,19 @@ func validateInstance(in *rds.CreateDBInstanceInput, id string) error {
 	case strings.HasPrefix(engine, aurora) && in.DBClusterIdentifier == nil:
 		return wire.Errorf("InvalidParameterCombination",
 			"The engine mode provisioned requires a DB cluster: create one with CreateDBCluster, then its instances")
+	case aws.ToBool(in.EnableIAMDatabaseAuthentication) && in.DBClusterIdentifier != nil:
+		return ofTheCluster("IAM database authentication")
+	case aws.ToBool(in.EnableIAMDatabaseAuthentication) && !isPostgreSQL(engine):
+		return noTokens()
 	case aws.ToBool(in.MultiAZ) && in.AvailabilityZone != nil:
 		return wire.Errorf("InvalidParameterCombination", "Requesting a specific availability zone is not valid for Multi-AZ instances.")
 	}
 	return validatePort(engine, in.Port)
+}
+
+func noTokens() error {
+	return wire.Errorf("InvalidParameterCombination",
+		"IAM database authentication is part of this local cloud for PostgreSQL only")
 }
 
 // validatePort has the rules of API_CreateDBInstance, Port.
@@ -193,10 +203,13 @@ func (s *Service) attach(i *instance, zone string) (*ec2.Interface, error) {
 }
 
 // launch creates the server. The instance has an endpoint only when it is available.
-func (s *Service) launch(i *instance, password string) {
+func (s *Service) launch(i *instance) {
 	config := ServerConfig{
 		ID: i.resourceID, Engine: i.engine, DNSNames: []string{s.endpoint(i)},
-		User: i.user, Password: password, Database: i.database, Parameters: maps.Clone(i.parameters.values),
+		User: i.user, Password: i.password, Database: i.database, Parameters: maps.Clone(i.parameters.values),
+	}
+	if i.tokens {
+		config.Admit = s.admits(func() login { return s.instanceLogin(i) })
 	}
 	vpc, at := i.subnetGroup.vpc, i.addrPort()
 	var server Server

@@ -22,9 +22,11 @@ type instance struct {
 	class           string
 	engine, version string
 	user, database  string
+	password        string // the master user's
 	storage, port   int32
 	multiAZ, public bool
 	protected       bool // from deletion
+	tokens          bool // users may log in by IAM
 	subnetGroup     *subnetGroup
 	groups          []string // VPC security groups
 	parameters      *parameterGroup
@@ -103,7 +105,8 @@ func (s *Service) describe(i *instance) *types.DBInstance {
 		Engine: &i.engine, EngineVersion: &i.version, LicenseModel: aws.String(engines[i.engine].license),
 		MasterUsername: &i.user, AllocatedStorage: &i.storage, StorageType: aws.String("gp2"),
 		AvailabilityZone: aws.String(i.zone), MultiAZ: aws.Bool(i.multiAZ), NetworkType: aws.String("IPV4"),
-		PubliclyAccessible: aws.Bool(i.public), DeletionProtection: aws.Bool(i.protected), DbInstancePort: aws.Int32(0),
+		IAMDatabaseAuthenticationEnabled: aws.Bool(i.tokens),
+		PubliclyAccessible:               aws.Bool(i.public), DeletionProtection: aws.Bool(i.protected), DbInstancePort: aws.Int32(0),
 		DBSubnetGroup: i.subnetGroup.describe(), TagList: slices.Clone(i.tags),
 		CACertificateIdentifier: aws.String(certificateAuthority),
 		CertificateDetails: &types.CertificateDetails{CAIdentifier: aws.String(certificateAuthority),

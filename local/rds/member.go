@@ -61,7 +61,8 @@ func (s *Service) memberOf(c *cluster, id string) *instance {
 		resource:   s.newResource(c.account, "db", id, nil),
 		resourceID: "db-" + strings.ToUpper(model.Hex(26)),
 		class:      c.class, engine: c.engine, version: c.version, user: c.user, database: c.database, storage: 1, port: c.port,
-		subnetGroup: c.subnetGroup, groups: c.groups, parameters: s.defaultParameterGroup(instanceGroup, c.account, family), cluster: c,
+		subnetGroup: c.subnetGroup, groups: c.groups, parameters: s.defaultParameterGroup(instanceGroup, c.account, family),
+		cluster: c, tokens: c.tokens,
 	}
 }
 

@@ -90,6 +90,9 @@ func (s *Service) newProxy(ctx context.Context, in *rds.CreateDBProxyInput) (*pr
 			ClientPasswordAuthType: a.ClientPasswordAuthType,
 		})
 	}
+	if p.byToken() && p.family != "POSTGRESQL" {
+		return nil, noTokens()
+	}
 	for _, id := range in.VpcSubnetIds {
 		subnet, err := s.vpcs.Subnet(account, id)
 		if err != nil || p.vpc != "" && p.vpc != subnet.VPC {
@@ -122,6 +125,10 @@ func (s *Service) serve(p *proxy, nodes ...*node) func(context.Context) error {
 		Family: p.family, DNSName: s.proxyEndpoint(p), VPC: p.vpc, RequireTLS: p.requireTLS,
 		Writer: func() (string, netip.AddrPort, bool) { return s.writerBehind(p) }, Patience: max(s.world.Scale(borrowTimeout), leastPatience),
 	}
+	if p.byToken() {
+		config.Admit = s.admits(func() login { return s.proxyLogin(p) })
+		config.Password = func(user string) (string, bool) { return s.secretOf(p, user) }
+	}
 	return func(context.Context) error {
 		for _, n := range nodes {
 			config.At = netip.AddrPortFrom(n.nic.Address, proxyPorts[p.family])
@@ -135,6 +142,28 @@ func (s *Service) serve(p *proxy, nodes ...*node) func(context.Context) error {
 		}
 		return nil
 	}
+}
+
+// byToken says whether clients log in by IAM, and no more by password.
+func (p *proxy) byToken() bool {
+	return slices.ContainsFunc(p.auth, func(a types.UserAuthConfigInfo) bool { return a.IAMAuth == types.IAMAuthModeRequired })
+}
+
+// resourceID is the end of its ARN, as IAM's policies name it.
+func (p *proxy) resourceID() string { return p.arn[strings.LastIndex(p.arn, ":")+1:] }
+
+// secretOf is the password with which a proxy logs a user in to its target. Whatever secret the proxy was given holds the
+// master user's: there is no Secrets Manager here. It is called without the lock.
+func (s *Service) secretOf(p *proxy, user string) (password string, ok bool) {
+	s.world.Lock()
+	defer s.world.Unlock()
+	switch {
+	case p.cluster != nil && p.cluster.user == user:
+		return p.cluster.password, true
+	case p.instance != nil && p.instance.user == user:
+		return p.instance.password, true
+	}
+	return "", false
 }
 
 // writerBehind is where the target that takes writes is now. It is called without the lock.

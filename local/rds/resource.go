@@ -40,13 +40,13 @@ func described[T interface{ common() *resource }](
 ) (found []T, err error) {
 	if id != nil {
 		one, err := byID(ctx, *id)
-		if err == nil && !s.world.Visible(one.common().created) {
+		if err == nil && !s.world.Visible(*id, one.common().created) {
 			err = notFound(*id)
 		}
 		return []T{one}, err
 	}
 	for _, one := range all {
-		if r := one.common(); r.account == wire.CallerOf(ctx).Account && s.world.Visible(r.created) {
+		if r := one.common(); r.account == wire.CallerOf(ctx).Account && s.world.Visible(r.arn, r.created) {
 			found = append(found, one)
 		}
 	}

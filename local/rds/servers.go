@@ -38,7 +38,8 @@ func (s servers) CreateVolume(c ServerConfig) (Volume, error) {
 func isPostgreSQL(engine string) bool { return engines[engine].proxied == "POSTGRESQL" }
 
 func postgresConfig(c ServerConfig) postgres.Config {
-	return postgres.Config{Name: c.ID, DNSNames: c.DNSNames, User: c.User, Password: c.Password, Database: c.Database}
+	return postgres.Config{Name: c.ID, DNSNames: c.DNSNames, User: c.User, Password: c.Password, Database: c.Database,
+		Admit: c.Admit}
 }
 
 // protocols by engine family. Oracle has none: it gets the first one.
@@ -72,6 +73,7 @@ func (s servers) Relay(c RelayConfig) (io.Closer, error) {
 	if c.Family == "POSTGRESQL" {
 		return s.postgres.Relay(postgres.RelayConfig{
 			DNSName: c.DNSName, VPC: c.VPC, At: c.At, RequireTLS: c.RequireTLS, Writer: c.Writer, Patience: c.Patience,
+			Admit: c.Admit, Password: c.Password,
 		})
 	}
 	// There is no data behind it, and it shakes hands itself, as every RDS Proxy does.

@@ -50,8 +50,9 @@ type ServerConfig struct {
 	Engine         string
 	DNSNames       []string // for its certificate; a volume has none
 	User, Password string
-	Database       string            // "" for none beside the engine's own
-	Parameters     map[string]string // what differs from the engine's default
+	Database       string                         // "" for none beside the engine's own
+	Parameters     map[string]string              // what differs from the engine's default
+	Admit          func(user, token string) error // of users who log in by token; nil: nobody does
 }
 
 // RelayConfig is what one address of a proxy needs to know of its proxy.
@@ -63,6 +64,8 @@ type RelayConfig struct {
 	RequireTLS bool
 	Writer     func() (host string, at netip.AddrPort, ok bool) // the target that takes writes now
 	Patience   time.Duration                                    // how long a client waits for it
+	Admit      func(user, token string) error                   // of clients, who log in by token; nil: by password
+	Password   func(user string) (password string, ok bool)     // the secret with which the proxy logs one of them in to the target
 }
 
 // interfaces are the network interfaces of the instances.
@@ -94,6 +97,7 @@ type Service struct {
 	vpcs       vpcs
 	names      names
 	engine     Engine
+	connects   Connects
 
 	instances       map[string]*instance // by ARN, like all others
 	clusters        map[string]*cluster

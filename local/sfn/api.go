@@ -39,6 +39,9 @@ func (s *Service) startExecution(ctx context.Context, in *sfn.StartExecutionInpu
 
 // newExecution checks what StartExecution was given.
 func (s *Service) newExecution(ctx context.Context, in *sfn.StartExecutionInput) (*execution, error) {
+	if in.TraceHeader != nil {
+		return nil, wire.Errorf("ValidationException", "traceHeader is not supported")
+	}
 	arn, err := parseARN(in.StateMachineArn)
 	if err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func (s *Service) newExecution(ctx context.Context, in *sfn.StartExecutionInput)
 	return &execution{
 		arn:  strings.Join([]string{"arn", arn[1], "states", arn[3], arn[4], "execution", arn[6], name}, ":"),
 		name: name, account: arn[4], machineARN: *in.StateMachineArn, roleARN: roleARN,
-		definition: definition, machine: m, input: input, traceHeader: in.TraceHeader,
+		definition: definition, machine: m, input: input,
 		started: time.Now(), at: position{state: m.StartAt, input: value},
 	}, nil
 }
@@ -157,7 +160,7 @@ func (s *Service) describeExecution(ctx context.Context, in *sfn.DescribeExecuti
 		ExecutionArn: &e.arn, Name: &e.name, StateMachineArn: &e.machineARN, Status: e.status,
 		StartDate: &e.started, StopDate: date(e.stopped),
 		Input: &e.input, InputDetails: &types.CloudWatchEventsExecutionDataDetails{Included: true},
-		Output: e.output, Error: e.errorName, Cause: e.cause, TraceHeader: e.traceHeader,
+		Output: e.output, Error: e.errorName, Cause: e.cause,
 		RedriveCount: aws.Int32(e.redrives), RedriveDate: date(e.redriven), RedriveStatus: redrivable, RedriveStatusReason: reason,
 	}
 	if e.output != nil {
@@ -190,8 +193,8 @@ func (s *Service) describeStateMachineForExecution(
 }
 
 func (s *Service) listExecutions(ctx context.Context, in *sfn.ListExecutionsInput) (*sfn.ListExecutionsOutput, error) {
-	if in.MapRunArn != nil || in.RedriveFilter != "" {
-		return nil, wire.Errorf("ValidationException", "mapRunArn and redriveFilter are not supported")
+	if in.MapRunArn != nil || in.RedriveFilter != "" || in.StatusFilter != "" {
+		return nil, wire.Errorf("ValidationException", "mapRunArn, redriveFilter and statusFilter are not supported")
 	}
 	if _, err := parseARN(in.StateMachineArn); err != nil {
 		return nil, err
@@ -203,7 +206,7 @@ func (s *Service) listExecutions(ctx context.Context, in *sfn.ListExecutionsInpu
 	defer s.mu.Unlock()
 	items := []types.ExecutionListItem{}
 	for _, e := range slices.Backward(s.order) {
-		if e.machineARN == *in.StateMachineArn && (in.StatusFilter == "" || in.StatusFilter == e.status) {
+		if e.machineARN == *in.StateMachineArn {
 			items = append(items, types.ExecutionListItem{
 				ExecutionArn: &e.arn, Name: &e.name, StateMachineArn: &e.machineARN, Status: e.status,
 				StartDate: &e.started, StopDate: date(e.stopped), RedriveCount: aws.Int32(e.redrives), RedriveDate: date(e.redriven),

@@ -8,23 +8,23 @@ import (
 	"pgregory.net/rapid"
 )
 
-const document = `{"a":{"b":[1,{"c":"x"}],"d.e":2},"text":"t","n":1.50,"null":null,"list":["a","b"]}`
+const document = `{"a":{"b":[1,{"c":"x"}],"d-e":2},"text":"t","n":1.50,"null":null,"list":["a","b"]}`
 
 func TestPaths(t *testing.T) {
 	tests := map[string]string{ // path to its value, or to what its error says
-		`$`:                 `"text":"t"`,
-		`$.a.b[1].c`:        `"x"`,
-		`$['a']['d.e']`:     `2`,
-		`$.n`:               `1.50`,
-		`$.null`:            `null`,
-		`$$.Execution.Name`: `"run"`,
-		`$.a.x`:             `No results for path: $['a']['x']`,
-		`$.x.y.z`:           `Missing property in path $['x']`,
-		`$.text.y`:          `No results for path: $['text']['y']`,
-		`$.a.b[2]`:          `No results for path: $['a']['b'][2]`,
+		`$`:                    `"text":"t"`,
+		`$.a.d-e`:              `2`,
+		`$.n`:                  `1.50`,
+		`$.null`:               `null`,
+		`$$.Execution.Id`:      `"run"`,
+		`$$.Execution.Input.a`: `1`,
+		`$.a.x`:                `No results for path: $['a']['x']`,
+		`$.x.y.z`:              `Missing property in path $['x']`,
+		`$.text.y`:             `No results for path: $['text']['y']`,
+		`$.a.b.c`:              `No results for path: $['a']['b']['c']`,
 	}
 	input, _ := decode([]byte(document))
-	in := scope{input, map[string]any{"Execution": map[string]any{"Name": "run"}}}
+	in := scope{input, map[string]any{"Execution": map[string]any{"Id": "run", "Input": map[string]any{"a": 1}}}}
 	for text, want := range tests {
 		t.Run(text, func(t *testing.T) {
 			p, err := ParsePath(text)
@@ -93,6 +93,7 @@ func TestRetryDelay(t *testing.T) {
 // Any text is a path or an error.
 func FuzzParsePath(f *testing.F) {
 	f.Add("$.a['b'][0]")
+	f.Add("$$.Execution.Input.a")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParsePath(text)
 		if err == nil {

@@ -2,7 +2,9 @@ package sfn
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,7 +18,6 @@ type execution struct {
 	definition               string
 	machine                  *Machine
 	input                    string
-	traceHeader              *string
 	started                  time.Time
 	stopped                  time.Time
 	status                   types.ExecutionStatus
@@ -36,7 +37,6 @@ type execution struct {
 type position struct {
 	state     string
 	input     any
-	entered   time.Time
 	enteredID int64 // of the StateEntered event; 0 before it
 }
 
@@ -51,13 +51,12 @@ type run struct {
 
 	// Of this run: a redrive changes the execution's while an older run may still be on its way out.
 	redriveCount int32
-	redriveTime  time.Time
 }
 
 // begin starts a run at e.at. The caller holds the lock.
 func (s *Service) begin(e *execution) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &run{execution: e, service: s, ctx: ctx, cancel: cancel, redriveCount: e.redrives, redriveTime: e.redriven}
+	r := &run{execution: e, service: s, ctx: ctx, cancel: cancel, redriveCount: e.redrives}
 	e.run, e.status = r, types.ExecutionStatusRunning
 	e.stopped, e.output, e.errorName, e.cause = time.Time{}, nil, nil, nil
 	s.publish(e.statusChange())
@@ -91,7 +90,7 @@ func (r *run) visit(s *State, at position) (output any, next string, f *failure)
 	// A redriven task is rescheduled, every other state is entered again:
 	// docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html.
 	if at.enteredID == 0 || s.Type != "Task" {
-		at.entered, at.enteredID = r.record(stateEntered(s, encode(at.input)))
+		at.enteredID = r.record(stateEntered(s, encode(at.input)))
 	}
 	r.locked(func() { r.at = at })
 
@@ -109,16 +108,12 @@ func (r *run) visit(s *State, at position) (output any, next string, f *failure)
 
 func (r *run) visitOf(stateType string) func(*State, position) (any, string, *failure) {
 	switch stateType {
-	case "Task":
-		return r.visitTask
-	case "Pass":
-		return r.visitPass
 	case "Wait":
 		return r.visitWait
 	case "Choice":
 		return r.visitChoice
-	default: // Succeed: Parse lets no other pass
-		return r.visitSucceed
+	default: // Task: Parse lets no other pass
+		return r.visitTask
 	}
 }
 
@@ -135,28 +130,27 @@ func (r *run) locked(f func()) {
 const maxEvents = 25000
 
 // record appends an event to the history of a run that is not over; the last place is for the execution's end.
-func (r *run) record(e types.HistoryEvent) (at time.Time, id int64) {
+func (r *run) record(e types.HistoryEvent) (id int64) {
 	r.locked(func() {
 		if len(r.history) < maxEvents-1 {
-			at, id = r.append(e)
+			id = r.append(e)
 			return
 		}
 		f := failed("States.Runtime", fmt.Sprintf("The execution reached the maximum number of history events (%d).", maxEvents))
 		r.end(types.ExecutionStatusFailed, executionFailed(f), nil, f.name, f.cause)
 	})
-	return at, id
+	return id
 }
 
 // append gives an event its id. The caller holds the lock.
-func (e *execution) append(event types.HistoryEvent) (time.Time, int64) {
-	now := time.Now()
-	event.Id, event.PreviousEventId, event.Timestamp = int64(len(e.history)+1), e.previous, aws.Time(now)
+func (e *execution) append(event types.HistoryEvent) int64 {
+	event.Id, event.PreviousEventId, event.Timestamp = int64(len(e.history)+1), e.previous, aws.Time(time.Now())
 	e.history = append(e.history, event)
 	// The first state's entry has no previous event: every recording shows 0 there.
 	if event.Type != types.HistoryEventTypeExecutionStarted {
 		e.previous = event.Id
 	}
-	return now, event.Id
+	return event.Id
 }
 
 // end closes the run with its last event and tells EventBridge; the first to do so wins. The caller holds the lock.
@@ -193,44 +187,29 @@ func (r *run) timeOut() {
 	r.locked(func() { r.end(types.ExecutionStatusTimedOut, executionTimedOut(), nil, nil, nil) })
 }
 
-// contextObject is $$ as a state sees it.
-func (r *run) contextObject(at position) map[string]any {
+// contextObject is $$ as a state sees it, as far as modelled.json names it; a task's attempt adds State and Task.
+func (r *run) contextObject() map[string]any {
 	input, err := decode([]byte(r.input))
 	if err != nil {
 		panic(err) // StartExecution has read it
 	}
-	execution := map[string]any{
-		"Id": r.arn, "Input": input, "Name": r.name, "RoleArn": r.roleARN,
-		"StartTime": instant(r.started), "RedriveCount": jsonInt(int(r.redriveCount)),
-	}
-	if r.redriveCount > 0 {
-		execution["RedriveTime"] = instant(r.redriveTime)
-	}
-	return map[string]any{
-		"Execution":    execution,
-		"State":        map[string]any{"Name": at.state, "EnteredTime": instant(at.entered)},
-		"StateMachine": map[string]any{"Id": r.machineARN, "Name": machineName(r.machineARN)},
-	}
+	return map[string]any{"Execution": map[string]any{"Id": r.arn, "Input": input, "RedriveCount": jsonInt(int(r.redriveCount))}}
 }
 
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func jsonInt(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
 // failure is an error of a state. Error and cause may be absent: SendTaskFailure needs neither.
 type failure struct {
 	name, cause *string
-	final       bool // neither Retry nor Catch sees it
 	timeout     bool // found by Step Functions itself
-	heartbeat   bool // a timeout that a missed heartbeat caused
 }
 
 func failed(name, cause string) *failure { return &failure{name: &name, cause: &cause} }
 
 // runtime is States.Runtime, worded as in every recording of it.
 func runtime(at position, err error) *failure {
-	f := failed("States.Runtime",
+	return failed("States.Runtime",
 		fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", at.state, at.enteredID, err))
-	f.final = true
-	return f
 }
 
 // causef is an error that is a failure's cause word for word: with AWS's capital, and full stop where it has one.

@@ -29,7 +29,7 @@ const (
 
 var caller = wire.WithCaller(context.Background(), wire.Caller{Account: account})
 
-// lambda is a fake of the Lambda service: one outcome per invocation, the last one repeated.
+// lambda is a fake of the Lambda service: one outcome per invocation, the last one repeated; without any, empty answers.
 type lambda struct {
 	mu       sync.Mutex
 	outcomes []outcome
@@ -73,6 +73,9 @@ type cloud struct {
 
 func newCloud(t *testing.T, definition string, outcomes ...outcome) *cloud {
 	t.Helper()
+	if outcomes == nil {
+		outcomes = []outcome{{answer: "{}"}}
+	}
 	c := &cloud{t: t, lambda: &lambda{outcomes: outcomes, tokens: make(chan string, 100)}}
 	world := &model.World{Region: "eu-central-1", Speed: 1000}
 	world.Publish = func(e model.Event) { c.events = append(c.events, e) }
@@ -149,11 +152,6 @@ func details(e types.HistoryEvent) string {
 			text += fmt.Sprintf(" %s=%s", name, *value)
 		}
 	}
-	seconds := func(name string, value *int64) {
-		if value != nil {
-			text += fmt.Sprintf(" %s=%d", name, *value)
-		}
-	}
 	switch {
 	case e.StateEnteredEventDetails != nil:
 		add("name", e.StateEnteredEventDetails.Name)
@@ -161,8 +159,9 @@ func details(e types.HistoryEvent) string {
 		add("name", e.StateExitedEventDetails.Name)
 	case e.TaskScheduledEventDetails != nil:
 		add("resource", e.TaskScheduledEventDetails.Resource)
-		seconds("timeout", e.TaskScheduledEventDetails.TimeoutInSeconds)
-		seconds("heartbeat", e.TaskScheduledEventDetails.HeartbeatInSeconds)
+		if limit := e.TaskScheduledEventDetails.TimeoutInSeconds; limit != nil {
+			text += fmt.Sprintf(" timeout=%d", *limit)
+		}
 	case e.TaskSucceededEventDetails != nil && *e.TaskSucceededEventDetails.Resource != "invoke":
 		add("output", e.TaskSucceededEventDetails.Output)
 	case e.TaskFailedEventDetails != nil:
@@ -219,6 +218,8 @@ func code(err error) string {
 func one(state string) string { return `{"StartAt":"S","States":{"S":` + state + `}}` }
 
 const (
-	invoke  = `"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"f","Payload.$":"$"}`
+	invoke = `"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"f","Payload":{"in.$":"$"}}`
+	// passing is a state that gives its input on.
+	passing = `{` + invoke + `,"ResultPath":null,"End":true}`
 	waiting = `"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","Parameters":{"FunctionName":"f","Payload":{"Token.$":"$$.Task.Token"}}`
 )

@@ -84,7 +84,7 @@ func taskScheduled(s *State, c call, region string) types.HistoryEvent {
 		Type: types.HistoryEventTypeTaskScheduled,
 		TaskScheduledEventDetails: &types.TaskScheduledEventDetails{
 			Parameters: &c.parameters, Region: &region, Resource: s.resource(), ResourceType: resourceType,
-			TimeoutInSeconds: wholeSeconds(c.timeout), HeartbeatInSeconds: wholeSeconds(c.heartbeat),
+			TimeoutInSeconds: wholeSeconds(c.timeout),
 		},
 	}
 }

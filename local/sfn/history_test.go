@@ -1,8 +1,6 @@
 package sfn
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -27,7 +25,7 @@ func TestHistoriesHoldTogether(t *testing.T) {
 				outcomes = append(outcomes, outcome{functionError: `{"errorType":"` + kind + `"}`})
 			}
 		}
-		c := newCloud(t, `{"StartAt":"S","States":{"S":{`+invoke+`,"Retry":[{"ErrorEquals":["A"],"MaxAttempts":2}],"Catch":[{"ErrorEquals":["B"],"Next":"W"}],"Next":"W"},
+		c := newCloud(t, `{"StartAt":"S","States":{"S":{`+invoke+`,"Retry":[{"ErrorEquals":["A"],"MaxAttempts":2}],"Next":"W"},
 			"W":{`+waiting+`,"TimeoutSeconds":1,"End":true}}}`, outcomes...)
 		arn := c.start("{}")
 		ends := 1
@@ -67,24 +65,11 @@ func TestHistoriesHoldTogether(t *testing.T) {
 }
 
 func TestHistoryLimit(t *testing.T) {
-	c := newCloud(t, `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}}}`)
-	arn := c.start("{}")
+	const choice = `{"Type":"Choice","Choices":[{"Variable":"$.a","BooleanEquals":true,"Next":"%s"}],"Default":"%s"}`
+	c := newCloud(t, `{"StartAt":"A","States":{"A":`+strings.ReplaceAll(choice, "%s", "B")+`,"B":`+strings.ReplaceAll(choice, "%s", "A")+`}}`)
+	arn := c.start(`{"a":true}`)
 	end := c.ended(arn)
 	if n := len(c.executions[arn].history); n != maxEvents || end.Status != types.ExecutionStatusFailed || end.RedriveStatus != types.ExecutionRedriveStatusNotRedrivable {
 		t.Errorf("%d events, %s, %s", n, end.Status, end.RedriveStatus)
-	}
-}
-
-func TestValidateStateMachine(t *testing.T) {
-	for definition, want := range map[string]string{
-		one(pass): `{"result":"OK","diagnostics":[]}`,
-		`{"StartAt":"S"}`: `{"result":"FAIL","diagnostics":[{"severity":"ERROR","code":"SCHEMA_VALIDATION_FAILED","message":"These fields are required: [States]","location":"/"}],` +
-			`"message":"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'"}`,
-	} {
-		w := httptest.NewRecorder()
-		ValidateStateMachine(w, httptest.NewRequest(http.MethodPost, "/_local/validate-state-machine", strings.NewReader(definition)))
-		if got := strings.TrimSpace(w.Body.String()); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
 	}
 }

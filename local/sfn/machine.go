@@ -21,24 +21,20 @@ type State struct {
 	Name, Type string
 	Next       string // "" ends the execution
 
-	InputPath, OutputPath *Path // nil for null: an empty object
-	ResultPath            *Path // nil for null: the result is dropped
-	Parameters            expression
-	ResultSelector        expression
-
 	// Task
-	Partition          string // of the resource
-	Token              bool   // .waitForTaskToken
-	Timeout, Heartbeat duration
-	Retry              []Retrier
-	Catch              []Catcher
+	Partition      string // of the resource
+	Token          bool   // .waitForTaskToken
+	Function       string
+	Payload        template
+	ResultSelector template // nil: none
+	ResultPath     *Path    // nil for null: the result is dropped
+	OutputPath     Path
+	Timeout        timeout
+	Retry          []Retrier
 
-	// Pass
-	Result    any
-	HasResult bool
-
-	// Wait
-	Wait duration
+	// Wait: until a moment, or for a while
+	Until Path
+	While *Path
 
 	// Choice
 	Choices []Choice
@@ -47,17 +43,15 @@ type State struct {
 
 // Choice is one element of Choices: a comparison of what is true or false, the only one here.
 type Choice struct {
-	Variable *Path
+	Variable Path
 	Equals   bool
 	Next     string
 }
 
-// duration is a time given as seconds, as a point in time, or as a path to one of them.
-type duration struct {
-	seconds     int64
-	secondsPath *Path
-	until       *time.Time
-	untilPath   *Path
+// timeout is TimeoutSeconds or TimeoutSecondsPath.
+type timeout struct {
+	seconds int64 // 0: none
+	path    *Path
 }
 
 // Retrier is one element of Retry.
@@ -68,13 +62,6 @@ type Retrier struct {
 	BackoffRate float64
 	MaxDelay    time.Duration // 0: none
 	Jitter      bool
-}
-
-// Catcher is one element of Catch.
-type Catcher struct {
-	ErrorEquals []string
-	Next        string
-	ResultPath  *Path
 }
 
 // Codes of problems, as AWS's ValidateStateMachineDefinition gives them.
@@ -134,7 +121,7 @@ func parse(definition []byte) (*Machine, []Problem) {
 		return nil, []Problem{{Code: schema, Message: "Definition must be a valid JSON object"}}
 	}
 	var problems []Problem
-	r := newReader(fields, "", &problems)
+	r := newReader("machine", fields, "", &problems)
 	m := r.machine()
 	if m != nil {
 		m.check(&problems)
@@ -146,18 +133,15 @@ func parse(definition []byte) (*Machine, []Problem) {
 // machine reads the top level; nil when nothing can be said about transitions.
 func (r *reader) machine() *Machine {
 	r.require("States", "StartAt")
-	r.language()
 	r.text("Comment")
-	r.text("Version")
 	m := &Machine{StartAt: r.text("StartAt"), States: map[string]*State{}, Timeout: r.seconds("TimeoutSeconds", 1)}
-	states, ok := r.take("States").(map[string]any)
-	r.rest()
+	states, ok := r.fields["States"].(map[string]any)
 	if !ok || m.StartAt == "" {
 		return nil
 	}
 	for name, s := range states {
 		if fields, ok := s.(map[string]any); ok {
-			m.States[name] = newReader(fields, "/States/"+name, r.problems).state(name)
+			m.States[name] = r.state(name, fields)
 		}
 	}
 	return m
@@ -207,9 +191,6 @@ func (s *State) transitions() map[string]string {
 	next := map[string]string{}
 	if s.Next != "" {
 		next["Next"] = s.Next
-	}
-	for i, c := range s.Catch {
-		next[fmt.Sprintf("Catch[%d]/Next", i)] = c.Next
 	}
 	for i, c := range s.Choices {
 		next[fmt.Sprintf("Choices[%d]/Next", i)] = c.Next

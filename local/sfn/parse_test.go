@@ -44,10 +44,10 @@ func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 
 func TestParseAccepts(t *testing.T) {
 	for _, definition := range []string{
-		`{"Comment":"c","Version":"1.0","QueryLanguage":"JSONPath","TimeoutSeconds":60,"StartAt":"S","States":{"S":{"Type":"Succeed","Comment":"c"}}}`,
-		one(`{` + invoke + `,"InputPath":null,"OutputPath":"$.a","ResultPath":null,"ResultSelector":{"a.$":"$.Payload"},"Retry":[
+		`{"Comment":"c","TimeoutSeconds":60,"StartAt":"S","States":{"S":` + passing + `}}`,
+		one(`{` + invoke + `,"OutputPath":"$.a","ResultPath":null,"ResultSelector":{"a.$":"$.Payload"},"TimeoutSecondsPath":"$.s","Retry":[
 			{"ErrorEquals":["NotReady"],"IntervalSeconds":3,"MaxAttempts":200,"BackoffRate":1.1,"MaxDelaySeconds":10,"JitterStrategy":"FULL"},
-			{"ErrorEquals":["States.ALL"]}],"End":true}`),
+			{"ErrorEquals":["E"]}],"End":true}`),
 	} {
 		if _, err := Parse([]byte(definition)); err != nil {
 			t.Error(err)

@@ -1,28 +1,60 @@
 package sfn
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
 
-// reader takes the fields of one object of a definition and notes what is wrong with them. A field
-// that nobody takes is unknown.
+// modelled is what a definition may have: the fields of each kind of object, a state's kind being its type, and the members
+// of the context object.
+var modelled map[string][]string
+
+//go:embed modelled.json
+var modelledJSON []byte
+
+func init() {
+	if err := json.Unmarshal(modelledJSON, &modelled); err != nil {
+		panic(err) // the file is compiled in
+	}
+}
+
+// unmodelled are the fields that AWS takes and modelled does not have: of a machine, of states, of lambda:invoke, of
+// retriers, and the comparisons of a choice.
+var unmodelled = regexp.MustCompile(`^(Assign|Arguments|Catch|Comment|Credentials|End|HeartbeatSeconds(Path)?|InputPath|Output|` +
+	`OutputPath|QueryLanguage|Seconds|Timestamp|Version|` +
+	`ClientContext(\.\$)?|FunctionName\.\$|InvocationType(\.\$)?|LogType(\.\$)?|Payload\.\$|Qualifier(\.\$)?|` +
+	`And|Condition|Not|Or|Is[A-Z]\w+|(Boolean|Numeric|String|Timestamp)(Equals|GreaterThan|LessThan|Matches)\w*)$`)
+
+// reader reads the fields of one object of a definition and notes what is wrong with them. It has only fields that are
+// modelled.
 type reader struct {
 	fields   map[string]any
 	at       string
 	problems *[]Problem
+	foreign  bool // a field was left out that AWS takes
 }
 
-func newReader(fields map[string]any, at string, problems *[]Problem) *reader {
-	left := make(map[string]any, len(fields))
-	for name, v := range fields {
-		left[name] = v
+// newReader makes the reader of an object of that kind, which modelled knows.
+func newReader(kind string, fields map[string]any, at string, problems *[]Problem) *reader {
+	r := &reader{fields: map[string]any{}, at: at, problems: problems}
+	for field, v := range fields {
+		switch {
+		case slices.Contains(modelled[kind], field):
+			r.fields[field] = v
+		case unmodelled.MatchString(field):
+			r.foreign = true
+			r.unmodelled(field, "the field "+field)
+		default:
+			r.problem(field, "Field is not supported")
+		}
 	}
-	return &reader{left, at, problems}
+	return r
 }
 
 func (r *reader) problem(field, message string, args ...any) {
@@ -36,8 +68,11 @@ func (r *reader) note(code, at, message string) {
 	*r.problems = append(*r.problems, Problem{code, message, at})
 }
 
-// require notes the missing of names as AWS does: all in one problem.
+// require notes the missing of names as AWS does: all in one problem. A field that was left out may stand for one of them.
 func (r *reader) require(names ...string) {
+	if r.foreign {
+		return
+	}
 	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := r.fields[name]; return ok })
 	if len(missing) > 0 {
 		r.problem("", "These fields are required: [%s]", strings.Join(missing, ", "))
@@ -49,45 +84,15 @@ func (r *reader) has(field string) bool {
 	return ok
 }
 
-func (r *reader) take(field string) any {
-	v := r.fields[field]
-	delete(r.fields, field)
-	return v
-}
-
-// rest notes what nobody has taken.
-func (r *reader) rest() {
-	for field := range r.fields {
-		if slices.Contains(unmodelledFields, field) {
-			r.unmodelled(field, "the field "+field)
-			continue
-		}
-		r.problem(field, "Field is not supported")
-	}
-}
-
-// unmodelledFields are AWS's, of states and of lambda:invoke.
-var unmodelledFields = strings.Fields("Assign Arguments Credentials Output ClientContext InvocationType LogType Qualifier")
-
 func (r *reader) unmodelled(field, what string) {
 	r.note(notModelled, r.at+"/"+field, "The local cloud does not model "+what)
-}
-
-func (r *reader) language() {
-	switch language := r.text("QueryLanguage"); language {
-	case "", "JSONPath":
-	case "JSONata":
-		r.unmodelled("QueryLanguage", "the query language JSONata")
-	default:
-		r.problem("QueryLanguage", "The query language '%s' is not supported", language)
-	}
 }
 
 func (r *reader) text(field string) string {
 	if !r.has(field) {
 		return ""
 	}
-	text, ok := r.take(field).(string)
+	text, ok := r.fields[field].(string)
 	if !ok {
 		r.problem(field, "Expected value of type String")
 	}
@@ -98,7 +103,7 @@ func (r *reader) flag(field string) bool {
 	if !r.has(field) {
 		return false
 	}
-	flag, ok := r.take(field).(bool)
+	flag, ok := r.fields[field].(bool)
 	if !ok {
 		r.problem(field, "Expected value of type Boolean")
 	}
@@ -110,7 +115,7 @@ func (r *reader) number(field string, other float64) float64 {
 	if !r.has(field) {
 		return other
 	}
-	number, _ := r.take(field).(json.Number)
+	number, _ := r.fields[field].(json.Number)
 	n, err := number.Float64()
 	if err != nil {
 		r.problem(field, "Expected value of type Number")
@@ -123,7 +128,7 @@ func (r *reader) integer(field string, least, other int64) int64 {
 	if !r.has(field) {
 		return other
 	}
-	number, _ := r.take(field).(json.Number)
+	number, _ := r.fields[field].(json.Number)
 	n, err := number.Int64()
 	if err != nil || n < least || n > maxInteger {
 		r.problem(field, "Expected an integer from %d to %d", least, maxInteger)
@@ -135,66 +140,60 @@ func (r *reader) seconds(field string, least int64) time.Duration {
 	return time.Duration(r.integer(field, least, 0)) * time.Second
 }
 
-// path is the field's path. nil stands for JSON's null; an absent field is the root.
-func (r *reader) path(field string) *Path {
+// path is the field's path; an absent field is the root.
+func (r *reader) path(field string) Path {
 	if !r.has(field) {
-		return &Path{text: "$"}
+		return Path{text: "$"}
 	}
 	if r.fields[field] == nil {
-		r.take(field)
-		return nil
+		r.unmodelled(field, "null for "+field)
+		return Path{}
 	}
-	return r.pointer(field)
-}
-
-// pointer is the field's path; an absent field is nil.
-func (r *reader) pointer(field string) *Path {
-	if !r.has(field) {
-		return nil
-	}
-	text, _ := r.take(field).(string)
+	text, _ := r.fields[field].(string)
 	p, err := ParsePath(text)
 	if _, ok := errors.AsType[unmodelledError](err); ok {
 		r.unmodelled(field, err.Error())
 	} else if err != nil {
 		r.problem(field, "Value is not a valid JSONPath (%v)", err)
 	}
-	return &p
-}
-
-// resultPath is a path of members below the input.
-func (r *reader) resultPath() *Path {
-	p := r.path("ResultPath")
-	if p == nil {
-		return nil
-	}
-	if p.inContext || slices.ContainsFunc(p.steps, func(s step) bool { return s.index >= 0 }) {
-		r.problem("ResultPath", "Value is not a Reference Path: the path '%s' may only name members of the input", p.text)
-	}
 	return p
 }
 
-func (r *reader) template(field string) expression {
+// resultPath is a path below the input; nil stands for JSON's null.
+func (r *reader) resultPath() *Path {
+	if r.has("ResultPath") && r.fields["ResultPath"] == nil {
+		return nil
+	}
+	p := r.path("ResultPath")
+	if p.inContext {
+		r.problem("ResultPath", "Value is not a Reference Path: the path '%s' may only name members of the input", p.text)
+	}
+	return &p
+}
+
+func (r *reader) template(field string) template {
 	if !r.has(field) {
 		return nil
 	}
-	return compileTemplate(r.take(field), r.at+"/"+field, r.note)
+	return compileTemplate(r.fields[field], r.at+"/"+field, r.note)
 }
 
-// duration reads seconds from fields such as TimeoutSeconds and TimeoutSecondsPath.
-func (r *reader) duration(field string, least int64) duration {
-	if r.has(field) && r.has(field+"Path") {
-		r.problem("", "You cannot specify both '%s' and '%sPath'", field, field)
+func (r *reader) timeout() timeout {
+	if !r.has("TimeoutSecondsPath") {
+		return timeout{seconds: r.integer("TimeoutSeconds", 1, 0)}
 	}
-	return duration{seconds: r.integer(field, least, 0), secondsPath: r.pointer(field + "Path")}
+	if r.has("TimeoutSeconds") {
+		r.problem("", "You cannot specify both 'TimeoutSeconds' and 'TimeoutSecondsPath'")
+	}
+	return timeout{path: ptr(r.path("TimeoutSecondsPath"))}
 }
 
-// objects are the elements of a list of objects.
+// objects are the elements of a list of objects, whose kind is the field's name.
 func (r *reader) objects(field string) []*reader {
 	if !r.has(field) {
 		return nil
 	}
-	list, ok := r.take(field).([]any)
+	list, ok := r.fields[field].([]any)
 	if !ok {
 		r.problem(field, "Expected value of type Array")
 	}
@@ -206,13 +205,13 @@ func (r *reader) objects(field string) []*reader {
 			r.problem(at, "Expected value of type Object")
 			continue
 		}
-		readers = append(readers, newReader(fields, r.at+"/"+at, r.problems))
+		readers = append(readers, newReader(field, fields, r.at+"/"+at, r.problems))
 	}
 	return readers
 }
 
 func (r *reader) texts(field string) []string {
-	list, _ := r.take(field).([]any)
+	list, _ := r.fields[field].([]any)
 	if len(list) == 0 {
 		r.problem(field, "Value cannot be empty")
 	}

@@ -15,25 +15,26 @@ import (
 const raised = `{"errorMessage":"Some exception was raised.","errorType":"Exception"}`
 
 // Event sequences as real AWS recorded them: the *.snapshot.json files of LocalStack's repository below
-// tests/aws/services/stepfunctions/v2. Where a recording waits for a token of SQS, the same task on Lambda stands here. Each
-// has the states, of which S is the first, the execution's input, what the function answers, the history after S is entered,
-// and the execution's output.
+// tests/aws/services/stepfunctions/v2. Where a recording waits for a token of SQS, the same task on Lambda stands here;
+// where it has what is not modelled, its words say so, and what follows that is not its own. Each has the states, of which S
+// is the first, the execution's input, what the function answers, the history after S is entered, and the execution's
+// output.
 //
 //go:embed testdata/recordings.json
 var recordings []byte
 
 // functions do what no JSON can say, by the recording's name.
 var functions = map[string]outcome{
-	"a function that is not there":                                                 {refusal: refusal(404, "ResourceNotFoundException", "Function not found: f")},
-	"a function that outlasts its task, caught":                                    {hold: make(chan struct{})},
-	"an answer that is too large, caught by States.ALL whatever the documents say": {answer: `"` + strings.Repeat("x", maxBytes) + `"`},
+	"a function that is not there":      {refusal: refusal(404, "ResourceNotFoundException", "Function not found: f")},
+	"a function that outlasts its task": {hold: make(chan struct{})},
+	"an answer that is too large":       {answer: `"` + strings.Repeat("x", maxBytes) + `"`},
 }
 
 // answers complete the token that a recording's task waits for.
 var answers = map[string]func(*cloud, string){
-	"a token answered with success":                             success(`"done"`),
-	"a token answered with failure":                             failing(aws.String("Failure error"), aws.String("Failure cause")),
-	"a token answered with a failure that says nothing, caught": failing(nil, nil),
+	"a token answered with success":                     success(`"done"`),
+	"a token answered with failure":                     failing(aws.String("Failure error"), aws.String("Failure cause")),
+	"a token answered with a failure that says nothing": failing(nil, nil),
 }
 
 func TestHistoriesAreAsRecorded(t *testing.T) {

@@ -1,5 +1,6 @@
-// Package sfn is AWS Step Functions as far as standard workflows of JSONPath states need it: an interpreter of the Amazon
-// States Language, executions with their histories, task tokens, stops and redrives.
+// Package sfn is AWS Step Functions as far as somebody here has use for it: an interpreter of what modelled.json lists of
+// the Amazon States Language, executions with their histories, task tokens, stops and redrives. What AWS takes besides is
+// refused when a machine is made.
 //
 // State machines themselves are kept elsewhere; a definition is read when an execution starts. Event sequences
 // and the wording of errors follow recordings of real AWS: the *.snapshot.json files beside LocalStack's tests,
@@ -24,8 +25,8 @@ type Invoker func(ctx context.Context, roleARN, executionName, functionARN strin
 
 // Service holds executions and task tokens.
 type Service struct {
-	// TimeoutSpeed divides TimeoutSeconds and HeartbeatSeconds, apart from the world's speed: a person or a real process
-	// may have to beat them. Set it before the first execution.
+	// TimeoutSpeed divides TimeoutSeconds, apart from the world's speed: a person or a real process may have to beat them.
+	// Set it before the first execution.
 	TimeoutSpeed float64
 
 	world   *model.World
@@ -62,17 +63,13 @@ func (s *Service) Operations() wire.Operations {
 		"GetExecutionHistory":              wire.Op(s.getExecutionHistory),
 		"SendTaskSuccess":                  wire.Op(s.sendTaskSuccess),
 		"SendTaskFailure":                  wire.Op(s.sendTaskFailure),
-		"SendTaskHeartbeat":                wire.Op(s.sendTaskHeartbeat),
 	}
 }
 
-// patience is d as timeouts and heartbeats are scaled.
+// patience is d as timeouts are scaled.
 func (s *Service) patience(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / s.TimeoutSpeed)
 }
-
-// sleep waits for d of AWS's time, or until ctx ends.
-func (s *Service) sleep(ctx context.Context, d time.Duration) { s.rest(ctx, s.world.Scale(d)) }
 
 // rest waits for d of this machine's time, or until ctx ends.
 func (s *Service) rest(ctx context.Context, d time.Duration) {

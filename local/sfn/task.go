@@ -2,6 +2,8 @@ package sfn
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,7 +11,7 @@ import (
 	"time"
 )
 
-// visitTask runs a task's attempts, and its Catch when none of them worked.
+// visitTask runs a task's attempts until one works or none is left.
 func (r *run) visitTask(s *State, at position) (any, string, *failure) {
 	attempts := make([]int, len(s.Retry))
 	for retries := 0; ; retries++ {
@@ -17,23 +19,17 @@ func (r *run) visitTask(s *State, at position) (any, string, *failure) {
 		if f == nil || r.ctx.Err() != nil {
 			return output, s.Next, nil
 		}
-		if delay, again := s.retry(f, attempts); again {
-			r.service.sleep(r.ctx, delay)
-			continue
-		}
-		i := slices.IndexFunc(s.Catch, func(c Catcher) bool { return f.matches(c.ErrorEquals) })
-		if i < 0 {
+		delay, again := s.retry(f, attempts)
+		if !again {
 			return nil, "", f
 		}
-		caught := s.Catch[i]
-		output, f = place(&State{ResultPath: caught.ResultPath, OutputPath: &Path{text: "$"}}, at, f.document(), nil)
-		return output, caught.Next, f
+		r.service.rest(r.ctx, r.service.world.Scale(delay))
 	}
 }
 
 // retry finds the retrier of a failure and counts the attempt. Every retrier counts for itself.
 func (s *State) retry(f *failure, attempts []int) (time.Duration, bool) {
-	i := slices.IndexFunc(s.Retry, func(r Retrier) bool { return f.matches(r.ErrorEquals) })
+	i := slices.IndexFunc(s.Retry, func(r Retrier) bool { return f.name != nil && slices.Contains(r.ErrorEquals, *f.name) })
 	if i < 0 || attempts[i] >= s.Retry[i].MaxAttempts {
 		return 0, false
 	}
@@ -55,53 +51,11 @@ func (r Retrier) delay(n int) time.Duration {
 	return time.Duration(d)
 }
 
-// matches says whether one of names stands for the failure: its own, or a wildcard.
-func (f *failure) matches(names []string) bool {
-	if f.final {
-		return false
-	}
-	name := ""
-	if f.name != nil {
-		name = *f.name
-	}
-	return slices.ContainsFunc(names, func(n string) bool {
-		switch n {
-		case "States.ALL":
-			return true
-		case "States.TaskFailed":
-			// "Matches any error except States.Timeout": docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-			return name != errTimeout
-		case "States.HeartbeatTimeout":
-			return f.heartbeat || name == n
-		}
-		return n == name
-	})
-}
-
-// document is what Catch puts into the state's output. A timeout has an empty cause there and none in the history:
-// test_task_service_lambda.snapshot.json (test_invoke_timeout of 28 Nov 2024); a failure without error and cause has nulls:
-// test_callback.snapshot.json (test_sqs_failure_in_wait_for_task_tok_no_error_field of 29 Apr 2024).
-func (f *failure) document() any {
-	document := map[string]any{"Error": nil, "Cause": nil}
-	if f.name != nil {
-		document["Error"] = *f.name
-	}
-	if f.cause != nil {
-		document["Cause"] = *f.cause
-	} else if f.timeout {
-		document["Cause"] = ""
-	}
-	return document
-}
-
-const errTimeout = "States.Timeout"
-
 // task is one attempt that waits for its token.
 type task struct {
-	account   string
-	closed    bool          // guarded by the service's lock
-	answer    chan answer   // one place
-	heartbeat chan struct{} // one place
+	account string
+	closed  bool        // guarded by the service's lock
+	answer  chan answer // one place
 }
 
 // answer is what SendTaskSuccess or SendTaskFailure brought.
@@ -112,8 +66,8 @@ type answer struct {
 
 // attempt schedules the task once, with a new token, and returns the state's output.
 func (r *run) attempt(s *State, at position, retries int) (any, *failure) {
-	context := r.contextObject(at)
-	context["State"].(map[string]any)["RetryCount"] = jsonInt(retries)
+	context := r.contextObject()
+	context["State"] = map[string]any{"RetryCount": jsonInt(retries)}
 	waiting := r.openTask(s, context)
 	defer r.closeTask(waiting)
 
@@ -139,55 +93,79 @@ func (r *run) attempt(s *State, at position, retries int) (any, *failure) {
 func (r *run) finish(s *State, at position, result any, context any) (any, *failure) {
 	if s.ResultSelector != nil {
 		var err error
-		if result, err = s.ResultSelector(scope{result, context}); err != nil {
+		if result, err = s.ResultSelector.evaluate(scope{result, context}); err != nil {
 			return nil, runtime(at, err)
 		}
 	}
-	return place(s, at, result, context)
+	output := at.input
+	if s.ResultPath != nil {
+		var err error
+		if output, err = s.ResultPath.put(at.input, result); err != nil {
+			return nil, failed("States.ResultPathMatchFailure",
+				fmt.Sprintf("Unable to apply step \"%s\" to input %s", s.ResultPath.text, encode(at.input)))
+		}
+	}
+	output, err := s.OutputPath.find(scope{output, context})
+	if err != nil {
+		return nil, runtime(at, err)
+	}
+	return output, nil
 }
 
 // call is a task whose data has been computed.
 type call struct {
-	parameters         string
-	function           string
-	payload            string
-	timeout, heartbeat time.Duration // 0: none
+	parameters string
+	function   string
+	payload    string
+	timeout    time.Duration // 0: none
 }
 
 func (r *run) prepare(s *State, at position, context any) (call, *failure) {
 	if err := r.atHome(s); err != nil {
 		return call{}, runtime(at, err)
 	}
-	input, err := choose(s.InputPath, scope{at.input, context})
+	in := scope{at.input, context}
+	limit, err := s.Timeout.length(in)
 	if err != nil {
 		return call{}, runtime(at, err)
 	}
-	var c call
-	// Timeouts come from the state's input, not from Parameters.
-	if c.timeout, err = s.Timeout.length(scope{input, context}, "TimeoutSecondsPath"); err != nil {
-		return call{}, runtime(at, err)
-	}
-	if c.heartbeat, err = s.Heartbeat.length(scope{input, context}, "HeartbeatSecondsPath"); err != nil {
-		return call{}, runtime(at, err)
-	}
-	parameters, err := s.Parameters(scope{input, context})
+	payload, err := s.Payload.evaluate(in)
 	if err != nil {
 		return call{}, runtime(at, err)
 	}
-	members := parameters.(map[string]any) // Parse has seen FunctionName in it
-	function, ok := members["FunctionName"].(string)
-	if !ok {
-		return call{}, runtime(at, causef("The field 'FunctionName' must be a STRING: %s", encode(members["FunctionName"])))
-	}
-	payload, ok := members["Payload"]
-	if !ok {
-		payload = map[string]any{}
-	}
-	c.parameters, c.function, c.payload = encode(parameters), function, encode(payload)
-	if len(c.parameters) > maxBytes {
+	parameters := encode(map[string]any{"FunctionName": s.Function, "Payload": payload})
+	if len(parameters) > maxBytes {
 		return call{}, tooLarge(s.Name)
 	}
-	return c, nil
+	return call{parameters, s.Function, encode(payload), limit}, nil
+}
+
+// length is the timeout's; 0 if there is none.
+func (t timeout) length(in scope) (time.Duration, error) {
+	if t.path == nil {
+		return time.Duration(t.seconds) * time.Second, nil
+	}
+	return seconds("TimeoutSecondsPath", *t.path, in)
+}
+
+// seconds is what a path refers to. Worded as a Wait's SecondsPath in test_wait.snapshot.json of 22 Mar 2024.
+func seconds(parameter string, path Path, in scope) (time.Duration, error) {
+	v, err := path.find(in)
+	if err != nil {
+		return 0, err
+	}
+	n, _ := v.(json.Number)
+	seconds, err := n.Int64()
+	if err != nil {
+		return 0, causef("The %s parameter cannot be parsed as a long value: %s == %s", parameter, path.text, encode(v))
+	}
+	if seconds > maxInteger { // AWS's limit; the words are ours
+		return 0, causef("The %s parameter references a value above %d: %s == %d", parameter, maxInteger, path.text, seconds)
+	}
+	if seconds < 0 {
+		return 0, causef("The %s parameter references a negative value: %s == %d", parameter, path.text, seconds)
+	}
+	return time.Duration(seconds) * time.Second, nil
 }
 
 // atHome compares the partition of a task's resource with the execution's. Step Functions looks when the state runs, and not
@@ -208,14 +186,10 @@ func partition(ours string) string { return strings.Split(ours, ":")[1] }
 func (r *run) perform(s *State, c call, waiting *task) (any, *failure) {
 	invoked := make(chan answer, 1)
 	go func() { invoked <- r.service.invokeFunction(context.WithoutCancel(r.ctx), r.execution, c) }()
-	timeout := r.service.deadline(c.timeout)
-	var missed <-chan time.Time
+	late := r.service.deadline(c.timeout)
 	var answered chan answer
-	var alive chan struct{}
 	if waiting != nil {
-		answered, alive = waiting.answer, waiting.heartbeat
-	} else {
-		missed = r.service.deadline(c.heartbeat)
+		answered = waiting.answer
 	}
 	for {
 		select {
@@ -224,19 +198,10 @@ func (r *run) perform(s *State, c call, waiting *task) (any, *failure) {
 				return a.output, a.failed
 			}
 			r.record(taskSubmitted(s, encode(a.output)))
-			// With a token the heartbeat's clock starts when the function has returned:
-			// docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html.
-			missed = r.service.deadline(c.heartbeat)
 		case a := <-answered:
 			return a.output, a.failed
-		case <-alive:
-			missed = r.service.deadline(c.heartbeat)
-		case <-timeout:
-			return nil, &failure{name: ptr(errTimeout), timeout: true}
-		case <-missed:
-			// Reported as States.Timeout: test_heartbeats.snapshot.json of 18 Apr 2024. The documents say that
-			// States.HeartbeatTimeout matches it in Catch.
-			return nil, &failure{name: ptr(errTimeout), timeout: true, heartbeat: true}
+		case <-late:
+			return nil, &failure{name: ptr("States.Timeout"), timeout: true}
 		case <-r.ctx.Done():
 			return nil, nil
 		}
@@ -256,7 +221,7 @@ func (r *run) openTask(s *State, context map[string]any) *task {
 	if !s.Token {
 		return nil
 	}
-	t := &task{account: r.account, answer: make(chan answer, 1), heartbeat: make(chan struct{}, 1)}
+	t := &task{account: r.account, answer: make(chan answer, 1)}
 	token := newToken()
 	context["Task"] = map[string]any{"Token": token}
 	r.service.mu.Lock()

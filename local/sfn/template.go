@@ -6,86 +6,50 @@ import (
 	"strings"
 )
 
-// expression computes a value when a state runs.
-type expression func(scope) (any, error)
+// template is a payload template (Payload, ResultSelector): the members of an object, each with the path of its value. In a
+// definition the name of such a member ends in ".$".
+type template map[string]Path
 
-// compileTemplate reads a payload template (Parameters, ResultSelector): JSON in which a member named "x.$" is the member
-// "x" with the value of a path. Intrinsic functions are refused when the machine is created.
-func compileTemplate(t any, at string, problem func(code, at, message string)) expression {
-	switch t := t.(type) {
-	case map[string]any:
-		return compileObject(t, at, problem)
-	case []any:
-		elements := make([]expression, len(t))
-		for i, e := range t {
-			elements[i] = compileTemplate(e, fmt.Sprintf("%s[%d]", at, i), problem)
-		}
-		return func(in scope) (any, error) { return evaluateAll(elements, in) }
-	default:
-		return func(scope) (any, error) { return t, nil }
+// compileTemplate reads a template. Whatever is no path is refused when the machine is created.
+func compileTemplate(t any, at string, problem func(code, at, message string)) template {
+	fields, ok := t.(map[string]any)
+	if !ok {
+		problem(notModelled, at, "The local cloud does not model templates other than objects")
 	}
-}
-
-func compileObject(t map[string]any, at string, problem func(code, at, message string)) expression {
-	members := map[string]expression{}
-	for field, value := range t {
+	members := template{}
+	for field, value := range fields {
 		name, computed := strings.CutSuffix(field, ".$")
-		if !computed {
-			members[field] = compileTemplate(value, at+"/"+field, problem)
-			continue
-		}
 		text, _ := value.(string)
-		if strings.HasPrefix(text, "States.") {
-			problem(notModelled, at+"/"+field, "The local cloud does not model intrinsic functions")
-			continue
-		}
 		p, err := ParsePath(text)
-		if _, ok := errors.AsType[unmodelledError](err); ok {
-			problem(notModelled, at+"/"+field, "The local cloud does not model "+err.Error())
-			continue
-		}
-		if err != nil {
+		foreign, ok := errors.AsType[unmodelledError](err)
+		switch {
+		case !computed:
+			problem(notModelled, at+"/"+field, "The local cloud does not model constants and objects in a template")
+		case strings.HasPrefix(text, "States."):
+			problem(notModelled, at+"/"+field, "The local cloud does not model intrinsic functions")
+		case ok:
+			problem(notModelled, at+"/"+field, "The local cloud does not model "+foreign.Error())
+		case err != nil:
 			problem(schema, at,
 				fmt.Sprintf("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call (%v)", field, err))
-			continue
-		}
-		members[name] = func(in scope) (any, error) {
-			v, err := p.find(in)
-			return v, notFound(err, field, in)
+		default:
+			members[name] = p
 		}
 	}
-	return func(in scope) (any, error) {
-		object := make(map[string]any, len(members))
-		for name, compute := range members {
-			v, err := compute(in)
-			if err != nil {
-				return nil, err
-			}
-			object[name] = v
-		}
-		return object, nil
-	}
+	return members
 }
 
-// notFound words a missing path as AWS does for a field that a path computes (test_base_scenarios.snapshot.json,
-// test_invalid_jsonpath of 2 Jan 2025).
-func notFound(err error, field string, in scope) error {
-	missing, ok := errors.AsType[*missingError](err)
-	if !ok {
-		return err
-	}
-	return causef("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", missing.path.text,
-		field, encode(in.input))
-}
-
-func evaluateAll(expressions []expression, in scope) ([]any, error) {
-	values := make([]any, len(expressions))
-	for i, compute := range expressions {
-		v, err := compute(in)
+// evaluate computes the object. What is missing is worded as in test_base_scenarios.snapshot.json (test_invalid_jsonpath of
+// 2 Jan 2025).
+func (t template) evaluate(in scope) (map[string]any, error) {
+	object := make(map[string]any, len(t))
+	for name, p := range t {
+		v, err := p.find(in)
 		if err != nil {
-			return nil, err
+			return nil, causef("The JSONPath '%s' specified for the field '%s.$' could not be found in the input '%s'", p.text, name,
+				encode(in.input))
 		}
-		values[i] = v
+		object[name] = v
 	}
-	return values, nil
+	return object, nil
 }

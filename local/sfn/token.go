@@ -76,17 +76,3 @@ func (s *Service) sendTaskSuccess(ctx context.Context, in *sfn.SendTaskSuccessIn
 func (s *Service) sendTaskFailure(ctx context.Context, in *sfn.SendTaskFailureInput) (*sfn.SendTaskFailureOutput, error) {
 	return &sfn.SendTaskFailureOutput{}, s.answer(ctx, in.TaskToken, answer{failed: &failure{name: in.Error, cause: in.Cause}})
 }
-
-func (s *Service) sendTaskHeartbeat(ctx context.Context, in *sfn.SendTaskHeartbeatInput) (*sfn.SendTaskHeartbeatOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.openTaskOf(ctx, in.TaskToken)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case t.heartbeat <- struct{}{}:
-	default: // the one before has not been seen yet
-	}
-	return &sfn.SendTaskHeartbeatOutput{}, nil
-}

@@ -34,3 +34,5 @@ func encode(v any) string {
 	}
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
+
+func ptr[T any](v T) *T { return &v }

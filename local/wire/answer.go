@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strconv"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go/encoding/cbor"
 )
 
@@ -36,6 +37,15 @@ func (q *Request) Answer(w http.ResponseWriter, requestID string, out any) {
 			fmt.Fprintf(&b, "</%s>", o.Output.ResultWrapper)
 		}
 		fmt.Fprintf(&b, "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>", requestID, q.Action)
+	case "rest-xml":
+		for _, m := range s.shape(*o.Output).Members {
+			if text, ok := reflect.Indirect(reflect.ValueOf(out)).FieldByName(m.field()).Interface().(*string); ok && m.Location == "header" {
+				w.Header().Set(m.answerName(), aws.ToString(text))
+			}
+		}
+		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><%s xmlns="%s">`, o.Output.Shape, s.XMLNamespace)
+		s.xml(&b, s.shape(*o.Output), reflect.ValueOf(out), true)
+		fmt.Fprintf(&b, "</%s>", o.Output.Shape)
 	default:
 		if o.Output == nil {
 			b.WriteString("{}")
@@ -51,7 +61,11 @@ func (q *Request) Answer(w http.ResponseWriter, requestID string, out any) {
 func (s *Service) Refuse(w http.ResponseWriter, requestID string, err error) {
 	e := s.complete(err)
 	var b bytes.Buffer
-	switch s.Protocol {
+	protocol := s.Protocol
+	if protocol == "rest-xml" && s.XMLNamespace != "" { // S3 alone does not wrap its errors
+		protocol = "query"
+	}
+	switch protocol {
 	case "ec2":
 		fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors>`+
 			`<RequestID>%s</RequestID></Response>`, e.Code, escaped(e.Message), requestID)

@@ -161,7 +161,7 @@ func jsonKind(shapeType string) kind {
 
 // timestamp reads a time: seconds since 1970 in JSON, ISO 8601 elsewhere.
 func (s *Service) timestamp(in string) (time.Time, error) {
-	if s.Protocol == "ec2" || s.Protocol == "query" {
+	if s.Protocol == "ec2" || s.Protocol == "query" || s.Protocol == "rest-xml" {
 		t, err := time.Parse(time.RFC3339, in)
 		return t.UTC(), err
 	}

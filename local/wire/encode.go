@@ -30,7 +30,7 @@ func (s *Service) xml(b *bytes.Buffer, sh *shape, v reflect.Value, top bool) {
 	switch sh.Type {
 	case "structure":
 		for _, m := range sh.Members {
-			if f := v.FieldByName(m.field()); present(f, top) {
+			if f := v.FieldByName(m.field()); m.Location == "" && present(f, top) {
 				s.xmlElement(b, m.answerName(), s.shape(m.reference), f)
 			}
 		}

@@ -3,21 +3,23 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// node is a request's parameter: what forms, JSON and query strings have in common.
+// node is a request's parameter: what forms, JSON, XML and query strings have in common.
 type node struct {
 	kind  kind
+	name  string // of an element of XML
 	text  string
 	kids  map[string]*node
 	items []*node
 }
 
-// kind is the JSON type of a value. A form's values have none: the shape decides.
+// kind is the JSON type of a value. The values of a form, and of XML, have none: the shape decides.
 type kind string
 
 const (
@@ -90,8 +92,46 @@ func typed(v any) *node {
 	return &node{}
 }
 
-// list returns the elements of a list; element is what the query protocol calls one. A stray name is returned as it is.
+// xmlNode is a document, whose root may have any name; without one there are no parameters.
+func xmlNode(body []byte) (*node, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return &node{kids: map[string]*node{}}, nil
+	}
+	var root element
+	if err := xml.Unmarshal(body, &root); err != nil {
+		return &node{}, Errorf("MalformedInput", "The request body is not an XML document: %v", err)
+	}
+	return root.node(), nil
+}
+
+// element is an element of XML with all that is in it.
+type element struct {
+	XMLName xml.Name
+	Text    string    `xml:",chardata"`
+	Kids    []element `xml:",any"`
+}
+
+func (e element) node() *node {
+	n := &node{name: e.XMLName.Local, text: e.Text, kids: map[string]*node{}}
+	for _, kid := range e.Kids {
+		k := kid.node()
+		n.kids[k.name] = k
+		n.items = append(n.items, k)
+	}
+	return n
+}
+
+// list returns the elements of a list; element is what the query protocol, and XML, call one. A stray name is returned as it
+// is.
 func (n *node) list(protocol, element string) (items []*node, stray string) {
+	if protocol == "rest-xml" {
+		for _, item := range n.items {
+			if item.name != element {
+				return nil, item.name
+			}
+		}
+		return n.items, ""
+	}
 	if n.kids == nil {
 		return n.items, ""
 	}

@@ -15,12 +15,12 @@ import botocore
 OPERATIONS = {
     "ec2": ("2016-11-15", """
         AcceptVpcEndpointConnections AssociateDhcpOptions AssociateVpcCidrBlock AuthorizeSecurityGroupEgress
-        AuthorizeSecurityGroupIngress CreateDhcpOptions CreateManagedPrefixList CreateNetworkAcl CreateNetworkAclEntry
+        AuthorizeSecurityGroupIngress CreateDhcpOptions CreateFlowLogs CreateManagedPrefixList CreateNetworkAcl CreateNetworkAclEntry
         CreateNetworkInterface CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint
-        CreateVpcEndpointConnectionNotification CreateVpcEndpointServiceConfiguration DeleteNetworkAcl DeleteNetworkAclEntry
+        CreateVpcEndpointConnectionNotification CreateVpcEndpointServiceConfiguration DeleteFlowLogs DeleteNetworkAcl DeleteNetworkAclEntry
         DeleteNetworkInterface DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc
         DeleteVpcEndpointConnectionNotifications DeleteVpcEndpointServiceConfigurations DeleteVpcEndpoints
-        DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeDhcpOptions DescribeInternetGateways
+        DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeDhcpOptions DescribeFlowLogs DescribeInternetGateways
         DescribeManagedPrefixLists DescribeNetworkAcls DescribeNetworkInterfaceAttribute DescribeNetworkInterfaces
         DescribeRegions DescribeRouteTables DescribeSecurityGroupReferences DescribeSecurityGroupRules
         DescribeSecurityGroups DescribeSubnets DescribeTags DescribeVpcAttribute DescribeVpcEndpointConnectionNotifications
@@ -29,7 +29,8 @@ OPERATIONS = {
         ModifyNetworkInterfaceAttribute ModifySecurityGroupRules ModifyVpcAttribute ModifyVpcEndpoint
         ModifyVpcEndpointConnectionNotification ModifyVpcEndpointServiceConfiguration ModifyVpcEndpointServicePermissions
         RejectVpcEndpointConnections ReplaceNetworkAclAssociation ReplaceNetworkAclEntry RevokeSecurityGroupEgress
-        RevokeSecurityGroupIngress UpdateSecurityGroupRuleDescriptionsEgress UpdateSecurityGroupRuleDescriptionsIngress"""),
+        RevokeSecurityGroupIngress StartVpcEndpointServicePrivateDnsVerification UpdateSecurityGroupRuleDescriptionsEgress
+        UpdateSecurityGroupRuleDescriptionsIngress"""),
     "elbv2": ("2015-12-01", """
         AddTags CreateListener CreateLoadBalancer CreateTargetGroup DeleteListener DeleteLoadBalancer DeleteTargetGroup
         DeregisterTargets DescribeAccountLimits DescribeListenerAttributes DescribeListeners
@@ -49,13 +50,15 @@ OPERATIONS = {
         StartDBCluster StartDBInstance StopDBCluster StopDBInstance
         SwitchoverBlueGreenDeployment"""),
     "stepfunctions": ("2016-11-23", """
-        CreateStateMachine DeleteStateMachine DescribeExecution DescribeStateMachine DescribeStateMachineForExecution
-        GetExecutionHistory ListExecutions ListStateMachines ListTagsForResource RedriveExecution SendTaskFailure
-        SendTaskHeartbeat SendTaskSuccess StartExecution StopExecution TagResource UntagResource UpdateStateMachine
-        ValidateStateMachineDefinition"""),
+        DescribeExecution DescribeStateMachine DescribeStateMachineForExecution GetExecutionHistory ListExecutions
+        ListStateMachines RedriveExecution SendTaskFailure SendTaskSuccess StartExecution StopExecution UpdateStateMachine"""),
     "scheduler": ("2021-06-30", """
         CreateSchedule CreateScheduleGroup DeleteSchedule DeleteScheduleGroup GetSchedule GetScheduleGroup
         ListScheduleGroups ListSchedules ListTagsForResource TagResource UntagResource UpdateSchedule"""),
+    "route53": ("2013-04-01", """
+        AssociateVPCWithHostedZone ChangeResourceRecordSets CreateHostedZone DeleteHostedZone
+        ChangeTagsForResource DisassociateVPCFromHostedZone GetChange GetHostedZone ListHostedZones ListHostedZonesByName
+        ListHostedZonesByVPC ListResourceRecordSets ListTagsForResource"""),
     "service-quotas": ("2019-06-24", "GetServiceQuota ListServiceQuotas"),
     "sts": ("2011-06-15", "AssumeRole GetCallerIdentity"),
     # Served by MiniStack: the door only reads what is asked.
@@ -71,6 +74,8 @@ OPERATIONS = {
 FOREIGN = re.compile(r"\(\?[=!<]|\\u[0-9A-Fa-f]{4}|\\p\{Is|\{\d*,?\d{4,}\}")
 # Actions of an application load balancer: the only maps in a form.
 DROPPED = {"AuthenticateCognitoActionConfig", "AuthenticateOidcActionConfig", "JwtValidationActionConfig"}
+# botocore's model of Route 53 has them as strings, aws-sdk-go-v2's as numbers.
+NUMBERS = {"PageMaxItems"}
 MEMBER = ("shape", "locationName", "queryName", "location", "idempotencyToken")
 SHAPE = ("type", "required", "enum", "min", "max", "pattern", "payload", "member", "value")
 
@@ -82,6 +87,8 @@ def keep(keys, what):
 def shape(model, name):
     full = model["shapes"][name]
     short = keep(SHAPE, full)
+    if name in NUMBERS:
+        short["type"] = "integer"
     if FOREIGN.search(short.get("pattern", "")):
         del short["pattern"]
     for part in ("member", "value"):
@@ -99,6 +106,11 @@ def reach(model, shapes, name):
     short = shapes[name] = shape(model, name)
     for part in short.get("members", []) + [short[k] for k in ("member", "value") if k in short]:
         reach(model, shapes, part["shape"])
+
+
+def namespace(model):
+    """That of a service whose requests are documents of XML."""
+    return next(o["input"]["xmlNamespace"]["uri"] for o in model["operations"].values() if "xmlNamespace" in o.get("input", {}))
 
 
 def prune(service, version, names):
@@ -119,6 +131,7 @@ def prune(service, version, names):
     metadata = model["metadata"]
     return {
         **keep(("protocol", "targetPrefix", "xmlNamespace", "jsonVersion"), metadata),
+        **({"xmlNamespace": namespace(model)} if metadata["protocol"] == "rest-xml" else {}),
         "operations": operations, "shapes": shapes, "errors": errors,
     }
 

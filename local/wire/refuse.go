@@ -10,7 +10,8 @@ import (
 
 // How AWS words what is wrong with a request depends on the service's framework. EC2's codes are in its error table
 // (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html); the other services share one validator,
-// which answers "1 validation error detected: …" as ValidationError (query) or ValidationException (JSON).
+// which answers "1 validation error detected: …" as ValidationError (query), ValidationException (JSON) or InvalidInput
+// (Route 53).
 
 // under is the path of the member name of what is at at.
 func (s *Service) under(at, name string) string {
@@ -33,8 +34,11 @@ func (s *Service) element(at string, i int) string {
 
 func (s *Service) violation(at, value, constraint string) error {
 	code := "ValidationException"
-	if s.Protocol == "query" {
+	switch s.Protocol {
+	case "query":
 		code = "ValidationError"
+	case "rest-xml":
+		code = "InvalidInput"
 	}
 	return Errorf(code, "1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s", value, at, constraint)
 }
@@ -54,6 +58,8 @@ func (s *Service) unknown(at string) error {
 		return Errorf("UnknownParameter", "The parameter %s is not recognized", at)
 	case "query":
 		return Errorf("ValidationError", "The parameter %s is not recognized", at)
+	case "rest-xml":
+		return Errorf("MalformedInput", "The parameter %s is not recognized", at)
 	}
 	return Errorf("ValidationException", "The parameter %s is not recognized", at)
 }
@@ -62,7 +68,7 @@ func (s *Service) unreadable(at, value string) error {
 	switch s.Protocol {
 	case "ec2":
 		return Errorf("InvalidParameterValue", "Value (%s) for parameter %s is invalid.", value, at)
-	case "query":
+	case "query", "rest-xml":
 		return Errorf("MalformedInput", "Value %s at '%s' cannot be read", quoted(value), at)
 	}
 	return Errorf("SerializationException", "Value %s at '%s' cannot be read", quoted(value), at)

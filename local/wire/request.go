@@ -24,7 +24,7 @@ func (s *Service) Read(r *http.Request, body []byte) (*Request, error) {
 		_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		parameters, err := jsonNode(body)
 		return s.request(action, parameters), err
-	case "rest-json":
+	case "rest-json", "rest-xml":
 		return s.readREST(r, body)
 	}
 	form, err := url.ParseQuery(string(body))
@@ -72,7 +72,11 @@ func (s *Service) readREST(r *http.Request, body []byte) (*Request, error) {
 		if o.Input != nil && s.shape(*o.Input).Payload != "" {
 			body = nil
 		}
-		parameters, err := jsonNode(body)
+		read := jsonNode
+		if s.Protocol == "rest-xml" {
+			read = xmlNode
+		}
+		parameters, err := read(body)
 		if err != nil {
 			return s.request(action, parameters), err
 		}

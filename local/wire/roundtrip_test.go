@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -47,7 +49,7 @@ func clients(h http.Handler) map[string]any {
 	}
 	return map[string]any{
 		"ec2": ec2.NewFromConfig(c), "elbv2": elb.NewFromConfig(c), "rds": rds.NewFromConfig(c),
-		"stepfunctions": sfn.NewFromConfig(c), "scheduler": scheduler.NewFromConfig(c), "sts": sts.NewFromConfig(c),
+		"stepfunctions": sfn.NewFromConfig(c), "scheduler": scheduler.NewFromConfig(c), "sts": sts.NewFromConfig(c), "route53": route53.NewFromConfig(c),
 	}
 }
 
@@ -151,6 +153,9 @@ func fill(t *rapid.T, s *wire.Service, shape string, v reflect.Value, depth int)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("a"), value)
 	case "string":
+		if s.Name == "route53" && strings.HasSuffix(shape, "Id") {
+			sh.Pattern = "[A-Z0-9]+" // the SDK cuts off what comes before an id's last slash
+		}
 		v.SetString(word(sh.Enum, sh.Pattern, low, high).Draw(t, shape))
 	case "boolean":
 		v.SetBool(rapid.Bool().Draw(t, shape))

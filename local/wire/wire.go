@@ -47,6 +47,7 @@ type Caller struct {
 	Account string // twelve digits
 	ARN     string // arn:aws:iam::111122223333:root, or arn:aws:sts::111122223333:assumed-role/ROLE/SESSION
 	Role    string // ARN of the role behind an assumed-role session, else empty
+	Region  string // that the request is signed for; empty for a call that the local cloud makes itself
 }
 
 type callerKey struct{}

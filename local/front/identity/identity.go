@@ -50,13 +50,19 @@ func Config(endpoint, region string, c aws.Credentials) aws.Config {
 	}
 }
 
+// Signing are the credentials that a presigned request was made with, by its X-Amz-Credential and X-Amz-Security-Token.
+func Signing(scope, token string) aws.Credentials {
+	key, _, _ := strings.Cut(scope, "/")
+	return aws.Credentials{AccessKeyID: key, SecretAccessKey: secret, SessionToken: token}
+}
+
 var (
-	credential = regexp.MustCompile(`Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request`)
+	credential = regexp.MustCompile(`Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request`)
 	account    = regexp.MustCompile(`^\d{12}$`)
 	role       = regexp.MustCompile(`^arn:aws[\w-]*:iam::(\d{12}):role/(?:.*/)?([^/]+)$`)
 )
 
-// Read finds who signed r and for which service, by its SigV4 signing name. https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+// Read finds who signed r, for which Region and for which service, by its SigV4 signing name. https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 // has the codes.
 func Read(r *http.Request) (wire.Caller, string, error) {
 	scope, token := "Credential="+r.URL.Query().Get("X-Amz-Credential"), r.URL.Query().Get("X-Amz-Security-Token")
@@ -68,15 +74,16 @@ func Read(r *http.Request) (wire.Caller, string, error) {
 		return wire.Caller{}, "", &wire.Error{Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token",
 			Status: http.StatusForbidden}
 	}
-	key, service := m[1], m[2]
+	key, region, service := m[1], m[2], m[3]
 	if account.MatchString(key) {
-		return wire.Caller{Account: key, ARN: "arn:aws:iam::" + key + ":root"}, service, nil
+		return wire.Caller{Account: key, ARN: "arn:aws:iam::" + key + ":root", Region: region}, service, nil
 	}
 	caller, ok := Caller(aws.Credentials{SessionToken: token})
 	if !ok {
 		return wire.Caller{}, service, &wire.Error{Code: "InvalidClientTokenId",
 			Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
 	}
+	caller.Region = region
 	return caller, service, nil
 }
 
