@@ -162,6 +162,7 @@ func uses(s synthesis) map[string]any {
 		variables := f.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
 		roles[resolverName] = variables["RESOLVER_ROLE_ARN"]
 		roles[schedulesName] = variables["SCHEDULE_ROLE_ARN"]
+		roles[flowLogsName] = variables["FLOW_LOG_ROLE_ARN"]
 	}
 	for _, m := range s.json.ofType("AWS::StepFunctions::StateMachine") {
 		_, name, _ := strings.Cut(m.Properties["StateMachineName"].(string), "-")

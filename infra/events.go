@@ -35,8 +35,9 @@ func connectEvents(r *resources) {
 			"stateMachineArn": list(r.arn("states", "stateMachine:"+r.options.name.StateMachine()),
 				r.arn("states", "stateMachine:"+r.options.name.RemovalMachine())),
 			"status": list("FAILED", "TIMED_OUT", "ABORTED"),
-			// A set-up that a removal stops ends with this error (functions/remove-01-claim-the-exposure), as somebody meant it.
-			"error": []any{map[string]any{"anything-but": list("Removed")}, map[string]any{"exists": false}, nil},
+			// A set-up that a removal stops (functions/remove-01-claim-the-exposure), or that another takes the place of
+			// (functions/01-gather-rds-details), ends with one of these errors, as somebody meant it.
+			"error": []any{map[string]any{"anything-but": list("Removed", "Superseded")}, map[string]any{"exists": false}, nil},
 		},
 	}, awseventstargets.NewSnsTopic(r.operators, &awseventstargets.SnsTopicProps{
 		// An object is valid JSON whatever the cause contains; what a text template makes of quotation marks is not defined.

@@ -14,7 +14,7 @@ import (
 func allGrants(r *resources) grants {
 	all := slices.Concat(slices.Collect(maps.Values(permissions(r)))...)
 	interfaces, logs := resolverGrants(r)
-	return slices.Concat(all, interfaces, logs, operatorGrants(r), approverGrants(r), confirmerGrants(r))
+	return slices.Concat(all, interfaces, logs, operatorGrants(r), approverGrants(r), confirmerGrants(r), flowLogGrants(r))
 }
 
 // suppressFindings answers what the AWS Solutions rules of cdk-nag find about patterns in our policies

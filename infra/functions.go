@@ -93,7 +93,8 @@ func newFunction(r *resources, f function, may grants) awslambda.Function {
 		AssumedBy:   awsiam.NewServicePrincipal(ptr("lambda.amazonaws.com"), nil),
 		Description: ptr(f.description),
 	})
-	// For a role of whose account it is not sure, CDK would make a resource policy of each log, and a region has ten of those.
+	// For a role of whose account it is not sure, CDK would make a resource policy of each log, and a region has ten of
+	// those.
 	if _, given := r.options.roles[f.name()]; !given {
 		logs.GrantWrite(role)
 	}
@@ -168,6 +169,9 @@ func environment(r *resources) *map[string]*string {
 		deployment.ResolverArchitecture: ptr(r.options.architecture),
 		deployment.ScheduleRoleARN:      r.scheduleRole.RoleArn(),
 		deployment.IPSyncFunctionARN:    ptr(r.functionARN("ip-sync")),
+	}
+	if r.flowLogRole != nil {
+		variables[deployment.FlowLogGroup], variables[deployment.FlowLogRoleARN] = r.flowLog.LogGroupName(), r.flowLogRole.RoleArn()
 	}
 	urls := map[string]string{}
 	for name, queue := range r.deadLetters {

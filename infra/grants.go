@@ -113,6 +113,11 @@ func (gs grants) all(key string, values ...string) grants {
 	return gs.where("ForAllValues:StringEquals", key, values).where("Null", key, []string{"false"})
 }
 
+// allLike adds a condition on a key of many values: it is there, and each fits one of these patterns.
+func (gs grants) allLike(key string, patterns ...string) grants {
+	return gs.where("ForAllValues:StringLike", key, patterns).where("Null", key, []string{"false"})
+}
+
 func (gs grants) where(operator, key string, values []string) grants {
 	narrower := make(grants, len(gs))
 	for i, g := range gs {

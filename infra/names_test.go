@@ -27,7 +27,7 @@ var finances = sync.OnceValue(func() synthesis {
 
 // physical are the properties that name something for its account and region.
 var physical = []string{
-	"AlarmName", "EventBusName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName", "Name", "Namespace", "QueueName", "RoleName",
+	"AlarmName", "DashboardName", "EventBusName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName", "Name", "Namespace", "QueueName", "RoleName",
 	"StateMachineName", "StatementId", "TableName", "TopicName",
 }
 

@@ -38,8 +38,8 @@ func newPeoplesPolicy(r *resources, id, name, description string, may grants) aw
 }
 
 // operatorGrants are what `make start`, `make list`, `make show` and `make handoff` call, redriving and stopping, `make
-// replay`, and what the console needs to show executions and logs. A replay hands over letters as they are: nobody can
-// decide about a connection by it.
+// replay`, and what the console needs to show executions, logs and the dashboard. A replay hands over letters as they are:
+// nobody can decide about a connection by it.
 func operatorGrants(r *resources) grants {
 	machine := at(r.arn("states", "stateMachine:"+r.options.name.StateMachine()))
 	machine = append(machine, at(r.arn("states", "stateMachine:"+r.options.name.RemovalMachine()))...)
@@ -61,9 +61,11 @@ func operatorGrants(r *resources) grants {
 		allows("logs", logs, "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"),
 		allows("lambda", at(r.functionARN("watch")), "InvokeFunction"),
 		allows("cloudformation", stacks, "DescribeStacks"),
+		allows("cloudwatch", at(r.globalARN("cloudwatch", "dashboard/"+r.options.name.Dashboard())), "GetDashboard"),
+		allows("cloudwatch", wide("*", "Its only resources are datasets, and the metrics of AWS's services are in none."), "GetMetricData"),
 		inspectGrants(r),
-		// Items by their keys or all of them, and of them what is named: not the task token, which completes a step. DynamoDB says
-		// of a request that names no attributes that it selects all:
+		// Items by their keys or all of them, and of them what is named: not the task token, which completes a step.
+		// DynamoDB says of a request that names no attributes that it selects all:
 		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_dynamodb_attributes.html
 		allows("dynamodb", at(*r.table.TableArn()), "GetItem", "Scan").only("dynamodb:Select", "SPECIFIC_ATTRIBUTES").
 			where("ForAllValues:StringEquals", "dynamodb:Attributes", registry.Shown()),
@@ -84,10 +86,11 @@ func inspectGrants(r *resources, allowed ...string) grants {
 			"DescribeTargetHealth", "DescribeLoadBalancerAttributes", "DescribeTargetGroupAttributes")...),
 		reads("ec2", without("DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections",
 			"DescribeVpcEndpointConnectionNotifications", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces",
-			"DescribeSubnets", "DescribeNetworkAcls")...),
+			"DescribeSubnets", "DescribeNetworkAcls", "DescribeFlowLogs")...),
 		r.changes("ec2", services, "DescribeVpcEndpointServicePermissions"),
 		allows("lambda", resolvers, "GetFunctionConfiguration", "ListTags"),
 		allows("scheduler", schedules, without("GetSchedule")...),
+		allows("route53", r.zones(), "ListResourceRecordSets"),
 		allows("rds", databases, without("DescribeDBInstances", "DescribeDBClusters", "DescribeDBProxies")...),
 	)
 	return slices.DeleteFunc(all, func(g grant) bool { return len(g.actions) == 0 })

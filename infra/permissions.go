@@ -11,12 +11,14 @@ import (
 
 // Why a pattern is no narrower.
 const (
-	atRunTime = "Known only when an execution starts, and an unknown name is answered with the nearest ones; it is only looked at."
-	tagged    = "AWS chooses the id. What is made must carry our tag, and what is changed must have it."
-	named     = "Names are the exposures'. What is made must carry our tag, and what is changed must have it."
-	aQuota    = "AWS's pages disagree whether a quota is a resource. One is read, and quotas are no secret."
-	perVPC    = "One resolver per VPC, made by step 2 under this prefix."
-	perRun    = "Executions of this state machine only; their names are new each time."
+	atRunTime  = "Known only when an execution starts, and an unknown name is answered with the nearest ones; it is only looked at."
+	tagged     = "AWS chooses the id. What is made must carry our tag, and what is changed must have it."
+	named      = "Names are the exposures'. What is made must carry our tag, and what is changed must have it."
+	bothGroups = "Known only when an execution starts: the database's own, which need not carry our tag, and load balancers', which must."
+	proofs     = "Whose domain it is shows when an execution starts. Records are the TXT ones alone whose names AWS draws by lot."
+	aQuota     = "AWS's pages disagree whether a quota is a resource. One is read, and quotas are no secret."
+	perVPC     = "One resolver per VPC, made by step 2 under this prefix."
+	perRun     = "Executions of this state machine only; their names are new each time."
 )
 
 const balancing = "elasticloadbalancing.amazonaws.com"
@@ -43,6 +45,7 @@ func permissions(r *resources) map[string]grants {
 		runs      = r.runs()
 		setUps    = r.wide("states", "execution:"+r.options.name.StateMachine()+":*", perRun)
 		quotas    = wide("*", aQuota)
+		zones     = r.zones()
 		schedules = r.wide("scheduler", "schedule/"+r.options.name.ScheduleGroup()+"/*", "One schedule per exposure, in our own group.")
 
 		code = *r.resolverCode.Bucket().ArnForObjects(r.resolverCode.S3ObjectKey())
@@ -97,10 +100,17 @@ func permissions(r *resources) map[string]grants {
 			reads("ec2", "DescribeInstances", "DescribeInternetGateways", "DescribeSubnets", "DescribeVpcs"),
 			changes("elasticloadbalancing", targets, "RegisterTargets", "DeregisterTargets"),
 		)
+		// What proves that a private DNS name is of a domain of ours: one record, below a label that begins so.
+		record = func(actions ...string) grants {
+			return slices.Concat(allows("route53", zones, "ListResourceRecordSets"),
+				allows("route53", zones, "ChangeResourceRecordSets").all("route53:ChangeResourceRecordSetsRecordTypes", "TXT").
+					all("route53:ChangeResourceRecordSetsActions", actions...).
+					allLike("route53:ChangeResourceRecordSetsNormalizedRecordNames", "_*"))
+		}
 		// All that carries an exposure's name and tags (internal/belongings).
 		belongings = slices.Concat(
 			reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections",
-				"DescribeVpcEndpointConnectionNotifications", "DescribeSecurityGroups", "DescribeSecurityGroupRules"),
+				"DescribeVpcEndpointConnectionNotifications", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeFlowLogs"),
 			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTags"),
 			allows("scheduler", schedules, "GetSchedule"),
 		)
@@ -111,17 +121,19 @@ func permissions(r *resources) map[string]grants {
 		)
 	)
 	return map[string]grants{
-		"gather-rds-details": slices.Concat(items, newItems, topology,
+		"gather-rds-details": slices.Concat(items, newItems, allItems, allows("dynamodb", at(table), "DeleteItem"), topology,
 			allows("rds", r.wide("rds", "subgrp:*", atRunTime), "DescribeDBSubnetGroups"),
 			allows("rds", wide(r.globalARN("rds", "global-cluster:*"), atRunTime), "DescribeGlobalClusters"),
 			allows("rds", r.wide("rds", "pg:*", atRunTime), "DescribeDBParameters"),
 			allows("rds", r.wide("rds", "cluster-pg:*", atRunTime), "DescribeDBClusterParameters"),
 			reads("ec2", "DescribeSubnets", "DescribeVpcs", "DescribeDhcpOptions", "DescribeAvailabilityZones", "DescribeRegions",
-				"DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeManagedPrefixLists"),
+				"DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeManagedPrefixLists",
+				"DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections"),
 			allows("ec2", r.wide("ec2", "vpc/*", "Known only when an execution starts; it is only looked at."), "DescribeVpcAttribute"),
 			reads("elasticloadbalancing", "DescribeAccountLimits", "DescribeLoadBalancers", "DescribeListeners"),
 			allows("servicequotas", quotas, "GetServiceQuota"),
 			allows("states", runs, "DescribeExecution"),
+			allows("states", setUps, "StopExecution"),
 		),
 		"resolve-private-ip": slices.Concat(items, newItems, resolve, ownGroup("AuthorizeSecurityGroupEgress"), upgrade, groupsOfVPC,
 			reads("ec2", "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeSubnets", "DescribeVpcs"),
@@ -147,6 +159,7 @@ func permissions(r *resources) map[string]grants {
 			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "SetSecurityGroups", "SetSubnets"),
 			changes("elasticloadbalancing", listeners, "ModifyListener"),
 			r.retags("elasticloadbalancing", slices.Concat(balancers, listeners)),
+			r.recordsFlows(),
 		),
 		"create-endpoint-service": slices.Concat(items,
 			reads("elasticloadbalancing", "DescribeLoadBalancers"),
@@ -154,8 +167,9 @@ func permissions(r *resources) map[string]grants {
 			creates("ec2", services, "CreateVpcEndpointServiceConfiguration"),
 			tagsWith("ec2", services, "CreateVpcEndpointServiceConfiguration"),
 			r.retags("ec2", services),
-			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration",
+			changes("ec2", services, "ModifyVpcEndpointServiceConfiguration", "StartVpcEndpointServicePrivateDnsVerification",
 				"CreateVpcEndpointConnectionNotification", "ModifyVpcEndpointConnectionNotification"),
+			reads("route53", "ListHostedZonesByName"), record("UPSERT", "DELETE"), tell,
 			allows("vpce", wide("*", "AWS's pages disagree whether it has a resource, and it has no condition key for tags; "+
 				"the call that it goes with must carry ours, or act on what does."), "AllowMultiRegion"),
 		),
@@ -188,8 +202,8 @@ func permissions(r *resources) map[string]grants {
 				"GetSchedule", "DescribeDBInstances", "DescribeDBClusters", "DescribeDBProxies"),
 		),
 		"remove-claim-the-exposure": slices.Concat(items, newItems, allItems, belongings,
-			allows("states", runs, "DescribeExecution"),
-			allows("states", setUps, "StopExecution", "GetExecutionHistory"),
+			allows("states", runs, "DescribeExecution", "GetExecutionHistory"),
+			allows("states", setUps, "StopExecution"),
 		),
 		"remove-ask-about-the-connections": slices.Concat(items, tell,
 			reads("ec2", "DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections"),
@@ -201,21 +215,23 @@ func permissions(r *resources) map[string]grants {
 			changes("ec2", services, "DescribeVpcEndpointServicePermissions", "ModifyVpcEndpointServicePermissions",
 				"RejectVpcEndpointConnections", "DeleteVpcEndpointConnectionNotifications", "DeleteVpcEndpointServiceConfigurations"),
 			allows("scheduler", schedules, "GetSchedule", "DeleteSchedule"),
+			record("DELETE"),
 		),
 		"remove-delete-the-load-balancer": slices.Concat(held,
+			reads("ec2", "DescribeFlowLogs"),
+			changes("ec2", r.flowLogs(), "DeleteFlowLogs"),
 			reads("elasticloadbalancing", "DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners",
 				"DescribeTargetGroups", "DescribeTags"),
 			changes("elasticloadbalancing", balancers, "ModifyLoadBalancerAttributes", "DeleteLoadBalancer"),
 			changes("elasticloadbalancing", listeners, "DeleteListener"),
 			changes("elasticloadbalancing", targets, "DeleteTargetGroup"),
 		),
-		"remove-close-the-security-groups": slices.Concat(held,
+		"remove-close-the-security-groups": slices.Concat(held, allItems,
 			reads("ec2", "DescribeSecurityGroupRules", "DescribeSecurityGroups", "DescribeNetworkInterfaces"),
-			r.options.onDatabaseGroups(allows("ec2", r.wide("ec2", "security-group/*",
-				"The database's own groups are known only when an execution starts, and need not carry our tag."),
-				"RevokeSecurityGroupIngress")),
-			changes("ec2", rules, "DeleteTags"),
-			changes("ec2", groups, "DeleteSecurityGroup"),
+			r.options.onDatabaseGroups(allows("ec2", r.wide("ec2", "security-group/*", bothGroups), "RevokeSecurityGroupIngress")),
+			changes("ec2", r.wide("ec2", "security-group/*", bothGroups), "RevokeSecurityGroupIngress"),
+			changes("ec2", rules, "CreateTags", "DeleteTags"),
+			changes("ec2", groups, "DeleteSecurityGroup", "RevokeSecurityGroupEgress"),
 		),
 		"remove-retire-the-resolver": slices.Concat(items, allItems, belongings, allows("dynamodb", at(table), "DeleteItem"),
 			reads("ec2", "DescribeNetworkInterfaces"),
@@ -254,6 +270,11 @@ func permissions(r *resources) map[string]grants {
 	}
 }
 
+// zones are hosted zones, whose ARNs have no account.
+func (r *resources) zones() places {
+	return wide("arn:"+*r.stack.Partition()+":route53:::hostedzone/*", proofs)
+}
+
 // readsDeadLetters allows reading what functions gave up on, and deleting what is replayed or needless.
 func (r *resources) readsDeadLetters() grants {
 	var queues places
@@ -261,4 +282,25 @@ func (r *resources) readsDeadLetters() grants {
 		queues = append(queues, at(*r.deadLetters[name].QueueArn())...)
 	}
 	return allows("sqs", queues, "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
+}
+
+func (r *resources) flowLogs() places { return r.wide("ec2", "vpc-flow-log/*", tagged) }
+
+// recordsFlows is making the flow logs of a load balancer's nodes, and deleting what is not wanted any more. Nothing is
+// recorded where there is no role to write it in.
+func (r *resources) recordsFlows() grants {
+	may := slices.Concat(
+		reads("ec2", "DescribeFlowLogs"),
+		r.changes("ec2", r.flowLogs(), "DeleteFlowLogs"),
+	)
+	if r.flowLogRole == nil {
+		return may
+	}
+	return slices.Concat(may,
+		reads("ec2", "DescribeNetworkInterfaces"),
+		r.creates("ec2", r.flowLogs(), "CreateFlowLogs"),
+		allows("ec2", r.wide("ec2", "network-interface/*", "ELB makes the nodes' interfaces, and they carry no tag."), "CreateFlowLogs"),
+		r.tagsWith("ec2", r.flowLogs(), "CreateFlowLogs"),
+		passes(r.flowLogRole, flowLogs),
+	)
 }

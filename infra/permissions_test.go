@@ -132,7 +132,8 @@ func TestTheProofsReasonsAreTheGrants(t *testing.T) {
 	}
 	r := synthesized().resources
 	interfaces, logs := resolverGrants(r)
-	roles := map[string]grants{"resolverrole": slices.Concat(interfaces, logs), "starter": operatorGrants(r), "confirmer": confirmerGrants(r)}
+	roles := map[string]grants{"resolverrole": slices.Concat(interfaces, logs), "starter": operatorGrants(r), "confirmer": confirmerGrants(r),
+		"flowlogrole": flowLogGrants(r)}
 	for name, may := range permissions(r) {
 		roles[strings.ReplaceAll(name, "-", "")+"role"] = may
 	}

@@ -18,6 +18,7 @@ const (
 	removalName   = "remove"
 	schedulesName = "schedules"
 	resolverName  = "resolver"
+	flowLogsName  = "flow-logs"
 )
 
 // trusted is the service that has to assume a role.
@@ -27,13 +28,15 @@ func trusted(name string) string {
 		return "states.amazonaws.com"
 	case schedulesName:
 		return "scheduler.amazonaws.com"
+	case flowLogsName:
+		return flowLogs
 	}
 	return "lambda.amazonaws.com"
 }
 
 // roleNames are the names under which the context may give roles: the functions', and those above.
 func roleNames() []string {
-	names := []string{machineName, removalName, schedulesName, resolverName}
+	names := []string{machineName, removalName, schedulesName, resolverName, flowLogsName}
 	for _, f := range functions {
 		names = append(names, f.name())
 	}
@@ -90,8 +93,20 @@ func (o options) onDatabaseGroups(may grants) grants {
 	return may.only("aws:ResourceTag/"+owned.IngressTag, owned.IngressAllowed)
 }
 
-// makesRoles says whether the stack makes any role. A deployer who gives them all may not make policies either.
-func (o options) makesRoles() bool { return len(o.roles) < len(roleNames()) }
+// makesRoles says whether the stack makes any role. A deployer who gives them all may not make policies either. That of the
+// flow logs can be left out then: there are none.
+func (o options) makesRoles() bool {
+	return slices.ContainsFunc(roleNames(), func(name string) bool {
+		_, given := o.roles[name]
+		return !given && name != flowLogsName
+	})
+}
+
+// logsFlows says whether there is a role to write flow logs in.
+func (o options) logsFlows() bool {
+	_, given := o.roles[flowLogsName]
+	return given || o.makesRoles()
+}
 
 // given is what the deployer brought, for the check before the deployment.
 func (o options) given() preflight.Given {

@@ -39,6 +39,8 @@ type resources struct {
 	resolverLog  awslogs.LogGroup
 	resolverRole awsiam.IRole
 	scheduleRole awsiam.IRole
+	flowLog      awslogs.LogGroup
+	flowLogRole  awsiam.IRole            // none where the deployer brought all roles but it
 	roles        map[string]awsiam.IRole // by the name of the function they are for
 
 	deadLetters map[string]awssqs.Queue // by the name of the function that gives up
@@ -63,7 +65,7 @@ func (r *resources) functionARN(name string) string {
 }
 
 // newStack builds the whole app: the registry, the topics, the bus, a function per step and per watcher, the state machine,
-// the rules and schedules between them, and the alarms.
+// the rules and schedules between them, the alarms and the dashboard.
 func newStack(scope constructs.Construct, o options) *resources {
 	stack := awscdk.NewStack(scope, ptr(o.name.Stack()), &awscdk.StackProps{
 		Description: ptr("rdslink: private access to RDS databases over AWS PrivateLink"),
@@ -90,6 +92,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 	r.resolverLog = newLogGroup(stack, "ResolverLog", o.name.ResolverLog())
 	r.resolverRole = newResolverRole(r)
 	r.scheduleRole = newScheduleRole(r)
+	newFlowLogs(r)
 	group := awsscheduler.NewCfnScheduleGroup(stack, ptr("Schedules"), &awsscheduler.CfnScheduleGroupProps{
 		Name: ptr(r.options.name.ScheduleGroup()),
 	})
@@ -99,6 +102,7 @@ func newStack(scope constructs.Construct, o options) *resources {
 	connectEvents(r)
 	newSweeps(r, group)
 	newAlarms(r)
+	newDashboard(r)
 	newPeoplesPolicies(r)
 	onStackChange(r)
 	suppressFindings(r)

@@ -32,6 +32,7 @@ type state struct {
 	Next               string
 	End                bool
 	TimestampPath      string // of a Wait
+	SecondsPath        string // of another
 	Choices            []struct{ Variable, Next string }
 	Default            string
 }
@@ -184,7 +185,7 @@ func (d definition) givesWhatIsRead(t *testing.T) {
 	given, unread := map[string]bool{}, map[string]string{}
 	for _, name := range d.order() {
 		s := d.States[name]
-		read := append(paths(s.Parameters), s.TimeoutSecondsPath, s.TimestampPath)
+		read := append(paths(s.Parameters), s.TimeoutSecondsPath, s.TimestampPath, s.SecondsPath)
 		for _, c := range s.Choices {
 			read = append(read, c.Variable)
 		}
@@ -368,8 +369,8 @@ func TestDefinitionsKeepTheirRules(t *testing.T) {
 				}
 				continue
 			case "Wait":
-				if s.TimestampPath == "" || strings.Contains(name, ".") {
-					t.Errorf("%s: what waits without asking waits for a moment, and is no step", name)
+				if (s.TimestampPath == "") == (s.SecondsPath == "") || strings.Contains(name, ".") {
+					t.Errorf("%s: what waits without asking waits for a moment, or for as long as a step says, and is no step", name)
 				}
 				continue
 			}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/vendor"
@@ -20,12 +19,12 @@ func judge(input string) error {
 	given := func(name string) bool {
 		return len(fields[name]) > 0 && fields[name][0] != 'n' && string(fields[name]) != `""` && string(fields[name]) != `[]`
 	}
-	vendors := strings.Join(vendor.IDs(), ", ")
 	switch {
 	case !given("database"):
 		return errors.New("database is missing: which one is to be reached? (--database; DATABASE after make)")
 	case !given("vendor") && !given("name") && !given("principals"):
-		return fmt.Errorf("vendor is missing: for whom? (--vendor; VENDOR after make: %s; or NAME and PRINCIPALS for somebody else)", vendors)
+		return errors.New("vendor is missing: for whom? (--vendor; VENDOR after make; " + vendor.Listed +
+			"; or NAME and PRINCIPALS for somebody else)")
 	case !given("vendor") && !given("principals"):
 		return errors.New("principals are missing: which accounts may connect? (--principals; PRINCIPALS after make)")
 	case !given("vendor") && !given("name"):

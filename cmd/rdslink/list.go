@@ -102,7 +102,7 @@ func printListing(out io.Writer, l operator.Listing) {
 		for _, c := range e.Connections {
 			connected = append(connected, connection(c))
 		}
-		fmt.Fprintf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t$%.2f\t%s\n", e.Exposure, or(e.DatabaseIdentifier), or(forWhom(e)), e.State,
+		fmt.Fprintf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t$%.2f\t%s\n", e.Exposure, or(what(e)), or(forWhom(e)), e.State,
 			or(day(e.Since)), or(clock(e.LastGoodLook)), e.MonthlyUSD, or(strings.Join(connected, "; ")))
 	}
 	_ = rows.Flush() // into memory
@@ -120,6 +120,14 @@ func printListing(out io.Writer, l operator.Listing) {
 		}
 	}
 	fmt.Fprintf(out, "\n%d exposures, $%.2f a month (%s; traffic comes on top)\n", len(l.Exposures), l.MonthlyUSD, cost.Region)
+}
+
+// what is the database, or what stands in front of several.
+func what(e operator.Overview) string {
+	if e.Link != "" && e.Link == e.Exposure {
+		return "(link)"
+	}
+	return e.DatabaseIdentifier
 }
 
 // forWhom is the consumer, with the vendor where its name does not say that.

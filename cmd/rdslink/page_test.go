@@ -51,7 +51,7 @@ func TestWrongUse(t *testing.T) {
 		{"follow"}, {"follow", "olga"}, {"follow", password}, {"start", password}, {"approve"}, {"approve", "--reason"}, {"reject"}, {"reject", "a", "b"},
 		{"show"}, {"handoff"}, {"list", "all"}, {"vendors", "pushmetrics"}, {"confirm", "a", "b"},
 		{"remove"}, {"remove", "a", "b"}, {"remove", "a", "--connections", "end"}, {"end"}, {"end", "a", "b"},
-		{"preflight"}, {"replay", "all"}, {"destroy", "now"},
+		{"preflight"}, {"replay", "all"}, {"restore"}, {"destroy", "now"},
 	} {
 		code, out, said := played(t, args...)
 		if code != exitWrongUse || out != "" || strings.Contains(said, "hunter2") {

@@ -83,7 +83,7 @@ and with 3 when it stopped waiting for something that goes on.`,
 	for group, commands := range map[string][]*cobra.Command{
 		forExposures: {t.startCommand(), t.followCommand(), t.approveCommand(), t.rejectCommand(), t.listCommand(), t.showCommand(),
 			t.handoffCommand(), t.vendorsCommand(), t.removeCommand(), t.endCommand()},
-		forDeployments: {t.preflightCommand(), t.confirmCommand(), t.replayCommand(), t.destroyCommand()},
+		forDeployments: {t.preflightCommand(), t.confirmCommand(), t.replayCommand(), t.restoreCommand(), t.destroyCommand()},
 		"":             {t.versionCommand()},
 	} {
 		for _, command := range commands {

@@ -19,8 +19,8 @@ func (t *tool) showCommand() *cobra.Command {
 		Use:   "show EXPOSURE",
 		Short: "what is shown to whom, who is connected, is it served, and what is broken where",
 		Long: `show prints what is known of an exposure: for whom it is, since when and at whose request, who decided about which
-connection, who is connected, what it costs; then every hop of a consumer's connection as AWS describes it now, and what is not
-as the steps left it. It changes nothing. Where a hop is broken it ends with 1.
+connection, who is connected, what it costs, what went through in the last hour; then every hop of a consumer's connection as
+AWS describes it now, and what is not as the steps left it. It changes nothing. Where a hop is broken it ends with 1.
 
 Who asked and who decided is what they have said themselves. CloudTrail has who called StartExecution and PutEvents.`,
 		Args: takes("EXPOSURE"),
@@ -48,9 +48,21 @@ func printShown(out io.Writer, s operator.Shown) {
 	fmt.Fprintf(out, "%s is %s\n\n", s.Exposure, strings.TrimSuffix(s.State+": "+s.Why, ": "))
 	facts := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fact := func(name, format string, a ...any) { fmt.Fprintf(facts, "%s\t%s\n", name, fmt.Sprintf(format, a...)) }
-	fact("database", "%s (%s)", s.DatabaseIdentifier, s.DatabaseARN)
+	if s.Link == s.Exposure && s.Link != "" {
+		for n, e := range s.On {
+			fact(first(n, "databases"), "port %d: %s, exposure %s, %s", e.ListenerPort, e.DatabaseIdentifier, e.Exposure, e.State)
+		}
+	} else {
+		fact("database", "%s (%s)", s.DatabaseIdentifier, s.DatabaseARN)
+	}
+	if s.Link != "" && s.Link != s.Exposure {
+		fact("link", "%s, which has its load balancer, its service and its connections", s.Link)
+	}
 	fact("for", "%s", whom(s))
-	if s.ServiceName != "" {
+	switch {
+	case s.ServiceName != "" && s.Port == 0:
+		fact("service", "%s", s.ServiceName)
+	case s.ServiceName != "":
 		fact("service", "%s, port %d", s.ServiceName, s.Port)
 	}
 	since := clock(s.Since)
@@ -72,6 +84,7 @@ func printShown(out io.Writer, s operator.Shown) {
 	fact("costs", "$%.2f a month (%s; traffic comes on top)", s.MonthlyUSD, cost.Region)
 	_ = facts.Flush() // what cannot be written now cannot be below either
 	fmt.Fprintln(out)
+	printTraffic(out, s.LastHour)
 	s.Report.Print(out)
 }
 

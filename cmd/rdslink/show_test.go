@@ -47,11 +47,31 @@ var listing = operator.Listing{
 	},
 }
 
+func value(v float64) *float64 { return &v }
+
+// minutes are an hour of which something was measured from the 34th minute to the 40th.
+func minutes(values ...float64) []*float64 {
+	all := make([]*float64, 60)
+	for i := range values {
+		all[33+i] = &values[i]
+	}
+	return all
+}
+
 // shown is the one of them that is broken.
 var shown = operator.Shown{
 	Overview: listing.Exposures[0], Accounts: []string{"222233334444"}, ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0", Port: 3306,
 	RequestedBy: "arn:aws:sts::111122223333:assumed-role/Operators/olga", RequestedAt: at("2026-11-20 14:00:00"),
 	Decisions: []operator.Decided{{VPCEndpointID: "vpce-0a1b2c3d4e5f60718", Decision: "accept", By: "anton", Reason: "told us by phone", At: at("2026-11-02 09:01:00")}},
+	LastHour: &operator.Traffic{From: at("2026-11-29 07:59:00"), Figures: []operator.Figure{
+		{Name: "connections", Metrics: []string{"ActiveFlowCount"}, Unit: "count", Of: operator.Most, Value: value(4), Minutes: minutes(0, 0, 2, 4, 4, 3, 1)},
+		{Name: "new flows", Metrics: []string{"NewFlowCount"}, Unit: "count", Of: operator.Sum, Value: value(12), Minutes: minutes(3, 0, 4, 4, 1, 0, 0)},
+		{Name: "bytes", Metrics: []string{"ProcessedBytes"}, Unit: "bytes", Of: operator.Sum, Value: value(1234567), Minutes: minutes(100, 0, 500000, 734000, 467, 0, 0)},
+		{Name: "resets", Metrics: []string{"TCP_Client_Reset_Count", "TCP_Target_Reset_Count", "TCP_ELB_Reset_Count"}, Unit: "count", Of: operator.Sum, Value: value(3),
+			Minutes: minutes(0, 0, 0, 0, 0, 2, 1)},
+		{Name: "rejected flows", Metrics: []string{"RejectedFlowCount"}, Unit: "count", Of: operator.Sum, Value: value(0), Minutes: minutes(0, 0, 0, 0, 0, 0, 0)},
+		{Name: "healthy targets", Metrics: []string{"HealthyHostCount"}, Unit: "count", Of: operator.Latest, Value: value(0), Minutes: minutes(1, 1, 1, 1, 1, 0, 0)},
+	}},
 	Report: inspect.Report{
 		Exposure: "billing-acme-0f2f7a31",
 		Hops: []inspect.Hop{
@@ -116,7 +136,8 @@ func TestProgramsReadTheSame(t *testing.T) {
 			s.Hops, s.Drift = s.Report.Hops, s.Report.Drift
 			return t.print(s, nil)
 		}, map[string]string{
-			"exposure": "billing-acme-0f2f7a31", "hops.1.state": "broken", "drift.0.key": "acceptance", "decisions.0.by": "anton", "requestedBy": shown.RequestedBy}},
+			"exposure": "billing-acme-0f2f7a31", "hops.1.state": "broken", "drift.0.key": "acceptance", "decisions.0.by": "anton", "lastHour.figures.2.value": "1.234567e+06",
+			"lastHour.figures.0.minutes.36": "4", "lastHour.figures.0.minutes.0": "<nil>", "lastHour.from": "2026-11-29T07:59:00Z", "requestedBy": shown.RequestedBy}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -20,25 +20,29 @@ var inputFlags = []struct {
 	help        string
 }{
 	{"database", "database", text, "identifier, ARN or host name of a DB instance, a DB cluster or an RDS Proxy"},
-	{"vendor", "vendor", text, "for whom: " + strings.Join(vendor.IDs(), ", ")},
+	{"vendor", "vendor", text, "for whom: a preset, as rdslink vendors lists them"},
 	{"name", "name", text, "who the consumer is, where no vendor says it, or to tell two for one vendor apart"},
-	{"principals", "principals", texts, "who may connect, without a vendor: account ids or ARNs"},
+	{"principals", "principals", texts, "who may connect, without a vendor or instead of the vendor's: account ids or ARNs"},
 	{"vendor-account", "vendorAccount", text, "the account that the vendor's console shows"},
 	{"vendor-zone-ids", "vendorAvailabilityZoneIds", texts, "the Availability Zone ids that the vendor's console shows"},
+	{"vendor-region", "vendorRegion", text, "the region in which the vendor makes its endpoint, if not the database's"},
 	{"endpoint", "endpoint", text, "writer"},
 	{"listener-port", "listenerPort", whole, "the port that the consumer connects to; the database's"},
 	{"accept", "acceptance.mode", text, "manual, or expected-account"},
 	{"max-connections", "acceptance.maxConnections", whole, "how many expected-account accepts"},
 	{"timeout-days", "acceptance.timeoutDays", whole, "how long the execution waits for a connection"},
 	{"supported-regions", "supportedRegions", texts, "further regions to connect from"},
+	{"private-dns-name", "privateDnsName", text, "of the endpoint service, such as db.example.com; none gives it up"},
 	{"ingress", "ingress", text, "subnets, or addresses"},
 	{"resolver", "resolver", text, "vpc, or none"},
 	{"auto-pause", "autoPause", text, "keep, or prevent"},
+	{"flow-logs", "flowLogs", yes, "record who talks to the database"},
 	{"notify", "notify", texts, "e-mail addresses that hear of this exposure"},
 }
 
 func text(flags *pflag.FlagSet, name, help string)  { flags.String(name, "", help) }
 func texts(flags *pflag.FlagSet, name, help string) { flags.StringSlice(name, nil, help) }
+func yes(flags *pflag.FlagSet, name, help string)   { flags.Bool(name, false, help) }
 func whole(flags *pflag.FlagSet, name, help string) { flags.Int(name, 0, help) }
 
 func (t *tool) startCommand() *cobra.Command {
@@ -130,8 +134,8 @@ func put(fields map[string]any, field string, value pflag.Value) {
 	switch list, isList := value.(pflag.SliceValue); {
 	case isList:
 		fields[field] = list.GetSlice()
-	case value.Type() == "int":
-		fields[field] = json.Number(value.String())
+	case value.Type() == "int", value.Type() == "bool":
+		fields[field] = json.RawMessage(value.String())
 	default:
 		fields[field] = value.String()
 	}

@@ -33,8 +33,11 @@ func printVendors(out io.Writer, all []vendor.Vendor) {
 		facts := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fact := func(name, text string) { fmt.Fprintf(facts, "  %s\t%s\n", name, text) }
 		fact("who connects", v.Who())
-		fact("databases in", v.Where())
+		fact("connects from", v.Where())
 		fact("engines", strings.Join(v.Engines, ", "))
+		if v.MinZones > 0 {
+			fact("zones", fmt.Sprintf("%d or more", v.MinZones))
+		}
 		fact("hand-off", v.Handoff)
 		fact("then", v.AfterShare)
 		fact("source", v.Source+", "+v.Checked)

@@ -16,7 +16,7 @@ func TestVendorsNeedNoCredentials(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	for output, wants := range map[string][]string{
-		"text": {"pushmetrics (PushMetrics)\n", "  who connects  arn:aws:iam::133737826969:root\n", "  databases in  eu-central-1\n", "  source        "},
+		"text": {"pushmetrics (PushMetrics)\n", "  who connects   arn:aws:iam::133737826969:root\n", "  zones          2 or more\n", "  connects from  eu-central-1\n", "  source         "},
 		"json": {`"vendor": "pushmetrics"`, `"arn:aws:iam::133737826969:root"`, `"checked": "20`},
 	} {
 		var out bytes.Buffer

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,18 +32,21 @@ func consumerOf(r request, home database.Home) (consumer, error) {
 	}
 	c := consumer{Consumer: owned.Consumer{Vendor: preset.ID, Name: r.name}, vendor: preset}
 	c.zones = slices.Compact(slices.Sorted(slices.Values(r.vendorZones)))
-	given := r.principals
-	switch {
-	case preset.Asks():
+	if preset.AsksFor(vendor.Account) {
 		c.Account = plain(r.vendorAccount)
+	}
+	given := r.principals // also where a vendor has others: it may have changed them, or the customer allows fewer
+	switch {
+	case len(given) > 0:
+	case c.Account != "":
 		given = []string{c.Account}
-	case preset.ID != "":
-		given = preset.Principals
+	default:
+		given = preset.Allowed(cmp.Or(r.vendorRegion, home.Region))
 	}
 	if c.principals, c.accounts, err = principals(given, home); err != nil {
 		return consumer{}, err
 	}
-	if r.acceptance.mode == expectedAccount && len(c.accounts) == 0 {
+	if r.acceptance.mode == expectedAccount && len(c.accounts) == 0 && !preset.Later {
 		return consumer{}, outcome.BadInput("acceptance.mode expected-account needs an account to expect, " +
 			"and a service principal has none: use manual")
 	}
@@ -54,40 +58,63 @@ func presetOf(r request, home database.Home) (vendor.Vendor, error) {
 	if r.vendor == "" {
 		return vendor.Vendor{}, checkNamed(r)
 	}
-	if !slices.Contains(vendor.IDs(), r.vendor) {
-		return vendor.Vendor{}, outcome.BadInput("vendor %q is not known; %s", outcome.Typed(r.vendor), vendor.Instead(r.vendor))
-	}
-	preset, _ := vendor.Find(r.vendor)
+	preset, known := vendor.Find(r.vendor)
 	switch {
-	case len(r.principals) > 0:
-		return vendor.Vendor{}, outcome.BadInput("vendor and principals are both given: a vendor brings its principals; " +
-			"for others use name and principals")
+	case !known:
+		return vendor.Vendor{}, outcome.BadInput("vendor %q is not known; %s", outcome.Typed(r.vendor), vendor.Instead(r.vendor))
 	case r.name != "" && !consumerName.MatchString(r.name):
 		return vendor.Vendor{}, badName(r.name)
-	case len(preset.Regions) > 0 && !slices.Contains(preset.Regions, home.Region):
-		return vendor.Vendor{}, outcome.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s): "+
-			"if it connects from there by now, use name and principals",
-			preset.ID, strings.Join(preset.Regions, ", "), home.Region, preset.Source, preset.Checked)
+	}
+	if err := checkRegion(r, preset, home); err != nil {
+		return vendor.Vendor{}, err
 	}
 	return preset, checkAsked(r, preset)
 }
 
+// checkRegion reports, as an error, a region in which the vendor makes no endpoint, or from which it does not reach home.
+func checkRegion(r request, preset vendor.Vendor, home database.Home) error {
+	elsewhere := r.vendorRegion != "" && r.vendorRegion != home.Region
+	has := len(preset.Regions) == 0 || slices.Contains(preset.Regions, cmp.Or(r.vendorRegion, home.Region))
+	switch {
+	case elsewhere && !preset.AcrossRegions:
+		return outcome.BadInput("vendorRegion: %s does not say that it connects across regions (source: %s, %s), and this database is in %s: "+
+			"leave vendorRegion out; if it does by now, give supportedRegions", preset.Name, preset.Source, preset.Checked, home.Region)
+	case has:
+		return nil
+	case elsewhere:
+		return outcome.BadInput("vendorRegion: %s makes endpoints in %s only, and not in %s (source: %s, %s): give one of them; "+
+			"if it does by now, use name, principals and supportedRegions",
+			preset.Name, strings.Join(preset.Regions, ", "), r.vendorRegion, preset.Source, preset.Checked)
+	case preset.AcrossRegions:
+		return outcome.BadInput("vendorRegion is missing: %s makes endpoints in %s only (source: %s, %s), and this database is in %s: "+
+			"give the one in which it makes yours, which reaches this region",
+			preset.Name, strings.Join(preset.Regions, ", "), preset.Source, preset.Checked, home.Region)
+	}
+	return outcome.BadInput("vendor %s connects from %s only, and this database is in %s (source: %s, %s): "+
+		"if it connects from there by now, use name and principals",
+		preset.ID, strings.Join(preset.Regions, ", "), home.Region, preset.Source, preset.Checked)
+}
+
 // checkAsked reports, as an error, what a vendor that asks is not told, and what one that does not ask is.
 func checkAsked(r request, preset vendor.Vendor) error {
+	account := plain(r.vendorAccount)
 	switch {
-	case !preset.Asks() && r.vendorAccount != "":
+	case !preset.AsksFor(vendor.Account) && account != "" && preset.AsksFor(vendor.Principals):
+		return outcome.BadInput("vendorAccount is given, and %s tells each customer a principal: leave vendorAccount out and give principals; "+
+			"find it %s", preset.Name, preset.Ask)
+	case !preset.AsksFor(vendor.Account) && account != "":
 		return outcome.BadInput("vendorAccount is given, and %s has one account for all its customers, which rdslink knows: "+
 			"leave vendorAccount out", preset.Name)
-	case !preset.Asks() && len(r.vendorZones) > 0:
+	case !preset.AsksFor(vendor.Zones) && len(r.vendorZones) > 0:
 		return outcome.BadInput("vendorAvailabilityZoneIds is given, and %s does not publish zones by customer: "+
 			"leave vendorAvailabilityZoneIds out", preset.Name)
-	case !preset.Asks():
-		return nil
-	case r.vendorAccount == "":
+	case preset.AsksFor(vendor.Account) && account == "":
 		return outcome.BadInput("vendorAccount is missing: %s tells each customer another account; find it %s", preset.Name, preset.Ask)
-	case !accountID.MatchString(plain(r.vendorAccount)):
+	case preset.AsksFor(vendor.Account) && !accountID.MatchString(account):
 		return outcome.BadInput("vendorAccount: %q is not a 12-digit account id; find it %s", outcome.Typed(r.vendorAccount), preset.Ask)
-	case len(r.vendorZones) == 0:
+	case preset.AsksFor(vendor.Principals) && !preset.Later && len(r.principals) == 0:
+		return outcome.BadInput("principals are missing: %s tells each customer another; find it %s", preset.Name, preset.Ask)
+	case preset.AsksFor(vendor.Zones) && len(r.vendorZones) == 0:
 		return outcome.BadInput("vendorAvailabilityZoneIds is missing: %s makes endpoints in some Availability Zones only; find them %s",
 			preset.Name, preset.Ask)
 	}
@@ -95,17 +122,17 @@ func checkAsked(r request, preset vendor.Vendor) error {
 }
 
 func checkNamed(r request) error {
-	switch _, isPreset := vendor.Find(r.name); {
+	switch {
 	case r.vendorAccount != "" || len(r.vendorZones) > 0:
 		return outcome.BadInput("vendorAccount and vendorAvailabilityZoneIds need a vendor: give vendor too, or put the account into principals")
+	case r.vendorRegion != "":
+		return outcome.BadInput("vendorRegion needs a vendor: give vendor too, or put the region into supportedRegions")
 	case len(r.principals) == 0:
-		return outcome.BadInput("no consumer: give vendor (%s), or name and principals", strings.Join(vendor.IDs(), ", "))
+		return outcome.BadInput("no consumer: give vendor (%s), or name and principals", vendor.Listed)
 	case r.name == "":
 		return outcome.BadInput("name is missing: principals need a name, which tells this consumer's service from another's")
 	case !consumerName.MatchString(r.name):
 		return badName(r.name)
-	case isPreset:
-		return outcome.BadInput("name %q is a vendor's preset: use vendor instead of name and principals, or another name", r.name)
 	}
 	return nil
 }
@@ -126,6 +153,16 @@ func (c consumer) suits(db database.Database) error {
 			c.vendor.ID, strings.Join(c.vendor.Engines, ", "), db.Identifier, db.Engine, c.vendor.Source, c.vendor.Checked)
 	}
 	return nil
+}
+
+// checkZoneCount reports, as an error, fewer zones than the vendor wants of an endpoint service.
+func (c consumer) checkZoneCount(chosen []ec2types.Subnet) error {
+	if len(chosen) >= c.vendor.MinZones {
+		return nil
+	}
+	return outcome.BadInput("vendor %s wants an endpoint service in %d Availability Zones or more (source: %s, %s), "+
+		"and the database's subnet group has %d: add a subnet in another zone to it; if it takes fewer by now, use name and principals",
+		c.vendor.ID, c.vendor.MinZones, c.vendor.Source, c.vendor.Checked, len(chosen))
 }
 
 // meet adds to the zones in which the database can be those in which the VPC and the vendor are, when they have none in
@@ -168,7 +205,7 @@ func (c consumer) checkZones(region []string) error {
 
 // principals normalises the given ones as the endpoint service's permissions hold them, and lists their accounts.
 func principals(given []string, home database.Home) (normal, accounts []string, err error) {
-	accounts = []string{}
+	normal, accounts = []string{}, []string{}
 	for _, text := range given {
 		principal, account, err := principal(plain(text), home)
 		if err != nil {
@@ -218,7 +255,8 @@ func principal(text string, home database.Home) (normal, account string, err err
 	}
 	if parsed.Partition != home.Partition {
 		return "", "", outcome.BadInput("principals: %q is of partition %q, and this database is in %s; "+
-			"PrivateLink does not cross partitions: leave it out", outcome.Typed(text), parsed.Partition, home.Partition)
+			"PrivateLink does not cross partitions: give principals of %s, or leave it out",
+			outcome.Typed(text), parsed.Partition, home.Partition, home.Partition)
 	}
 	return text, parsed.AccountID, resource(text, parsed.Resource)
 }

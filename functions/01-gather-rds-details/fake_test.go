@@ -30,34 +30,39 @@ const (
 
 // fakeAWS is an account with one database in a VPC of two zones. It lists one thing a page.
 type fakeAWS struct {
-	instances []rdstypes.DBInstance
-	clusters  []rdstypes.DBCluster
-	proxies   []rdstypes.DBProxy
-	globals   []rdstypes.GlobalCluster
-	subnets   []ec2types.Subnet
-	groups    []ec2types.SecurityGroup
-	rules     []ec2types.SecurityGroupRule
-	lists     []ec2types.ManagedPrefixList
-	balancers []elbtypes.LoadBalancer
-	vpcOwner  string
-	tagged    bool // the deployment asks for owned.IngressTag
-	nlbLimit  string
-	limitName string // as ELB spells it
-	ruleLimit float64
-	noQuota   bool                     // the account has no value of its own
-	denied    string                   // the operation that nobody may call
-	status    sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
-	recorded  []registry.Exposure
-	claimed   []registry.Exposure
-	holder    string
-	made      registry.Made    // of the exposure, by earlier executions
-	listeners map[string]int32 // their ports, by ARN
+	instances   []rdstypes.DBInstance
+	clusters    []rdstypes.DBCluster
+	proxies     []rdstypes.DBProxy
+	globals     []rdstypes.GlobalCluster
+	subnets     []ec2types.Subnet
+	groups      []ec2types.SecurityGroup
+	rules       []ec2types.SecurityGroupRule
+	lists       []ec2types.ManagedPrefixList
+	balancers   []elbtypes.LoadBalancer
+	vpcOwner    string
+	logsNoFlows bool // the deployment has no role for flow logs
+	tagged      bool // the deployment asks for owned.IngressTag
+	nlbLimit    string
+	limitName   string // as ELB spells it
+	ruleLimit   float64
+	noQuota     bool                     // the account has no value of its own
+	denied      string                   // the operation that nobody may call
+	status      sfntypes.ExecutionStatus // of any execution but ours; empty for one that is forgotten
+	recorded    []registry.Exposure
+	claimed     []registry.Exposure
+	stopped     []string // executions, each with its error
+	holder      string
+	made        registry.Made    // of the exposure, by earlier executions
+	listeners   map[string]int32 // their ports, by ARN
 
 	connectErrors      string   // max_connect_errors that somebody has set
 	dnsServers         []string // in the VPC's DHCP options
 	noDNS, noHostnames bool     // attributes of the VPC
 	attributes         []string // that were asked for
 	regionsAsked       int
+
+	services []ec2types.ServiceConfiguration
+	requests []ec2types.VpcEndpointConnection
 }
 
 func newFake() *fakeAWS {
@@ -76,7 +81,7 @@ func newFake() *fakeAWS {
 
 // step is step 1 against the fake.
 func (f *fakeAWS) step() gatherRDSDetails {
-	return gatherRDSDetails{databases: f, network: f, balancers: f, quotas: f, executions: f, registry: f, tagged: f.tagged}
+	return gatherRDSDetails{databases: f, network: f, balancers: f, quotas: f, executions: f, registry: f, tagged: f.tagged, logsFlows: !f.logsNoFlows}
 }
 
 func instance(identifier string) rdstypes.DBInstance {
@@ -226,6 +231,42 @@ func (f *fakeAWS) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInpu
 	return &ec2.DescribeSubnetsOutput{Subnets: items, NextToken: next}, nil
 }
 
+func (f *fakeAWS) DescribeVpcEndpointServiceConfigurations(_ context.Context, in *ec2.DescribeVpcEndpointServiceConfigurationsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error) {
+	if err := f.deny("DescribeVpcEndpointServiceConfigurations"); err != nil {
+		return nil, err
+	}
+	items, next := page(f.services, in.NextToken)
+	return &ec2.DescribeVpcEndpointServiceConfigurationsOutput{ServiceConfigurations: items, NextToken: next}, nil
+}
+
+func (f *fakeAWS) DescribeVpcEndpointConnections(_ context.Context, in *ec2.DescribeVpcEndpointConnectionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionsOutput, error) {
+	out := &ec2.DescribeVpcEndpointConnectionsOutput{}
+	for _, c := range f.requests {
+		if *c.ServiceId == in.Filters[0].Values[0] {
+			out.VpcEndpointConnections = append(out.VpcEndpointConnections, c)
+		}
+	}
+	return out, nil
+}
+
+// served adds an endpoint service with a private DNS name, and the state of a connection to it; with neither where they are
+// empty. Ours is that of the usual exposure.
+func served(id, name, state string, ours bool) func(*fakeAWS) {
+	return func(f *fakeAWS) {
+		service := ec2types.ServiceConfiguration{ServiceId: &id, ServiceState: "Available"}
+		if name != "" {
+			service.PrivateDnsName = &name
+		}
+		if ours {
+			service.Tags = owned.EC2Tags(owned.Owner{}.ExposureTags(ourID(f), *f.instances[0].DBInstanceArn))
+		}
+		f.services = append(f.services, service)
+		if state != "" {
+			f.requests = append(f.requests, ec2types.VpcEndpointConnection{ServiceId: &id, VpcEndpointId: aws.String("vpce-1"), VpcEndpointState: ec2types.State(state)})
+		}
+	}
+}
+
 func (f *fakeAWS) DescribeRegions(_ context.Context, in *ec2.DescribeRegionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeRegionsOutput, error) {
 	f.regionsAsked++
 	if err := f.deny("DescribeRegions"); err != nil {
@@ -328,6 +369,11 @@ func (f *fakeAWS) DescribeExecution(context.Context, *sfn.DescribeExecutionInput
 	return &sfn.DescribeExecutionOutput{Status: f.status}, nil
 }
 
+func (f *fakeAWS) StopExecution(_ context.Context, in *sfn.StopExecutionInput, _ ...func(*sfn.Options)) (*sfn.StopExecutionOutput, error) {
+	f.stopped = append(f.stopped, aws.ToString(in.ExecutionArn)+" "+aws.ToString(in.Error))
+	return &sfn.StopExecutionOutput{}, nil
+}
+
 func (f *fakeAWS) Get(_ context.Context, id string) (registry.Exposure, error) {
 	for _, e := range f.recorded {
 		if e.ID == id {
@@ -337,9 +383,17 @@ func (f *fakeAWS) Get(_ context.Context, id string) (registry.Exposure, error) {
 	return registry.Exposure{}, registry.ErrNotFound
 }
 
+func (f *fakeAWS) On(_ context.Context, link string) ([]registry.Exposure, error) {
+	return slices.DeleteFunc(slices.Clone(f.recorded), func(e registry.Exposure) bool { return e.Link != link || e.ID == link }), nil
+}
+
 func (f *fakeAWS) Claim(ctx context.Context, seed registry.Exposure, execution string, running func(context.Context, string) (bool, error)) (registry.Exposure, error) {
 	if f.holder != "" {
-		if runs, err := running(ctx, f.holder); err != nil || runs {
+		runs, err := running(ctx, f.holder)
+		if err != nil {
+			return registry.Exposure{}, err
+		}
+		if runs {
 			return registry.Exposure{}, errHeld
 		}
 	}

@@ -73,9 +73,11 @@ var noField = map[string]string{
 // otherWords are what people call a field that has another name.
 var otherWords = map[string]string{
 	"db": "database", "databaseIdentifier": "database", "dbInstanceIdentifier": "database", "dbClusterIdentifier": "database",
+	"dbs":  "databases",
 	"host": "database", "hostname": "database", "arn": "database", "instance": "database", "cluster": "database", "proxy": "database",
 	"consumer": "name", "accounts": "principals", "account": "principals", "accountId": "principals", "awsAccountId": "principals",
-	"port": "listenerPort", "regions": "supportedRegions", "emails": "notify", "email": "notify",
+	"port": "listenerPort", "regions": "supportedRegions", "dnsName": "privateDnsName", "domain": "privateDnsName",
+	"emails": "notify", "email": "notify",
 }
 
 // meant is the field that a person probably meant by one that is not known: a part of another field, what others call it, or
@@ -137,15 +139,16 @@ func (f *fields) limit(name, text string) {
 	}
 }
 
-// whole reads a whole number, however it is written: JSON knows one kind of number, and some programs write 5432 as 5432.0.
-func (f *fields) whole(name string, absent, lowest, highest int) int {
+// whole reads a whole number from 1 on, however it is written: JSON knows one kind of number, and some programs write 5432
+// as 5432.0.
+func (f *fields) whole(name string, absent, highest int) int {
 	var value wholeNumber
 	f.read(name, "a whole number", &value)
 	if _, given := f.values[name]; !given {
 		return absent
 	}
-	if value < wholeNumber(lowest) || value > wholeNumber(highest) {
-		f.fail(outcome.BadInput("%s%s must be from %d to %d, got %s", f.prefix, name, lowest, highest, outcome.Typed(string(f.values[name]))))
+	if value < 1 || value > wholeNumber(highest) {
+		f.fail(outcome.BadInput("%s%s must be from 1 to %d, got %s", f.prefix, name, highest, outcome.Typed(string(f.values[name]))))
 	}
 	return int(value)
 }
@@ -170,6 +173,12 @@ func (f *fields) oneOf(name string, values ...string) string {
 	if !slices.Contains(values, value) {
 		f.fail(outcome.BadInput("%s%s must be %s, got %q", f.prefix, name, strings.Join(values, " or "), outcome.Typed(value)))
 	}
+	return value
+}
+
+// flag is false where the field is left out.
+func (f *fields) flag(name string) (value bool) {
+	f.read(name, "true or false", &value)
 	return value
 }
 

@@ -6,17 +6,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 // Whatever a person types is either a plan or a BadInput that says where to look, and only a plan claims.
 func FuzzInput(f *testing.F) {
-	f.Add([]byte(usual))
+	handed := [][]byte{[]byte(usual)}
 	for _, row := range refusals {
 		if len(row.input) < 1000 {
-			f.Add([]byte(row.input))
+			handed = append(handed, []byte(row.input))
 		}
 	}
-	f.Fuzz(func(t *testing.T, input []byte) {
+	steptest.Inputs(f, handed, func(t testing.TB, input []byte) {
 		_ = answer(t, string(input), string(input)) // it reports what is wrong with the answer
 	})
 }
@@ -47,3 +49,5 @@ func FuzzSecrets(f *testing.F) {
 		_ = answer(t, name+": "+typed, trials[name].input(t, name, typed)) // it reports what is wrong with the answer
 	})
 }
+
+func FuzzHandler(f *testing.F) { steptest.Fuzz[Input](f, function) }

@@ -49,6 +49,7 @@ func TestTheDefaultsAreDocumented(t *testing.T) {
 		"ingress":                   r.ingress,
 		"resolver":                  r.resolver,
 		"autoPause":                 r.autoPause,
+		"flowLogs":                  r.flowLogs,
 	}
 	for _, f := range documentedFields(t) {
 		value, told := want[f.name]

@@ -95,16 +95,33 @@ func checkBalancers(ctx context.Context, api balancersAPI, count int) error {
 	return nil
 }
 
-// usableGroups are the database's security groups that can take the exposure's rules, those with room first.
-func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database, home database.Home, want ingress.Need) ([]string, error) {
+// usableGroups are the database's security groups that can take the exposure's rules, those with room first. With the rules
+// of other databases of the same link, which will be there, come those that will be there then.
+func (s gatherRDSDetails) usableGroups(
+	ctx context.Context, db database.Database, home database.Home, want ingress.Need, earlier []ec2types.SecurityGroupRule,
+) (groups []string, future []ec2types.SecurityGroupRule, err error) {
 	own, err := s.ownGroups(ctx, db, home)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	counts, err := s.countRules(ctx, own, want)
+	rules, err := s.countedRules(ctx, own)
 	if outcome.DoWithout(ctx, err, "whether the database's security groups have room") {
-		return own, nil
+		return own, earlier, nil
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if groups, err = s.withRoom(ctx, db, own, want, append(slices.Clip(rules), earlier...)); err != nil {
+		return nil, nil, err
+	}
+	return groups, want.Future(groups[0], rules, earlier), nil
+}
+
+// withRoom are those of a database's own groups that can take what is wanted besides the rules that they have, first.
+func (s gatherRDSDetails) withRoom(
+	ctx context.Context, db database.Database, own []string, want ingress.Need, rules []ec2types.SecurityGroupRule,
+) ([]string, error) {
+	counts, err := s.countRules(ctx, own, want, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -118,12 +135,9 @@ func (s gatherRDSDetails) usableGroups(ctx context.Context, db database.Database
 			"attach another security group to the database, or remove an exposure", counts[own[0]].tagged, db.Identifier, tagsPerRule)
 	}
 	if !slices.ContainsFunc(own, fits) {
-		limit, err = s.rulesQuota(ctx)
-		if outcome.DoWithout(ctx, err, "whether the quota of rules per security group was raised") {
-			return own, nil
-		}
-		if err != nil {
-			return nil, err
+		known := false
+		if limit, known, err = s.raised(ctx); err != nil || !known {
+			return own, err
 		}
 	}
 	if !slices.ContainsFunc(own, fits) {
@@ -198,13 +212,16 @@ type ruleCount struct {
 	tagged           string
 }
 
-func (s gatherRDSDetails) countRules(ctx context.Context, groups []string, want ingress.Need) (map[string]ruleCount, error) {
+// countedRules are the rules of groups that count as ours do: IPv4 and IPv6 have a quota each, and ours are IPv4 (VPC guide,
+// "Amazon VPC quotas").
+func (s gatherRDSDetails) countedRules(ctx context.Context, groups []string) ([]ec2types.SecurityGroupRule, error) {
 	all, err := ingress.Rules(ctx, s.network, groups)
-	if err != nil {
-		return nil, err
-	}
-	// IPv4 and IPv6 have a quota each, and ours are IPv4 (VPC guide, "Amazon VPC quotas").
-	all = slices.DeleteFunc(all, func(r ec2types.SecurityGroupRule) bool { return r.CidrIpv6 != nil })
+	return slices.DeleteFunc(all, func(r ec2types.SecurityGroupRule) bool { return r.CidrIpv6 != nil }), err
+}
+
+func (s gatherRDSDetails) countRules(
+	ctx context.Context, groups []string, want ingress.Need, all []ec2types.SecurityGroupRule,
+) (map[string]ruleCount, error) {
 	lists, err := s.listWeights(ctx, all)
 	if err != nil {
 		return nil, err
@@ -237,6 +254,15 @@ func count(want ingress.Need, groupID string, rules []ec2types.SecurityGroupRule
 		}
 	}
 	return count
+}
+
+// raised is the quota of rules, where it may be asked for.
+func (s gatherRDSDetails) raised(ctx context.Context) (limit int, known bool, err error) {
+	limit, err = s.rulesQuota(ctx)
+	if outcome.DoWithout(ctx, err, "whether the quota of rules per security group was raised") {
+		return 0, false, nil
+	}
+	return limit, err == nil, err
 }
 
 // rulesQuota is the account's own value, if it has one: for some quotas Service Quotas knows AWS's default only, and answers

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -50,6 +51,7 @@ func TestThePortThatAConsumerHasStays(t *testing.T) {
 func TestWhatAnExposureHasIsGivenUpOnlyWhenTheInputSaysSo(t *testing.T) {
 	made := registry.Made{ListenerPort: 5432, SupportedRegions: []string{"eu-west-1", "us-east-1"}}
 	for name, row := range map[string]struct {
+		vendor  string
 		input   string
 		change  func(*fakeAWS)
 		port    int
@@ -65,6 +67,7 @@ func TestWhatAnExposureHasIsGivenUpOnlyWhenTheInputSaysSo(t *testing.T) {
 		"addresses, and no resolver":  {input: `, "ingress": "addresses", "resolver": "none"`, port: 5432, regions: made.SupportedRegions},
 		"another way to be accepted":  {input: `, "acceptance": {"mode": "manual", "maxConnections": 2}`, port: 5432, regions: made.SupportedRegions},
 		"other people to be notified": {input: `, "notify": ["dba@example.com"]`, port: 5432, regions: made.SupportedRegions},
+		"a region of the vendor's":    {vendor: "databricks", input: `, "vendorRegion": "eu-central-2"`, port: 5432, regions: []string{"eu-central-2", "eu-west-1", "us-east-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
@@ -72,7 +75,7 @@ func TestWhatAnExposureHasIsGivenUpOnlyWhenTheInputSaysSo(t *testing.T) {
 			if row.change != nil {
 				row.change(f)
 			}
-			plan, err := f.step().run(t.Context(), Input{Execution: ourExecution, Input: []byte(`{"database": "orders-prod", "vendor": "pushmetrics"` + row.input + `}`)})
+			plan, err := f.step().run(t.Context(), Input{Execution: ourExecution, Input: []byte(of(cmp.Or(row.vendor, "pushmetrics"), row.input))})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,14 +35,43 @@ func option(field string) string { return strings.TrimSuffix(usual, "}") + "," +
 // databaseInput is the usual input for another database.
 func databaseInput(name string) string { return `{"database":"` + name + `","vendor":"pushmetrics"}` }
 
+// linkInput is an input for a link of the databases that the JSON says.
+func linkInput(databases string) string {
+	return `{"databases":` + databases + `,"name":"acme","principals":["444455556666"]}`
+}
+
+// two are a link's databases.
+const two = `[{"database":"orders-prod"},{"database":"ledger-prod","listenerPort":5433}]`
+
+var acmeLink = owned.Owner{}.LinkID("vpc-1", owned.Consumer{Name: "acme"})
+
+// withLedger adds the instance ledger-prod.
+func withLedger(f *fakeAWS) { f.instances = append(f.instances, instance("ledger-prod")) }
+
+// many are n databases, each with a port of its own.
+func many(n int) string {
+	var entries []string
+	for i := range n {
+		entries = append(entries, fmt.Sprintf(`{"database":"db-%d","listenerPort":%d}`, i, 6000+i))
+	}
+	return "[" + strings.Join(entries, ",") + "]"
+}
+
+// onLink is an exposure on the link that the inputs are for.
+func onLink(id string, port int32) registry.Exposure {
+	return registry.Exposure{ID: id, Link: acmeLink, Made: registry.Made{ListenerPort: port, Binding: &registry.Binding{Port: 5432}}}
+}
+
 // principalsInput is an input whose principals are the given JSON.
 func principalsInput(list string) string {
 	return `{"database":"orders-prod","name":"acme","principals":` + list + `}`
 }
 
 // tidb is an input for a vendor that asks for its account and zones.
-func tidb(fields string) string {
-	return `{"database":"orders-prod","vendor":"tidb-cloud"` + fields + `}`
+func tidb(fields string) string { return of("tidb-cloud", fields) }
+
+func of(vendor, fields string) string {
+	return `{"database":"orders-prod","vendor":"` + vendor + `"` + fields + `}`
 }
 
 func status(s string) func(*fakeAWS) {
@@ -73,12 +103,12 @@ var refusals = []refusal{
 	{field: "(all)", condition: "nested more than 10,000 deep", input: `{"database":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`,
 		message: "exceeded max depth", remedy: "must be valid JSON"},
 	{field: "(all)", condition: "not JSON", input: `orders-prod`, message: "invalid character 'o'", remedy: "must be valid JSON"},
-	{field: "(all)", condition: "a field with a name of 200 KB", input: option(`"` + strings.Repeat("x", 200000) + `":1`), message: `xxx..."`, remedy: "the fields are database, vendor"},
+	{field: "(all)", condition: "a field with a name of 200 KB", input: option(`"` + strings.Repeat("x", 200000) + `":1`), message: `xxx..."`, remedy: "the fields are database, databases"},
 	{field: "(all)", condition: "a misspelt field", input: option(`"listnerPort":1`), message: `has no field "listnerPort"`, remedy: `did you mean "listenerPort"?`},
 	{field: "(all)", condition: "a field of acceptance at the top", input: option(`"timeoutDays":3`), message: `has no field "timeoutDays"`, remedy: `did you mean "acceptance.timeoutDays"?`},
 	{field: "(all)", condition: "another word for a field", input: option(`"port":5432`), message: `has no field "port"`, remedy: `did you mean "listenerPort"?`},
 	{field: "(all)", condition: "a field for what is found out", input: option(`"region":"eu-central-1"`), message: `has no field "region"`, remedy: "leave it out"},
-	{field: "(all)", condition: "an unknown field", input: option(`"colour":"red"`), message: `has no field "colour"`, remedy: "the fields are database, vendor"},
+	{field: "(all)", condition: "an unknown field", input: option(`"colour":"red"`), message: `has no field "colour"`, remedy: "the fields are database, databases"},
 
 	{field: "database", condition: "missing", input: `{"vendor":"pushmetrics"}`, message: "database is missing", remedy: "give the identifier or the ARN"},
 	{field: "database", condition: "empty", input: databaseInput(""), message: "database is empty", remedy: "give a value"},
@@ -193,19 +223,23 @@ var refusals = []refusal{
 		message: "has no active security group", remedy: "attach one"},
 
 	{field: "vendor", condition: "neither vendor nor principals", input: `{"database":"orders-prod"}`, message: "no consumer",
-		remedy: "give vendor (pushmetrics, fivetran, tidb-cloud), or name and principals"},
+		remedy: "give vendor (rdslink vendors and docs/vendors.md list the presets), or name and principals"},
 	{field: "vendor", condition: "not a string", input: `{"database":"orders-prod","vendor":["pushmetrics"]}`, message: `got the list ["pushmetrics"]`, remedy: "vendor must be a string"},
 	{field: "vendor", condition: "misspelt", input: `{"database":"orders-prod","vendor":"pushmetric"}`, message: `"pushmetric" is not known`, remedy: "did you mean pushmetrics?"},
-	{field: "vendor", condition: "unknown", input: `{"database":"orders-prod","vendor":"acme"}`, message: "the presets are pushmetrics", remedy: "For others use name and principals"},
-	{field: "vendor", condition: "together with principals", input: option(`"principals":["444455556666"]`), message: "vendor and principals are both given",
-		remedy: "for others use name and principals"},
+	{field: "vendor", condition: "unknown", input: `{"database":"orders-prod","vendor":"acme"}`, message: `"acme" is not known`, remedy: "for others use name and principals"},
 	{field: "vendor", condition: "of another region", region: "us-east-1", message: "connects from eu-central-1 only, and this database is in us-east-1", remedy: "use name and principals"},
 	{field: "vendor", condition: "of another engine", change: engine("oracle-se2"), message: "connects to postgres, aurora-postgresql, mysql, aurora-mysql only, and database orders-prod is oracle-se2",
 		remedy: "use name and principals"},
+	{field: "vendor", condition: "that wants more zones than there are", input: of("dbt-cloud", ""), change: func(f *fakeAWS) { f.subnets = f.subnets[:1] },
+		message: "dbt-cloud wants an endpoint service in 2 Availability Zones or more", remedy: "add a subnet in another zone"},
+	{field: "vendor", condition: "that publishes a principal of another partition", input: of("dbt-cloud", ""), region: "us-gov-west-1",
+		message: `"arn:aws:iam::346425330055:role/MTPL_Admin" is of partition "aws"`, remedy: "give principals of aws-us-gov, or leave it out"},
 	{field: "vendorAccount", condition: "missing, where the vendor asks for it", input: tidb(""), message: "vendorAccount is missing", remedy: console},
 	{field: "vendorAccount", condition: "not an account", input: tidb(`,"vendorAccount":"4444"`), message: `"4444" is not a 12-digit account id`, remedy: console},
 	{field: "vendorAccount", condition: "not a string", input: tidb(`,"vendorAccount":444455556666`), message: "got the number 444455556666", remedy: "vendorAccount must be a string"},
 	{field: "vendorAccount", condition: "given, where the vendor's is known", input: option(`"vendorAccount":"444455556666"`), message: "vendorAccount is given", remedy: "leave vendorAccount out"},
+	{field: "vendorAccount", condition: "given, where the vendor tells each customer a principal", input: of("hasura", `,"vendorAccount":"444455556666"`), message: "vendorAccount is given",
+		remedy: "leave vendorAccount out and give principals"},
 	{field: "vendorAccount", condition: "without a vendor", input: `{"database":"orders-prod","vendorAccount":"444455556666"}`, message: "need a vendor", remedy: "put the account into principals"},
 	{field: "vendorAvailabilityZoneIds", condition: "missing, where the vendor asks for them", input: tidb(`,"vendorAccount":"444455556666"`),
 		message: "vendorAvailabilityZoneIds is missing", remedy: console},
@@ -218,15 +252,34 @@ var refusals = []refusal{
 	{field: "vendorAvailabilityZoneIds", condition: "none in common with the VPC", input: tidb(`,"vendorAccount":"444455556666","vendorAvailabilityZoneIds":["euc1-az3"]`),
 		change: engine("mysql"), message: "TiDB Cloud makes endpoints in euc1-az3, and the database's VPC has usable subnets in euc1-az1, euc1-az2", remedy: "add a subnet in one of the vendor's zones"},
 
+	{field: "vendorRegion", condition: "not a region", input: of("databricks", `,"vendorRegion":"Frankfurt"`), message: `"Frankfurt" is not a region's name`, remedy: "such as eu-west-1"},
+	{field: "vendorRegion", condition: "not a string", input: of("databricks", `,"vendorRegion":["eu-west-1"]`), message: "got the list", remedy: "vendorRegion must be a string"},
+	{field: "vendorRegion", condition: "of another partition", input: of("databricks", `,"vendorRegion":"us-gov-west-1"`), message: "is in another partition", remedy: "leave it out"},
+	{field: "vendorRegion", condition: "no region of AWS", input: of("databricks", `,"vendorRegion":"eu-west-9"`), message: "vendorRegion: eu-west-9 is no region of AWS",
+		remedy: "did you mean eu-west-1"},
+	{field: "vendorRegion", condition: "a region that the account has not enabled", input: of("databricks", `,"vendorRegion":"eu-south-1"`),
+		message: "vendorRegion: eu-south-1 is not enabled in this account", remedy: "aws account enable-region --region-name eu-south-1"},
+	{field: "vendorRegion", condition: "one in which the vendor makes no endpoint", input: of("powersync", `,"vendorRegion":"eu-west-2"`),
+		message: "PowerSync Cloud makes endpoints in ap-northeast-1, ap-southeast-2, eu-west-1, sa-east-1, us-east-1 only, and not in eu-west-2", remedy: "give one of them"},
+	{field: "vendorRegion", condition: "missing, where the vendor makes no endpoint in the database's", input: of("powersync", ""),
+		message: "and this database is in eu-central-1", remedy: "give the one in which it makes yours"},
+	{field: "vendorRegion", condition: "another, for a vendor that does not say that it connects across regions", input: option(`"vendorRegion":"eu-west-1"`),
+		message: "PushMetrics does not say that it connects across regions", remedy: "leave vendorRegion out"},
+	{field: "vendorRegion", condition: "another, from a single zone", input: of("databricks", `,"vendorRegion":"eu-west-1"`),
+		change: func(f *fakeAWS) { f.subnets = f.subnets[:1] }, message: "vendorRegion: PrivateLink serves other regions only from two zones or more", remedy: "add a subnet in another zone"},
+	{field: "vendorRegion", condition: "without a vendor", input: `{"database":"orders-prod","name":"acme","principals":["444455556666"],"vendorRegion":"eu-west-1"}`,
+		message: "vendorRegion needs a vendor", remedy: "put the region into supportedRegions"},
+
 	{field: "name", condition: "missing beside principals", input: `{"database":"orders-prod","principals":["444455556666"]}`, message: "name is missing", remedy: "principals need a name"},
 	{field: "name", condition: "without principals", input: `{"database":"orders-prod","name":"acme"}`, message: "no consumer", remedy: "or name and principals"},
-	{field: "name", condition: "a vendor's", input: `{"database":"orders-prod","name":"pushmetrics","principals":["444455556666"]}`, message: "is a vendor's preset", remedy: "use vendor instead"},
 	{field: "name", condition: "in capitals", input: `{"database":"orders-prod","name":"Acme Inc","principals":["444455556666"]}`, message: `"Acme Inc"`, remedy: "must be lower-case letters"},
 	{field: "name", condition: "in capitals, beside a vendor", input: option(`"name":"Acme Inc"`), message: `"Acme Inc"`, remedy: "must be lower-case letters"},
 	{field: "name", condition: "that of another consumer, from before they were told apart", input: option(`"name":"analytics"`), change: func(f *fakeAWS) {
 		f.recorded = []registry.Exposure{{ID: formerAnalytics, Vendor: "fivetran", Consumer: "analytics", Accounts: []string{"834469178297"}}}
 	}, message: "that of analytics at fivetran (account 834469178297), and this input means that of analytics at pushmetrics", remedy: "give another name"},
 	{field: "name", condition: "not a string", input: option(`"name":{}`), message: "got an object", remedy: "name must be a string"},
+	{field: "principals", condition: "missing, where the vendor tells each customer another", input: of("hasura", ""), message: "principals are missing: Hasura DDN",
+		remedy: "find it in the Hasura Console"},
 	{field: "principals", condition: "not a list", input: principalsInput(`"444455556666"`), message: `got the string "444455556666"`, remedy: "principals must be a list of strings"},
 	{field: "principals", condition: "numbers", input: principalsInput(`[444455556666]`), message: "got the list [444455556666]", remedy: "principals must be a list of strings"},
 	{field: "principals", condition: "empty", input: principalsInput(`[]`), message: "no consumer", remedy: "give vendor"},
@@ -252,6 +305,59 @@ var refusals = []refusal{
 	{field: "listenerPort", condition: "a list", input: option(`"listenerPort":[]`), message: "got the list []", remedy: "listenerPort must be a whole number"},
 	{field: "listenerPort", condition: "larger than any number", input: option(`"listenerPort":1e400`), message: "got the number 1e400", remedy: "listenerPort must be a whole number"},
 	{field: "listenerPort", condition: "null", input: option(`"listenerPort":null`), message: "got null", remedy: "listenerPort must be a whole number"},
+	{field: "databases", condition: "not a list", input: linkInput(`"orders-prod"`), message: `got the string "orders-prod"`, remedy: "databases must be a list of objects"},
+	{field: "databases", condition: "an entry that is no object", input: linkInput(`["orders-prod"]`), message: `got the string "orders-prod"`, remedy: "databases[0] must be an object"},
+	{field: "databases", condition: "an unknown field in an entry", input: linkInput(`[{"database":"orders-prod","port":1}]`),
+		message: `databases[0] has no field "port"`, remedy: `did you mean "listenerPort"?`},
+	{field: "databases", condition: "an entry without a database", input: linkInput(`[{"listenerPort":5432}]`), message: "databases[0].database is missing", remedy: "give the identifier"},
+	{field: "databases", condition: "empty", input: linkInput(`[]`), message: "databases is empty", remedy: "name one at least"},
+	{field: "databases", condition: "beside database", input: option(`"databases":[{"database":"ledger"}]`), message: "database and databases are both given", remedy: "leave databases out"},
+	{field: "databases", condition: "with a listenerPort beside it", input: strings.TrimSuffix(linkInput(two), "}") + `,"listenerPort":5432}`,
+		message: "listenerPort is given beside databases", remedy: "put it into the entry of its database"},
+	{field: "databases", condition: "one that does not exist", input: linkInput(`[{"database":"orders-prod"},{"database":"warehouse"}]`), message: "databases[1]: ", remedy: exposes},
+	{field: "databases", condition: "one to which the vendor does not connect",
+		input:   `{"databases":` + two + `,"vendor":"tidb-cloud","vendorAccount":"444455556666","vendorAvailabilityZoneIds":["euc1-az1"]}`,
+		change:  withCluster(),
+		message: "databases[0]: vendor tidb-cloud connects to mysql", remedy: "use name and principals"},
+	{field: "databases", condition: "the same twice", input: linkInput(`[{"database":"orders-prod"},{"database":"` + arnStart + `db:orders-prod","listenerPort":5433}]`),
+		message: "databases[0] and databases[1] are both orders-prod", remedy: "leave one out"},
+	{field: "databases", condition: "in two VPCs", input: linkInput(two), change: func(f *fakeAWS) {
+		withLedger(f)
+		f.instances[1].DBSubnetGroup.VpcId = aws.String("vpc-2")
+	}, message: "database ledger-prod is in vpc-2, and orders-prod of databases[0] in vpc-1", remedy: "make a link for each VPC"},
+	{field: "databases", condition: "more than a load balancer takes listeners", input: linkInput("[" + strings.TrimSuffix(strings.Repeat(`{"database":"orders-prod"},`, 51), ",") + "]"),
+		message: "databases has 51 entries", remedy: "make two links"},
+	{field: "databases", condition: "with what is on the link besides, more than a load balancer takes listeners", input: linkInput(two), change: func(f *fakeAWS) {
+		withLedger(f)
+		for i := range 49 {
+			f.recorded = append(f.recorded, onLink("other-"+strconv.Itoa(i), int32(6000+i)))
+		}
+	}, message: "the link would have 51 listeners", remedy: "remove some first"},
+	{field: "databases.listenerPort", condition: "out of range", input: linkInput(`[{"database":"orders-prod","listenerPort":0}]`),
+		message: "got 0", remedy: "databases[0].listenerPort must be from 1 to 65535"},
+	{field: "databases.listenerPort", condition: "of two the same", input: linkInput(`[{"database":"orders-prod"},{"database":"ledger-prod","listenerPort":5432}]`), change: withLedger,
+		message: "databases[1].listenerPort: 5432 is the port of databases[0] (orders-prod), too", remedy: "give one of them another listenerPort"},
+	{field: "databases.listenerPort", condition: "that of an exposure on the link that the list leaves out", input: linkInput(two), change: func(f *fakeAWS) {
+		withLedger(f)
+		f.recorded = []registry.Exposure{onLink("stock-acme-00000000", 5433)}
+	}, message: "5433 is the port of exposure stock-acme-00000000", remedy: "or remove that exposure first"},
+	{field: "databases", condition: "rules for all of them in a group that they share", input: linkInput(`[{"database":"orders-prod"},{"database":"ledger-prod","listenerPort":5433}]`),
+		change: func(f *fakeAWS) {
+			withLedger(f)
+			f.instances[1].Endpoint.Port = aws.Int32(5433)
+			f.rules = otherRules(56)
+		}, message: "databases[1]: no security group of database ledger-prod (sg-db) has room for 3 more rules", remedy: "raise the quota"},
+	{field: "databases", condition: "more than a rule that they share can have tags", input: linkInput(many(50)), change: func(f *fakeAWS) {
+		f.ruleLimit = 200
+		for i := range 50 {
+			f.instances = append(f.instances, instance("db-"+strconv.Itoa(i)))
+		}
+	}, message: "databases[49]: security group rule that is to be made of database db-49 serves as many exposures", remedy: "attach another security group to the database"},
+	{field: "databases", condition: "more ports than the load balancer's and the resolver's groups take", input: linkInput(many(30)), change: func(f *fakeAWS) {
+		for i := range 30 {
+			f.instances = append(f.instances, instance("db-"+strconv.Itoa(i)))
+		}
+	}, message: "the security group of the VPC's resolver would have", remedy: "give databases that share ports, make two links, or raise the quota"},
 	{field: "acceptance", condition: "not an object", input: option(`"acceptance":"manual"`), message: `got the string "manual"`, remedy: "acceptance must be an object"},
 	{field: "acceptance", condition: "a misspelt field", input: option(`"acceptance":{"maxConnection":1}`), message: `acceptance has no field "maxConnection"`, remedy: `did you mean "maxConnections"?`},
 	{field: "acceptance.mode", condition: "unknown", input: option(`"acceptance":{"mode":"auto"}`), message: `got "auto"`, remedy: "must be manual or expected-account"},
@@ -261,6 +367,22 @@ var refusals = []refusal{
 	{field: "acceptance.maxConnections", condition: "none", input: option(`"acceptance":{"maxConnections":0}`), message: "got 0", remedy: "must be from 1 to 1000"},
 	{field: "acceptance.timeoutDays", condition: "longer than an execution lives", input: option(`"acceptance":{"timeoutDays":1000}`), message: "got 1000", remedy: "must be from 1 to 360"},
 	{field: "supportedRegions", condition: "not a region", input: option(`"supportedRegions":["Frankfurt"]`), message: `"Frankfurt" is not a region's name`, remedy: "such as eu-west-1"},
+	{field: "privateDnsName", condition: "not a DNS name in full", input: option(`"privateDnsName":"db"`), message: `"db" is not a DNS name that an endpoint service can have`,
+		remedy: "give one in full"},
+	{field: "privateDnsName", condition: "a wildcard", input: option(`"privateDnsName":"*.example.com"`), message: "is not a DNS name that an endpoint service can have",
+		remedy: "without a wildcard"},
+	{field: "privateDnsName", condition: "a label of more than 63 characters", input: option(`"privateDnsName":"` + strings.Repeat("a", 64) + `.example.com"`),
+		message: "is not a DNS name that an endpoint service can have", remedy: "such as db.example.com"},
+	{field: "privateDnsName", condition: "in a domain of AWS's", input: option(`"privateDnsName":"db.rds.amazonaws.com"`), message: `nobody can make one for "db.rds.amazonaws.com"`,
+		remedy: "give a name of a domain of yours"},
+	{field: "privateDnsName", condition: "in a domain that no public DNS has", input: option(`"privateDnsName":"db.shop.internal"`), message: `nobody can make one for "db.shop.internal"`,
+		remedy: "give a name of a domain of yours"},
+	{field: "privateDnsName", condition: "a domain that its registry keeps", input: option(`"privateDnsName":"co.uk"`), message: `nobody can make one for "co.uk"`,
+		remedy: "give a name of a domain of yours"},
+	{field: "privateDnsName", condition: "that of another endpoint service of the account", input: option(`"privateDnsName":"db.example.com"`), change: served("vpce-svc-2", "db.example.com", "", false),
+		message: "endpoint service vpce-svc-2 has db.example.com already", remedy: "give another name, or take it from that one"},
+	{field: "privateDnsName", condition: "new while a request waits to be accepted", input: option(`"privateDnsName":"db.example.com"`), change: served("vpce-svc-1", "", "pendingAcceptance", true),
+		message: "vpce-1 waits to be accepted", remedy: "make approve or make reject"},
 	{field: "supportedRegions", condition: "of another partition", input: option(`"supportedRegions":["cn-north-1"]`), message: "is in another partition",
 		remedy: "leave it out"},
 	{field: "supportedRegions", condition: "no region of AWS", input: option(`"supportedRegions":["eu-west-9"]`), message: "eu-west-9 is no region of AWS",
@@ -282,6 +404,9 @@ var refusals = []refusal{
 	{field: "resolver", condition: "none for MySQL or MariaDB", input: option(`"resolver":"none"`), change: engine("mysql"), message: "mysql blocks hosts that check its port",
 		remedy: "use resolver vpc"},
 	{field: "autoPause", condition: "unknown", input: option(`"autoPause":"never"`), message: `got "never"`, remedy: "must be keep or prevent"},
+	{field: "flowLogs", condition: "a text", input: option(`"flowLogs":"yes"`), message: `got the string "yes"`, remedy: "flowLogs must be true or false"},
+	{field: "flowLogs", condition: "wanted of a stack whose roles are the deployer's, none of them for flow logs", input: option(`"flowLogs":true`),
+		change: func(f *fakeAWS) { f.logsNoFlows = true }, message: "none to write flow logs in", remedy: "give the role flow-logs in its option roles"},
 	{field: "autoPause", condition: "null", input: option(`"autoPause":null`), message: "got null", remedy: "autoPause must be a string"},
 	{field: "autoPause", condition: "not given, for an Aurora Serverless v2 cluster that pauses", input: databaseInput("ledger"), change: withServerless(0, "db.serverless"),
 		message: "ledger pauses while nobody connects", remedy: `give "autoPause": "prevent"`},
@@ -352,6 +477,9 @@ func (r refusal) err(t *testing.T) error {
 	if r.region != "" {
 		at = strings.Replace(ourExecution, "eu-central-1", r.region, 1)
 	}
+	if strings.HasPrefix(r.region, "us-gov-") {
+		at = strings.Replace(at, "arn:aws:", "arn:aws-us-gov:", 1)
+	}
 	_, err := fake.step().run(t.Context(), Input{Execution: at, Input: json.RawMessage(input)})
 	if len(fake.claimed) > 0 {
 		t.Errorf("claimed %+v", fake.claimed)
@@ -377,13 +505,14 @@ func TestRefusedBeforeAnythingIsMade(t *testing.T) {
 // Each field has its kind, and says so when it gets another.
 func TestEveryFieldRefusesEveryOtherKind(t *testing.T) {
 	kinds := map[string]string{
-		"a string": `"x"`, "a list of strings": `[]`, "a whole number": `7`, "an object": `{}`, "null": `null`, "a boolean": `true`, "a fraction": `0.5`, "a list of numbers": `[7]`,
+		"a string": `"x"`, "a list of strings": `[]`, "a whole number": `7`, "an object": `{}`, "null": `null`, "true or false": `true`, "a fraction": `0.5`, "a list of numbers": `[7]`,
 	}
 	for field, kind := range map[string]string{
 		"database": "a string", "vendor": "a string", "name": "a string", "principals": "a list of strings", "vendorAccount": "a string",
-		"vendorAvailabilityZoneIds": "a list of strings", "endpoint": "a string", "listenerPort": "a whole number", "acceptance": "an object",
+		"vendorAvailabilityZoneIds": "a list of strings", "vendorRegion": "a string", "endpoint": "a string", "listenerPort": "a whole number", "acceptance": "an object",
 		"acceptance.mode": "a string", "acceptance.maxConnections": "a whole number", "acceptance.timeoutDays": "a whole number",
-		"supportedRegions": "a list of strings", "removed": "a string", "ingress": "a string", "resolver": "a string", "autoPause": "a string", "notify": "a list of strings", "requestedBy": "a string",
+		"supportedRegions": "a list of strings", "removed": "a string", "privateDnsName": "a string",
+		"ingress": "a string", "resolver": "a string", "autoPause": "a string", "flowLogs": "true or false", "notify": "a list of strings", "requestedBy": "a string",
 	} {
 		for other, value := range kinds {
 			if other == kind {

@@ -18,7 +18,7 @@ const notOptedIn = "not-opted-in"
 
 // checkRegions reports, as an error, further regions that are none, or that the account has not enabled: creating the
 // endpoint service would refuse them after everything else was made.
-func checkRegions(ctx context.Context, api networkAPI, given []string) error {
+func checkRegions(ctx context.Context, api networkAPI, r request, given []string) error {
 	if len(given) == 0 {
 		return nil
 	}
@@ -35,16 +35,24 @@ func checkRegions(ctx context.Context, api networkAPI, given []string) error {
 		names = append(names, aws.ToString(region.RegionName))
 	}
 	for _, region := range given {
-		near := strings.Join(nearest.To(region, names), " or ")
+		near, field := strings.Join(nearest.To(region, names), " or "), r.named(region)
 		switch found, known := status[region]; {
 		case !known && near != "":
-			return outcome.BadInput("supportedRegions: %s is no region of AWS; did you mean %s?", region, near)
+			return outcome.BadInput("%s: %s is no region of AWS; did you mean %s?", field, region, near)
 		case !known:
-			return outcome.BadInput("supportedRegions: %s is no region of AWS: leave it out, or look it up (aws account list-regions)", region)
+			return outcome.BadInput("%s: %s is no region of AWS: leave it out, or look it up (aws account list-regions)", field, region)
 		case found == notOptedIn:
-			return outcome.BadInput("supportedRegions: %s is not enabled in this account: enable it "+
-				"(aws account enable-region --region-name %s, which can take hours), or leave it out", region, region)
+			return outcome.BadInput("%s: %s is not enabled in this account: enable it "+
+				"(aws account enable-region --region-name %s, which can take hours), or leave it out", field, region, region)
 		}
 	}
 	return nil
+}
+
+// named is the field by which the service is to support a further region.
+func (r request) named(region string) string {
+	if region == r.vendorRegion {
+		return "vendorRegion"
+	}
+	return "supportedRegions"
 }

@@ -27,18 +27,25 @@ import (
 //
 //	  "vendorAccount": "123456789012",       what a vendor's console shows, for vendors that tell each customer
 //	  "vendorAvailabilityZoneIds": ["euc1-az1"],  another account and other zones
+//	  "vendorRegion": "us-east-1",           where the vendor makes its endpoint, if elsewhere
 //
 //	  "endpoint": "writer",
 //	  "listenerPort": 5432,                  the database's own by default
 //	  "removed": "tell",                     or "reject": who is connected and not of the principals
 //	  "acceptance": {"mode": "manual", "maxConnections": 1, "timeoutDays": 14},
 //	  "supportedRegions": ["eu-west-1"],     further regions to connect from
+//	  "privateDnsName": "db.example.com",    of the endpoint service, or "none"
 //	  "ingress": "subnets",                  or "addresses"
 //	  "resolver": "vpc",                     or "none"
 //	  "autoPause": "keep",                   or "prevent"
+//	  "flowLogs": false,                     or true: records of what goes through the load balancer
 //	  "notify": ["dba@example.com"],
 //	  "requestedBy": "olga"                  who is to be asked about the exposure
 //	}
+//
+// Instead of database and listenerPort, databases has several, which share a load balancer and an endpoint service:
+//
+//	"databases": [{"database": "orders-prod", "listenerPort": 5432}, {"database": "ledger-prod", "listenerPort": 5433}]
 //
 // Everything after the first blank line may be left out (the vendor's account and zones unless the vendor asks for them),
 // down to single fields of acceptance; its mode may also be "expected-account", and its time limit is in days.
@@ -49,17 +56,21 @@ type request struct {
 	principals       []string
 	vendorAccount    string
 	vendorZones      []string // Availability Zone ids
+	vendorRegion     string   // empty for the database's
 	endpoint         string
 	listenerPort     int // 0 for the database's
 	removed          string
 	acceptance       acceptance
 	supportedRegions []string
-	regionsGiven     bool // also where none are: then the exposure gives up those that it has
+	regionsGiven     bool   // also where none are: then the exposure gives up those that it has
+	privateDNSName   string // empty: the one that the exposure has
 	ingress          string
 	resolver         string
 	autoPause        string
+	flowLogs         bool
 	notify           []string
 	requestedBy      string
+	databases        []linked // of a link; nil for a database by itself
 }
 
 type acceptance struct {
@@ -73,6 +84,7 @@ const (
 	expectedAccount = "expected-account"
 	resolverVPC     = "vpc"
 	resolverNone    = "none"
+	noName          = "none"
 	keepPause       = "keep"
 	preventPause    = "prevent"
 
@@ -82,8 +94,9 @@ const (
 	secondsPerDay = 24 * 60 * 60
 )
 
-var requestFields = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint",
-	"listenerPort", "removed", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify", "requestedBy"}
+var requestFields = []string{"database", "databases", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds",
+	"vendorRegion", "endpoint", "listenerPort", "removed", "acceptance", "supportedRegions", "privateDnsName", "ingress", "resolver",
+	"autoPause", "flowLogs", "notify", "requestedBy"}
 
 var acceptanceFields = []string{"mode", "maxConnections", "timeoutDays"}
 
@@ -100,16 +113,20 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 		principals:       in.texts("principals"),
 		vendorAccount:    in.text("vendorAccount", ""),
 		vendorZones:      in.texts("vendorAvailabilityZoneIds"),
+		vendorRegion:     in.text("vendorRegion", ""),
 		endpoint:         in.text("endpoint", database.Writer),
-		listenerPort:     in.whole("listenerPort", 0, 1, 65535),
+		listenerPort:     in.whole("listenerPort", 0, 65535),
 		removed:          in.oneOf("removed", connection.TellRemoved, connection.RejectRemoved),
 		acceptance:       in.acceptance(),
 		supportedRegions: in.texts("supportedRegions"),
+		privateDNSName:   strings.ToLower(strings.TrimSuffix(in.text("privateDnsName", ""), ".")),
 		ingress:          in.oneOf("ingress", ingress.Subnets, ingress.Addresses),
 		resolver:         in.oneOf("resolver", resolverVPC, resolverNone),
 		autoPause:        in.oneOf("autoPause", keepPause, preventPause),
+		flowLogs:         in.flag("flowLogs"),
 		notify:           in.texts("notify"),
 		requestedBy:      in.text("requestedBy", ""),
+		databases:        in.databases(),
 	}
 	if in.err != nil {
 		return request{}, in.err
@@ -118,7 +135,11 @@ func parse(input json.RawMessage, home database.Home) (request, error) {
 		return request{}, err
 	}
 	_, r.regionsGiven = in.values["supportedRegions"]
-	r.supportedRegions, err = otherRegions(r.supportedRegions, home)
+	if r.supportedRegions, err = otherRegions("supportedRegions", r.supportedRegions, home); err != nil || r.vendorRegion == "" {
+		return r, err
+	}
+	theirs, err := otherRegions("vendorRegion", []string{r.vendorRegion}, home)
+	r.supportedRegions = union(r.supportedRegions, theirs)
 	return r, err
 }
 
@@ -135,15 +156,15 @@ func (f *fields) acceptance() acceptance {
 	in.prefix = "acceptance."
 	a := acceptance{
 		mode:           in.oneOf("mode", manual, expectedAccount),
-		maxConnections: in.whole("maxConnections", 1, 1, 1000),
-		timeoutDays:    in.whole("timeoutDays", 14, 1, longestTimeoutDays),
+		maxConnections: in.whole("maxConnections", 1, 1000),
+		timeoutDays:    in.whole("timeoutDays", 14, longestTimeoutDays),
 	}
 	f.fail(in.err)
 	return a
 }
 
 func (r request) check() error {
-	if r.database == "" {
+	if r.database == "" && r.databases == nil {
 		return outcome.BadInput(`database is missing: give the identifier or the ARN of a DB instance, a DB cluster or an RDS Proxy, ` +
 			`such as {"database": "orders-prod", "vendor": "pushmetrics"}`)
 	}
@@ -153,8 +174,14 @@ func (r request) check() error {
 				"in ASCII, of a public domain", outcome.Typed(address))
 		}
 	}
+	if err := r.checkLinked(); err != nil {
+		return err
+	}
 	if strings.ContainsFunc(r.requestedBy, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		return outcome.BadInput("requestedBy: %q has characters that are none to read: give a name on one line", outcome.Typed(r.requestedBy))
+	}
+	if r.privateDNSName != "" && r.privateDNSName != noName {
+		return checkPrivateName(r.privateDNSName)
 	}
 	return nil
 }
@@ -175,23 +202,29 @@ func (r request) suits(db database.Database) error {
 		"which costs at least $%.2f a month (%s)", db.Identifier, cost.AwakeUSD(), cost.Region)
 }
 
-// otherRegions are the given regions besides home's, which a service always supports.
-func otherRegions(given []string, home database.Home) ([]string, error) {
+// otherRegions are the regions that a field gives besides home's, which a service always supports.
+func otherRegions(field string, given []string, home database.Home) ([]string, error) {
 	regions := []string{}
 	for _, region := range given {
 		if !regionName.MatchString(region) {
-			return nil, outcome.BadInput("supportedRegions: %q is not a region's name: give one such as eu-west-1", outcome.Typed(region))
+			return nil, outcome.BadInput("%s: %q is not a region's name: give one such as eu-west-1", field, outcome.Typed(region))
 		}
 		if partitionOf(region) != home.Partition {
-			return nil, outcome.BadInput("supportedRegions: %s is in another partition than %s, "+
-				"and PrivateLink does not cross partitions: leave it out", region, home.Region)
+			return nil, outcome.BadInput("%s: %s is in another partition than %s, "+
+				"and PrivateLink does not cross partitions: leave it out", field, region, home.Region)
 		}
-		if region != home.Region && !slices.Contains(regions, region) {
+		if region != home.Region {
 			regions = append(regions, region)
 		}
 	}
-	slices.Sort(regions)
-	return regions, nil
+	return union(regions, nil), nil
+}
+
+// union holds what is in one of two lists, sorted.
+func union(a, b []string) []string {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)

@@ -14,6 +14,7 @@ import (
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -44,6 +45,8 @@ func TestPlanOfTheUsualInput(t *testing.T) {
 		Principals:               []string{"arn:aws:iam::133737826969:root"},
 		AcceptanceTimeoutSeconds: 14 * 86400,
 		ListenerPort:             5432, SupportedRegions: []string{}, Removed: "tell", Ingress: "subnets", Resolver: "vpc", Notify: []string{},
+		Databases: []link.Database{}, NotListed: []link.Kept{},
+		FlowLogIDs: []string{},
 	}
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("plan\n%+v, want\n%+v", plan, want)
@@ -106,6 +109,7 @@ func TestOptions(t *testing.T) {
 	}{
 		"listener port":       {`"listenerPort":6432`, func(o Output) any { return o.ListenerPort }, 6432},
 		"time limit":          {`"acceptance":{"timeoutDays":3}`, func(o Output) any { return o.AcceptanceTimeoutSeconds }, 3 * 86400},
+		"a private DNS name":  {`"privateDnsName":"DB.Example.com."`, func(o Output) any { return o.PrivateDNSName }, "db.example.com"},
 		"regions":             {`"supportedRegions":["us-east-1","eu-central-1","eu-west-1"]`, func(o Output) any { return o.SupportedRegions }, []string{"eu-west-1", "us-east-1"}},
 		"ingress":             {`"ingress":"addresses"`, func(o Output) any { return o.Ingress }, "addresses"},
 		"no resolver":         {`"resolver":"none"`, func(o Output) any { return o.ResolverSubnetIDs }, []string{}},
@@ -195,6 +199,56 @@ func TestVendorThatAsks(t *testing.T) {
 				t.Errorf("plan %+v", plan)
 			}
 		})
+	}
+}
+
+// What a vendor publishes, or tells each customer, is what a person may give instead.
+func TestWhomAVendorHasAllowed(t *testing.T) {
+	const ofDatabricks = "arn:aws:iam::565502421330:role/private-connectivity-role-"
+	for name, row := range map[string]struct {
+		input    string
+		allowed  []string
+		accounts []string
+		regions  []string
+		consumer string
+	}{
+		"what it publishes":      {of("dbt-cloud", ""), []string{"arn:aws:iam::346425330055:role/MTPL_Admin"}, []string{"346425330055"}, []string{}, "dbt-cloud"},
+		"a role for each region": {of("databricks", ""), []string{ofDatabricks + "eu-central-1"}, []string{"565502421330"}, []string{}, "databricks"},
+		"that of another region": {of("databricks", `,"vendorRegion":"us-east-1"`), []string{ofDatabricks + "us-east-1"}, []string{"565502421330"},
+			[]string{"us-east-1"}, "databricks"},
+		"a region that is the database's": {of("databricks", `,"vendorRegion":"eu-central-1"`), []string{ofDatabricks + "eu-central-1"}, []string{"565502421330"},
+			[]string{}, "databricks"},
+		"another region beside further ones": {of("powersync", `,"vendorRegion":"us-east-1","supportedRegions":["us-east-1","eu-west-1"]`),
+			[]string{"arn:aws:iam::131569880293:root"}, []string{"131569880293"}, []string{"eu-west-1", "us-east-1"}, "powersync"},
+		"what it tells this customer": {of("hasura", `,"principals":["arn:aws:iam::444455556666:role/dp"]`), []string{"arn:aws:iam::444455556666:role/dp"},
+			[]string{"444455556666"}, []string{}, "hasura"},
+		"an account that it tells": {of("trigger-dev", `,"vendorAccount":"444455556666"`), []string{"arn:aws:iam::444455556666:root"}, []string{"444455556666"},
+			[]string{}, "trigger-dev-444455556666"},
+		"others instead": {option(`"principals":["arn:aws:iam::444455556666:role/loader"]`), []string{"arn:aws:iam::444455556666:role/loader"},
+			[]string{"444455556666"}, []string{}, "pushmetrics"},
+		"others instead of its account": {of("trigger-dev", `,"vendorAccount":"444455556666","principals":["arn:aws:iam::444455556666:role/vpce"]`),
+			[]string{"arn:aws:iam::444455556666:role/vpce"}, []string{"444455556666"}, []string{}, "trigger-dev-444455556666"},
+		"a service": {of("firehose", ""), []string{"firehose.amazonaws.com"}, []string{}, []string{}, "firehose"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newFake()
+			plan, err := run(t, fake, row.input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(plan.Principals, row.allowed) || !slices.Equal(fake.claimed[0].Accounts, row.accounts) ||
+				!slices.Equal(plan.SupportedRegions, row.regions) || plan.Consumer != row.consumer {
+				t.Errorf("allowed %v, accounts %v, regions %v, consumer %s", plan.Principals, fake.claimed[0].Accounts, plan.SupportedRegions, plan.Consumer)
+			}
+		})
+	}
+}
+
+// A preset may get any name that a consumer without one has had until then.
+func TestAConsumerMayHaveTheNameOfAPreset(t *testing.T) {
+	plan, err := run(t, newFake(), `{"database":"orders-prod","name":"databricks","principals":["444455556666"]}`)
+	if err != nil || plan.Vendor != "" || plan.Consumer != "databricks" {
+		t.Errorf("planned for %q at %q, %v", plan.Consumer, plan.Vendor, err)
 	}
 }
 

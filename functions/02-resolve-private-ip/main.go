@@ -15,22 +15,22 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		network := ec2.NewFromConfig(config)
-		return resolvePrivateIP{
-			groups:    network,
-			subnets:   network,
-			functions: lambda.NewFromConfig(config),
-			registry:  table,
-			outside:   resolve.Outside(),
-			code: resolver.Code{
-				Bucket:       step.Env(deployment.ResolverCodeBucket),
-				Key:          step.Env(deployment.ResolverCodeKey),
-				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
-			},
-			role:  step.Env(deployment.ResolverRoleARN),
-			owner: owned.FromEnv(),
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	network := ec2.NewFromConfig(config)
+	return resolvePrivateIP{
+		groups:    network,
+		subnets:   network,
+		functions: lambda.NewFromConfig(config),
+		registry:  table,
+		outside:   resolve.Outside(),
+		code: resolver.Code{
+			Bucket:       step.Env(deployment.ResolverCodeBucket),
+			Key:          step.Env(deployment.ResolverCodeKey),
+			Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
+		},
+		role:  step.Env(deployment.ResolverRoleARN),
+		owner: owned.FromEnv(),
+	}.run
+})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -30,6 +31,34 @@ type Input struct {
 	Host              string   `json:"host"`
 	Port              int32    `json:"port"`
 	ListenerPort      int32    `json:"listenerPort"`
+
+	Databases []link.Database `json:"databases"` // of a link, instead of host, port and listenerPort
+	NotListed []link.Kept     `json:"notListed"`
+}
+
+// each is the input as it would be for each of a link's databases by itself.
+func (in Input) each() []Input {
+	if len(in.Databases) == 0 {
+		return []Input{in}
+	}
+	var all []Input
+	for _, d := range in.Databases {
+		one := in
+		one.Exposure, one.Host, one.Port, one.ListenerPort = d.Exposure, d.Host, d.Port, d.ListenerPort
+		all = append(all, one)
+	}
+	return all
+}
+
+// ports are those that the resolver has to reach: the databases', and those of the load balancer's listeners.
+func (in Input) ports() (ports []int32) {
+	for _, one := range in.each() {
+		ports = append(ports, one.Port, one.ListenerPort)
+	}
+	for _, kept := range in.NotListed {
+		ports = append(ports, kept.Port, kept.ListenerPort)
+	}
+	return ports
 }
 
 // Output is what later steps need. Both names are empty where no function resolves.
@@ -76,12 +105,20 @@ func (s resolvePrivateIP) run(ctx context.Context, in Input) (Output, error) {
 		asked = resolve.Lambda(s.functions, made.FunctionName)
 		out.ResolverFunction, out.ResolverSecurityGroupID = made.FunctionName, made.SecurityGroupID
 	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution,
-		func(m *registry.Made) { m.ResolverFunction = out.ResolverFunction }); err != nil {
-		return Output{}, err
+	for _, one := range in.each() {
+		if err := s.registry.Record(ctx, one.Exposure, in.Execution,
+			func(m *registry.Made) { m.ResolverFunction = out.ResolverFunction }); err != nil {
+			return Output{}, err
+		}
 	}
-	return out, prove(ctx, asked, in)
+	_, err := link.Each(ctx, atOnce, in.each(), func(ctx context.Context, one Input) (struct{}, error) {
+		return struct{}{}, prove(ctx, asked, one)
+	})
+	return out, err
 }
+
+// atOnce is how many of a link's databases are asked for at once. Each takes one of the functions that the account may run.
+const atOnce = 3
 
 // ensure finds or creates the VPC's resolver: its security group, its function, its record. The record says where it was
 // made.
@@ -93,7 +130,7 @@ func (s resolvePrivateIP) ensure(ctx context.Context, in Input) (registry.Resolv
 	want := resolver.Resolver{
 		VPCID: in.VPCID, SubnetIDs: in.ResolverSubnetIDs, Home: recorded.SubnetIDs, Role: s.role, Code: s.code, Owner: s.owner,
 	}
-	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.DNSServers, in.Port, in.ListenerPort))
+	group, err := securitygroup.Ensure(ctx, s.groups, want.Group(in.VPCCIDRs, in.DNSServers, in.ports()...))
 	if err != nil {
 		return registry.Resolver{}, err
 	}

@@ -13,17 +13,17 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		client, deps := elb.NewFromConfig(config), targets.New(config, table)
-		return createTargetGroup{
-			groups:     client,
-			attributes: client,
-			registry:   table,
-			sync: func(ctx context.Context, b registry.Binding) (targets.Report, error) {
-				return deps.Sync(ctx, b, targets.Asked{})
-			},
-			owner: owned.FromEnv(),
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	client, deps := elb.NewFromConfig(config), targets.New(config, table)
+	return createTargetGroup{
+		groups:     client,
+		attributes: client,
+		registry:   table,
+		sync: func(ctx context.Context, b registry.Binding) (targets.Report, error) {
+			return deps.Sync(ctx, b, targets.Asked{})
+		},
+		owner: owned.FromEnv(),
+	}.run
+})

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/drift"
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -31,12 +32,15 @@ type Input struct {
 	VPCID            string   `json:"vpcId"`
 	VPCCIDRs         []string `json:"vpcCidrs"`
 	ResolverFunction string   `json:"resolverFunction"`
+
+	Databases []link.Database `json:"databases"` // of a link, instead of the one above
 }
 
-// Output is what later steps need.
+// Output is what later steps need: of a link the bindings of its databases, in their order.
 type Output struct {
-	TargetGroupARN string           `json:"targetGroupArn"`
-	Binding        registry.Binding `json:"binding"`
+	TargetGroupARN string             `json:"targetGroupArn"`
+	Binding        registry.Binding   `json:"binding"`
+	Bindings       []registry.Binding `json:"bindings"`
 }
 
 type groupAPI interface {
@@ -64,13 +68,38 @@ type createTargetGroup struct {
 }
 
 func (s createTargetGroup) run(ctx context.Context, in Input) (Output, error) {
+	out := Output{Bindings: []registry.Binding{}}
+	if len(in.Databases) == 0 {
+		binding, err := s.one(ctx, in)
+		out.TargetGroupARN, out.Binding = binding.TargetGroupARN, binding
+		return out, err
+	}
+	var err error
+	out.Bindings, err = link.Each(ctx, atOnce, in.Databases, func(ctx context.Context, d link.Database) (registry.Binding, error) {
+		return s.one(ctx, in.of(d))
+	})
+	return out, err
+}
+
+// atOnce is how many of a link's databases are worked on at once: ELB allows an account some ten calls a second.
+const atOnce = 3
+
+// of is the input as it would be for one of a link's databases by itself.
+func (in Input) of(d link.Database) Input {
+	in.Exposure, in.DatabaseARN, in.DatabaseKind, in.Endpoint = d.Exposure, d.DatabaseARN, d.DatabaseKind, d.Endpoint
+	in.Engine, in.Host, in.Port, in.Databases = d.Engine, d.Host, d.Port, nil
+	return in
+}
+
+// one makes the target group of one database.
+func (s createTargetGroup) one(ctx context.Context, in Input) (registry.Binding, error) {
 	group, err := s.group(ctx, in)
 	if err != nil {
-		return Output{}, err
+		return registry.Binding{}, err
 	}
 	arn := aws.ToString(group.TargetGroupArn)
 	if err := s.correct(ctx, in, group); err != nil {
-		return Output{}, err
+		return registry.Binding{}, err
 	}
 	binding := in.binding(arn)
 	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
@@ -80,9 +109,9 @@ func (s createTargetGroup) run(ctx context.Context, in Input) (Output, error) {
 		}
 		m.TargetGroupARN, m.Binding = arn, &recorded
 	}); err != nil {
-		return Output{}, err
+		return registry.Binding{}, err
 	}
-	return Output{arn, binding}, s.register(ctx, binding)
+	return binding, s.register(ctx, binding)
 }
 
 func (in Input) binding(targetGroupARN string) registry.Binding {

@@ -52,7 +52,7 @@ func TestRun(t *testing.T) {
 		Cloud:  newCloud,
 		In:     input,
 		Run:    func(c *cloud) step.Run[Input, Output] { return c.step().run },
-		Output: func(_ *cloud, in Input) Output { return Output{groupARN, in.binding(groupARN)} },
+		Output: func(_ *cloud, in Input) Output { return Output{groupARN, in.binding(groupARN), []registry.Binding{}} },
 	}.Play(t, map[string]row{
 		"the first run makes the group and registers the database": {Want: everything},
 		"MySQL, which blocks hosts, is never checked":              {In: engine("instance", "mysql"), Want: blind},

@@ -14,10 +14,33 @@ import (
 	"github.com/rdslink/rdslink/internal/owned"
 )
 
-// listeners are a load balancer's: those that carry the exposure's tags, and those that somebody else put there.
-type listeners struct{ ours, others []types.Listener }
+// listeners are all of a load balancer's, and what they carry.
+type listeners struct {
+	owner owned.Owner
+	all   []types.Listener
+	tags  map[string]map[string]string
+}
 
-func (l listeners) arns() []string {
+// of are those that carry an exposure's tags, and the others: somebody else's or, on a link, another exposure's.
+func (l listeners) of(exposure string) listenersOf {
+	found := listenersOf{tags: l.tags, owner: l.owner}
+	for _, listener := range l.all {
+		if l.owner.Has(l.tags[aws.ToString(listener.ListenerArn)], exposure) {
+			found.ours = append(found.ours, listener)
+		} else {
+			found.others = append(found.others, listener)
+		}
+	}
+	return found
+}
+
+type listenersOf struct {
+	owner        owned.Owner
+	ours, others []types.Listener
+	tags         map[string]map[string]string
+}
+
+func (l listenersOf) arns() []string {
 	var arns []string
 	for _, listener := range l.ours {
 		arns = append(arns, aws.ToString(listener.ListenerArn))
@@ -27,7 +50,7 @@ func (l listeners) arns() []string {
 
 // describeListeners tells the load balancer's listeners, and the tags of all of them and of the load balancer.
 func (s createLoadBalancer) describeListeners(
-	ctx context.Context, in Input, balancerARN string,
+	ctx context.Context, balancerARN string,
 ) (found listeners, tags map[string]map[string]string, err error) {
 	pages := elb.NewDescribeListenersPaginator(s.listeners, &elb.DescribeListenersInput{LoadBalancerArn: &balancerARN})
 	var all []types.Listener
@@ -44,18 +67,11 @@ func (s createLoadBalancer) describeListeners(
 	if tags, err = owned.ELBTagsOf(ctx, s.balancers, arns); err != nil {
 		return listeners{}, nil, err
 	}
-	for _, listener := range all {
-		if s.owner.Has(tags[aws.ToString(listener.ListenerArn)], in.Exposure) {
-			found.ours = append(found.ours, listener)
-		} else {
-			found.others = append(found.others, listener)
-		}
-	}
-	return found, tags, nil
+	return listeners{s.owner, all, tags}, tags, nil
 }
 
 // best is the one of the exposure's listeners that is best as it is; nil, where there is none.
-func (l listeners) best(in Input) *types.Listener {
+func (l listenersOf) best(in Input) *types.Listener {
 	for _, suits := range []func(types.Listener) bool{in.serves, in.onPort, func(types.Listener) bool { return true }} {
 		for _, listener := range l.ours {
 			if suits(listener) {
@@ -76,14 +92,14 @@ func (in Input) serves(listener types.Listener) bool {
 
 // listener finds, creates or corrects the exposure's listener: a new port moves it. What others have put on the load
 // balancer is never touched.
-func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN string, all listeners) (string, error) {
+func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN string, all listenersOf) (string, error) {
 	listener := all.best(in)
 	if listener != nil && in.serves(*listener) {
 		return *listener.ListenerArn, nil
 	}
 	for _, other := range all.others {
 		if in.onPort(other) {
-			return "", inTheWay(in, other)
+			return "", all.inTheWay(in, other)
 		}
 	}
 	if listener == nil {
@@ -103,9 +119,13 @@ func (s createLoadBalancer) listener(ctx context.Context, in Input, balancerARN 
 	return *listener.ListenerArn, nil
 }
 
-// inTheWay says what becomes of somebody else's listener on the exposure's port.
-func inTheWay(in Input, other types.Listener) error {
+// inTheWay says what becomes of another listener on the exposure's port.
+func (l listenersOf) inTheWay(in Input, other types.Listener) error {
 	arn := aws.ToString(other.ListenerArn)
+	if tags := l.tags[arn]; l.owner.Manages(tags) {
+		return outcome.Conflict("listener %s has port %d and is that of exposure %s on the same link: two of them cannot exchange their "+
+			"ports in one go; give another listenerPort first, then start again", arn, in.ListenerPort, tags[owned.ExposureTag])
+	}
 	return outcome.Conflict("listener %s has port %d of the exposure's load balancer and does not carry our tags: "+
 		"delete it (aws elbv2 delete-listener --listener-arn %s), or give another listenerPort, then start again", arn, in.ListenerPort, arn)
 }

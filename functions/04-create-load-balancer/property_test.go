@@ -14,6 +14,7 @@ import (
 	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 	"github.com/rdslink/rdslink/internal/wanted"
 )
@@ -156,7 +157,7 @@ func (c *changing) judge(out Output) {
 		"deletion protection": c.attributes["deletion_protection.enabled"] == "true",
 		"the recorded port":   c.Recorded.ListenerPort == c.in.ListenerPort,
 	}
-	want := wanted.Balancer{VPCCIDRs: c.in.VPCCIDRs, Port: c.in.Port, ListenerPort: c.in.ListenerPort, ResolverGroup: c.in.ResolverSecurityGroupID}.Group()
+	want := wanted.Balancer{VPCCIDRs: c.in.VPCCIDRs, Ways: []registry.Way{{ListenerPort: c.in.ListenerPort, Port: c.in.Port}}, ResolverGroup: c.in.ResolverSecurityGroupID}.Group()
 	in := 0
 	for _, rule := range c.Rules {
 		egress := slices.ContainsFunc(want.Egress, func(e securitygroup.Egress) bool { return e.Is(rule) })

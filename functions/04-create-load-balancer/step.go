@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/rdslink/rdslink/internal/drift"
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -36,15 +37,42 @@ type Input struct {
 	TargetGroupARN        string   `json:"targetGroupArn"`
 
 	ResolverSecurityGroupID string `json:"resolverSecurityGroupId"`
+
+	// Of a link, instead of one database, listener and target group.
+	Databases  []link.Database    `json:"databases"`
+	Bindings   []registry.Binding `json:"bindings"`
+	NotListed  []link.Kept        `json:"notListed"` // what else the load balancer serves
+	FlowLogs   bool               `json:"flowLogs"`
+	FlowLogIDs []string           `json:"flowLogIds"` // that the exposure has
 }
 
-// Output is what later steps need.
+// Output is what later steps need: of a link the listeners of its databases, in their order.
 type Output struct {
-	LoadBalancerARN string   `json:"loadBalancerArn"`
-	ListenerARN     string   `json:"listenerArn"`
-	SecurityGroupID string   `json:"securityGroupId"`
-	SubnetIDs       []string `json:"subnetIds"`      // where the load balancer is
-	ZoneIDsLeftOut  []string `json:"zoneIdsLeftOut"` // where the plan has it, and ELB does not take it
+	LoadBalancerARN string          `json:"loadBalancerArn"`
+	ListenerARN     string          `json:"listenerArn"`
+	SecurityGroupID string          `json:"securityGroupId"`
+	SubnetIDs       []string        `json:"subnetIds"`      // where the load balancer is
+	ZoneIDsLeftOut  []string        `json:"zoneIdsLeftOut"` // where the plan has it, and ELB does not take it
+	Listeners       []link.Listener `json:"listeners"`
+}
+
+// each is the input as it would be for each of a link's databases by itself.
+func (in Input) each() ([]Input, error) {
+	if len(in.Databases) == 0 {
+		return []Input{in}, nil
+	}
+	var all []Input
+	for _, d := range in.Databases {
+		i := slices.IndexFunc(in.Bindings, func(b registry.Binding) bool { return b.Exposure == d.Exposure })
+		if i < 0 {
+			return nil, outcome.Failed("step 3 has no target group of exposure %s: start again with the same input", d.Exposure)
+		}
+		one := in
+		one.Exposure, one.DatabaseARN, one.Port, one.ListenerPort = d.Exposure, d.DatabaseARN, d.Port, d.ListenerPort
+		one.TargetGroupARN = in.Bindings[i].TargetGroupARN
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 type balancerAPI interface {
@@ -80,6 +108,8 @@ type createLoadBalancer struct {
 	balancers  balancerAPI
 	attributes attributeAPI
 	listeners  listenerAPI
+	flows      flowLogAPI
+	logs       logPlace
 	registry   recorder
 	owner      owned.Owner
 }
@@ -98,28 +128,69 @@ func (s createLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 	if err := s.correct(ctx, balancer, group); err != nil {
 		return Output{}, err
 	}
-	listener, err := s.listener(ctx, in, *balancer.LoadBalancerArn, listeners)
+	out := Output{LoadBalancerARN: *balancer.LoadBalancerArn, SecurityGroupID: group, SubnetIDs: placed.subnetIDs,
+		ZoneIDsLeftOut: placed.leftOut, Listeners: []link.Listener{}}
+	all, err := in.each()
 	if err != nil {
 		return Output{}, err
 	}
-	out := Output{*balancer.LoadBalancerArn, listener, group, placed.subnetIDs, placed.leftOut}
+	for _, one := range all {
+		if err := s.listen(ctx, one, listeners, &out); err != nil {
+			return Output{}, err
+		}
+	}
+	if len(in.Databases) == 0 {
+		out.ListenerARN, out.Listeners = out.Listeners[0].ListenerARN, []link.Listener{}
+	}
+	flowLogs, err := s.recordFlows(ctx, in, *balancer.LoadBalancerArn, len(placed.subnetIDs))
+	if err != nil {
+		return Output{}, err
+	}
 	return out, s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
-		m.LoadBalancerARN, m.LoadBalancerSecurityGroupID, m.ListenerARN = out.LoadBalancerARN, out.SecurityGroupID, out.ListenerARN
-		m.ListenerPort, m.LoadBalancerSubnetIDs = in.ListenerPort, slices.Sorted(slices.Values(out.SubnetIDs))
+		m.LoadBalancerARN, m.LoadBalancerSecurityGroupID = out.LoadBalancerARN, out.SecurityGroupID
+		m.LoadBalancerSubnetIDs, m.FlowLogIDs = slices.Sorted(slices.Values(out.SubnetIDs)), flowLogs
+		if len(in.Databases) == 0 {
+			m.ListenerARN, m.ListenerPort = out.ListenerARN, in.ListenerPort
+		}
 	})
 }
 
+// listen sees to the listener of one exposure. That of a link's is recorded as soon as it is there: its port is what
+// consumers configure.
+func (s createLoadBalancer) listen(ctx context.Context, in Input, all listeners, out *Output) error {
+	arn, err := s.listener(ctx, in, out.LoadBalancerARN, all.of(in.Exposure))
+	if err != nil {
+		return err
+	}
+	out.Listeners = append(out.Listeners, link.Listener{Exposure: in.Exposure, ListenerARN: arn})
+	if len(in.Databases) == 0 {
+		return nil
+	}
+	return s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.ListenerARN, m.ListenerPort = arn, in.ListenerPort })
+}
+
+// group lets out and in for all that the load balancer serves, also what the list of a link's databases names no more.
 func (s createLoadBalancer) group(in Input) securitygroup.Group {
+	ways := []registry.Way{}
+	for _, d := range in.Databases {
+		ways = append(ways, registry.Way{ListenerPort: d.ListenerPort, Port: d.Port})
+	}
+	for _, kept := range in.NotListed {
+		ways = append(ways, registry.Way{ListenerPort: kept.ListenerPort, Port: kept.Port})
+	}
+	if len(in.Databases) == 0 {
+		ways = []registry.Way{{ListenerPort: in.ListenerPort, Port: in.Port}}
+	}
 	return wanted.Balancer{
-		Owner: s.owner, Exposure: in.Exposure, DatabaseARN: in.DatabaseARN, VPCID: in.VPCID, VPCCIDRs: in.VPCCIDRs, Port: in.Port,
-		ListenerPort: in.ListenerPort, ResolverGroup: in.ResolverSecurityGroupID,
+		Owner: s.owner, Exposure: in.Exposure, DatabaseARN: in.DatabaseARN, VPCID: in.VPCID, VPCCIDRs: in.VPCCIDRs, Ways: ways,
+		ResolverGroup: in.ResolverSecurityGroupID,
 	}.Group()
 }
 
 // loadBalancer finds or creates the load balancer, in the subnets of the plan as far as ELB lets it.
 // With it come its listeners.
 func (s createLoadBalancer) loadBalancer(ctx context.Context, in Input, group string) (types.LoadBalancer, placement, listeners, error) {
-	none := listeners{}
+	var none listeners
 	balancer, found, err := s.find(ctx, in.Exposure)
 	if err != nil {
 		return types.LoadBalancer{}, placement{}, none, err
@@ -175,7 +246,7 @@ func (s createLoadBalancer) create(ctx context.Context, in Input, group string) 
 // verify decides whether what carries our name may be adopted, and puts tags on it and its listener that they lack.
 func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types.LoadBalancer) (listeners, error) {
 	arn := *balancer.LoadBalancerArn
-	found, tags, err := s.describeListeners(ctx, in, arn)
+	found, tags, err := s.describeListeners(ctx, arn)
 	if err != nil {
 		return listeners{}, err
 	}
@@ -191,14 +262,30 @@ func (s createLoadBalancer) verify(ctx context.Context, in Input, balancer types
 	if balancer.State != nil && balancer.State.Code == types.LoadBalancerStateEnumFailed {
 		return listeners{}, outcome.Failed("load balancer %s failed: %s; delete it and start again", arn, aws.ToString(balancer.State.Reason))
 	}
-	return found, owned.RetagELB(ctx, s.balancers, append(found.arns(), arn), tags, s.owner.ExposureTags(in.Exposure, in.DatabaseARN))
+	all, err := in.each()
+	if err != nil {
+		return listeners{}, err
+	}
+	bare := []string{arn}
+	for _, one := range all {
+		own := found.of(one.Exposure).arns()
+		if one.Exposure == in.Exposure {
+			bare = append(bare, own...)
+			continue
+		}
+		if err := owned.RetagELB(ctx, s.balancers, own, tags, s.owner.ExposureTags(one.Exposure, one.DatabaseARN)); err != nil {
+			return listeners{}, err
+		}
+	}
+	return found, owned.RetagELB(ctx, s.balancers, bare, tags, s.owner.ExposureTags(in.Exposure, in.DatabaseARN))
 }
 
+// correct describes first: what was just made ELB may not know yet, nor IAM its tags, by which a change is judged.
 func (s createLoadBalancer) correct(ctx context.Context, balancer types.LoadBalancer, group string) error {
-	if err := s.admitPrivateLink(ctx, balancer, group); err != nil {
+	if err := s.setAttributes(ctx, *balancer.LoadBalancerArn); err != nil {
 		return err
 	}
-	return s.setAttributes(ctx, *balancer.LoadBalancerArn)
+	return s.admitPrivateLink(ctx, balancer, group)
 }
 
 // admitPrivateLink turns inbound enforcement off. With it on, which is AWS's default, the group's inbound rules are held

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/securitygroup/securitygrouptest"
@@ -45,8 +46,8 @@ func TestRun(t *testing.T) {
 		"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0",
 		"AuthorizeSecurityGroupIngress sg-1 tcp 5432-5432 sg-resolver",
 		"CreateLoadBalancer orders-acme-00000000 network internal subnet-a subnet-b sg-1",
-		"SetSecurityGroups sg-1 off",
 		"ModifyLoadBalancerAttributes deletion_protection.enabled=true load_balancing.cross_zone.enabled=true",
+		"SetSecurityGroups sg-1 off",
 		"CreateListener TCP 5432 " + targetGroup,
 		"Record",
 	}
@@ -55,7 +56,7 @@ func TestRun(t *testing.T) {
 		In:    input,
 		Run:   func(c *cloud) step.Run[Input, Output] { return c.step().run },
 		Output: func(c *cloud, _ Input) Output {
-			return Output{balancerARN, *c.listenerARN(), "sg-1", c.subnets(), []string{}}
+			return Output{balancerARN, *c.listenerARN(), "sg-1", c.subnets(), []string{}, []link.Listener{}}
 		},
 	}.Play(t, map[string]row{
 		"the first run makes everything": {Want: everything},
@@ -95,6 +96,9 @@ func TestRun(t *testing.T) {
 		},
 		"another subnet of an AZ that is served is left out": {
 			Again: true, In: func(in *Input) { in.SubnetIDs = []string{"subnet-a2", "subnet-b"} },
+		},
+		"what ELB does not know yet is not changed": {
+			Drift: func(c *cloud) { c.lag = true }, Want: everything[:5], Err: "NotReady",
 		},
 		"inbound enforcement that was turned on is turned off": {
 			Again: true, Drift: func(c *cloud) { c.balancer.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String("on") },
@@ -177,12 +181,12 @@ func TestZonesThatELBDoesNotTakeAreLeftOut(t *testing.T) {
 		"AuthorizeSecurityGroupIngress sg-1 tcp 5432-5432 sg-resolver",
 	}
 	made := func(subnets string) []string {
-		return append(prepare[:len(prepare):len(prepare)], "CreateLoadBalancer orders-acme-00000000 network internal "+subnets+" sg-1", "SetSecurityGroups sg-1 off",
-			"ModifyLoadBalancerAttributes deletion_protection.enabled=true load_balancing.cross_zone.enabled=true",
+		return append(prepare[:len(prepare):len(prepare)], "CreateLoadBalancer orders-acme-00000000 network internal "+subnets+" sg-1",
+			"ModifyLoadBalancerAttributes deletion_protection.enabled=true load_balancing.cross_zone.enabled=true", "SetSecurityGroups sg-1 off",
 			"CreateListener TCP 5432 "+targetGroup, "Record")
 	}
 	out := func(subnets []string, leftOut ...string) *Output {
-		return &Output{balancerARN, balancerARN + "/listener/1", "sg-1", subnets, leftOut}
+		return &Output{balancerARN, balancerARN + "/listener/1", "sg-1", subnets, leftOut, []link.Listener{}}
 	}
 	steptest.Step[*cloud, Input, Output]{
 		Cloud:  newCloud,
@@ -236,6 +240,62 @@ func TestZonesThatELBDoesNotTakeAreLeftOut(t *testing.T) {
 }
 
 // Those that changed reach what exists.
+func TestFlowsAreRecordedAtEachNodeAsLongAsTheInputWantsIt(t *testing.T) {
+	prepare := []string{
+		"CreateSecurityGroup rdslink-orders-acme-00000000",
+		"AuthorizeSecurityGroupEgress sg-1 tcp 5432-5432 10.0.0.0/16",
+		"RevokeSecurityGroupEgress sg-1 -1 -1--1 0.0.0.0/0",
+		"AuthorizeSecurityGroupIngress sg-1 tcp 5432-5432 sg-resolver",
+		"CreateLoadBalancer orders-acme-00000000 network internal subnet-a subnet-b sg-1",
+		"ModifyLoadBalancerAttributes deletion_protection.enabled=true load_balancing.cross_zone.enabled=true",
+		"SetSecurityGroups sg-1 off",
+		"CreateListener TCP 5432 " + targetGroup,
+	}
+	logging := []string{"CreateFlowLogs eni-a ALL /flows arn:flows", "CreateFlowLogs eni-b ALL /flows arn:flows", "Record"}
+	steptest.Step[*cloud, Input, Output]{
+		Cloud: newCloud,
+		In: func() Input {
+			in := input()
+			in.FlowLogs = true
+			return in
+		},
+		Run: func(c *cloud) step.Run[Input, Output] { return c.step().run },
+		Output: func(c *cloud, _ Input) Output {
+			return Output{balancerARN, *c.listenerARN(), "sg-1", c.subnets(), []string{}, []link.Listener{}}
+		},
+	}.Play(t, map[string]row{
+		"each node has one": {Want: slices.Concat(prepare, logging)},
+		"a node without an interface is waited for": {
+			Drift: func(c *cloud) { c.unborn = 1 }, Want: prepare, Err: "NotReady", Says: "1 of 2 nodes have an address yet",
+		},
+		"one that is deleted is made again": {
+			Again: true, Drift: func(c *cloud) { c.flowLogs = c.flowLogs[1:] }, Want: logging[:1],
+		},
+		"a node in a new zone gets one": {
+			Again: true, In: func(in *Input) { in.SubnetIDs = []string{"subnet-a", "subnet-b", "subnet-c"} },
+			Want: []string{"SetSubnets subnet-a subnet-b subnet-c", "CreateFlowLogs eni-c ALL /flows arn:flows", "Record"},
+		},
+		"one of another format or place is replaced": {
+			Again: true, Drift: func(c *cloud) {
+				c.flowLogs[0].LogFormat, c.flowLogs[1].LogGroupName = aws.String("${srcaddr}"), aws.String("/other")
+			},
+			Want: []string{"DeleteFlowLogs fl-a fl-b", logging[0], logging[1]},
+		},
+		"one that is not described yet is waited for": {
+			Again: true, Drift: func(c *cloud) { c.unseen = true }, Err: "NotReady", Says: "FlowLogAlreadyExists",
+		},
+		"somebody else's stays": {
+			Again: true, Drift: func(c *cloud) {
+				c.flowLogs = append(c.flowLogs, ec2types.FlowLog{FlowLogId: aws.String("fl-x"), ResourceId: aws.String("eni-a")})
+			},
+		},
+		"none is left when they are not wanted any more": {
+			Again: true, In: func(in *Input) { in.FlowLogs, in.FlowLogIDs = false, []string{"fl-a", "fl-b"} },
+			Want: []string{"DeleteFlowLogs fl-a fl-b", "Record"},
+		},
+	})
+}
+
 func TestTheDeployersTagsAreOnEverything(t *testing.T) {
 	c := newCloud()
 	for _, center := range []string{"42", "43"} {
@@ -282,6 +342,9 @@ type cloud struct {
 	unsupported  bool     // it says so in the code that is made for it
 	nameless     bool     // without a name
 	invalid      bool
+	flowLogs     []ec2types.FlowLog
+	unborn       int  // nodes without an interface
+	unseen       bool // describes do not know flow logs yet
 }
 
 func newCloud() *cloud {
@@ -291,7 +354,47 @@ func newCloud() *cloud {
 }
 
 func (c *cloud) step() createLoadBalancer {
-	return createLoadBalancer{groups: c, subnets: c, balancers: c, attributes: c, listeners: c, registry: c}
+	return createLoadBalancer{groups: c, subnets: c, balancers: c, attributes: c, listeners: c, flows: c, logs: logPlace{"/flows", "arn:flows"}, registry: c}
+}
+
+func (c *cloud) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
+	out := &ec2.DescribeNetworkInterfacesOutput{}
+	if in.Filters[0].Values[0] != "ELB net/orders-acme-00000000/1" {
+		return out, nil
+	}
+	for _, subnet := range c.subnets()[c.unborn:] {
+		out.NetworkInterfaces = append(out.NetworkInterfaces, ec2types.NetworkInterface{NetworkInterfaceId: aws.String(strings.Replace(subnet, "subnet", "eni", 1))})
+	}
+	return out, nil
+}
+
+func (c *cloud) DescribeFlowLogs(context.Context, *ec2.DescribeFlowLogsInput, ...func(*ec2.Options)) (*ec2.DescribeFlowLogsOutput, error) {
+	if c.unseen {
+		return &ec2.DescribeFlowLogsOutput{}, nil
+	}
+	return &ec2.DescribeFlowLogsOutput{FlowLogs: c.flowLogs}, nil
+}
+
+func (c *cloud) CreateFlowLogs(_ context.Context, in *ec2.CreateFlowLogsInput, _ ...func(*ec2.Options)) (*ec2.CreateFlowLogsOutput, error) {
+	out := &ec2.CreateFlowLogsOutput{}
+	for _, id := range in.ResourceIds {
+		if slices.ContainsFunc(c.flowLogs, func(l ec2types.FlowLog) bool { return *l.ResourceId == id && *l.LogFormat == *in.LogFormat }) {
+			out.Unsuccessful = append(out.Unsuccessful, ec2types.UnsuccessfulItem{ResourceId: &id, Error: &ec2types.UnsuccessfulItemError{Code: aws.String("FlowLogAlreadyExists")}})
+			continue
+		}
+		c.Mutate("CreateFlowLogs %s %s %s %s", id, in.TrafficType, *in.LogGroupName, *in.DeliverLogsPermissionArn)
+		made := strings.Replace(id, "eni", "fl", 1)
+		c.flowLogs = append(c.flowLogs, ec2types.FlowLog{FlowLogId: &made, ResourceId: &id, LogGroupName: in.LogGroupName, LogFormat: in.LogFormat,
+			DeliverLogsPermissionArn: in.DeliverLogsPermissionArn, Tags: in.TagSpecifications[0].Tags})
+		out.FlowLogIds = append(out.FlowLogIds, made)
+	}
+	return out, nil
+}
+
+func (c *cloud) DeleteFlowLogs(_ context.Context, in *ec2.DeleteFlowLogsInput, _ ...func(*ec2.Options)) (*ec2.DeleteFlowLogsOutput, error) {
+	c.Mutate("DeleteFlowLogs %s", strings.Join(in.FlowLogIds, " "))
+	c.flowLogs = slices.DeleteFunc(c.flowLogs, func(l ec2types.FlowLog) bool { return slices.Contains(in.FlowLogIds, *l.FlowLogId) })
+	return &ec2.DeleteFlowLogsOutput{}, nil
 }
 
 func (c *cloud) listenerARN() *string {
@@ -443,6 +546,9 @@ func (c *cloud) SetSecurityGroups(_ context.Context, in *elb.SetSecurityGroupsIn
 }
 
 func (c *cloud) DescribeLoadBalancerAttributes(context.Context, *elb.DescribeLoadBalancerAttributesInput, ...func(*elb.Options)) (*elb.DescribeLoadBalancerAttributesOutput, error) {
+	if c.lag {
+		return nil, &types.LoadBalancerNotFoundException{}
+	}
 	var out elb.DescribeLoadBalancerAttributesOutput
 	for key, value := range c.attributes {
 		out.Attributes = append(out.Attributes, types.LoadBalancerAttribute{Key: &key, Value: &value})

@@ -2,9 +2,13 @@
 package main
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rdslink/rdslink/internal/deployment"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -12,17 +16,21 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		network := ec2.NewFromConfig(config)
-		return createEndpointService{
-			balancers:     elb.NewFromConfig(config),
-			subnets:       network,
-			services:      network,
-			notifications: network,
-			registry:      table,
-			topic:         step.Env(deployment.ConnectionsTopicARN),
-			owner:         owned.FromEnv(),
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	network := ec2.NewFromConfig(config)
+	return createEndpointService{
+		balancers:     elb.NewFromConfig(config),
+		subnets:       network,
+		services:      network,
+		notifications: network,
+		domains:       route53.NewFromConfig(config),
+		topics:        sns.NewFromConfig(config),
+		registry:      table,
+		topic:         step.Env(deployment.ConnectionsTopicARN),
+		operators:     step.Env(deployment.OperatorsTopicARN),
+		owner:         owned.FromEnv(),
+		now:           time.Now,
+	}.run
+})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -32,6 +33,7 @@ type Input struct {
 	LoadBalancerARN     string   `json:"loadBalancerArn"`
 	VendorZoneSubnetIDs []string `json:"vendorZoneSubnetIds"`
 	SupportedRegions    []string `json:"supportedRegions"`
+	PrivateDNSName      string   `json:"privateDnsName"` // empty for none
 }
 
 // Output is what consumers and later steps need. AZ names differ from account to account, so the AZs go by their ids.
@@ -40,6 +42,9 @@ type Output struct {
 	ServiceName         string   `json:"serviceName"`
 	AvailabilityZoneIDs []string `json:"availabilityZoneIds"`
 	ZoneIDsLeftOut      []string `json:"zoneIdsLeftOut"` // the load balancer is there, and PrivateLink is not
+	PrivateDNSName      string   `json:"privateDnsName"` // empty while it is not verified
+	NameOpen            bool     `json:"nameOpen"`       // and is to be looked at again
+	LookSeconds         int      `json:"lookSeconds"`    // after so long
 }
 
 type balancerAPI interface {
@@ -51,6 +56,7 @@ type serviceAPI interface {
 	DescribeVpcEndpointServiceConfigurations(context.Context, *ec2.DescribeVpcEndpointServiceConfigurationsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error)
 	CreateVpcEndpointServiceConfiguration(context.Context, *ec2.CreateVpcEndpointServiceConfigurationInput, ...func(*ec2.Options)) (*ec2.CreateVpcEndpointServiceConfigurationOutput, error)
 	ModifyVpcEndpointServiceConfiguration(context.Context, *ec2.ModifyVpcEndpointServiceConfigurationInput, ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error)
+	StartVpcEndpointServicePrivateDnsVerification(context.Context, *ec2.StartVpcEndpointServicePrivateDnsVerificationInput, ...func(*ec2.Options)) (*ec2.StartVpcEndpointServicePrivateDnsVerificationOutput, error)
 }
 
 type registryAPI interface {
@@ -63,9 +69,13 @@ type createEndpointService struct {
 	subnets       subnetAPI
 	services      serviceAPI
 	notifications notificationAPI
+	domains       zonesAPI
+	topics        topicAPI
 	registry      registryAPI
 	topic         string
+	operators     string
 	owner         owned.Owner
+	now           func() time.Time
 }
 
 func (s createEndpointService) run(ctx context.Context, in Input) (Output, error) {
@@ -94,12 +104,19 @@ func (s createEndpointService) run(ctx context.Context, in Input) (Output, error
 	if err != nil && !outcome.DoWithout(ctx, err, "notifications of connections, which the observer sees a minute later") {
 		return Output{}, err
 	}
-	return Output{
+	out := Output{
 		ServiceID:           aws.ToString(service.ServiceId),
 		ServiceName:         aws.ToString(service.ServiceName),
 		AvailabilityZoneIDs: served,
 		ZoneIDsLeftOut:      leftOut,
-	}, nil
+	}
+	if out.PrivateDNSName, out.NameOpen, err = s.privateName(ctx, in, service, exposure); err != nil {
+		return Output{}, err
+	}
+	if out.NameOpen {
+		out.LookSeconds = lookSeconds
+	}
+	return out, nil
 }
 
 // record keeps which service is the exposure's. What was read just now need not be read again to be left as it is.

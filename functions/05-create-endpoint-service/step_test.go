@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -16,6 +17,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rdslink/rdslink/internal/hostedzone/hostedzonetest"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -29,6 +31,8 @@ const (
 	balancerARN = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/orders-acme-00000000/1"
 	topic       = "arn:aws:sns:eu-central-1:111122223333:connections"
 )
+
+var day = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
 type row = steptest.Row[*cloud, Input, Output]
 
@@ -48,7 +52,7 @@ func TestRun(t *testing.T) {
 		Run:   func(c *cloud) step.Run[Input, Output] { return c.step().run },
 		Output: func(c *cloud, _ Input) Output {
 			id := fmt.Sprintf("vpce-svc-%d", c.made)
-			return Output{id, "com.amazonaws.vpce.eu-central-1." + id, []string{"euc1-a", "euc1-b"}, []string{}}
+			return Output{ServiceID: id, ServiceName: "com.amazonaws.vpce.eu-central-1." + id, AvailabilityZoneIDs: []string{"euc1-a", "euc1-b"}, ZoneIDsLeftOut: []string{}}
 		},
 	}.Play(t, map[string]row{
 		"the first run makes the service and its notification": {
@@ -260,6 +264,11 @@ func TestARecordThatStandsIsNotReadAgain(t *testing.T) {
 // cloud is EC2's endpoint services in front of one load balancer, and the registry with one exposure.
 type cloud struct {
 	steptest.Fake
+	hostedzonetest.Zones
+	sent          []string // subjects and texts of messages
+	now           time.Time
+	untilLost     int   // changes about the name until one whose answer is lost
+	untilRefused  int   // and until one that is not made
 	notifyError   error // of making a notification
 	balancer      elbtypes.LoadBalancer
 	services      []types.ServiceConfiguration
@@ -280,6 +289,7 @@ func newCloud() *cloud {
 			State:           &elbtypes.LoadBalancerState{Code: elbtypes.LoadBalancerStateEnumActive},
 		},
 		tokens: map[string]string{},
+		now:    day,
 		born:   types.ServiceStateAvailable,
 	}
 	c.Recorded.Generation = 1
@@ -289,7 +299,8 @@ func newCloud() *cloud {
 }
 
 func (c *cloud) step() createEndpointService {
-	return createEndpointService{balancers: c, subnets: c, services: c, notifications: c, registry: c, topic: topic}
+	return createEndpointService{balancers: c, subnets: c, services: c, notifications: c, domains: c, topics: c, registry: c, topic: topic,
+		now: func() time.Time { return c.now }}
 }
 
 func (c *cloud) addZone(letter string) {
@@ -403,6 +414,24 @@ func (c *cloud) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func
 }
 
 func (c *cloud) ModifyVpcEndpointServiceConfiguration(_ context.Context, in *ec2.ModifyVpcEndpointServiceConfigurationInput, _ ...func(*ec2.Options)) (*ec2.ModifyVpcEndpointServiceConfigurationOutput, error) {
+	service := &c.services[len(c.services)-1]
+	if in.PrivateDnsName != nil || in.RemovePrivateDnsName != nil {
+		if c.refuses() {
+			return nil, errDisturbed
+		}
+	}
+	switch {
+	case in.PrivateDnsName != nil:
+		c.Mutate("name %s", *in.PrivateDnsName)
+		service.PrivateDnsName = in.PrivateDnsName
+		service.PrivateDnsNameConfiguration = &types.PrivateDnsNameConfiguration{State: types.DnsNameStatePendingVerification, Type: aws.String("TXT"),
+			Name: aws.String("_abc"), Value: aws.String("vpce:" + *in.PrivateDnsName)}
+		return &ec2.ModifyVpcEndpointServiceConfigurationOutput{}, c.loses()
+	case aws.ToBool(in.RemovePrivateDnsName):
+		c.Mutate("remove name")
+		service.PrivateDnsName, service.PrivateDnsNameConfiguration = nil, nil
+		return &ec2.ModifyVpcEndpointServiceConfigurationOutput{}, c.loses()
+	}
 	acceptance := ""
 	if in.AcceptanceRequired != nil {
 		acceptance = fmt.Sprintf("acceptance=%t ", *in.AcceptanceRequired)

@@ -11,12 +11,12 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		return allowPrincipals{
-			services: ec2.NewFromConfig(config),
-			registry: table,
-			now:      time.Now,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	return allowPrincipals{
+		services: ec2.NewFromConfig(config),
+		registry: table,
+		now:      time.Now,
+	}.run
+})

@@ -10,15 +10,15 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		client := ec2.NewFromConfig(config)
-		return updateTheRDSSecurityGroup{
-			rules:    client,
-			network:  client,
-			registry: table,
-			owner:    owned.FromEnv(),
-			tagged:   owned.OnlyTaggedGroups(),
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	client := ec2.NewFromConfig(config)
+	return updateTheRDSSecurityGroup{
+		rules:    client,
+		network:  client,
+		registry: table,
+		owner:    owned.FromEnv(),
+		tagged:   owned.OnlyTaggedGroups(),
+	}.run
+})

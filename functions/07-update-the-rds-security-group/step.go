@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/ingress"
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -30,20 +31,22 @@ type Input struct {
 	Port                    int32    `json:"port"`
 	LoadBalancerARN         string   `json:"loadBalancerArn"`
 	ResolverSecurityGroupID string   `json:"resolverSecurityGroupId"`
+
+	Databases []link.Database `json:"databases"` // of a link, instead of one database, its groups and its port
 }
 
-// Output is the group that admits them and its rules, ours or not, that do.
+// Output is the group that admits them and its rules, ours or not, that do: of a link those of its databases, in order.
 type Output struct {
 	SecurityGroupID      string             `json:"securityGroupId"`
 	SecurityGroupRuleIDs []string           `json:"securityGroupRuleIds"`
 	BorrowedRules        []ingress.Borrowed `json:"borrowedRules"`
+	Opened               []link.Opened      `json:"opened"`
 }
 
 type rulesAPI interface {
 	ingress.API
 	ingress.LeaveAPI
 	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
-	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
 }
 
 type recorder interface {
@@ -58,8 +61,26 @@ type updateTheRDSSecurityGroup struct {
 	tagged   bool // only groups that carry owned.IngressTag may be changed
 }
 
-// run opens before it closes: rules that the exposure no longer needs go only when those it needs are there.
+// run goes through a link's databases one after the other: they may share a group.
 func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, error) {
+	if len(in.Databases) == 0 {
+		return s.one(ctx, in)
+	}
+	opened, err := link.Each(ctx, 1, in.Databases, func(ctx context.Context, d link.Database) (link.Opened, error) {
+		one := in
+		one.Exposure, one.DatabaseARN, one.SecurityGroupIDs, one.Port = d.Exposure, d.DatabaseARN, d.SecurityGroupIDs, d.Port
+		out, err := s.one(ctx, one)
+		return link.Opened{Exposure: d.Exposure, SecurityGroupID: out.SecurityGroupID,
+			SecurityGroupRuleIDs: out.SecurityGroupRuleIDs, BorrowedRules: out.BorrowedRules}, err
+	})
+	return Output{SecurityGroupRuleIDs: []string{}, BorrowedRules: []ingress.Borrowed{}, Opened: opened}, err
+}
+
+// one opens before it closes: rules that the exposure no longer needs go only when those it needs are there.
+func (s updateTheRDSSecurityGroup) one(ctx context.Context, in Input) (Output, error) {
+	if len(in.SecurityGroupIDs) == 0 {
+		return Output{}, outcome.Failed("the plan names no security group of database %s: start again with the same input", in.DatabaseARN)
+	}
 	want, err := s.sources(ctx, in)
 	if err != nil {
 		return Output{}, err
@@ -89,7 +110,8 @@ func (s updateTheRDSSecurityGroup) run(ctx context.Context, in Input) (Output, e
 	if err := s.leave(ctx, need, with(all, tagged), present); err != nil {
 		return Output{}, err
 	}
-	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...), BorrowedRules: need.Borrowed(present)}
+	out := Output{SecurityGroupID: groupID, SecurityGroupRuleIDs: append(ruleIDs(present), made...), BorrowedRules: need.Borrowed(present),
+		Opened: []link.Opened{}}
 	slices.Sort(out.SecurityGroupRuleIDs)
 	for _, b := range out.BorrowedRules {
 		slog.WarnContext(ctx, "security group rule is not this stack's: when it goes, start the exposure again with the same input",
@@ -122,22 +144,27 @@ func chooseGroup(in Input, need ingress.Need, rules []types.SecurityGroupRule) s
 	return in.SecurityGroupIDs[0]
 }
 
-// share puts the exposure's tag on rules that we made for another exposure. A rule of somebody else's, another stack of
-// ours included, serves as it is and is never touched.
+// share puts the exposure's tag on rules that we made for another exposure, and wants them to stay. A rule of somebody
+// else's, another stack of ours included, serves as it is and is never touched.
 func (s updateTheRDSSecurityGroup) share(ctx context.Context, need ingress.Need, present []types.SecurityGroupRule) error {
+	var ours []types.SecurityGroupRule
 	var shared []string
 	for _, rule := range present {
-		if need.Ours(rule) && !need.Serves(rule) {
+		if !need.Ours(rule) {
+			continue
+		}
+		ours = append(ours, rule)
+		if owned.FromEC2(rule.Tags)[owned.RuleTag(need.Exposure)] != owned.RuleServes {
 			shared = append(shared, aws.ToString(rule.SecurityGroupRuleId))
 		}
 	}
 	if len(shared) == 0 {
-		return nil
+		return ingress.Stays(need.Exposure, ours)
 	}
 	slog.InfoContext(ctx, "tag security group rules", "exposure", need.Exposure, "securityGroupRuleIds", shared)
 	_, err := s.rules.CreateTags(ctx, &ec2.CreateTagsInput{
 		Resources: shared,
-		Tags:      owned.EC2Tags(map[string]string{owned.RuleTag(need.Exposure): "true"}),
+		Tags:      owned.EC2Tags(map[string]string{owned.RuleTag(need.Exposure): owned.RuleServes}),
 	})
 	switch {
 	case hasCode(err, "TagLimitExceeded"): // step 1 counts, and others may have come first
@@ -148,7 +175,14 @@ func (s updateTheRDSSecurityGroup) share(ctx context.Context, need ingress.Need,
 	case err != nil:
 		return fmt.Errorf("tag security group rules %s: %w", strings.Join(shared, ", "), err)
 	}
-	return nil
+	again, err := ingress.ByID(ctx, s.rules, ruleIDs(ours))
+	if err == nil && len(again) < len(ours) {
+		err = outcome.NotReady("tag security group rules %s: one of them went meanwhile, look again", strings.Join(shared, ", "))
+	}
+	if err != nil {
+		return err
+	}
+	return ingress.Stays(need.Exposure, again)
 }
 
 // retag puts the deployment's tags on rules of ours that lack them: they may have changed. A rule whose tags are all taken

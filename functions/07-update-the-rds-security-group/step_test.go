@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/ingress"
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -58,7 +59,8 @@ func matches(rule types.SecurityGroupRule, filter types.Filter) bool {
 		value, carries := owned.FromEC2(rule.Tags)[key]
 		return carries && slices.Contains(filter.Values, value)
 	}
-	return *filter.Name == "group-id" && slices.Contains(filter.Values, *rule.GroupId)
+	id := map[string]*string{"group-id": rule.GroupId, "security-group-rule-id": rule.SecurityGroupRuleId}[*filter.Name]
+	return id != nil && slices.Contains(filter.Values, *id)
 }
 
 func (c *cloud) AuthorizeSecurityGroupIngress(_ context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
@@ -115,7 +117,11 @@ func (c *cloud) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func
 	if code := c.refuses["tag"]; code != "" {
 		return nil, &smithy.GenericAPIError{Code: code}
 	}
-	c.Mutate("tag %v", in.Resources)
+	what := "tag"
+	if *in.Tags[0].Value == owned.RuleLeaving {
+		what = "leave"
+	}
+	c.Mutate("%s %v", what, in.Resources)
 	for i, rule := range c.rules {
 		if slices.Contains(in.Resources, *rule.SecurityGroupRuleId) {
 			tags := owned.FromEC2(rule.Tags)
@@ -185,6 +191,15 @@ var (
 	forBoth          = map[string]string{owned.ManagedTag: "true", owned.RuleTag(exposure): "true", owned.RuleTag("other"): "true"}
 )
 
+// leaving are the tags of a rule that an exposure is giving up, and that serves others.
+func leaving(who string, others ...string) map[string]string {
+	tags := map[string]string{owned.ManagedTag: "true", owned.RuleTag(who): owned.RuleLeaving}
+	for _, other := range others {
+		tags[owned.RuleTag(other)] = owned.RuleServes
+	}
+	return tags
+}
+
 // complete is what a first run leaves behind.
 func complete() []types.SecurityGroupRule {
 	return []types.SecurityGroupRule{
@@ -207,9 +222,11 @@ func TestRun(t *testing.T) {
 	rules := func(rules ...types.SecurityGroupRule) func(*cloud) { return func(c *cloud) { c.rules = rules } }
 	byAddress := func(in *Input) { in.Ingress, in.ResolverSecurityGroupID = ingress.Addresses, "" }
 	recorded := func(mutations ...string) []string { return append(mutations, "Record") }
-	admits := func(ruleIDs ...string) *Output { return &Output{"sg-db", ruleIDs, []ingress.Borrowed{}} }
+	admits := func(ruleIDs ...string) *Output {
+		return &Output{"sg-db", ruleIDs, []ingress.Borrowed{}, []link.Opened{}}
+	}
 	borrows := func(rule, stack string) *Output {
-		return &Output{"sg-db", []string{"sgr-2", "sgr-3", rule}, []ingress.Borrowed{{SecurityGroupRuleID: rule, Stack: stack}}}
+		return &Output{"sg-db", []string{"sgr-2", "sgr-3", rule}, []ingress.Borrowed{{SecurityGroupRuleID: rule, Stack: stack}}, []link.Opened{}}
 	}
 	steptest.Step[*cloud, Input, Output]{
 		Cloud:  func() *cloud { return &cloud{} },
@@ -244,6 +261,18 @@ func TestRun(t *testing.T) {
 			Drift: rules(append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, forOther))...),
 			Want:  recorded("tag [sgr-9]"), Output: admits("sgr-2", "sgr-3", "sgr-9"),
 		},
+		"a rule that another exposure is giving up may go": {
+			Drift: rules(append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, leaving("other")))...),
+			Want:  []string{"tag [sgr-9]"}, Err: "NotReady", Says: "exposure other is giving it up",
+		},
+		"so may one that is shared already": {
+			Drift: rules(append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5432, leaving("other", exposure)))...),
+			Err:   "NotReady", Says: "exposure other is giving it up",
+		},
+		"a rule that a removal of this one has begun to give up": {
+			Drift: rules(append(complete()[1:], ruleOf("sgr-1", "sg-db", subnet1, 5432, leaving(exposure)))...),
+			Want:  recorded("tag [sgr-1]"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
+		},
 		"a rule for another port does not serve": {
 			Drift: rules(append(complete()[1:], ruleOf("sgr-9", "sg-db", subnet1, 5433, nil))...),
 			Want:  recorded(everything[0]), Output: admits("sgr-2", "sgr-3", "sgr-new3"),
@@ -254,11 +283,11 @@ func TestRun(t *testing.T) {
 		},
 		"our last rule for a source that is gone is revoked": {
 			Drift: rules(append(complete(), ruleOf("sgr-9", "sg-db", stale, 5432, forUs))...),
-			Want:  recorded("revoke sgr-9"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
+			Want:  recorded("leave [sgr-9]", "revoke sgr-9"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
 		},
 		"a rule that still serves another loses our tag only": {
 			Drift: rules(append(complete(), ruleOf("sgr-9", "sg-db", stale, 5432, forBoth))...),
-			Want:  recorded("untag [sgr-9]"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
+			Want:  recorded("leave [sgr-9]", "untag [sgr-9]"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
 		},
 		"other rules for that source stay": {
 			Drift: rules(append(complete(), ruleOf("sgr-8", "sg-db", stale, 5432, nil), ruleOf("sgr-9", "sg-db", stale, 5432, forOther))...),
@@ -267,20 +296,22 @@ func TestRun(t *testing.T) {
 		"the group that holds our rules is kept": {
 			Drift: rules(ruleOf("sgr-1", "sg-second", subnet1, 5432, forUs),
 				ruleOf("sgr-2", "sg-second", subnet2, 5432, forUs), ruleOf("sgr-3", "sg-second", resolver, 5432, forUs)),
-			Want: recorded(), Output: &Output{"sg-second", []string{"sgr-1", "sgr-2", "sgr-3"}, []ingress.Borrowed{}},
+			Want: recorded(), Output: &Output{"sg-second", []string{"sgr-1", "sgr-2", "sgr-3"}, []ingress.Borrowed{}, []link.Opened{}},
 		},
 		"rules in a group that the database has left are given up there": {
 			Drift: rules(append(complete(), ruleOf("sgr-7", "sg-left", subnet1, 5432, forUs), ruleOf("sgr-8", "sg-left", subnet2, 5432, forBoth),
 				ruleOf("sgr-9", "sg-left", subnet1, 5432, forOther))...),
-			Want: recorded("revoke sgr-7", "untag [sgr-8]"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
+			Want: recorded("leave [sgr-7]", "revoke sgr-7", "leave [sgr-8]", "untag [sgr-8]"), Output: admits("sgr-1", "sgr-2", "sgr-3"),
 		},
 		"all groups are others now: open first, then close": {
 			Drift: rules(ruleOf("sgr-7", "sg-left", subnet1, 5432, forUs), ruleOf("sgr-8", "sg-left", resolver, 5432, forUs)),
-			Want:  recorded(slices.Concat(everything, []string{"revoke sgr-7", "revoke sgr-8"})...), Output: admits("sgr-new2", "sgr-new3", "sgr-new4"),
+			Want:  recorded(slices.Concat(everything, []string{"leave [sgr-7]", "revoke sgr-7", "leave [sgr-8]", "revoke sgr-8"})...), Output: admits("sgr-new2", "sgr-new3", "sgr-new4"),
 		},
 		"another port of the database: open first, then close": {
 			Drift: rules(complete()...), In: func(in *Input) { in.Port, in.ResolverSecurityGroupID = 5433, "" },
-			Want: recorded(slices.Concat(everything[:2], []string{"revoke sgr-1", "revoke sgr-2", "revoke sgr-3"})...), Output: admits("sgr-new3", "sgr-new4"),
+			Want: recorded(slices.Concat(everything[:2],
+				[]string{"leave [sgr-1]", "revoke sgr-1", "leave [sgr-2]", "revoke sgr-2", "leave [sgr-3]", "revoke sgr-3"})...),
+			Output: admits("sgr-new3", "sgr-new4"),
 		},
 		"a rule that a describe did not show yet": {
 			Drift: func(c *cloud) { c.unseen = []ingress.Source{subnet1} }, Err: "NotReady",
@@ -312,7 +343,7 @@ func TestRun(t *testing.T) {
 		},
 		"from subnets to addresses: open first, then close": {
 			Drift: func(c *cloud) { c.rules, c.nodes = complete()[:2], []string{"10.0.1.7", "10.0.2.9"} }, In: byAddress,
-			Want: recorded(append(nodes, "revoke sgr-1", "revoke sgr-2")...), Output: admits("sgr-new2", "sgr-new3"),
+			Want: recorded(append(nodes, "leave [sgr-1]", "revoke sgr-1", "leave [sgr-2]", "revoke sgr-2")...), Output: admits("sgr-new2", "sgr-new3"),
 		},
 		"a node without an address yet": {
 			Drift: func(c *cloud) { c.nodes = []string{"10.0.1.7"} }, In: byAddress, Err: "NotReady",

@@ -10,15 +10,15 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		topics := sns.NewFromConfig(config)
-		return shareTheServiceName{
-			topic:         topics,
-			subscriptions: topics,
-			topicARN:      step.Env(deployment.HandoffTopicARN),
-			operatorsARN:  step.Env(deployment.OperatorsTopicARN),
-			registry:      table,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	topics := sns.NewFromConfig(config)
+	return shareTheServiceName{
+		topic:         topics,
+		subscriptions: topics,
+		topicARN:      step.Env(deployment.HandoffTopicARN),
+		operatorsARN:  step.Env(deployment.OperatorsTopicARN),
+		registry:      table,
+	}.run
+})

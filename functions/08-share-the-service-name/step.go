@@ -16,7 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/handoff"
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/message"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/subscription"
@@ -39,14 +41,17 @@ type Input struct {
 	ZoneIDsWithoutLoadBalancer []string `json:"zoneIdsWithoutLoadBalancer"`
 	ZoneIDsWithoutService      []string `json:"zoneIdsWithoutService"`
 	SupportedRegions           []string `json:"supportedRegions"`
+	PrivateDNSName             string   `json:"privateDnsName"`
 	AcceptanceTimeoutSeconds   int      `json:"acceptanceTimeoutSeconds"`
 	Notify                     []string `json:"notify"`
+
+	Databases []link.Database `json:"databases"` // of a link, instead of one database, its engine, host and port
 }
 
 const secondsPerDay = 24 * 60 * 60
 
 func (in Input) letter() handoff.Letter {
-	return handoff.Letter{
+	letter := handoff.Letter{
 		Facts: handoff.Facts{
 			ServiceName:         in.ServiceName,
 			Region:              in.Region,
@@ -54,6 +59,7 @@ func (in Input) letter() handoff.Letter {
 			SupportedRegions:    in.SupportedRegions,
 			Port:                in.ListenerPort,
 			TLSServerName:       in.Host,
+			PrivateDNSName:      in.PrivateDNSName,
 		},
 		Consumer:           in.Consumer,
 		Vendor:             in.Vendor,
@@ -62,6 +68,13 @@ func (in Input) letter() handoff.Letter {
 		MaxConnectErrors:   in.MaxConnectErrors,
 		WaitDays:           in.AcceptanceTimeoutSeconds / secondsPerDay,
 	}
+	for _, d := range in.Databases {
+		letter.Databases = append(letter.Databases, handoff.Reached{
+			DatabaseIdentifier: d.DatabaseIdentifier, Engine: d.Engine, Port: int(d.ListenerPort), TLSServerName: d.Host,
+			MaxConnectErrors: d.MaxConnectErrors,
+		})
+	}
+	return letter
 }
 
 // Output is for whoever started the execution: which addresses did not hear of the hand-off, and which of earlier inputs are
@@ -104,6 +117,7 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	}
 	out := Output{NotNotified: heard.unheard, StillSubscribed: heard.stays}
 	letter := in.letter()
+	letter.AllowsNobody = connection.AllowsNobody(exposure)
 	text, err := letter.Text()
 	if err != nil {
 		return Output{}, fmt.Errorf("write hand-off of exposure %s: %w", in.Exposure, err)

@@ -12,13 +12,13 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		return acceptTheConnection{
-			registry:  table,
-			functions: lambda.NewFromConfig(config),
-			observer:  deployment.Own().Function("observer"),
-			now:       time.Now,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	return acceptTheConnection{
+		registry:  table,
+		functions: lambda.NewFromConfig(config),
+		observer:  deployment.Own().Function("observer"),
+		now:       time.Now,
+	}.run
+})

@@ -17,25 +17,25 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		deps, api := targets.New(config, table), ec2.NewFromConfig(config)
-		return installIPSync{
-			schedules:   scheduler.NewFromConfig(config),
-			connections: api,
-			interfaces:  api,
-			registry:    table.Living(),
-			inspect: func(ctx context.Context, e registry.Exposure) inspect.Report {
-				return inspect.New(config, table, owned.FromEnv(), deployment.Patience()).Inspect(ctx, []registry.Exposure{e})[0]
-			},
-			named: &brokenHop{},
-			sync: func(ctx context.Context, b registry.Binding) (targets.Report, error) {
-				return deps.Sync(ctx, b, targets.Asked{Full: true, Record: true})
-			},
-			group:    deployment.Own().ScheduleGroup(),
-			role:     step.Env(deployment.ScheduleRoleARN),
-			function: step.Env(deployment.IPSyncFunctionARN),
-			now:      time.Now,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	deps, api := targets.New(config, table), ec2.NewFromConfig(config)
+	return installIPSync{
+		schedules:   scheduler.NewFromConfig(config),
+		connections: api,
+		interfaces:  api,
+		registry:    table.Living(),
+		inspect: func(ctx context.Context, e registry.Exposure) inspect.Report {
+			return inspect.New(config, table, owned.FromEnv(), deployment.Patience()).Inspect(ctx, []registry.Exposure{e})[0]
+		},
+		named: &brokenHop{},
+		sync: func(ctx context.Context, b registry.Binding) (targets.Report, error) {
+			return deps.Sync(ctx, b, targets.Asked{Full: true, Record: true})
+		},
+		group:    deployment.Own().ScheduleGroup(),
+		role:     step.Env(deployment.ScheduleRoleARN),
+		function: step.Env(deployment.IPSyncFunctionARN),
+		now:      time.Now,
+	}.run
+})

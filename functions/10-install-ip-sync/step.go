@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -14,6 +15,7 @@ import (
 	"github.com/rdslink/rdslink/internal/handoff"
 	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/inspect"
+	"github.com/rdslink/rdslink/internal/link"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/targets"
@@ -40,10 +42,30 @@ type Input struct {
 	ZoneIDsWithoutLoadBalancer  []string             `json:"zoneIdsWithoutLoadBalancer"`
 	ZoneIDsWithoutService       []string             `json:"zoneIdsWithoutService"`
 	SupportedRegions            []string             `json:"supportedRegions"`
+	PrivateDNSName              string               `json:"privateDnsName"`
 	VPCEndpointID               string               `json:"vpcEndpointId"`
 	NotNotified                 []string             `json:"notNotified"`
 	StillSubscribed             []string             `json:"stillSubscribed"`
 	UnexpectedConnections       []handoff.Unexpected `json:"unexpectedConnections"`
+
+	// Of a link, each in the order of its databases, instead of what is above of a single one.
+	Databases []link.Database    `json:"databases"`
+	Bindings  []registry.Binding `json:"bindings"`
+	Listeners []link.Listener    `json:"listeners"`
+	Opened    []link.Opened      `json:"opened"`
+	NotListed []link.Kept        `json:"notListed"`
+}
+
+// of is the input as it would be for the i-th of a link's databases by itself.
+func (in Input) of(i int) (Input, error) {
+	if i >= min(len(in.Bindings), len(in.Listeners), len(in.Opened)) {
+		return in, outcome.Failed("the steps before have not made all of exposure %s: start again with the same input", in.Databases[i].Exposure)
+	}
+	d, opened := in.Databases[i], in.Opened[i]
+	in.Exposure, in.Binding, in.ListenerPort, in.ListenerARN = d.Exposure, in.Bindings[i], int(d.ListenerPort), in.Listeners[i].ListenerARN
+	in.DatabaseSecurityGroupID, in.SecurityGroupRuleIDs = opened.SecurityGroupID, opened.SecurityGroupRuleIDs
+	in.BorrowedRules = opened.BorrowedRules
+	return in, nil
 }
 
 // Output is the hand-off, and the output of the execution.
@@ -58,11 +80,15 @@ func handOff(in Input, state, path string) Output {
 		SupportedRegions:    in.SupportedRegions,
 		Port:                in.ListenerPort,
 		TLSServerName:       in.Binding.Host,
+		PrivateDNSName:      in.PrivateDNSName,
 	}
 	accepted := handoff.Connection{VPCEndpointID: in.VPCEndpointID, State: state, Path: path}
 	without := handoff.ZonesLeftOut{LoadBalancer: in.ZoneIDsWithoutLoadBalancer, EndpointService: in.ZoneIDsWithoutService}
 	heed := handoff.Heed{NotNotified: in.NotNotified, StillSubscribed: append([]string{}, in.StillSubscribed...),
-		UnexpectedConnections: in.UnexpectedConnections}
+		UnexpectedConnections: in.UnexpectedConnections, NotListed: []string{}}
+	for _, kept := range in.NotListed {
+		heed.NotListed = append(heed.NotListed, handoff.StillServed(kept.Exposure))
+	}
 	return Output{handoff.NewDocument(in.Exposure, in.Consumer, facts, without, accepted, heed, handoff.Resources{
 		TargetGroupARN:              in.Binding.TargetGroupARN,
 		LoadBalancerARN:             in.LoadBalancerARN,
@@ -71,13 +97,13 @@ func handOff(in Input, state, path string) Output {
 		DatabaseSecurityGroupID:     in.DatabaseSecurityGroupID,
 		SecurityGroupRuleIDs:        in.SecurityGroupRuleIDs,
 		BorrowedRules:               in.BorrowedRules,
-		ScheduleName:                in.Exposure,
+		ScheduleName:                in.schedule(),
 		ResolverFunction:            in.Binding.ResolverFunction,
 	})}
 }
 
 type registryAPI interface {
-	Get(ctx context.Context, id string) (registry.Exposure, error)
+	ByLink(ctx context.Context, id string) (registry.Exposure, error)
 	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 
@@ -93,26 +119,23 @@ type installIPSync struct {
 	now                   func() time.Time
 }
 
+// schedule is its schedule's name: a link has none.
+func (in Input) schedule() string {
+	if len(in.Databases) > 0 {
+		return ""
+	}
+	return in.Exposure
+}
+
 func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 	nodes, err := s.nodes(ctx, in)
 	if err != nil {
 		return Output{}, err
 	}
-	in.Binding.ListenerPort, in.Binding.Nodes = in.ListenerPort, nodes
-	binding, err := json.Marshal(in.Binding)
-	if err != nil {
-		return Output{}, fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
+	if len(in.Databases) > 0 {
+		return s.link(ctx, in, nodes)
 	}
-	if err := s.ensureSchedule(ctx, in.Exposure, string(binding)); err != nil {
-		return Output{}, err
-	}
-	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
-		m.ScheduleName, m.ScheduleRoleARN, m.IPSyncFunctionARN = in.Exposure, s.role, s.function
-		m.ZoneIDsWithoutService, m.Binding = in.ZoneIDsWithoutService, &in.Binding
-	}); err != nil {
-		return Output{}, err
-	}
-	path, err := s.provePath(ctx, in.Binding)
+	path, err := s.follow(ctx, in, nodes)
 	if err != nil {
 		return Output{}, err
 	}
@@ -121,6 +144,64 @@ func (s installIPSync) run(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	return handOff(in, state, path), nil
+}
+
+// atOnce is how many of a link's databases are synced at once. Each takes one of the functions that the account may run.
+const atOnce = 3
+
+// link has every database of a link followed.
+func (s installIPSync) link(ctx context.Context, in Input, nodes []string) (Output, error) {
+	all := make([]int, len(in.Databases))
+	for i := range all {
+		all[i] = i
+	}
+	followed, err := link.Each(ctx, atOnce, all, func(ctx context.Context, i int) (handoff.Linked, error) {
+		one, err := in.of(i)
+		if err != nil {
+			return handoff.Linked{}, err
+		}
+		path, err := s.follow(ctx, one, nodes)
+		return handoff.Linked{
+			Exposure: one.Exposure, DatabaseIdentifier: in.Databases[i].DatabaseIdentifier, Port: one.ListenerPort,
+			TLSServerName: one.Binding.Host, Path: path, TargetGroupARN: one.Binding.TargetGroupARN, ListenerARN: one.ListenerARN,
+			SecurityGroupID: one.DatabaseSecurityGroupID, RuleIDs: one.SecurityGroupRuleIDs, BorrowedRules: one.BorrowedRules,
+			ScheduleName: one.Exposure,
+		}, err
+	})
+	if err != nil {
+		return Output{}, err
+	}
+	state, err := s.proveConnection(ctx, in)
+	if err != nil {
+		return Output{}, err
+	}
+	in.Binding.ResolverFunction, in.SecurityGroupRuleIDs = in.Bindings[0].ResolverFunction, []string{}
+	in.BorrowedRules = []ingress.Borrowed{}
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.ZoneIDsWithoutService, m.IPSyncFunctionARN = in.ZoneIDsWithoutService, s.function
+	}); err != nil {
+		return Output{}, err
+	}
+	return Output{handOff(in, state, "").Of(followed)}, nil
+}
+
+// follow has one database followed, and proves the path to it.
+func (s installIPSync) follow(ctx context.Context, in Input, nodes []string) (path string, err error) {
+	in.Binding.ListenerPort, in.Binding.Nodes = in.ListenerPort, nodes
+	binding, err := json.Marshal(in.Binding)
+	if err != nil {
+		return "", fmt.Errorf("encode binding of exposure %s: %w", in.Exposure, err)
+	}
+	if err := s.ensureSchedule(ctx, in.Exposure, string(binding)); err != nil {
+		return "", err
+	}
+	if err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) {
+		m.ScheduleName, m.ScheduleRoleARN, m.IPSyncFunctionARN = in.Exposure, s.role, s.function
+		m.ZoneIDsWithoutService, m.Binding = in.ZoneIDsWithoutService, &in.Binding
+	}); err != nil {
+		return "", err
+	}
+	return s.provePath(ctx, in.Binding)
 }
 
 // nodes are the addresses of the load balancer's nodes. A load balancer that has been there for steps has them all, so
@@ -167,19 +248,22 @@ func (s installIPSync) unproven(ctx context.Context, b registry.Binding, report 
 
 // brokenHop is what was last said of an exposure. The step is asked every 10 s, and an inspection is some twenty calls.
 type brokenHop struct {
+	sync.Mutex
 	exposure, text string
 	at             time.Time
 }
 
 func (s installIPSync) hop(ctx context.Context, id string) string {
+	s.named.Lock()
+	defer s.named.Unlock()
 	if s.named.exposure != id || s.now().Sub(s.named.at) > time.Minute {
-		*s.named = brokenHop{id, s.inspected(ctx, id), s.now()}
+		s.named.exposure, s.named.text, s.named.at = id, s.inspected(ctx, id), s.now()
 	}
 	return s.named.text
 }
 
 func (s installIPSync) inspected(ctx context.Context, id string) string {
-	exposure, err := s.registry.Get(ctx, id)
+	exposure, err := s.registry.ByLink(ctx, id)
 	if err != nil {
 		return "which hop is broken could not be found out: " + err.Error()
 	}

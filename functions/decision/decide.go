@@ -17,6 +17,7 @@ import (
 
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
 )
 
@@ -47,10 +48,12 @@ func (d decision) decide(ctx context.Context, in events.EventBridgeEvent) error 
 	})
 }
 
-// brief keeps what is stored, sent and looked up within what DynamoDB and SNS take, whatever an event holds.
+// brief keeps what is stored, sent and looked up within what DynamoDB and SNS take, whatever an event holds. What people say
+// is repeated in messages, logs and an execution's cause: without a password in it.
 func brief(asked bus.Decision) bus.Decision {
-	const longest = 256
+	const longest, enough = 256, 4 << 10 // enough: of what is looked through
 	for _, text := range []*string{&asked.Exposure, &asked.ServiceID, &asked.VPCEndpointID, &asked.Decision, &asked.By, &asked.Reason} {
+		*text = outcome.Discreet((*text)[:min(len(*text), enough)])
 		if len(*text) > longest {
 			*text = strings.ToValidUTF8((*text)[:longest], "") + "..."
 		}
@@ -61,7 +64,11 @@ func brief(asked bus.Decision) bus.Decision {
 // lookAbout looks at what the decision names, by its exposure or by its service.
 func (d decision) lookAbout(ctx context.Context, asked bus.Decision) (registry.Exposure, []connection.Connection, error) {
 	if asked.Exposure != "" {
-		return d.look(ctx, asked.Exposure)
+		exposure, found, err := d.look(ctx, asked.Exposure)
+		if err == nil && exposure.OnLink() { // who decides about one of its exposures decides about the link
+			return d.look(ctx, exposure.Link)
+		}
+		return exposure, found, err
 	}
 	if asked.ServiceID == "" {
 		return registry.Exposure{}, nil, registry.ErrNotFound
@@ -145,6 +152,10 @@ func requested(exposure registry.Exposure, found []connection.Connection, endpoi
 
 // nobodyAsks says what is waited for, who makes it, and which connections there are to name instead.
 func nobodyAsks(exposure registry.Exposure, found []connection.Connection) string {
+	if connection.AllowsNobody(exposure) {
+		return fmt.Sprintf("nobody may ask yet: %s tells whom to allow once it has the service name %s; start again with the same input "+
+			"and that ARN in principals", exposure.Consumer, exposure.ServiceName)
+	}
 	who := exposure.Consumer
 	if len(exposure.Accounts) > 0 {
 		who += " (account " + strings.Join(exposure.Accounts, " or ") + ")"

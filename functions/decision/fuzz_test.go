@@ -13,6 +13,7 @@ import (
 	"github.com/rdslink/rdslink/internal/bus"
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 // Whatever comes on the bus, nobody is let in but on the word accept, about this exposure, for an
@@ -67,3 +68,5 @@ func FuzzEvent(f *testing.F) {
 		}
 	})
 }
+
+func FuzzHandler(f *testing.F) { steptest.Fuzz[events.EventBridgeEvent](f, function) }

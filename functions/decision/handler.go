@@ -23,6 +23,7 @@ import (
 )
 
 type registryAPI interface {
+	ByLink(ctx context.Context, id string) (registry.Exposure, error)
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
 	AddDecision(ctx context.Context, id string, decision registry.Decision, said time.Time) (contrary *registry.Decision, err error)
@@ -87,12 +88,13 @@ func (d decision) handle(ctx context.Context, in events.EventBridgeEvent) error 
 	return fmt.Errorf("decide about event %s: its detail type %q is none of ours", in.ID, in.DetailType)
 }
 
-// look reads the exposure and its connections as they are now: an event says what was.
+// look reads the exposure and its connections as they are now: an event says what was. Those of an exposure that is on a
+// link are the link's.
 func (d decision) look(ctx context.Context, id string) (registry.Exposure, []connection.Connection, error) {
 	if id == "" {
 		return registry.Exposure{}, nil, registry.ErrNotFound
 	}
-	exposure, err := d.registry.Get(ctx, id)
+	exposure, err := d.registry.ByLink(ctx, id)
 	if err != nil || exposure.ServiceID == "" { // it is younger than its service: nothing can be connected to it
 		return exposure, nil, err
 	}

@@ -167,6 +167,12 @@ func TestDecisions(t *testing.T) {
 		"before anybody has asked": {asked: `{"exposure":"orders","decision":"accept"}`,
 			refusal: "no request is pending. acme (account " + vendor + ") has to ask first, by making a VPC endpoint for the service " +
 				"com.amazonaws.vpce.vpce-svc-1; this topic tells when it has, and how to decide."},
+		"before anybody may ask": {asked: `{"exposure":"orders","decision":"accept"}`, fault: func(w *world) {
+			w.exposure.Vendor, w.exposure.Accounts, w.exposure.Principals = "materialize", nil, nil
+		}, refusal: "nobody may ask yet: acme tells whom to allow once it has the service name com.amazonaws.vpce.vpce-svc-1; start again with the same input"},
+		"somebody who may not ask": {asked: `{"exposure":"orders","vpcEndpointId":"vpce-1","decision":"accept"}`, states: []string{"pendingAcceptance"}, fault: func(w *world) {
+			w.exposure.Vendor, w.exposure.Accounts, w.exposure.Principals = "materialize", nil, nil
+		}, refusal: "endpoint vpce-1 belongs to account " + vendor + ", which exposure orders was not made for"},
 		"several requests": {asked: `{"exposure":"orders","decision":"accept"}`, states: []string{"pendingAcceptance", "pendingAcceptance"},
 			refusal: "2 requests are pending: name one as vpcEndpointId (vpce-1 of account " + vendor + " is pendingAcceptance, vpce-2 of"},
 		"a decision that is none":     {asked: `{"exposure":"orders","decision":"maybe"}`, refusal: `it is neither "accept" nor "reject"`},
@@ -422,6 +428,20 @@ func newWorld() *world {
 
 func noToken(w *world) { w.exposure.Token = nil }
 
+// Who decides about one of a link's exposures decides about the link's connection.
+func TestADecisionAboutAnExposureOnALinkIsTheLinks(t *testing.T) {
+	w := newWorld()
+	w.exposure.Link = w.exposure.ID
+	w.connect("", "pendingAcceptance")
+	detail := `{"exposure": "on-link", "vpcEndpointId": "vpce-1", "decision": "accept", "by": "olga"}`
+	if err := w.decision().handle(t.Context(), events.EventBridgeEvent{ID: "e-1", DetailType: bus.ConnectionDecision, Detail: []byte(detail)}); err != nil {
+		t.Fatal(err)
+	}
+	if w.refusal != "" || len(w.exposure.Decisions) == 0 && len(w.mutations) == 0 || w.exposure.Token != nil {
+		t.Errorf("refused with %q, changes %q, %+v", w.refusal, w.mutations, w.exposure)
+	}
+}
+
 func (w *world) decision() decision {
 	return decision{registry: w, connections: w, tasks: w, topic: w, operators: "operators", now: func() time.Time { return noon }}
 }
@@ -447,6 +467,14 @@ func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
 		return registry.Exposure{}, registry.ErrNotFound
 	}
 	return w.exposure, nil
+}
+
+// ByLink knows an exposure on the link that the world's exposure then is.
+func (w *world) ByLink(ctx context.Context, id string) (registry.Exposure, error) {
+	if w.exposure.IsLink() && id == "on-link" {
+		return registry.Exposure{ID: id, Link: w.exposure.ID}.By(w.exposure, nil), nil
+	}
+	return w.Get(ctx, id)
 }
 
 func (w *world) ByService(_ context.Context, serviceID string) (registry.Exposure, bool, error) {
@@ -552,4 +580,12 @@ func (w *world) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.
 	w.record("refuse")
 	w.subject, w.refusal = *in.Subject, *in.Message
 	return &sns.PublishOutput{}, nil
+}
+
+func TestNoPasswordIsKeptOfWhatPeopleSay(t *testing.T) {
+	const pasted = "postgres://me:canary@orders/db"
+	said := brief(bus.Decision{By: "password=canary", Reason: strings.Repeat("x", 250) + " " + pasted, Exposure: "orders", Decision: bus.Accept})
+	if kept := fmt.Sprintf("%+v", said); strings.Contains(kept, "canary") || said.Exposure != "orders" || said.Decision != bus.Accept {
+		t.Errorf("kept is %s", kept)
+	}
 }

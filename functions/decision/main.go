@@ -14,16 +14,16 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Serve(func(config aws.Config, table *registry.Table) any {
-		return decision{
-			name:        deployment.Own(),
-			registry:    table,
-			connections: ec2.NewFromConfig(config),
-			tasks:       sfn.NewFromConfig(config),
-			topic:       sns.NewFromConfig(config),
-			operators:   step.Env(deployment.OperatorsTopicARN),
-			now:         time.Now,
-		}.handle
-	})
+func main() { step.Serve(function) }
+
+func function(config aws.Config, table *registry.Table) any {
+	return decision{
+		name:        deployment.Own(),
+		registry:    table,
+		connections: ec2.NewFromConfig(config),
+		tasks:       sfn.NewFromConfig(config),
+		topic:       sns.NewFromConfig(config),
+		operators:   step.Env(deployment.OperatorsTopicARN),
+		now:         time.Now,
+	}.handle
 }

@@ -8,20 +8,19 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/steptest"
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
 // Whatever invokes the sync, it syncs what the registry or a schedule names, or reports why not.
 func FuzzInput(f *testing.F) {
-	for _, in := range []string{
+	handed := steptest.Texts(
 		failover, strings.ReplaceAll(failover, orders, member), strings.ReplaceAll(failover, orders, upgrade), `{"source":"aws.rds"}`, `{"source":"aws.rds","detail":{"SourceArn":7}}`,
 		`{"source":"aws.rds","detail":null}`, `{"source":"aws.rds","detail":{"SourceArn":"arn:aws:rds"}}`,
 		`{"exposure":"a","targetGroupArn":"arn:tg"}`, `{"targetGroupArn":"arn:tg"}`, `{"exposure":"a"}`, `{"exposure":"young"}`, `{"exposure":"a","full":true}`,
 		`{"exposure":"z"}`, `{"exposures":["a","d"]}`, `{"exposures":["young"]}`, `{"exposures":[]}`, `{"hello":"world"}`, `{}`, `[]`, `null`, ``,
-	} {
-		f.Add([]byte(in))
-	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
+	)
+	steptest.Inputs(f, handed, func(t testing.TB, payload []byte) {
 		ran := &runs{report: targets.Report{State: targets.Settled}}
 		s, book := ran.function(exposure("d", ledger), exposure("a", orders), exposure("b", orders), registry.Exposure{ID: "young", DatabaseARN: orders})
 		var in input
@@ -58,3 +57,5 @@ func FuzzInput(f *testing.F) {
 		}
 	})
 }
+
+func FuzzHandler(f *testing.F) { steptest.Fuzz[input](f, function) }

@@ -16,18 +16,18 @@ import (
 	"github.com/rdslink/rdslink/internal/targets"
 )
 
-func main() {
-	step.Serve(func(config aws.Config, table *registry.Table) any {
-		deps, api := targets.New(config, table), rds.NewFromConfig(config)
-		return ipSync{
-			name:     deployment.Own(),
-			registry: table,
-			meant: func(ctx context.Context, sourceARN string) ([]string, error) {
-				return database.Meant(ctx, api, sourceARN)
-			},
-			sync: deps.Sync,
-			look: deps.Look,
-			now:  time.Now,
-		}.handle
-	})
+func main() { step.Serve(function) }
+
+func function(config aws.Config, table *registry.Table) any {
+	deps, api := targets.New(config, table), rds.NewFromConfig(config)
+	return ipSync{
+		name:     deployment.Own(),
+		registry: table,
+		meant: func(ctx context.Context, sourceARN string) ([]string, error) {
+			return database.Meant(ctx, api, sourceARN)
+		},
+		sync: deps.Sync,
+		look: deps.Look,
+		now:  time.Now,
+	}.handle
 }

@@ -10,21 +10,20 @@ import (
 
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/steptest"
 )
 
 // Whatever invokes the observer, it looks or it reports that it does not understand; what it says comes from what it sees.
 func FuzzInput(f *testing.F) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	for _, in := range []string{
+	handed := steptest.Texts(
 		`{"Records":[{"Sns":{"Message":"{}"}}]}`, `{"Records":null}`, `{"Records":7}`, `{"sweep":"all"}`, `{"sweep":"awaited"}`, `{"sweep":"some"}`,
 		`{"serviceId":"vpce-svc-1"}`, `{"serviceId":"vpce-svc-9"}`, `{"serviceId":7}`, `{}`, `[]`, `null`, ``, `{"records":[],"SWEEP":"all"}`,
-	} {
-		f.Add([]byte(in))
-	}
+	)
 	known := []string{
 		"ConnectionPending vpce-1 expected", "tell rdslink: connection requested: orders", "record vpce-1 pendingAcceptance", `invoke ip-sync Event {"exposures":["orders"]}`,
 	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
+	steptest.Inputs(f, handed, func(t testing.TB, payload []byte) {
 		w := newWorld()
 		w.expose("orders", "vpce-svc-1")
 		w.exposures[0].Token = &registry.Token{Value: "token", Since: noon, Deadline: noon.Add(time.Hour)}
@@ -52,3 +51,5 @@ func FuzzInput(f *testing.F) {
 		}
 	})
 }
+
+func FuzzHandler(f *testing.F) { steptest.Fuzz[Input](f, function) }

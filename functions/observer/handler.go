@@ -36,6 +36,7 @@ const (
 type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	All(ctx context.Context) ([]registry.Exposure, error)
+	On(ctx context.Context, link string) ([]registry.Exposure, error)
 	ByService(ctx context.Context, serviceID string) (registry.Exposure, bool, error)
 	ClaimNews(ctx context.Context, id, endpoint string, before, after registry.Connection) (bool, error)
 	RecordConnections(ctx context.Context, id string, seen map[string]registry.Connection) error
@@ -111,12 +112,25 @@ func (o observer) lookAtAwaited(ctx context.Context) error {
 		return err
 	}
 	errs := []error{err, o.lookAt(ctx, exposures, true)}
-	ids := make([]string, len(exposures))
-	for i, exposure := range exposures {
+	var ids []string
+	for _, exposure := range exposures {
 		errs = append(errs, o.remind(ctx, exposure))
-		ids[i] = exposure.ID
+		synced, err := o.synced(ctx, exposure)
+		ids, errs = append(ids, synced...), append(errs, err)
 	}
 	return errors.Join(append(errs, o.startSync(ctx, ids))...)
+}
+
+// synced are the exposures whose targets are meant: of a link those that are on it.
+func (o observer) synced(ctx context.Context, exposure registry.Exposure) (ids []string, err error) {
+	if !exposure.IsLink() {
+		return []string{exposure.ID}, nil
+	}
+	on, err := o.registry.On(ctx, exposure.ID)
+	for _, one := range on {
+		ids = append(ids, one.ID)
+	}
+	return ids, err
 }
 
 // awaited are the exposures whose wait lasts. Nobody is told when a wait ends without a connection, so the token of one that
@@ -234,6 +248,9 @@ func compareFor(
 // startSync has the sync look at all of them in one invocation, which bounds how many it looks at at once: an invocation for
 // each would take all that a small account may run, and leave nothing to the resolvers that they need.
 func (o observer) startSync(ctx context.Context, exposures []string) error {
+	if len(exposures) == 0 {
+		return nil
+	}
 	payload, err := json.Marshal(map[string][]string{"exposures": exposures})
 	if err != nil {
 		return fmt.Errorf("encode exposures: %w", err)

@@ -576,6 +576,25 @@ type world struct {
 	behind        bool   // the index of who waits
 }
 
+func TestTheDatabasesOfALinkAreSyncedWhileItWaits(t *testing.T) {
+	w := newWorld()
+	w.expose("link", "vpce-svc-1")
+	w.exposures[0].Link, w.exposures[0].Token = "link", &registry.Token{Value: "t", Since: noon, Deadline: noon.Add(time.Hour)}
+	for _, id := range []string{"orders", "ledger"} {
+		w.exposures = append(w.exposures, registry.Exposure{ID: id, Link: "link"})
+	}
+	if err := w.observer().handle(t.Context(), Input{Sweep: sweepAwaited}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `invoke ip-sync Event {"exposures":["orders","ledger"]}`; !slices.Contains(w.mutations, want) {
+		t.Errorf("%q is not among %q", want, w.mutations)
+	}
+	w.exposures, w.mutations = w.exposures[:1], nil // nothing is on it yet
+	if err := w.observer().handle(t.Context(), Input{Sweep: sweepAwaited}); err != nil || len(w.mutations) > 0 {
+		t.Errorf("%q, %v", w.mutations, err)
+	}
+}
+
 func newWorld() *world { return &world{status: sfntypes.ExecutionStatusRunning} }
 
 func (w *world) observer() observer {
@@ -608,6 +627,10 @@ func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
 
 func (w *world) All(context.Context) ([]registry.Exposure, error) {
 	return slices.Clone(w.exposures), nil
+}
+
+func (w *world) On(_ context.Context, link string) ([]registry.Exposure, error) {
+	return slices.DeleteFunc(slices.Clone(w.exposures), func(e registry.Exposure) bool { return !e.OnLink() || e.Link != link }), nil
 }
 
 func (w *world) Awaiting(context.Context) ([]registry.Exposure, error) {

@@ -18,24 +18,24 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Serve(func(config aws.Config, table *registry.Table) any {
-		operators, err := arn.Parse(step.Env(deployment.OperatorsTopicARN))
-		if err != nil {
-			log.Fatal(err)
-		}
-		return observer{
-			name:        deployment.Own(),
-			registry:    table,
-			waiting:     table,
-			connections: ec2.NewFromConfig(config),
-			events:      eventbridge.NewFromConfig(config),
-			functions:   lambda.NewFromConfig(config),
-			executions:  sfn.NewFromConfig(config),
-			topic:       sns.NewFromConfig(config),
-			operators:   operators,
-			sync:        step.Env(deployment.IPSyncFunctionARN),
-			now:         time.Now,
-		}.handle
-	})
+func main() { step.Serve(function) }
+
+func function(config aws.Config, table *registry.Table) any {
+	operators, err := arn.Parse(step.Env(deployment.OperatorsTopicARN))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return observer{
+		name:        deployment.Own(),
+		registry:    table,
+		waiting:     table,
+		connections: ec2.NewFromConfig(config),
+		events:      eventbridge.NewFromConfig(config),
+		functions:   lambda.NewFromConfig(config),
+		executions:  sfn.NewFromConfig(config),
+		topic:       sns.NewFromConfig(config),
+		operators:   operators,
+		sync:        step.Env(deployment.IPSyncFunctionARN),
+		now:         time.Now,
+	}.handle
 }

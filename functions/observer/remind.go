@@ -75,5 +75,9 @@ func (o observer) next(exposure registry.Exposure) string {
 			return messages.Text("next-decide", o.facts(event, exposure))
 		}
 	}
-	return messages.Text("next-remind", message.Facts{"Consumer": exposure.Consumer, "ServiceName": exposure.ServiceName})
+	text := "next-remind"
+	if connection.AllowsNobody(exposure) {
+		text = "next-allow"
+	}
+	return messages.Text(text, message.Facts{"Consumer": exposure.Consumer, "ServiceName": exposure.ServiceName})
 }

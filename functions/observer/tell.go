@@ -65,7 +65,7 @@ func (o observer) tellOperators(ctx context.Context, exposure registry.Exposure,
 // unfollowed tells an exposure whose set-up has ended before it had a schedule. What became of a schedule the watch says,
 // and what to do, within a minute; whoever hears that somebody is connected shall not take it for done.
 func (o observer) unfollowed(ctx context.Context, exposure registry.Exposure) bool {
-	if exposure.ScheduleName != "" {
+	if exposure.Followed() {
 		return false
 	}
 	if exposure.Claim == "" {

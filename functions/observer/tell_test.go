@@ -67,9 +67,13 @@ func TestAReminderSaysHowLongAtWhatCostAndWhatToDo(t *testing.T) {
 		"a stranger's request is not what is awaited": {
 			day + time.Hour, map[string]registry.Connection{endpoint: {Owner: stranger, State: connection.PendingAcceptance}}, "reminder",
 		},
+		"nobody may ask": {day + time.Hour, nil, "reminder-of-principals"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			exposure := awaited()
+			if row.file == "reminder-of-principals" {
+				exposure.Vendor, exposure.Consumer, exposure.Accounts, exposure.Principals = "materialize", "materialize", nil, nil
+			}
 			exposure.Connections = row.recorded
 			subject, text := newWorld().observer().reminder(exposure, row.waited)
 			golden.Compare(t, row.file+".txt", subject+"\n\n"+text+"\n")

@@ -16,19 +16,19 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Serve(func(config aws.Config, table *registry.Table) any {
-		return cfn.LambdaWrap(onStackChange{
-			registry:  table,
-			functions: lambda.NewFromConfig(config),
-			code: resolver.Code{
-				Bucket:       step.Env(deployment.ResolverCodeBucket),
-				Key:          step.Env(deployment.ResolverCodeKey),
-				Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
-			},
-			owner:     owned.FromEnv(),
-			topic:     sns.NewFromConfig(config),
-			operators: step.Env(deployment.OperatorsTopicARN),
-		}.handle)
-	})
+func main() { step.Serve(function) }
+
+func function(config aws.Config, table *registry.Table) any {
+	return cfn.LambdaWrap(onStackChange{
+		registry:  table,
+		functions: lambda.NewFromConfig(config),
+		code: resolver.Code{
+			Bucket:       step.Env(deployment.ResolverCodeBucket),
+			Key:          step.Env(deployment.ResolverCodeKey),
+			Architecture: types.Architecture(step.Env(deployment.ResolverArchitecture)),
+		},
+		owner:     owned.FromEnv(),
+		topic:     sns.NewFromConfig(config),
+		operators: step.Env(deployment.OperatorsTopicARN),
+	}.handle)
 }

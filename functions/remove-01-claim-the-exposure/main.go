@@ -16,14 +16,14 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.StartFirst(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		return claimTheExposure{
-			found: belongings.Cloud{Owner: owned.FromEnv(), Network: ec2.NewFromConfig(config), Balancing: elb.NewFromConfig(config),
-				Schedules: scheduler.NewFromConfig(config)},
-			executions: sfn.NewFromConfig(config),
-			registry:   table,
-			now:        time.Now,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.First(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	return claimTheExposure{
+		found: belongings.Cloud{Owner: owned.FromEnv(), Network: ec2.NewFromConfig(config), Balancing: elb.NewFromConfig(config),
+			Schedules: scheduler.NewFromConfig(config)},
+		executions: sfn.NewFromConfig(config),
+		registry:   table,
+		now:        time.Now,
+	}.run
+})

@@ -29,6 +29,10 @@ type request struct {
 	VendorAccount string `json:"vendorAccount"`
 	Name          string `json:"name"`
 	Endpoint      string `json:"endpoint"`
+
+	Databases []struct {
+		Database string `json:"database"`
+	} `json:"databases"` // of a link
 }
 
 // What may become of connections.
@@ -40,8 +44,10 @@ const (
 // ofOurs are the fields of a removal; ofSetUp are those of a set-up, which say what it is about or do not matter here.
 var (
 	ofOurs  = []string{"exposure", "connections"}
-	ofSetUp = []string{"database", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds", "endpoint",
-		"listenerPort", "removed", "acceptance", "supportedRegions", "ingress", "resolver", "autoPause", "notify", "requestedBy"}
+	ofSetUp = []string{"database", "databases", "vendor", "name", "principals", "vendorAccount", "vendorAvailabilityZoneIds",
+		"vendorRegion", "endpoint",
+		"listenerPort", "removed", "acceptance", "supportedRegions", "privateDnsName", "ingress", "resolver", "autoPause", "flowLogs",
+		"notify", "requestedBy"}
 )
 
 // anID is what an exposure's id consists of.
@@ -70,9 +76,11 @@ func parse(input json.RawMessage) (request, error) {
 		return request{}, outcome.BadInput("connections must be %q or %q, and is %q", wait, end, outcome.Typed(r.Connections))
 	case r.Exposure != "" && !anID.MatchString(r.Exposure):
 		return request{}, outcome.BadInput("exposure: %q is no exposure's id: give one as make list prints it", outcome.Typed(r.Exposure))
-	case r.Exposure != "" && r.Database != "":
+	case r.Exposure != "" && (r.Database != "" || len(r.Databases) > 0):
 		return request{}, outcome.BadInput("exposure and database are both given: leave one of them out")
-	case r.Exposure == "" && (r.Database == "" || r.Vendor == "" && r.Name == ""):
+	case r.Database != "" && len(r.Databases) > 0:
+		return request{}, outcome.BadInput("database and databases are both given: leave one of them out")
+	case r.Exposure == "" && (r.Database == "" && len(r.Databases) == 0 || r.Vendor == "" && r.Name == ""):
 		return request{}, outcome.BadInput(`what is to be removed? give exposure, such as {"exposure": "orders-prod-pushmetrics-17ac466a"}, ` +
 			"or the whole input of its set-up")
 	}
@@ -89,7 +97,7 @@ func meant(name string, known []string) string {
 // consumer is who the exposure is for.
 func (r request) consumer() owned.Consumer {
 	c := owned.Consumer{Vendor: r.Vendor, Name: r.Name}
-	if preset, known := vendor.Find(r.Vendor); known && preset.Asks() {
+	if preset, known := vendor.Find(r.Vendor); known && preset.AsksFor(vendor.Account) {
 		c.Account = r.VendorAccount
 	}
 	return c
@@ -105,7 +113,11 @@ func (s claimTheExposure) exposure(ctx context.Context, r request, execution str
 	if err != nil {
 		return "", outcome.Failed("read execution %q, report this to rdslink's developers: %w", execution, err)
 	}
-	meant, err := database.Refer(r.Database, database.Home{Partition: own.Partition, Region: own.Region, Account: own.AccountID})
+	home := database.Home{Partition: own.Partition, Region: own.Region, Account: own.AccountID}
+	if len(r.Databases) > 0 {
+		return s.link(ctx, r, home)
+	}
+	meant, err := database.Refer(r.Database, home)
 	if err != nil {
 		return "", err
 	}
@@ -127,6 +139,35 @@ func (s claimTheExposure) exposure(ctx context.Context, r request, execution str
 		return s.unrecorded(ctx, meant, c)
 	}
 	return "", outcome.BadInput("the input means %s: give one of them as exposure", strings.Join(ids, " and "))
+}
+
+// link is the id of the link of a consumer that has one of the databases that are named.
+func (s claimTheExposure) link(ctx context.Context, r request, home database.Home) (string, error) {
+	all, err := s.registry.All(ctx)
+	if err != nil {
+		return "", err
+	}
+	c := r.consumer()
+	var ids []string
+	for _, one := range r.Databases {
+		meant, err := database.Refer(one.Database, home)
+		if err != nil {
+			return "", err
+		}
+		for _, e := range all {
+			if e.OnLink() && meant.Is(e.DatabaseARN, e.DatabaseIdentifier) && is(e, c) && !slices.Contains(ids, e.Link) {
+				ids = append(ids, e.Link)
+			}
+		}
+	}
+	switch len(ids) {
+	case 1:
+		return ids[0], nil
+	case 0:
+		return "", outcome.BadInput("databases: the registry knows no link of them for %q: give exposure, as make list prints it",
+			outcome.Typed(c.String()))
+	}
+	return "", outcome.BadInput("databases: the input means %s: give one of them as exposure", strings.Join(ids, " and "))
 }
 
 // is tells the exposure's consumer. A vendor that has an account for each customer was expected from that.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type Input struct {
 // Output is what the other steps go by.
 type Output struct {
 	Exposure     string             `json:"exposure"`
+	Members      []string           `json:"members"` // of a link, the exposures on it, which go with it
+	Link         string             `json:"link"`    // on which the exposure is; empty for what is on none
 	VPCID        string             `json:"vpcId"`
 	Found        []belongings.Thing `json:"found"`
 	Ask          bool               `json:"ask"`          // connections are live, and people have to say that they may end
@@ -42,6 +45,7 @@ type executionAPI interface {
 type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
 	All(ctx context.Context) ([]registry.Exposure, error)
+	On(ctx context.Context, link string) ([]registry.Exposure, error)
 	ClaimRemoval(ctx context.Context, seed registry.Exposure, execution string,
 		running func(context.Context, string) (bool, error)) (registry.Exposure, error)
 }
@@ -70,33 +74,74 @@ func (s claimTheExposure) run(ctx context.Context, in Input) (Output, error) {
 	if err := s.stop(ctx, recorded, in.Execution); err != nil {
 		return Output{}, err
 	}
-	there, err := s.found.All(ctx, id)
+	out := Output{Exposure: id, Members: []string{}, Found: []belongings.Thing{}}
+	if recorded.OnLink() {
+		out.Link = recorded.Link
+	}
+	if recorded.IsLink() {
+		on, err := s.registry.On(ctx, id)
+		if err != nil {
+			return Output{}, err
+		}
+		for _, e := range on {
+			out.Members = append(out.Members, e.ID)
+		}
+		slices.Sort(out.Members)
+	}
+	there, err := s.found.Each(ctx, belongings.With(id, out.Members))
 	if err != nil {
 		return Output{}, err
 	}
 	if unknown && len(there.Things) == 0 {
 		return Output{}, nothing(id)
 	}
-	claimed, err := s.registry.ClaimRemoval(ctx, registry.Exposure{ID: id, DatabaseARN: there.DatabaseARN, VPCID: there.VPCID},
-		in.Execution, func(ctx context.Context, holder string) (bool, error) {
-			return execution.Running(ctx, s.executions, holder)
-		})
+	claimed, err := s.claim(ctx, in, id, recorded, there)
 	if err != nil {
 		return Output{}, err
+	}
+	for _, member := range out.Members {
+		if _, err := s.claim(ctx, in, member, registry.Exposure{}, belongings.Found{}); err != nil {
+			return Output{}, err
+		}
 	}
 	until, err := s.workingUntil(ctx, claimed.Superseded)
 	if err != nil {
 		return Output{}, err
 	}
-	out := Output{Exposure: id, VPCID: claimed.VPCID, Found: there.Things, WorkingUntil: until.UTC().Format(time.RFC3339),
-		Ask: len(there.Live) > 0 && r.Connections != end && claimed.Removing == ""}
+	live, err := s.live(ctx, out.Link, there)
+	if err != nil {
+		return Output{}, err
+	}
+	there.Proven(claimed)
+	out.VPCID, out.Found = claimed.VPCID, append(out.Found, there.Things...)
+	out.WorkingUntil = until.UTC().Format(time.RFC3339)
+	out.Ask = live && r.Connections != end && claimed.Removing == ""
 	if out.VPCID == "" {
 		out.VPCID = there.VPCID
 	}
-	if out.Found == nil {
-		out.Found = []belongings.Thing{}
-	}
 	return out, nil
+}
+
+// claim claims one exposure. What the registry does not know, and no database is tagged on, can only be a link.
+func (s claimTheExposure) claim(
+	ctx context.Context, in Input, id string, recorded registry.Exposure, there belongings.Found,
+) (registry.Exposure, error) {
+	seed := registry.Exposure{ID: id, DatabaseARN: there.DatabaseARN, VPCID: there.VPCID, Link: recorded.Link}
+	if seed.DatabaseARN == "" {
+		seed.Link = id
+	}
+	return s.registry.ClaimRemoval(ctx, seed, in.Execution, func(ctx context.Context, holder string) (bool, error) {
+		return execution.Running(ctx, s.executions, holder)
+	})
+}
+
+// live says whether consumers are connected: to one of a link's exposures they are through the link.
+func (s claimTheExposure) live(ctx context.Context, link string, there belongings.Found) (bool, error) {
+	if link == "" {
+		return len(there.Live) > 0, nil
+	}
+	live, err := s.found.Live(ctx, link)
+	return len(live) > 0, err
 }
 
 // Removed is the error with which a set-up ends that is stopped because its exposure goes. The rule that tells people of

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/rdslink/rdslink/internal/belongings"
 	"github.com/rdslink/rdslink/internal/belongings/belongingstest"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
@@ -45,6 +46,15 @@ func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
 func (w *world) All(context.Context) (all []registry.Exposure, err error) {
 	for _, e := range w.exposures {
 		all = append(all, e)
+	}
+	return all, nil
+}
+
+func (w *world) On(_ context.Context, link string) (all []registry.Exposure, err error) {
+	for _, e := range w.exposures {
+		if e.OnLink() && e.Link == link {
+			all = append(all, e)
+		}
 	}
 	return all, nil
 }
@@ -190,6 +200,32 @@ func (w *world) stopped() {
 	w.last = types.HistoryEventTypeLambdaFunctionStarted
 }
 
+// The item says which record is the exposure's: of a link the link's own.
+func TestTheRecordOfAPrivateNameIsFoundByTheItem(t *testing.T) {
+	record := belongings.Thing{Kind: belongings.TXTRecord, ID: "_abc.example.com"}
+	for name, row := range map[string]struct {
+		change func(*registry.Exposure)
+		is     bool
+	}{
+		"ours":                          {func(e *registry.Exposure) { e.PrivateName = &registry.PrivateName{ZoneID: "Z1", Record: record.ID} }, true},
+		"a person's":                    {func(e *registry.Exposure) { e.PrivateName = &registry.PrivateName{Told: "vpce:abc"} }, false},
+		"of an exposure without a name": {func(*registry.Exposure) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.change(row.change)
+			input := json.RawMessage(`{"exposure": "` + belongingstest.Exposure + `"}`)
+			out, err := claimTheExposure{w.Found(), w, w, time.Now}.run(t.Context(), Input{own, input})
+			if err != nil || slices.Contains(out.Found, record) != row.is {
+				t.Errorf("%v, found %v", err, out.Found)
+			}
+			if at := slices.Index(out.Found, record); row.is && out.Found[at-1].Kind != belongings.Service {
+				t.Errorf("it comes after %s", out.Found[at-1])
+			}
+		})
+	}
+}
+
 // A consumer that the registry does not know is found by the id that its set-up must have given.
 func TestAnUnrecordedExposureIsFoundByWhatItsIDMustBe(t *testing.T) {
 	for _, database := range []string{"orders", belongingstest.Database} {
@@ -201,6 +237,44 @@ func TestAnUnrecordedExposureIsFoundByWhatItsIDMustBe(t *testing.T) {
 		if err != nil || id != want {
 			t.Errorf("%s: %s, %v, want %s", database, id, err, want)
 		}
+	}
+}
+
+// A link is removed with all that is on it; one of its exposures by itself.
+func TestALinkIsClaimedWithItsExposures(t *testing.T) {
+	const link, other = "link-pushmetrics-00000000", "ledger-pushmetrics-00000000"
+	world := func() *world {
+		w := newWorld()
+		w.change(func(e *registry.Exposure) { e.Link = link })
+		w.exposures[link] = registry.Exposure{ID: link, Link: link, Vendor: "pushmetrics", Consumer: "pushmetrics", VPCID: belongingstest.VPC, Claim: setUp}
+		w.exposures[other] = registry.Exposure{ID: other, Link: link, Claim: setUp, DatabaseARN: "arn:aws:rds:eu-central-1:111122223333:db:ledger",
+			DatabaseIdentifier: "ledger", Vendor: "pushmetrics", Consumer: "pushmetrics"}
+		return w
+	}
+	members := []string{other, belongingstest.Exposure}
+	for name, row := range map[string]struct {
+		input, exposure, link, err, says string
+		members                          []string
+		claims                           int
+	}{
+		"by its id":                     {input: `{"exposure": "` + link + `"}`, exposure: link, members: members, claims: 3},
+		"by its set-up's input":         {input: `{"databases": [{"database": "ledger"}, {"database": "gone"}], "vendor": "pushmetrics"}`, exposure: link, members: members, claims: 3},
+		"one exposure by its id":        {input: `{"exposure": "` + belongingstest.Exposure + `"}`, exposure: belongingstest.Exposure, link: link, members: []string{}, claims: 1},
+		"of databases that are on none": {input: `{"databases": [{"database": "gone"}], "vendor": "pushmetrics"}`, err: "BadInput", says: "the registry knows no link"},
+		"of another consumer":           {input: `{"databases": [{"database": "ledger"}], "name": "other"}`, err: "BadInput", says: "the registry knows no link"},
+		"and a database beside":         {input: `{"database": "ledger", "databases": [{"database": "ledger"}], "name": "x"}`, err: "BadInput", says: "both given"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world()
+			out, err := claimTheExposure{w.Found(), w, w, time.Now}.run(t.Context(), Input{own, json.RawMessage(row.input)})
+			if outcome.Name(err) != row.err || err != nil && !strings.Contains(err.Error(), row.says) {
+				t.Fatalf("%v, want %s with %q", err, row.err, row.says)
+			}
+			if err == nil && (out.Exposure != row.exposure || out.Link != row.link || !slices.Equal(out.Members, row.members) ||
+				len(w.Mutations) != row.claims) {
+				t.Errorf("output %+v, changes %q", out, w.Mutations)
+			}
+		})
 	}
 }
 

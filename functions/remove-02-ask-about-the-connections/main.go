@@ -16,16 +16,16 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		return askAboutTheConnections{
-			found:     belongings.Cloud{Owner: owned.FromEnv(), Network: ec2.NewFromConfig(config)},
-			registry:  table,
-			topic:     sns.NewFromConfig(config),
-			operators: step.Env(deployment.OperatorsTopicARN),
-			functions: lambda.NewFromConfig(config),
-			region:    config.Region,
-			now:       time.Now,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	return askAboutTheConnections{
+		found:     belongings.Cloud{Owner: owned.FromEnv(), Network: ec2.NewFromConfig(config)},
+		registry:  table,
+		topic:     sns.NewFromConfig(config),
+		operators: step.Env(deployment.OperatorsTopicARN),
+		functions: lambda.NewFromConfig(config),
+		region:    config.Region,
+		now:       time.Now,
+	}.run
+})

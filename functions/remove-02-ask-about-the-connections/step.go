@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -27,6 +28,7 @@ type Input struct {
 	RetryCount   int    `json:"retryCount"`
 	Token        string `json:"token"`
 	Exposure     string `json:"exposure"`
+	Link         string `json:"link"` // on which the exposure is; empty for what is on none
 }
 
 // Output is empty: the wait's end is all that it results in.
@@ -65,7 +67,7 @@ func (s askAboutTheConnections) run(ctx context.Context, in Input) (Output, erro
 	if err := s.registry.StoreRemoval(ctx, in.Exposure, in.Execution, token); err != nil {
 		return Output{}, err
 	}
-	live, err := s.live(ctx, in.Exposure)
+	live, err := s.found.Live(ctx, cmp.Or(in.Link, in.Exposure))
 	if err != nil {
 		return Output{}, err
 	}
@@ -73,25 +75,6 @@ func (s askAboutTheConnections) run(ctx context.Context, in Input) (Output, erro
 		return Output{}, s.goOn(ctx, in.Exposure)
 	}
 	return Output{}, s.ask(ctx, in, live)
-}
-
-func (s askAboutTheConnections) live(ctx context.Context, id string) (live []connection.Connection, err error) {
-	services, err := s.found.Services(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	for _, service := range services {
-		all, err := connection.To(ctx, s.found.Network, *service.ServiceId)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range all {
-			if c.Live() {
-				live = append(live, c)
-			}
-		}
-	}
-	return live, nil
 }
 
 // goOn has the decision function look: the last connection went before anybody waited for its end, and no event comes of it.

@@ -4,6 +4,7 @@ package main
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"github.com/rdslink/rdslink/internal/belongings"
@@ -12,15 +13,16 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		network := ec2.NewFromConfig(config)
-		schedules := scheduler.NewFromConfig(config)
-		return takeTheAccessAway{
-			found:     belongings.Cloud{Owner: owned.FromEnv(), Network: network, Schedules: schedules},
-			services:  network,
-			schedules: schedules,
-			registry:  table,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	network := ec2.NewFromConfig(config)
+	schedules := scheduler.NewFromConfig(config)
+	return takeTheAccessAway{
+		found:     belongings.Cloud{Owner: owned.FromEnv(), Network: network, Schedules: schedules},
+		services:  network,
+		schedules: schedules,
+		zones:     route53.NewFromConfig(config),
+		registry:  table,
+	}.run
+})

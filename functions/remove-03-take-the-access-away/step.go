@@ -16,17 +16,23 @@ import (
 
 	"github.com/rdslink/rdslink/internal/belongings"
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/hostedzone"
 	"github.com/rdslink/rdslink/internal/outcome"
+	"github.com/rdslink/rdslink/internal/registry"
 )
 
 // Input is the exposure.
 type Input struct {
 	Execution string `json:"execution"`
 	Exposure  string `json:"exposure"`
+
+	Members []string `json:"members"` // of a link, the exposures on it
 }
 
-// Output is empty: all of it goes.
-type Output struct{}
+// Output is what stays: a record that somebody has changed.
+type Output struct {
+	Left []belongings.Left `json:"left"`
+}
 
 type serviceAPI interface {
 	DescribeVpcEndpointServicePermissions(context.Context, *ec2.DescribeVpcEndpointServicePermissionsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput, error)
@@ -41,6 +47,7 @@ type scheduleAPI interface {
 }
 
 type registryAPI interface {
+	Get(ctx context.Context, id string) (registry.Exposure, error)
 	Remove(ctx context.Context, id, execution string) error
 }
 
@@ -48,16 +55,19 @@ type takeTheAccessAway struct {
 	found     belongings.Cloud
 	services  serviceAPI
 	schedules scheduleAPI
+	zones     hostedzone.Changer
 	registry  registryAPI
 }
 
 // run marks the exposure first, so that nobody takes for trouble what is meant.
 func (s takeTheAccessAway) run(ctx context.Context, in Input) (Output, error) {
-	if err := s.registry.Remove(ctx, in.Exposure, in.Execution); err != nil {
-		return Output{}, err
-	}
-	if err := s.deleteSchedule(ctx, in.Exposure); err != nil {
-		return Output{}, err
+	for _, id := range belongings.With(in.Exposure, in.Members) {
+		if err := s.registry.Remove(ctx, id, in.Execution); err != nil {
+			return Output{}, err
+		}
+		if err := s.deleteSchedule(ctx, id); err != nil {
+			return Output{}, err
+		}
 	}
 	services, err := s.found.Services(ctx, in.Exposure)
 	if err != nil {
@@ -68,7 +78,23 @@ func (s takeTheAccessAway) run(ctx context.Context, in Input) (Output, error) {
 			return Output{}, err
 		}
 	}
-	return Output{}, nil
+	return s.deleteRecord(ctx, in.Exposure)
+}
+
+// deleteRecord takes the proof of the service's private DNS name out of its domain, if a step has put it there. The name has
+// gone with the service.
+func (s takeTheAccessAway) deleteRecord(ctx context.Context, id string) (Output, error) {
+	out := Output{Left: []belongings.Left{}}
+	exposure, err := s.registry.Get(ctx, id)
+	if err != nil || exposure.PrivateName == nil || exposure.PrivateName.ZoneID == "" {
+		return out, err
+	}
+	name := exposure.PrivateName
+	why, err := hostedzone.TXT{ZoneID: name.ZoneID, Name: name.Record, Value: name.Value}.Delete(ctx, s.zones)
+	if why != "" {
+		out.Left = append(out.Left, belongings.Left{Thing: belongings.Thing{Kind: belongings.TXTRecord, ID: name.Record}, Why: why})
+	}
+	return out, err
 }
 
 func (s takeTheAccessAway) deleteSchedule(ctx context.Context, id string) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/belongings"
+	"github.com/rdslink/rdslink/internal/flowlog"
 	"github.com/rdslink/rdslink/internal/outcome"
 	"github.com/rdslink/rdslink/internal/owned"
 )
@@ -20,6 +21,8 @@ import (
 type Input struct {
 	Execution string `json:"execution"`
 	Exposure  string `json:"exposure"`
+
+	Members []string `json:"members"` // of a link, the exposures on it
 }
 
 // Output is what has the exposure's name and not our tags.
@@ -40,35 +43,65 @@ type balancerAPI interface {
 type deleteTheLoadBalancer struct {
 	found     belongings.Cloud
 	balancers balancerAPI
+	flows     flowlog.DeleteAPI
 }
 
+// run takes the exposures of a link before the link, whose load balancer they are on.
 func (s deleteTheLoadBalancer) run(ctx context.Context, in Input) (Output, error) {
 	out := Output{Left: []belongings.Left{}}
-	balancer, tags, err := s.found.LoadBalancer(ctx, in.Exposure)
+	for _, id := range belongings.With(in.Exposure, in.Members) {
+		if err := s.one(ctx, id, &out); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (s deleteTheLoadBalancer) one(ctx context.Context, id string, out *Output) error {
+	if err := s.stopRecording(ctx, id); err != nil {
+		return err
+	}
+	balancer, tags, err := s.found.LoadBalancer(ctx, id)
 	if err != nil {
-		return out, err
+		return err
 	}
 	if balancer != nil {
 		arn := aws.ToString(balancer.LoadBalancerArn)
-		if s.found.Owner.Has(tags, in.Exposure) {
-			err = s.deleteBalancer(ctx, in.Exposure, arn)
+		if s.found.Owner.Has(tags, id) {
+			err = s.deleteBalancer(ctx, id, arn)
 		} else {
 			out.Left = append(out.Left, stranger(belongings.LoadBalancer, arn))
 		}
 		if err != nil {
-			return out, err
+			return err
 		}
 	}
-	group, tags, err := s.found.TargetGroup(ctx, in.Exposure)
+	group, tags, err := s.found.TargetGroup(ctx, id)
 	if err != nil || group == nil {
-		return out, err
+		return err
 	}
 	arn := aws.ToString(group.TargetGroupArn)
-	if !s.found.Owner.Has(tags, in.Exposure) {
+	if !s.found.Owner.Has(tags, id) {
 		out.Left = append(out.Left, stranger(belongings.TargetGroup, arn))
-		return out, nil
+		return nil
 	}
-	return out, s.deleteGroup(ctx, arn)
+	// On a link's load balancer, which stays, it has a listener of its own.
+	for _, balancer := range group.LoadBalancerArns {
+		if err := s.deleteListeners(ctx, id, balancer); err != nil {
+			return err
+		}
+	}
+	return s.deleteGroup(ctx, arn)
+}
+
+// stopRecording comes first: nobody says what becomes of the flow log of an interface that is gone.
+func (s deleteTheLoadBalancer) stopRecording(ctx context.Context, exposure string) error {
+	ids, err := s.found.FlowLogs(ctx, exposure)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	slog.InfoContext(ctx, "delete flow logs", "flowLogIds", ids)
+	return flowlog.Delete(ctx, s.flows, ids)
 }
 
 func stranger(kind, arn string) belongings.Left {

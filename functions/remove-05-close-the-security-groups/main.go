@@ -11,13 +11,14 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, _ *registry.Table) step.Run[Input, Output] {
-		network := ec2.NewFromConfig(config)
-		return closeTheSecurityGroups{
-			found:  belongings.Cloud{Owner: owned.FromEnv(), Network: network},
-			groups: network,
-			tagged: owned.OnlyTaggedGroups(),
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	network := ec2.NewFromConfig(config)
+	return closeTheSecurityGroups{
+		found:    belongings.Cloud{Owner: owned.FromEnv(), Network: network},
+		groups:   network,
+		registry: table,
+		tagged:   owned.OnlyTaggedGroups(),
+	}.run
+})

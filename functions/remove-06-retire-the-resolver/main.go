@@ -16,17 +16,17 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Start(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		network := ec2.NewFromConfig(config)
-		return retireTheResolver{
-			found: belongings.Cloud{
-				Owner: owned.FromEnv(), Network: network, Balancing: elb.NewFromConfig(config), Schedules: scheduler.NewFromConfig(config),
-			},
-			groups:    network,
-			functions: lambda.NewFromConfig(config),
-			logs:      cloudwatchlogs.NewFromConfig(config),
-			registry:  table,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.New(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	network := ec2.NewFromConfig(config)
+	return retireTheResolver{
+		found: belongings.Cloud{
+			Owner: owned.FromEnv(), Network: network, Balancing: elb.NewFromConfig(config), Schedules: scheduler.NewFromConfig(config),
+		},
+		groups:    network,
+		functions: lambda.NewFromConfig(config),
+		logs:      cloudwatchlogs.NewFromConfig(config),
+		registry:  table,
+	}.run
+})

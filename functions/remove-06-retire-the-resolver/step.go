@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	cloudwatchlogstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -29,6 +28,8 @@ type Input struct {
 	VPCID        string             `json:"vpcId"`        // empty where nobody knows it
 	WorkingUntil string             `json:"workingUntil"` // handed on: the way back leads past the wait again
 	Found        []belongings.Thing `json:"found"`
+	Members      []string           `json:"members"` // handed on: of a link, the exposures on it
+	Link         string             `json:"link"`    // handed on
 }
 
 // Output takes the place of what the step was given. Again says that something was found since, which is to be removed
@@ -40,6 +41,8 @@ type Output struct {
 	Found        []belongings.Thing `json:"found"` // all of it, from the beginning
 	Again        bool               `json:"again"`
 	Left         []belongings.Left  `json:"left"` // what others need
+	Members      []string           `json:"members"`
+	Link         string             `json:"link"`
 }
 
 type functionAPI interface {
@@ -69,8 +72,9 @@ type retireTheResolver struct {
 // run looks again before it ends: stopping an execution stops no function, and what a step makes after the stop has not been
 // there for the steps before this one.
 func (s retireTheResolver) run(ctx context.Context, in Input) (Output, error) {
-	out := Output{Exposure: in.Exposure, VPCID: in.VPCID, WorkingUntil: in.WorkingUntil, Found: in.Found, Left: []belongings.Left{}}
-	since, err := s.found.All(ctx, in.Exposure)
+	out := Output{Exposure: in.Exposure, VPCID: in.VPCID, WorkingUntil: in.WorkingUntil, Found: in.Found, Left: []belongings.Left{},
+		Members: slices.Concat([]string{}, in.Members), Link: in.Link}
+	since, err := s.found.Each(ctx, belongings.With(in.Exposure, in.Members))
 	if err != nil {
 		return out, err
 	}
@@ -125,7 +129,7 @@ func (s retireTheResolver) retire(ctx context.Context, in Input, out Output) (Ou
 func (s retireTheResolver) others(ctx context.Context, in Input) (ids []string, err error) {
 	all, _, err := s.registry.Survey(ctx)
 	for _, e := range all {
-		if e.ID != in.Exposure && (e.Unreadable != nil || e.VPCID == in.VPCID && e.Removing == "") {
+		if e.ID != in.Exposure && !slices.Contains(in.Members, e.ID) && (e.Unreadable != nil || e.VPCID == in.VPCID && e.Removing == "") {
 			ids = append(ids, e.ID)
 		}
 	}
@@ -167,15 +171,7 @@ func (s retireTheResolver) deleteGroups(ctx context.Context, in Input, out Outpu
 	if err != nil {
 		return out, err
 	}
-	for _, group := range groups {
-		id := aws.ToString(group.GroupId)
-		why, err := securitygroup.Delete(ctx, s.groups, id)
-		if err != nil {
-			return out, err
-		}
-		if why != "" {
-			out.Left = append(out.Left, belongings.Left{Thing: belongings.Thing{Kind: belongings.SecurityGroup, ID: id}, Why: why})
-		}
-	}
-	return out, nil
+	left, err := belongings.DeleteGroups(ctx, s.groups, groups)
+	out.Left = append(out.Left, left...)
+	return out, err
 }

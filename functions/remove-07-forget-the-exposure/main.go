@@ -10,12 +10,12 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.StartLast(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
-		return forgetTheExposure{
-			subscriptions: sns.NewFromConfig(config),
-			topicARN:      step.Env(deployment.HandoffTopicARN),
-			registry:      table,
-		}.run
-	})
-}
+func main() { step.Serve(function) }
+
+var function = step.Last(func(config aws.Config, table *registry.Table) step.Run[Input, Output] {
+	return forgetTheExposure{
+		subscriptions: sns.NewFromConfig(config),
+		topicARN:      step.Env(deployment.HandoffTopicARN),
+		registry:      table,
+	}.run
+})

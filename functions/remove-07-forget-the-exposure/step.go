@@ -16,9 +16,11 @@ type Input struct {
 	Execution        string             `json:"execution"`
 	Exposure         string             `json:"exposure"`
 	Found            []belongings.Thing `json:"found"`
+	LeftRecords      []belongings.Left  `json:"leftRecords"`
 	LeftBalancers    []belongings.Left  `json:"leftBalancers"`
 	LeftGroups       []belongings.Left  `json:"leftGroups"`
 	LeftWithResolver []belongings.Left  `json:"leftWithResolver"`
+	Members          []string           `json:"members"` // of a link, the exposures on it
 }
 
 // Output is the output of the execution.
@@ -41,9 +43,10 @@ type forgetTheExposure struct {
 	registry      registryAPI
 }
 
-// run may come a second time when the item is gone already: an answer can be lost.
+// run may come a second time when the item is gone already, or goes: an answer can be lost, and stopping an execution stops
+// no function.
 func (s forgetTheExposure) run(ctx context.Context, in Input) (Output, error) {
-	left := slices.Concat(in.LeftBalancers, in.LeftGroups, in.LeftWithResolver)
+	left := slices.Concat(in.LeftRecords, in.LeftBalancers, in.LeftGroups, in.LeftWithResolver)
 	out := Output{Exposure: in.Exposure, Removed: []belongings.Thing{}}
 	for _, t := range in.Found {
 		if !slices.ContainsFunc(left, func(l belongings.Left) bool { return l.Thing == t }) {
@@ -51,6 +54,12 @@ func (s forgetTheExposure) run(ctx context.Context, in Input) (Output, error) {
 		}
 	}
 	out.Left = append([]belongings.Left{}, left...)
+	for _, member := range in.Members {
+		if err := s.registry.Forget(ctx, member, in.Execution); err != nil {
+			return out, err
+		}
+		out.Removed = append(out.Removed, belongings.Thing{Kind: belongings.Item, ID: member})
+	}
 	exposure, err := s.registry.Get(ctx, in.Exposure)
 	if errors.Is(err, registry.ErrNotFound) {
 		return out, s.registry.Forget(ctx, in.Exposure, in.Execution)
@@ -58,7 +67,11 @@ func (s forgetTheExposure) run(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return out, err
 	}
-	if err := s.registry.Held(ctx, in.Exposure, in.Execution); err != nil {
+	err = s.registry.Held(ctx, in.Exposure, in.Execution)
+	if errors.Is(err, registry.ErrNotFound) { // an attempt that somebody stopped has gone on meanwhile
+		return out, nil
+	}
+	if err != nil {
 		return out, err
 	}
 	if err := s.unsubscribe(ctx, exposure, &out); err != nil {

@@ -20,6 +20,7 @@ type world struct {
 	filters   map[string]string // by subscription's ARN, topic:address
 	exposures []registry.Exposure
 	holder    string
+	forgotten bool // between two looks
 	done      []string
 }
 
@@ -55,6 +56,9 @@ func (w *world) Get(_ context.Context, id string) (registry.Exposure, error) {
 func (w *world) All(context.Context) ([]registry.Exposure, error) { return w.exposures, nil }
 
 func (w *world) Held(_ context.Context, _, execution string) error {
+	if w.forgotten {
+		return outcome.Conflict("%w", registry.ErrNotFound)
+	}
 	if w.holder != execution {
 		return outcome.Conflict("held by %s", w.holder)
 	}
@@ -98,6 +102,7 @@ func TestRun(t *testing.T) {
 			want:  []string{"forget orders"}, removed: 2, left: []string{"nobody has confirmed it"},
 		},
 		"a second time, what the answer was lost of": {drift: func(w *world) { w.exposures = nil }, want: []string{"forget orders"}, removed: 1},
+		"what a stopped attempt forgets meanwhile":   {drift: func(w *world) { w.forgotten = true }, removed: 1},
 		"who lost the claim forgets nothing":         {drift: func(w *world) { w.holder = "another" }, err: "Conflict"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,5 +129,28 @@ func TestRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Of all that was found it is said once what has become of it, whichever step left it.
+func TestWhateverStepLeavesSomethingItIsNotSaidToBeRemoved(t *testing.T) {
+	thing := func(kind, id string) belongings.Thing { return belongings.Thing{Kind: kind, ID: id} }
+	record, balancer := thing(belongings.TXTRecord, "_abc.example.com"), thing(belongings.LoadBalancer, "balancer-1")
+	group, service := thing(belongings.SecurityGroup, "sg-1"), thing(belongings.Service, "vpce-svc-1")
+	left := func(t belongings.Thing) []belongings.Left { return []belongings.Left{{Thing: t, Why: "of " + t.ID}} }
+	resolver := thing(belongings.Resolver, "rdslink-resolver-vpc-1") // which was not found as the exposure's own
+	in := Input{Execution: "this", Exposure: "orders", Found: []belongings.Thing{service, record, balancer, group},
+		LeftRecords: left(record), LeftBalancers: left(balancer), LeftGroups: left(group), LeftWithResolver: left(resolver)}
+	w := &world{holder: "this", exposures: []registry.Exposure{{ID: "orders"}}}
+	out, err := forgetTheExposure{w, "topic", w}.run(t.Context(), in)
+	if err != nil || !slices.Equal(out.Removed, []belongings.Thing{service, thing(belongings.Item, "orders")}) {
+		t.Errorf("%v, removed %v", err, out.Removed)
+	}
+	if want := slices.Concat(left(record), left(balancer), left(group), left(resolver)); !slices.Equal(out.Left, want) {
+		t.Errorf("left %v, want %v", out.Left, want)
+	}
+	in.LeftRecords = nil
+	if out, err := (forgetTheExposure{w, "topic", w}).run(t.Context(), in); err != nil || !slices.Equal(out.Removed[:2], []belongings.Thing{service, record}) {
+		t.Errorf("%v, removed %v", err, out.Removed)
 	}
 }

@@ -12,7 +12,9 @@ import (
 )
 
 func main() {
-	lambda.Start(func(ctx context.Context, r resolve.Request) (resolve.Answer, error) {
-		return resolve.Run(ctx, r), nil
-	})
+	lambda.Start(answer)
+}
+
+func answer(ctx context.Context, r resolve.Request) (resolve.Answer, error) {
+	return resolve.Run(ctx, r), nil
 }

@@ -112,7 +112,7 @@ func (w *watcher) sweep(ctx context.Context) error {
 	errs := []error{listErr}
 	var views []view
 	for _, exposure := range exposures {
-		if exposure.Unreadable == nil {
+		if exposure.Unreadable == nil && !exposure.IsLink() { // a link is judged with each of the exposures that are on it
 			views = append(views, view{exposure: exposure, schedule: schedules[exposure.ID], listed: listErr == nil, sync: w.sync})
 		}
 	}

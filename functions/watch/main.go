@@ -22,31 +22,31 @@ import (
 	"github.com/rdslink/rdslink/internal/step"
 )
 
-func main() {
-	step.Serve(func(config aws.Config, table *registry.Table) any {
-		operators, err := arn.Parse(step.Env(deployment.OperatorsTopicARN))
-		if err != nil {
-			log.Fatal(err)
-		}
-		var letterQueues map[string]string
-		if err := json.Unmarshal([]byte(step.Env(deployment.DeadLetters)), &letterQueues); err != nil {
-			log.Fatal(err)
-		}
-		w := &watcher{
-			name:        deployment.Own(),
-			registry:    table,
-			schedules:   scheduler.NewFromConfig(config),
-			executions:  sfn.NewFromConfig(config),
-			functions:   lambda.NewFromConfig(config),
-			topic:       sns.NewFromConfig(config),
-			operators:   operators,
-			inspector:   inspect.New(config, table, owned.FromEnv(), deployment.Patience()),
-			queues:      sqs.NewFromConfig(config),
-			deadLetters: letterQueues,
-			sync:        step.Env(deployment.IPSyncFunctionARN),
-			patience:    deployment.Patience(),
-			now:         time.Now,
-		}
-		return w.handle
-	})
+func main() { step.Serve(function) }
+
+func function(config aws.Config, table *registry.Table) any {
+	operators, err := arn.Parse(step.Env(deployment.OperatorsTopicARN))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var letterQueues map[string]string
+	if err := json.Unmarshal([]byte(step.Env(deployment.DeadLetters)), &letterQueues); err != nil {
+		log.Fatal(err)
+	}
+	w := &watcher{
+		name:        deployment.Own(),
+		registry:    table,
+		schedules:   scheduler.NewFromConfig(config),
+		executions:  sfn.NewFromConfig(config),
+		functions:   lambda.NewFromConfig(config),
+		topic:       sns.NewFromConfig(config),
+		operators:   operators,
+		inspector:   inspect.New(config, table, owned.FromEnv(), deployment.Patience()),
+		queues:      sqs.NewFromConfig(config),
+		deadLetters: letterQueues,
+		sync:        step.Env(deployment.IPSyncFunctionARN),
+		patience:    deployment.Patience(),
+		now:         time.Now,
+	}
+	return w.handle
 }

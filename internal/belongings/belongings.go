@@ -18,8 +18,11 @@ import (
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"github.com/rdslink/rdslink/internal/connection"
+	"github.com/rdslink/rdslink/internal/flowlog"
 	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/securitygroup"
 )
 
 // A Thing is one resource.
@@ -42,6 +45,8 @@ const (
 	Service       = "endpoint service"
 	Connection    = "connection"
 	Notification  = "connection notification"
+	TXTRecord     = "TXT record"
+	FlowLog       = "flow log"
 	LoadBalancer  = "load balancer"
 	TargetGroup   = "target group"
 	SecurityGroup = "security group"
@@ -55,6 +60,7 @@ const (
 type NetworkAPI interface {
 	connection.API
 	ingress.API
+	flowlog.API
 	DescribeVpcEndpointServiceConfigurations(context.Context, *ec2.DescribeVpcEndpointServiceConfigurationsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error)
 	DescribeVpcEndpointConnectionNotifications(context.Context, *ec2.DescribeVpcEndpointConnectionNotificationsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error)
 	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
@@ -108,6 +114,11 @@ func (c Cloud) All(ctx context.Context, id string) (found Found, err error) {
 	if err := c.services(ctx, id, &found, add, note); err != nil {
 		return found, err
 	}
+	flowLogs, err := c.FlowLogs(ctx, id)
+	if err != nil {
+		return found, err
+	}
+	add(FlowLog, flowLogs...)
 	balancer, tags, err := c.LoadBalancer(ctx, id)
 	if err != nil {
 		return found, err
@@ -140,6 +151,53 @@ func (c Cloud) All(ctx context.Context, id string) (found Found, err error) {
 		note(aws.ToString(g.VpcId), owned.FromEC2(g.Tags))
 	}
 	return found, nil
+}
+
+// With is what a removal goes through: the exposures of a link, and it last; what is no link alone.
+func With(id string, members []string) []string { return append(slices.Clone(members), id) }
+
+// Each is All of several.
+func (c Cloud) Each(ctx context.Context, ids []string) (found Found, err error) {
+	for _, id := range ids {
+		one, err := c.All(ctx, id)
+		if err != nil {
+			return found, err
+		}
+		found.Things, found.Live = append(found.Things, one.Things...), append(found.Live, one.Live...)
+		found.VPCID, found.DatabaseARN = orElse(found.VPCID, one.VPCID), one.DatabaseARN
+	}
+	return found, nil
+}
+
+// Proven adds the TXT record that proves the service's private DNS name, where a set-up made one: it carries no tags, and
+// only the item of whose service that is tells of it. It is the last of what gives access.
+func (f *Found) Proven(e registry.Exposure) {
+	if e.OnLink() || e.PrivateName == nil || e.PrivateName.ZoneID == "" {
+		return
+	}
+	at := 0
+	for i, t := range f.Things {
+		if slices.Contains([]string{Schedule, Connection, Notification, Service}, t.Kind) {
+			at = i + 1
+		}
+	}
+	f.Things = slices.Insert(f.Things, at, Thing{TXTRecord, e.PrivateName.Record})
+}
+
+// Live are the connections to an exposure's or a link's services that are not over.
+func (c Cloud) Live(ctx context.Context, id string) (live []connection.Connection, err error) {
+	services, err := c.Services(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, service := range services {
+		all, err := connection.To(ctx, c.Network, aws.ToString(service.ServiceId))
+		if err != nil {
+			return nil, err
+		}
+		live = append(live, slices.DeleteFunc(all, func(one connection.Connection) bool { return !one.Live() })...)
+	}
+	return live, nil
 }
 
 func (c Cloud) services(
@@ -228,6 +286,15 @@ func (c Cloud) Notifications(ctx context.Context, serviceID string) (ids []strin
 	return ids, nil
 }
 
+// FlowLogs are the ids of the flow logs of the load balancer's nodes.
+func (c Cloud) FlowLogs(ctx context.Context, id string) (ids []string, err error) {
+	found, err := flowlog.Of(ctx, c.Network, c.Owner, id)
+	for _, l := range found {
+		ids = append(ids, aws.ToString(l.FlowLogId))
+	}
+	return ids, err
+}
+
 // LoadBalancer is the load balancer that has the exposure's name, and its tags: it need not be ours.
 func (c Cloud) LoadBalancer(ctx context.Context, id string) (*elbtypes.LoadBalancer, map[string]string, error) {
 	out, err := c.Balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{id}})
@@ -291,6 +358,21 @@ func (c Cloud) groups(ctx context.Context, tag, value string) (all []ec2types.Se
 		}
 	}
 	return all, nil
+}
+
+// DeleteGroups deletes security groups, and tells which of them stay, and why.
+func DeleteGroups(ctx context.Context, api securitygroup.DeleteAPI, groups []ec2types.SecurityGroup) (left []Left, err error) {
+	for _, group := range groups {
+		id := aws.ToString(group.GroupId)
+		why, err := securitygroup.Delete(ctx, api, id)
+		if err != nil {
+			return left, err
+		}
+		if why != "" {
+			left = append(left, Left{Thing{SecurityGroup, id}, why})
+		}
+	}
+	return left, nil
 }
 
 func (c Cloud) tagged(tag, value string) []ec2types.Filter {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/rdslink/rdslink/internal/registry"
+	"github.com/rdslink/rdslink/internal/vendor"
 )
 
 // The states of a connection as PrivateLink's answers spell them. The SDK's constants begin with a capital letter and the
@@ -139,10 +140,16 @@ func Expected(exposure registry.Exposure, owner string) bool {
 	switch {
 	case slices.Contains(exposure.Accounts, owner):
 		return true
-	case slices.Contains(exposure.FormerAccounts, owner):
+	case slices.Contains(exposure.FormerAccounts, owner), AllowsNobody(exposure):
 		return false
 	}
 	return len(exposure.Accounts) == 0 || slices.ContainsFunc(exposure.Principals, service)
+}
+
+// AllowsNobody tells an exposure whose vendor has yet to tell its principals: nobody may ask for a connection.
+func AllowsNobody(exposure registry.Exposure) bool {
+	preset, _ := vendor.Find(exposure.Vendor)
+	return preset.Later && len(exposure.Principals) == 0
 }
 
 func service(principal string) bool { return Account(principal) == "" }

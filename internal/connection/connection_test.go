@@ -79,6 +79,7 @@ func TestEveryPageIsReadAndTheOldestComesFirst(t *testing.T) {
 func TestExpected(t *testing.T) {
 	const service, role = "firehose.amazonaws.com", "arn:aws:iam::111122223333:role/loader"
 	for name, row := range map[string]struct {
+		vendor                       string
 		accounts, former, principals []string
 		want                         bool
 	}{
@@ -89,9 +90,12 @@ func TestExpected(t *testing.T) {
 		"an account that a service replaced":  {former: []string{"133737826969"}, principals: []string{service}},
 		"an account that is named again":      {accounts: []string{"133737826969"}, former: []string{"133737826969"}, want: true},
 		"before step 6 has run":               {want: true},
+		"before the vendor has told whom":     {vendor: "materialize"},
+		"an account that it has just told":    {vendor: "materialize", accounts: []string{"133737826969"}, want: true},
+		"a stranger, after it has told":       {vendor: "materialize", accounts: []string{"111122223333"}, principals: []string{role}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			exposure := registry.Exposure{Accounts: row.accounts, Made: registry.Made{FormerAccounts: row.former, Principals: row.principals}}
+			exposure := registry.Exposure{Vendor: row.vendor, Accounts: row.accounts, Made: registry.Made{FormerAccounts: row.former, Principals: row.principals}}
 			if got := Expected(exposure, "133737826969"); got != row.want {
 				t.Errorf("expected %t", got)
 			}

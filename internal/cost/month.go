@@ -27,7 +27,7 @@ const (
 
 // What the parts take. A call of AWS is taken for 50 ms; the benchmark measures the rest.
 const (
-	minutes      = hoursPerMonth * 60
+	minutes      = HoursPerMonth * 60
 	looks        = minutes / 4 // full ones, with a sign of life each, and inspections
 	call         = 50 * time.Millisecond
 	syncRest     = 10 * time.Millisecond

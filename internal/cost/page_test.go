@@ -39,9 +39,9 @@ func TestTheEstimateIsDocumented(t *testing.T) {
 	}
 	for _, text := range []string{
 		fmt.Sprintf("| Network Load Balancer, %d hours at $%.4f | %.2f |",
-			hoursPerMonth, loadBalancerHourUSD, cents(loadBalancerHourUSD*hoursPerMonth)),
+			HoursPerMonth, LoadBalancerHourUSD, cents(LoadBalancerHourUSD*HoursPerMonth)),
 		fmt.Sprintf("| %.2f |", syncMonthUSD),
-		fmt.Sprintf("%d hours at $%.2f | %.2f |", hoursPerMonth, awakeHourUSD, AwakeUSD()),
+		fmt.Sprintf("%d hours at $%.2f | %.2f |", HoursPerMonth, awakeHourUSD, AwakeUSD()),
 		fmt.Sprintf("the estimate: $%.2f", MonthUSD()),
 	} {
 		if !strings.Contains(string(page), text) {

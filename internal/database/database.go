@@ -81,8 +81,8 @@ func Find(ctx context.Context, api API, home Home, name, endpoint string) (Datab
 		return Database{}, err
 	}
 	if endpoint != Writer {
-		return Database{}, outcome.BadInput("endpoint %q of database %s cannot be exposed: %s",
-			outcome.Typed(endpoint), ref.identifier, supported)
+		return Database{}, outcome.BadInput("endpoint %q of database %q cannot be exposed: %s",
+			outcome.Typed(endpoint), outcome.Typed(ref.identifier), supported)
 	}
 	for _, kind := range []struct {
 		resource string

@@ -54,6 +54,9 @@ func (n Name) ScheduleGroup() string { return n.Stack() }
 // Metrics is the namespace of the metrics.
 func (n Name) Metrics() string { return n.Stack() }
 
+// Dashboard is the name of the dashboard.
+func (n Name) Dashboard() string { return n.Stack() }
+
 // Of is the name of what a deployment has several of. Names have no underscore: so one deployment's pattern, such as the
 // resolvers', fits nothing of another's, and install-ip-sync is not the ip-sync of one that is called install.
 func (n Name) Of(what string) string {
@@ -120,6 +123,9 @@ func Log(function string) string { return "/aws/lambda/" + function }
 // ResolverLog is the log group that all resolvers write to.
 func (n Name) ResolverLog() string { return Log(n.Of("resolver")) }
 
+// FlowLog is the log group that flow logs are written to.
+func (n Name) FlowLog() string { return "/" + n.Stack() + "/flow-logs" }
+
 // Manager is the deployment whose Managed value a tag has, by the name of its stack; empty if it has none.
 func Manager(tag string) string {
 	name, err := Parse(tag)
@@ -143,6 +149,8 @@ const (
 	ResolverCodeKey      = "RESOLVER_CODE_KEY"
 	ResolverArchitecture = "RESOLVER_ARCHITECTURE"
 	ScheduleRoleARN      = "SCHEDULE_ROLE_ARN"
+	FlowLogGroup         = "FLOW_LOG_GROUP"    // where flow logs go, and
+	FlowLogRoleARN       = "FLOW_LOG_ROLE_ARN" // in which role EC2 writes them; nothing where the deployer brought none
 	IPSyncFunctionARN    = "IP_SYNC_FUNCTION_ARN"
 	DeadLetters          = "DEAD_LETTERS"     // a JSON object of queues' URLs, by the folder of the function that gave up, without its number
 	DatabaseGroups       = "DATABASE_GROUPS"  // OnlyTagged, or nothing

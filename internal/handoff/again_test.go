@@ -20,7 +20,8 @@ func TestTheOutputCanBeSaidAgain(t *testing.T) {
 			"vpce-3": {Owner: "777788889999", State: "rejected"},
 		},
 		Made: registry.Made{
-			ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-1", ServiceID: "vpce-svc-1", SupportedRegions: []string{"eu-west-1"}, ListenerPort: 6432,
+			ServiceName: "com.amazonaws.vpce.eu-central-1.vpce-svc-1", ServiceID: "vpce-svc-1",
+			PrivateName: &registry.PrivateName{Name: "db.example.com", Verified: true}, SupportedRegions: []string{"eu-west-1"}, ListenerPort: 6432,
 			Binding: &registry.Binding{Host: "orders.c0ffee.eu-central-1.rds.amazonaws.com"}, TargetGroupARN: "arn:target-group", LoadBalancerARN: "arn:load-balancer",
 			ListenerARN: "arn:listener", LoadBalancerSecurityGroupID: "sg-balancer", DatabaseSecurityGroupID: "sg-database", SecurityGroupRuleIDs: []string{"sgr-1", "sgr-2"},
 			BorrowedRules: []registry.Borrowed{{SecurityGroupRuleID: "sgr-1", Stack: "rdslink-finance"}}, ScheduleName: "orders-acme-00000000", ResolverFunction: "rdslink-resolver-vpc-1",
@@ -28,7 +29,7 @@ func TestTheOutputCanBeSaidAgain(t *testing.T) {
 				NotNotified: []string{"dba@example.com: it has not confirmed"}},
 		},
 	}
-	old := registry.Exposure{ID: full.ID, Consumer: "acme", DatabaseARN: full.DatabaseARN}
+	old := registry.Exposure{ID: full.ID, Consumer: "acme", DatabaseARN: full.DatabaseARN, Made: registry.Made{PrivateName: &registry.PrivateName{Name: "db.example.com"}}}
 	for file, row := range map[string]struct {
 		exposure registry.Exposure
 		now      Connection
@@ -36,7 +37,7 @@ func TestTheOutputCanBeSaidAgain(t *testing.T) {
 		"again.json":     {full, Connection{VPCEndpointID: "vpce-1", State: "available", Path: Proven}},
 		"again-old.json": {old, Connection{Path: NotProven}},
 	} {
-		document, err := Again(row.exposure, row.now)
+		document, err := Again(row.exposure, row.now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +52,7 @@ func TestTheOutputCanBeSaidAgain(t *testing.T) {
 }
 
 func TestAnItemThatNamesNoDatabaseIsNotHandedOver(t *testing.T) {
-	if _, err := Again(registry.Exposure{ID: "orders", DatabaseARN: "orders"}, Connection{}); err == nil {
+	if _, err := Again(registry.Exposure{ID: "orders", DatabaseARN: "orders"}, Connection{}, nil); err == nil {
 		t.Error("it is handed over")
 	}
 }

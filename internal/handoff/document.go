@@ -10,6 +10,7 @@ import (
 
 // Document is the output of the execution.
 type Document struct {
+	Version  int    `json:"version"`
 	Exposure string `json:"exposure"`
 	Consumer string `json:"consumer"`
 	Facts
@@ -19,6 +20,23 @@ type Document struct {
 	Heed
 	Resources           Resources `json:"resources"`
 	MonthlyCostEstimate Cost      `json:"monthlyCostEstimate"`
+	Digest              string    `json:"digest"`    // of all the rest
+	Databases           []Linked  `json:"databases"` // of a link, each reached by its own port; nothing is above of a single one then
+}
+
+// Linked is one of a link's databases: how it is reached, whether it has answered, and what was made for it alone.
+type Linked struct {
+	Exposure           string             `json:"exposure"`
+	DatabaseIdentifier string             `json:"databaseIdentifier"`
+	Port               int                `json:"port"`
+	TLSServerName      string             `json:"tlsServerName"`
+	Path               string             `json:"path"`
+	TargetGroupARN     string             `json:"targetGroupArn"`
+	ListenerARN        string             `json:"listenerArn"`
+	SecurityGroupID    string             `json:"databaseSecurityGroupId"`
+	RuleIDs            []string           `json:"securityGroupRuleIds"`
+	BorrowedRules      []ingress.Borrowed `json:"borrowedRules"`
+	ScheduleName       string             `json:"scheduleName"`
 }
 
 // Heed is what is left to do for whoever started the execution.
@@ -26,6 +44,12 @@ type Heed struct {
 	NotNotified           []string     `json:"notNotified"`           // addresses that did not hear of the letter, and why
 	StillSubscribed       []string     `json:"stillSubscribed"`       // addresses of earlier inputs that could yet, and why
 	UnexpectedConnections []Unexpected `json:"unexpectedConnections"` // of accounts that no principal of the input is of
+	NotListed             []string     `json:"notListed"`             // exposures of the link that the input's databases do not name
+}
+
+// StillServed says what becomes of an exposure of a link that the list of its databases names no more.
+func StillServed(exposure string) string {
+	return exposure + ": databases does not name it, and it is served on; to end that: make remove EXPOSURE=" + exposure
 }
 
 // ZonesLeftOut are the zones of the plan that the exposure does without, by what is not there.
@@ -89,6 +113,7 @@ func NewDocument(
 	exposure, consumer string, facts Facts, without ZonesLeftOut, accepted Connection, heed Heed, made Resources,
 ) Document {
 	return Document{
+		Version:                    Version,
 		Exposure:                   exposure,
 		Consumer:                   consumer,
 		Facts:                      facts,
@@ -103,5 +128,21 @@ func NewDocument(
 			Basis: "one Network Load Balancer for 730 hours and a sync every minute; " +
 				"traffic (capacity units) comes on top, and the consumer pays for the endpoint",
 		},
+		Databases: []Linked{},
+	}.sealed()
+}
+
+// Of makes it the document of a link. The path is proven when that to each database is.
+func (d Document) Of(databases []Linked) Document {
+	d.Databases = databases
+	d.Connection.Path = Proven
+	for _, one := range databases {
+		if one.Path != Proven {
+			d.Connection.Path = NotProven
+		}
 	}
+	d.MonthlyCostEstimate.AmountUSD = cost.LinkUSD(len(databases))
+	d.MonthlyCostEstimate.Basis = fmt.Sprintf("one Network Load Balancer for 730 hours and a sync every minute for each of %d databases; "+
+		"traffic (capacity units) comes on top, and the consumer pays for the endpoint", len(databases))
+	return d.sealed()
 }

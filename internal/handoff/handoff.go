@@ -16,6 +16,7 @@ type Facts struct {
 	SupportedRegions    []string `json:"supportedRegions"`
 	Port                int      `json:"port"`
 	TLSServerName       string   `json:"tlsServerName"`
+	PrivateDNSName      string   `json:"privateDnsName"` // of the service, verified; empty for none
 }
 
 // keepaliveSeconds stays under the 350 s after which an interface endpoint drops an idle connection, whatever the load

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/rdslink/rdslink/internal/golden"
+	"github.com/rdslink/rdslink/internal/vendor"
 )
 
 var facts = Facts{
@@ -32,17 +33,56 @@ func TestLettersReadAsAWhole(t *testing.T) {
 	for _, row := range []struct {
 		vendor, consumer, engine string
 		connectErrors            int
+		allowsNobody             bool
 	}{
-		{"pushmetrics", "pushmetrics", "postgres", 0},
-		{"fivetran", "fivetran", "sqlserver-se", 0},
-		{"tidb-cloud", "tidb-cloud-444455556666", "mysql", 100},
+		{"pushmetrics", "pushmetrics", "postgres", 0, false},
+		{"fivetran", "fivetran", "sqlserver-se", 0, false},
+		{"tidb-cloud", "tidb-cloud-444455556666", "mysql", 100, false},
+		{"materialize", "materialize", "postgres", 0, true},
 	} {
 		t.Run(row.vendor, func(t *testing.T) {
 			l := letter(func(l *Letter) {
 				l.Vendor, l.Consumer, l.Engine, l.MaxConnectErrors = row.vendor, row.consumer, row.engine, row.connectErrors
+				l.AllowsNobody = row.allowsNobody
 			})
 			golden.Compare(t, row.vendor+".txt", textOf(t, l))
 		})
+	}
+}
+
+// Whoever adds a preset writes no letter.
+func TestEveryPresetHasALetterInItsWords(t *testing.T) {
+	for _, v := range vendor.All() {
+		text := textOf(t, letter(func(l *Letter) { l.Vendor, l.AllowsNobody = v.ID, v.Later }))
+		for _, want := range []string{"for " + v.Name + "\n", v.Handoff, v.AfterShare} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is missing in:\n%s", v.ID, want, text)
+			}
+		}
+		if asks := strings.Contains(text, "Whom we allow"); asks != v.Later || asks && !strings.Contains(text, v.Ask) {
+			t.Errorf("%s: it asks for the principal: %t, in:\n%s", v.ID, asks, text)
+		}
+	}
+}
+
+// Who has a name to connect by hears how to switch it on, and when, and that no certificate carries it.
+func TestALetterWithAPrivateDNSNameReadsAsAWhole(t *testing.T) {
+	golden.Compare(t, "private-name.txt", textOf(t, letter(func(l *Letter) { l.PrivateDNSName = "db.example.com" })))
+}
+
+func TestTheLetterOfALinkReadsAsAWhole(t *testing.T) {
+	l := letter(func(l *Letter) {
+		l.Vendor, l.Consumer, l.DatabaseIdentifier, l.Engine, l.Port, l.TLSServerName = "", "acme", "", "", 0, ""
+		l.Databases = []Reached{
+			{"orders-prod", "postgres", 5432, "orders-prod.c0ffee.eu-central-1.rds.amazonaws.com", 0},
+			{"ledger", "aurora-postgresql", 5433, "ledger.cluster-c0ffee.eu-central-1.rds.amazonaws.com", 0},
+			{"shop", "mysql", 3306, "shop.c0ffee.eu-central-1.rds.amazonaws.com", 100},
+			{"forum", "mysql", 3307, "forum.c0ffee.eu-central-1.rds.amazonaws.com", 40},
+		}
+	})
+	golden.Compare(t, "link.txt", textOf(t, l))
+	if got, want := l.Subject(), "PrivateLink service for 4 databases, for acme"; got != want {
+		t.Errorf("subject %q, want %q", got, want)
 	}
 }
 
@@ -94,7 +134,7 @@ func TestALetterToOthers(t *testing.T) {
 	text := textOf(t, letter(func(l *Letter) {
 		l.Consumer, l.Vendor, l.SupportedRegions = "acme", "", []string{"eu-west-1", "us-east-1"}
 	}))
-	for _, want := range []string{"for acme\n", "eu-west-1, us-east-1"} {
+	for _, want := range []string{"for acme\n", "eu-west-1, us-east-1", "--service-region eu-central-1", "vpce:AllowMultiRegion"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}

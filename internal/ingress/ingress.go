@@ -59,6 +59,32 @@ func (n Need) Match(groupID string, rules []types.SecurityGroupRule) (present []
 	return present, missing
 }
 
+// Future are the rules that will be in a group when another exposure's need of it is met, beside the rules that are there:
+// those of earlier needs, and what is missing of this one.
+func (n Need) Future(groupID string, there, earlier []types.SecurityGroupRule) []types.SecurityGroupRule {
+	present, missing := n.Match(groupID, slices.Concat(there, earlier))
+	future := slices.Clone(earlier)
+	for i, rule := range future {
+		if slices.ContainsFunc(present, func(p types.SecurityGroupRule) bool { return p.SecurityGroupRuleId == rule.SecurityGroupRuleId }) {
+			future[i].Tags = append(slices.Clip(rule.Tags), owned.EC2Tags(map[string]string{owned.RuleTag(n.Exposure): owned.RuleServes})...)
+		}
+	}
+	for _, s := range missing {
+		rule := types.SecurityGroupRule{
+			SecurityGroupRuleId: aws.String("that is to be made"), GroupId: &groupID,
+			IpProtocol: aws.String("tcp"), FromPort: &n.Port, ToPort: &n.Port,
+			Tags: owned.EC2Tags(n.Owner.RuleTags(n.Exposure)),
+		}
+		if s.GroupID != "" {
+			rule.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: &s.GroupID}
+		} else {
+			rule.CidrIpv4 = &s.CIDR
+		}
+		future = append(future, rule)
+	}
+	return future
+}
+
 // Admits tells a rule that lets the source reach the port.
 func (n Need) Admits(rule types.SecurityGroupRule, s Source) bool {
 	if aws.ToString(rule.IpProtocol) != "tcp" || aws.ToInt32(rule.FromPort) != n.Port || aws.ToInt32(rule.ToPort) != n.Port {
@@ -67,6 +93,8 @@ func (n Need) Admits(rule types.SecurityGroupRule, s Source) bool {
 	switch {
 	case s == FutureResolver: // a VPC has one resolver, so a rule of ours that names a group names the resolver's
 		return rule.ReferencedGroupInfo != nil && n.Ours(rule)
+	case s == FutureNode && aws.ToString(rule.CidrIpv4) == s.CIDR: // one that Future says will be there
+		return true
 	case s == FutureNode:
 		return strings.HasSuffix(aws.ToString(rule.CidrIpv4), "/32") && n.Serves(rule)
 	case s.GroupID != "":
@@ -118,10 +146,12 @@ func Rules(ctx context.Context, api API, groupIDs []string) ([]types.SecurityGro
 	return rules, nil
 }
 
-// Tagged are the rules that carry an exposure's tag, in whichever groups they are. EC2 filters rules by a tag's key together
-// with its value only (API_DescribeSecurityGroupRules).
+// Tagged are the rules that carry an exposure's tag, in whichever groups they are, also those that it is giving up. EC2
+// filters rules by a tag's key together with its value only (API_DescribeSecurityGroupRules).
 func Tagged(ctx context.Context, api API, exposure string) ([]types.SecurityGroupRule, error) {
-	rules, err := describe(ctx, api, types.Filter{Name: aws.String("tag:" + owned.RuleTag(exposure)), Values: []string{"true"}})
+	rules, err := describe(ctx, api, types.Filter{
+		Name: aws.String("tag:" + owned.RuleTag(exposure)), Values: []string{owned.RuleServes, owned.RuleLeaving},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("describe rules of exposure %s: %w", exposure, err)
 	}
@@ -166,23 +196,33 @@ func NodesDescription(loadBalancerARN string) string {
 
 // Nodes are the addresses of a load balancer's nodes, one per zone, in order. Fewer than zones are not ready.
 func Nodes(ctx context.Context, api ec2.DescribeNetworkInterfacesAPIClient, loadBalancerARN string, zones int) ([]string, error) {
+	interfaces, err := NodeInterfaces(ctx, api, loadBalancerARN, zones)
+	var nodes []string
+	for _, node := range interfaces {
+		nodes = append(nodes, aws.ToString(node.PrivateIpAddress))
+	}
+	slices.Sort(nodes)
+	return nodes, err
+}
+
+// NodeInterfaces are the network interfaces of a load balancer's nodes, one per zone. Fewer than zones are not ready.
+func NodeInterfaces(
+	ctx context.Context, api ec2.DescribeNetworkInterfacesAPIClient, loadBalancerARN string, zones int,
+) ([]types.NetworkInterface, error) {
 	name := NodesDescription(loadBalancerARN)
 	pages := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{
 		Filters: []types.Filter{{Name: aws.String("description"), Values: []string{name}}},
 	})
-	var nodes []string
+	var nodes []types.NetworkInterface
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("describe network interfaces of %s: %w", name, err)
 		}
-		for _, node := range page.NetworkInterfaces {
-			nodes = append(nodes, aws.ToString(node.PrivateIpAddress))
-		}
+		nodes = append(nodes, page.NetworkInterfaces...)
 	}
 	if len(nodes) < zones {
 		return nil, outcome.NotReady("describe network interfaces of %s: %d of %d nodes have an address yet", name, len(nodes), zones)
 	}
-	slices.Sort(nodes)
 	return nodes, nil
 }

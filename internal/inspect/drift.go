@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -12,8 +13,10 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/drift"
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/resolver"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 	"github.com/rdslink/rdslink/internal/wanted"
@@ -23,8 +26,8 @@ import (
 func (s *subject) drift() []Finding {
 	var all []Finding
 	for _, look := range []func() []Finding{
-		s.serviceDrift, s.notificationDrift, s.balancerDrift, s.listenerDrift, s.targetGroupDrift, s.balancerGroupDrift, s.aclDrift,
-		s.leftRules, s.resolverDrift, s.scheduleDrift, s.tagDrift,
+		s.serviceDrift, s.nameDrift, s.notificationDrift, s.balancerDrift, s.listenerDrift, s.targetGroupDrift, s.balancerGroupDrift, s.aclDrift,
+		s.leftRules, s.flowLogDrift, s.resolverDrift, s.scheduleDrift, s.tagDrift,
 	} {
 		all = append(all, look()...)
 	}
@@ -67,12 +70,34 @@ func (s *subject) serviceDrift() (all []Finding) {
 				words(s.SupportedRegions, "no other region")))
 		}
 	}
-	if s.principals.err == nil && len(s.Principals) > 0 {
+	if s.principals.err == nil && (len(s.Principals) > 0 || connection.AllowsNobody(s.Exposure)) {
 		if more := drift.Without(s.principals.value, s.Principals); len(more) > 0 {
 			all = append(all, s.found("principals", "%s may ask %s for a connection, too", words(more, ""), s.ServiceID))
 		}
 	}
 	return all
+}
+
+// nameDrift: by its private DNS name nobody connects who does not yet, or nobody at all.
+func (s *subject) nameDrift() []Finding {
+	if s.ServiceID == "" || s.services.err != nil || s.serviceGone() || s.PrivateName == nil || s.PrivateName.Name == "" {
+		return nil
+	}
+	service, want := s.service(), s.PrivateName.Name
+	if has := aws.ToString(service.PrivateDnsName); has != want {
+		return []Finding{s.found("private DNS name", "endpoint service %s has %s, and should have %s", s.ServiceID,
+			cmp.Or(has, "no private DNS name"), want)}
+	}
+	s.note(s.proven.err)
+	if name := s.PrivateName; name.ZoneID != "" && s.proven.err == nil && !s.proven.value {
+		return []Finding{s.found("private DNS name", "the TXT record %s in hosted zone %s is gone, or is another: when AWS looks for it again, "+
+			"it denies new requests%s", name.Record, name.ZoneID, nameState(service))}
+	}
+	if p := service.PrivateDnsNameConfiguration; p != nil && strings.EqualFold(string(p.State), string(ec2types.DnsNameStateVerified)) {
+		return nil
+	}
+	return []Finding{s.found("private DNS name", "endpoint service %s is not to be asked, as AWS denies new requests until its name "+
+		"is verified; who is connected stays%s", s.ServiceID, nameState(service))}
 }
 
 // notificationDrift: without it, operators hear of connections a minute later.
@@ -98,6 +123,25 @@ func (s *subject) notificationDrift() (all []Finding) {
 		return all
 	}
 	return append(all, s.found("notification", "endpoint service %s has no connection notification to %s", s.ServiceID, s.ConnectionsTopicARN))
+}
+
+// flowLogDrift: nobody is cut off where nothing is recorded, and nobody notices either.
+func (s *subject) flowLogDrift() (all []Finding) {
+	if s.flowLogs.err != nil {
+		s.note(s.flowLogs.err)
+		return nil
+	}
+	for _, id := range s.FlowLogIDs {
+		l, there := s.flowLogs.value[id]
+		switch {
+		case !there:
+			all = append(all, s.found("flow log", "flow log %s is gone: what goes through its node is not recorded", id))
+		case aws.ToString(l.DeliverLogsStatus) == "FAILED":
+			all = append(all, Finding{"flow log", fmt.Sprintf("flow log %s cannot be written to %s: %s", id, aws.ToString(l.LogGroupName),
+				aws.ToString(l.DeliverLogsErrorMessage)), "let its role " + aws.ToString(l.DeliverLogsPermissionArn) + " write there"})
+		}
+	}
+	return all
 }
 
 func (s *subject) balancerDrift() (all []Finding) {
@@ -131,6 +175,9 @@ func (s *subject) listenerDrift() (all []Finding) {
 	}
 	at := s.listenerPort()
 	for _, l := range s.listeners.value {
+		if slices.ContainsFunc(s.Beside, func(w registry.Way) bool { return w.ListenerPort == aws.ToInt32(l.Port) }) {
+			continue
+		}
 		if at != 0 && aws.ToInt32(l.Port) != at || at == 0 && aws.ToString(l.ListenerArn) != s.ListenerARN {
 			all = append(all, Finding{"listener " + aws.ToString(l.ListenerArn), fmt.Sprintf("the load balancer has another listener: %s %d",
 				l.Protocol, aws.ToInt32(l.Port)), "aws elbv2 delete-listener --listener-arn " + aws.ToString(l.ListenerArn)})
@@ -196,7 +243,8 @@ func (s *subject) balancerGroupDrift() (all []Finding) {
 			continue
 		}
 		ours := rule.ReferencedGroupInfo != nil && slices.Contains(resolvers, aws.ToString(rule.ReferencedGroupInfo.GroupId)) &&
-			aws.ToString(rule.IpProtocol) == "tcp" && aws.ToInt32(rule.FromPort) == s.listenerPort() && aws.ToInt32(rule.ToPort) == s.listenerPort()
+			aws.ToString(rule.IpProtocol) == "tcp" && aws.ToInt32(rule.FromPort) == aws.ToInt32(rule.ToPort) &&
+			slices.ContainsFunc(s.ways(), func(w registry.Way) bool { return w.ListenerPort == aws.ToInt32(rule.FromPort) })
 		if !ours {
 			all = append(all, s.found("inbound rule "+aws.ToString(rule.SecurityGroupRuleId), "the load balancer's group %s admits %s by rule %s, "+
 				"which is not ours", s.LoadBalancerSecurityGroupID, what(rule), aws.ToString(rule.SecurityGroupRuleId)))
@@ -207,8 +255,21 @@ func (s *subject) balancerGroupDrift() (all []Finding) {
 
 func (s *subject) balancerGroup() securitygroup.Group {
 	return wanted.Balancer{
-		Owner: s.Owner, Exposure: s.ID, DatabaseARN: s.DatabaseARN, VPCID: s.VPCID, VPCCIDRs: s.Binding.VPCCIDRs, Port: s.databasePort(),
+		Owner: s.Owner, Exposure: s.Entrance(), DatabaseARN: s.databaseOfEntrance(), VPCID: s.VPCID, VPCCIDRs: s.Binding.VPCCIDRs, Ways: s.ways(),
 	}.Group()
+}
+
+// ways are how connections go through the load balancer: the exposure's own and, on a link, those of others.
+func (s *subject) ways() []registry.Way {
+	return append([]registry.Way{{ListenerPort: s.listenerPort(), Port: s.databasePort()}}, s.Beside...)
+}
+
+// databaseOfEntrance is the database that the load balancer and the endpoint service are tagged with: a link's with none.
+func (s *subject) databaseOfEntrance() string {
+	if s.OnLink() {
+		return ""
+	}
+	return s.DatabaseARN
 }
 
 // egressDrift are the ways out that a group of ours should have and does not, and those that it has and should not.
@@ -380,10 +441,13 @@ func (s *subject) scheduleDrift() (all []Finding) {
 func (s *subject) tagDrift() (all []Finding) {
 	s.note(s.elbTags.err)
 	s.note(s.groups.err)
-	want := s.Owner.ExposureTags(s.ID, s.DatabaseARN)
-	for _, arn := range []string{s.LoadBalancerARN, s.TargetGroupARN, s.ListenerARN} {
+	own, want := s.Owner.ExposureTags(s.ID, s.DatabaseARN), s.Owner.ExposureTags(s.Entrance(), s.databaseOfEntrance())
+	if tags, found := s.elbTags.value[s.LoadBalancerARN]; found {
+		all = append(all, s.tagsDrift(s.LoadBalancerARN, tags, want)...)
+	}
+	for _, arn := range []string{s.TargetGroupARN, s.ListenerARN} {
 		if tags, found := s.elbTags.value[arn]; found {
-			all = append(all, s.tagsDrift(arn, tags, want)...)
+			all = append(all, s.tagsDrift(arn, tags, own)...)
 		}
 	}
 	if service, found := s.services.value[s.ServiceID]; found && !s.serviceGone() {

@@ -18,6 +18,8 @@ import (
 
 	"github.com/rdslink/rdslink/internal/connection"
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/flowlog"
+	"github.com/rdslink/rdslink/internal/hostedzone"
 	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -42,6 +44,7 @@ type view struct {
 	services      answer[map[string]ec2types.ServiceConfiguration]
 	connections   answer[map[string][]connection.Connection]
 	notifications answer[map[string][]ec2types.ConnectionNotification]
+	flowLogs      answer[map[string]ec2types.FlowLog]
 	interfaces    answer[[]ec2types.NetworkInterface]
 	groups        answer[map[string]ec2types.SecurityGroup]
 	rules         answer[map[string][]ec2types.SecurityGroupRule] // by group
@@ -62,6 +65,7 @@ type subject struct {
 	groupAttributes    answer[[]elbtypes.TargetGroupAttribute]
 	health             answer[[]elbtypes.TargetHealthDescription]
 	schedule           answer[*scheduler.GetScheduleOutput]
+	proven             answer[bool] // the record that proves the service's private DNS name is in its zone
 	errs               []error
 }
 
@@ -85,6 +89,7 @@ func (i Inspector) gather(ctx context.Context, exposures []registry.Exposure) *v
 	v.services = ask(v.describeServices(ctx))
 	v.connections = ask(v.describeConnections(ctx))
 	v.notifications = ask(v.describeNotifications(ctx))
+	v.flowLogs = ask(v.describeFlowLogs(ctx))
 	v.interfaces = ask(v.describeInterfaces(ctx))
 	v.elbTags = ask(v.describeELBTags(ctx))
 	v.groups = ask(v.describeGroups(ctx))
@@ -128,6 +133,9 @@ func (s *subject) gather(ctx context.Context) {
 			out = nil
 		}
 		s.schedule = ask(out, missingIsNone[*schedulertypes.ResourceNotFoundException](err))
+	}
+	if name := s.PrivateName; name != nil && name.ZoneID != "" {
+		s.proven = ask(hostedzone.TXT{ZoneID: name.ZoneID, Name: name.Record, Value: name.Value}.There(ctx, s.Zones))
 	}
 	if s.ResolverFunction != "" && s.resolvers[s.VPCID] == nil {
 		s.resolvers[s.VPCID] = s.gatherResolver(ctx)
@@ -352,6 +360,14 @@ func (v *view) describeNotifications(ctx context.Context) (map[string][]ec2types
 		return nil
 	})
 	return found, err
+}
+
+func (v *view) describeFlowLogs(ctx context.Context) (map[string]ec2types.FlowLog, error) {
+	var ids []string
+	for _, s := range v.subjects {
+		ids = append(ids, s.FlowLogIDs...)
+	}
+	return flowlog.ByID(ctx, v.EC2, ids)
 }
 
 // describeInterfaces are the load balancers' nodes and whatever has the targets' addresses.

@@ -20,6 +20,8 @@ import (
 // principalsHop: a principal that may no longer ask keeps the connections that it has.
 func (s *subject) principalsHop() Hop {
 	switch {
+	case s.ServiceID != "" && connection.AllowsNobody(s.Exposure):
+		return unknown("nobody may ask yet: the vendor tells whom to allow once it has the service name; then start again with its principals")
 	case s.ServiceID == "" || len(s.Principals) == 0:
 		return unknown(notMade)
 	case s.principals.err != nil:
@@ -54,7 +56,7 @@ func (s *subject) connectionsHop() Hop {
 	case connected:
 		return passes("%s", detail)
 	case pending && s.Awaiting == "":
-		return broken("decide: make approve EXPOSURE="+s.ID+" or make reject", "%s", detail)
+		return broken("decide: make approve EXPOSURE="+s.Entrance()+" or make reject", "%s", detail)
 	case refused && !pending:
 		return broken("have the consumer make a new endpoint for "+s.ServiceName+", and "+s.again(), "%s", detail)
 	}
@@ -93,7 +95,19 @@ func (s *subject) serviceHop() Hop {
 		return broken(fmt.Sprintf("aws ec2 modify-vpc-endpoint-service-configuration --service-id %s --add-network-load-balancer-arns %s",
 			s.ServiceID, s.LoadBalancerARN), "%s is in front of %s", s.ServiceID, words(found.NetworkLoadBalancerArns, "nothing"))
 	}
-	return passes("%s is %s", s.ServiceName, found.ServiceState)
+	return passes("%s is %s%s", s.ServiceName, found.ServiceState, nameState(found))
+}
+
+// nameState is what an endpoint service's private DNS name is, if it has one.
+func nameState(service ec2types.ServiceConfiguration) string {
+	if service.PrivateDnsName == nil {
+		return ""
+	}
+	state := "in no state yet"
+	if p := service.PrivateDnsNameConfiguration; p != nil {
+		state = string(p.State)
+	}
+	return fmt.Sprintf("; its private DNS name %s is %s", *service.PrivateDnsName, state)
 }
 
 // zonesHop wants every zone that the load balancer had, and the service in each of them but those that PrivateLink never

@@ -13,9 +13,12 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"github.com/rdslink/rdslink/internal/database"
+	"github.com/rdslink/rdslink/internal/flowlog"
+	"github.com/rdslink/rdslink/internal/hostedzone"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
 )
@@ -119,6 +122,7 @@ type EC2 interface {
 		...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServiceConfigurationsOutput, error)
 	DescribeVpcEndpointConnections(context.Context, *ec2.DescribeVpcEndpointConnectionsInput,
 		...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionsOutput, error)
+	flowlog.API
 	DescribeVpcEndpointConnectionNotifications(context.Context, *ec2.DescribeVpcEndpointConnectionNotificationsInput,
 		...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error)
 	DescribeVpcEndpointServicePermissions(context.Context, *ec2.DescribeVpcEndpointServicePermissionsInput,
@@ -156,6 +160,7 @@ type Inspector struct {
 	RDS       database.TopologyAPI
 	Lambda    Lambda
 	Schedules Scheduler
+	Zones     hostedzone.Lister
 	Resolvers Resolvers
 	Owner     owned.Owner
 	Patience  time.Duration // of the deployment: how old a tick may be
@@ -167,12 +172,14 @@ func New(config aws.Config, resolvers Resolvers, owner owned.Owner, patience tim
 	return Inspector{
 		ELB: elb.NewFromConfig(config), EC2: ec2.NewFromConfig(config), RDS: rds.NewFromConfig(config),
 		Lambda: lambda.NewFromConfig(config), Schedules: scheduler.NewFromConfig(config),
+		Zones:     route53.NewFromConfig(config),
 		Resolvers: resolvers, Owner: owner, Patience: patience, Now: time.Now,
 	}
 }
 
-// Inspect looks at exposures. What several can be asked for at once is: some fifteen calls, whatever their number is up to
-// a few hundred. Each exposure adds seven calls, its database one to three, each VPC three.
+// Inspect looks at exposures. What several can be asked for at once is: some fifteen calls, whatever their number is up to a
+// few hundred. Each exposure adds seven calls, a record of its private DNS name one more, its database one to three, each
+// VPC three.
 func (i Inspector) Inspect(ctx context.Context, exposures []registry.Exposure) []Report {
 	v := i.gather(ctx, exposures)
 	reports := make([]Report, len(v.subjects))
@@ -206,6 +213,10 @@ func (s *subject) report() Report {
 		h := hop.look()
 		h.Name = hop.name
 		r.Hops = append(r.Hops, h)
+		if s.IsLink() && hop.name == LoadBalancer { // the rest is that of each exposure on it
+			r.Drift, r.Err = append(r.Drift, s.drift()...), errors.Join(s.errs...)
+			return r
+		}
 	}
 	first, broken := r.Broken()
 	way, proof, sync := s.resolverHop(), s.proofHop(first, broken), s.syncHop()

@@ -22,7 +22,7 @@ import (
 func (w *world) look(t *testing.T) Report {
 	t.Helper()
 	reports := w.inspector().Inspect(t.Context(), []registry.Exposure{w.exposure})
-	if len(reports) != 1 || reports[0].Exposure != id {
+	if len(reports) != 1 || reports[0].Exposure != w.exposure.ID {
 		t.Fatalf("reports: %+v", reports)
 	}
 	return reports[0]
@@ -83,6 +83,14 @@ func memberships(ids ...string) (all []rdstypes.VpcSecurityGroupMembership) {
 // moved has the registered address in another subnet's network interface, or in none.
 func (w *world) target() *elbtypes.TargetHealthDescription { return &w.health[0] }
 
+// named gives the service a private DNS name in some state, and the domain its record.
+func (w *world) named(state ec2types.DnsNameState) {
+	w.exposure.PrivateName = &registry.PrivateName{Name: "db.example.com", Verified: true, ZoneID: "Z1", Record: "_a.example.com", Value: "vpce:a"}
+	w.zones.Public("Z1", "example.com")
+	w.zones.Zones[0].Texts["_a.example.com"] = []string{"vpce:a"}
+	w.service.PrivateDnsName, w.service.PrivateDnsNameConfiguration = aws.String("db.example.com"), &ec2types.PrivateDnsNameConfiguration{State: state}
+}
+
 // Each thing that an exposure consists of is taken away or changed, one at a time: that is one broken hop, or one finding,
 // and nothing else. What breaks is named with a remedy.
 func TestWhateverIsTakenAwayIsNamed(t *testing.T) {
@@ -122,8 +130,15 @@ func TestWhateverIsTakenAwayIsNamed(t *testing.T) {
 		"the connection was rejected":            {func(w *world) { w.connections[0].VpcEndpointState = "rejected" }, "broken connections", "vpce-1 of 222233334444 is rejected"},
 		"the connection waits, and no execution": {func(w *world) { w.connections[0].VpcEndpointState = "pendingAcceptance" }, "broken connections", "make approve EXPOSURE=" + id},
 		"the consumer took its endpoint away":    {func(w *world) { w.connections = nil }, "unknown connections", "nobody has made an endpoint"},
-		"the endpoint service is gone":           {func(w *world) { w.service = nil }, "unknown connections,broken endpoint service,unknown zones", "its name will be another"},
-		"the endpoint service failed":            {func(w *world) { w.service.ServiceState = ec2types.ServiceStateFailed }, "broken endpoint service", "vpce-svc-1 is Failed"},
+		"the private DNS name is gone": {func(w *world) { w.exposure.PrivateName = &registry.PrivateName{Name: "db.example.com"} },
+			"drift private DNS name", "has no private DNS name, and should have db.example.com"},
+		"the private DNS name is not verified any more": {func(w *world) { w.named("failed") }, "drift private DNS name", "its private DNS name db.example.com is failed"},
+		"the record of the private DNS name is gone": {func(w *world) { w.named("verified"); clear(w.zones.Zones[0].Texts) }, "drift private DNS name",
+			"the TXT record _a.example.com in hosted zone Z1 is gone"},
+		"the zone of the private DNS name is gone": {func(w *world) { w.named("verified"); w.zones.Zones = nil }, "drift private DNS name", "hosted zone Z1 is gone"},
+		"the private DNS name is verified":         {func(w *world) { w.named("Verified") }, "", "its private DNS name db.example.com is Verified"},
+		"the endpoint service is gone":             {func(w *world) { w.service = nil }, "unknown connections,broken endpoint service,unknown zones", "its name will be another"},
+		"the endpoint service failed":              {func(w *world) { w.service.ServiceState = ec2types.ServiceStateFailed }, "broken endpoint service", "vpce-svc-1 is Failed"},
 		"another load balancer behind the service": {func(w *world) { w.service.NetworkLoadBalancerArns = []string{"arn:other"} }, "broken endpoint service",
 			"--add-network-load-balancer-arns " + balancerARN},
 		"the service left a zone":                 {func(w *world) { w.service.AvailabilityZones = []string{"a"} }, "broken zones", "vpce-svc-1 is not in b"},
@@ -204,9 +219,17 @@ func TestWhateverIsTakenAwayIsNamed(t *testing.T) {
 		"a second load balancer": {func(w *world) {
 			w.service.NetworkLoadBalancerArns = append(w.service.NetworkLoadBalancerArns, "arn:other")
 		}, "drift other load balancers", "--remove-network-load-balancer-arns arn:other"},
-		"a region is missing":             {func(w *world) { w.service.SupportedRegions = nil }, "drift regions", "should support us-east-1"},
-		"a region is too many":            {func(w *world) { w.exposure.SupportedRegions = nil }, "drift regions", "supports us-east-1"},
-		"a principal is too many":         {func(w *world) { w.principals = append(w.principals, "*") }, "drift principals", "* may ask vpce-svc-1"},
+		"a region is missing":  {func(w *world) { w.service.SupportedRegions = nil }, "drift regions", "should support us-east-1"},
+		"a region is too many": {func(w *world) { w.exposure.SupportedRegions = nil }, "drift regions", "supports us-east-1"},
+		"nobody may ask yet": {func(w *world) { w.exposure.Vendor, w.exposure.Principals, w.principals = "materialize", nil, nil },
+			"unknown principals", "nobody may ask yet"},
+		"nobody may ask yet, and one may": {func(w *world) { w.exposure.Vendor, w.exposure.Principals = "materialize", nil },
+			"unknown principals,drift principals", "may ask vpce-svc-1 for a connection, too"},
+		"a principal is too many": {func(w *world) { w.principals = append(w.principals, "*") }, "drift principals", "* may ask vpce-svc-1"},
+		"a flow log that is gone": {func(w *world) { w.flowLogs = nil }, "drift flow log", "flow log fl-1 is gone: what goes through its node is not recorded"},
+		"a flow log that cannot be written": {func(w *world) {
+			w.flowLogs[0].DeliverLogsStatus, w.flowLogs[0].DeliverLogsErrorMessage = aws.String("FAILED"), aws.String("Access error")
+		}, "drift flow log", "flow log fl-1 cannot be written to flows: Access error"},
 		"no notification":                 {func(w *world) { w.notifications = nil }, "drift notification", "has no connection notification to " + topicARN},
 		"a notification to another topic": {func(w *world) { w.notifications[0].ConnectionNotificationArn = aws.String("arn:other") }, "drift notification", "has no connection notification to " + topicARN},
 		"a notification of fewer events":  {func(w *world) { w.notifications[0].ConnectionEvents = []string{"Connect"} }, "drift notification", "tells of Connect"},
@@ -368,10 +391,12 @@ func TestARuleByAnybodyCounts(t *testing.T) {
 // What may not be read is not known, and says so; the rest is told.
 func TestWhatCannotBeReadIsNotKnown(t *testing.T) {
 	w := healthy("postgres", 5432)
+	w.named("verified")
 	w.look(t)
 	for _, call := range slices.Compact(slices.Sorted(slices.Values(w.calls))) {
 		t.Run(call, func(t *testing.T) {
 			w := healthy("postgres", 5432)
+			w.named("verified")
 			w.refused = call
 			r := w.look(t)
 			if r.Err == nil {
@@ -392,6 +417,7 @@ func TestARecordOfAnEarlierVersionBreaksNothing(t *testing.T) {
 	e := &w.exposure
 	e.ListenerPort, e.LoadBalancerSubnetIDs, e.SupportedRegions, e.Ingress, e.ConnectionsTopicARN, e.ScheduleRoleARN, e.IPSyncFunctionARN = 0, nil, nil, "", "", "", ""
 	e.Binding.ListenerPort, e.Binding.Nodes, e.Life = 0, nil, registry.Life{}
+	e.FlowLogIDs = nil
 	w.service.SupportedRegions, w.notifications, w.resolver.RoleARN = nil, nil, ""
 	w.drop("sgr-lb-in")
 	w.drop("sgr-nodes")
@@ -433,7 +459,7 @@ func TestOneDescribeServesManyExposures(t *testing.T) {
 		return len(w.calls)
 	}
 	one, ten := count(1), count(10)
-	if each := (ten - one) / 9; each > 7 || one > 24 {
+	if each := (ten - one) / 9; each > 7 || one > 25 {
 		t.Errorf("one exposure takes %d calls, each more %d", one, each)
 	}
 }

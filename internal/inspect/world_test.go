@@ -17,9 +17,11 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
+	"github.com/rdslink/rdslink/internal/hostedzone/hostedzonetest"
 	"github.com/rdslink/rdslink/internal/ingress"
 	"github.com/rdslink/rdslink/internal/owned"
 	"github.com/rdslink/rdslink/internal/registry"
@@ -61,6 +63,7 @@ type world struct {
 	principals    []string
 	connections   []ec2types.VpcEndpointConnection
 	notifications []ec2types.ConnectionNotification
+	flowLogs      []ec2types.FlowLog
 	groups        []ec2types.SecurityGroup
 	rules         []ec2types.SecurityGroupRule
 	interfaces    []ec2types.NetworkInterface
@@ -73,6 +76,7 @@ type world struct {
 
 	refused string // what may not be called
 	calls   []string
+	zones   hostedzonetest.Zones
 }
 
 var errRefused = errors.New("refused")
@@ -151,6 +155,7 @@ func healthy(engine string, port int32) *world {
 				Principals: []string{"arn:aws:iam::222233334444:root"}, DatabaseSecurityGroupID: "sg-db", ScheduleName: id, ListenerPort: 6000,
 				LoadBalancerSubnetIDs: []string{"subnet-a", "subnet-b"}, SupportedRegions: []string{"us-east-1"}, Ingress: ingress.Subnets,
 				ConnectionsTopicARN: topicARN, ScheduleRoleARN: "arn:role", IPSyncFunctionARN: "arn:ip-sync",
+				FlowLogIDs: []string{"fl-1"},
 			},
 			Life: registry.Life{
 				Looked: noon.Add(-time.Minute), Ticked: noon.Add(-time.Minute), Good: noon.Add(-time.Minute), State: "settled", Proven: noon.Add(-time.Minute),
@@ -167,7 +172,9 @@ func healthy(engine string, port int32) *world {
 			EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: aws.String("off"),
 		},
 		balancerAttrs: map[string]string{},
-		listeners:     []elbtypes.Listener{listener(listenerARN, 6000, groupARN)},
+		flowLogs: []ec2types.FlowLog{{FlowLogId: aws.String("fl-1"), DeliverLogsStatus: aws.String("SUCCESS"), LogGroupName: aws.String("flows"),
+			DeliverLogsPermissionArn: aws.String("arn:flows")}},
+		listeners: []elbtypes.Listener{listener(listenerARN, 6000, groupARN)},
 		group: &elbtypes.TargetGroup{
 			TargetGroupArn: aws.String(groupARN), Protocol: elbtypes.ProtocolEnumTcp, TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String("vpc-1"),
 			HealthCheckProtocol: elbtypes.ProtocolEnumTcp, HealthCheckPort: aws.String(wanted.CheckPort("instance", engine)),
@@ -251,8 +258,15 @@ func listener(arn string, port int32, group string) elbtypes.Listener {
 
 func (w *world) inspector() Inspector {
 	return Inspector{
-		ELB: w, EC2: w, RDS: w, Lambda: w, Schedules: w, Resolvers: w, Owner: owner, Patience: 5 * time.Minute, Now: func() time.Time { return noon },
+		ELB: w, EC2: w, RDS: w, Lambda: w, Schedules: w, Zones: w, Resolvers: w, Owner: owner, Patience: 5 * time.Minute, Now: func() time.Time { return noon },
 	}
+}
+
+func (w *world) ListResourceRecordSets(ctx context.Context, in *route53.ListResourceRecordSetsInput, _ ...func(*route53.Options)) (*route53.ListResourceRecordSetsOutput, error) {
+	if err := w.called("ListResourceRecordSets"); err != nil {
+		return nil, err
+	}
+	return w.zones.ListResourceRecordSets(ctx, in)
 }
 
 func (w *world) Resolver(context.Context, string) (registry.Resolver, bool, error) {
@@ -321,6 +335,10 @@ func (w *world) DescribeVpcEndpointConnections(context.Context, *ec2.DescribeVpc
 func (w *world) DescribeVpcEndpointConnectionNotifications(context.Context, *ec2.DescribeVpcEndpointConnectionNotificationsInput,
 	...func(*ec2.Options)) (*ec2.DescribeVpcEndpointConnectionNotificationsOutput, error) {
 	return &ec2.DescribeVpcEndpointConnectionNotificationsOutput{ConnectionNotificationSet: w.notifications}, w.called("DescribeVpcEndpointConnectionNotifications")
+}
+
+func (w *world) DescribeFlowLogs(context.Context, *ec2.DescribeFlowLogsInput, ...func(*ec2.Options)) (*ec2.DescribeFlowLogsOutput, error) {
+	return &ec2.DescribeFlowLogsOutput{FlowLogs: w.flowLogs}, w.called("DescribeFlowLogs")
 }
 
 func (w *world) DescribeVpcEndpointServicePermissions(context.Context, *ec2.DescribeVpcEndpointServicePermissionsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcEndpointServicePermissionsOutput,

@@ -22,7 +22,7 @@ type HandedOver struct {
 
 // HandOff tells once more what was handed over, whether Step Functions still knows the execution or not.
 func (o *Operator) HandOff(ctx context.Context, id string) (HandedOver, error) {
-	_, _, e, err := o.find(ctx, id)
+	shown, _, e, err := o.find(ctx, id)
 	if err != nil {
 		return HandedOver{}, err
 	}
@@ -42,7 +42,15 @@ func (o *Operator) HandOff(ctx context.Context, id string) (HandedOver, error) {
 	if err != nil {
 		return HandedOver{}, err
 	}
-	document, err := handoff.Again(e, accepted(e, found))
+	var on []registry.Exposure
+	if e.IsLink() {
+		all, _, err := shown.Survey(ctx)
+		if err != nil {
+			return HandedOver{}, err
+		}
+		on = slices.DeleteFunc(all, func(one registry.Exposure) bool { return one.Link != id || one.IsLink() })
+	}
+	document, err := handoff.Again(e, accepted(e, found), on)
 	return HandedOver{e.Handoff, document}, err
 }
 

@@ -21,6 +21,7 @@ type Overview struct {
 	DatabaseARN        string      `json:"databaseArn"`
 	Consumer           string      `json:"consumer"`
 	Vendor             string      `json:"vendor,omitempty"`
+	Link               string      `json:"link,omitempty"` // on which it is; a link's own id
 	State              string      `json:"state"`
 	Why                string      `json:"why,omitempty"`
 	Since              time.Time   `json:"since,omitzero"` // when it was first asked for, where that is recorded
@@ -30,7 +31,8 @@ type Overview struct {
 	ConnectionsSeen bool     `json:"connectionsAsLastSeen,omitempty"`
 	ChangedByHand   []string `json:"changedByHand"` // what the watch has told of
 	MonthlyUSD      float64  `json:"monthlyUsd"`
-	Execution       string   `json:"execution,omitempty"` // the one that holds or held the claim
+	ListenerPort    int32    `json:"listenerPort,omitempty"` // that consumers connect to
+	Execution       string   `json:"execution,omitempty"`    // the one that holds or held the claim
 	Status          string   `json:"executionStatus,omitempty"`
 }
 
@@ -73,8 +75,8 @@ func overview(e registry.Exposure, found []connection.Connection, told bool, sta
 	}
 	o := Overview{
 		Exposure: e.ID, DatabaseIdentifier: e.DatabaseIdentifier, DatabaseARN: e.DatabaseARN, Consumer: e.Consumer, Vendor: e.Vendor,
-		LastGoodLook: e.Life.Good, ConnectionsSeen: !told, ChangedByHand: changedByHand(e.Watch),
-		MonthlyUSD: cost.PartUSD(e.LoadBalancerARN != "", e.ScheduleName != ""), Execution: e.Claim, Status: status,
+		Link: e.Link, ListenerPort: e.ListenerPort, LastGoodLook: e.Life.Good, ConnectionsSeen: !told, ChangedByHand: changedByHand(e.Watch),
+		MonthlyUSD: cost.PartUSD(e.LoadBalancerARN != "" && !e.OnLink(), e.ScheduleName != ""), Execution: e.Claim, Status: status,
 	}
 	if e.Requested != nil {
 		o.Since = e.Requested.First
@@ -145,13 +147,13 @@ func (o Overview) judge(e registry.Exposure, now time.Time) (state, why string) 
 	switch {
 	case works && deployment.IsRemoval(e.Claim):
 		return Live, "a removal waits until its connections may end"
-	case connected && e.ScheduleName != "":
+	case connected && e.Followed():
 		return Live, ""
 	case e.Awaiting != "" && (works || o.Status == ""):
 		return Waiting, o.waitsFor()
 	case works:
 		return Making, ""
-	case e.ScheduleName != "":
+	case e.Followed():
 		return Idle, ""
 	case o.Status == "":
 		return HalfMade, "whether its execution runs is not known"

@@ -118,6 +118,30 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// A link is paid for once, and judged by its own connections: nobody looks at it, but at what is on it.
+func TestALinkAndWhatIsOnIt(t *testing.T) {
+	link := registry.Exposure{ID: "link", Link: "link", Consumer: "acme", Accounts: []string{acme}, Claim: execution("setup", "1"),
+		Made: registry.Made{ServiceID: "vpce-svc-1", LoadBalancerARN: "arn:balancer"}}
+	for status, want := range map[string]string{"RUNNING": Making, "FAILED": HalfMade} {
+		if o := overview(link, nil, true, status, noon); o.State != want || o.MonthlyUSD != 16.43 {
+			t.Errorf("%s: %s for $%.2f", status, o.State, o.MonthlyUSD)
+		}
+	}
+	link.IPSyncFunctionARN = "arn:ip-sync" // finished
+	if o := overview(link, nil, true, "SUCCEEDED", noon); o.State != Idle || o.Link != "link" {
+		t.Errorf("%+v", o)
+	}
+	if o := overview(link, connections("available"), true, "SUCCEEDED", noon); o.State != Live {
+		t.Errorf("%+v", o)
+	}
+	one := well()
+	one.Link, one.ServiceID, one.LoadBalancerARN, one.ListenerPort = "link", "", "", 5433
+	if o := overview(one.By(link, nil), connections("available"), true, "SUCCEEDED", noon); o.State != Live || o.MonthlyUSD != 0.15 ||
+		o.Link != "link" || len(o.Connections) != 1 || o.ListenerPort != 5433 {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestWhoIsConnected(t *testing.T) {
 	e := well()
 	e.Connections = map[string]registry.Connection{"vpce-5": {Owner: stranger, State: "available", Seen: noon}, "vpce-4": {Owner: acme, State: "deleted", Seen: noon}}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -34,9 +35,11 @@ type Shown struct {
 	Started     time.Time         `json:"executionStarted,omitzero"`
 	Failure     string            `json:"executionError,omitempty"`
 	Decisions   []Decided         `json:"decisions"`
+	LastHour    *Traffic          `json:"lastHour,omitempty"`
 	Hops        []inspect.Hop     `json:"hops"`
 	Drift       []inspect.Finding `json:"drift"`
-	Report      inspect.Report    `json:"-"` // the hops and the drift, and what could not be read
+	On          []Overview        `json:"on,omitempty"` // the exposures of a link
+	Report      inspect.Report    `json:"-"`            // the hops and the drift, and what could not be read
 }
 
 // Decided is what was done about a connection, on whose word. By is what the event claims.
@@ -50,9 +53,27 @@ type Decided struct {
 
 // Show is an exposure as the registry has it, without what no person may read, and what AWS describes of it.
 func (o *Operator) Show(ctx context.Context, id string) (Shown, error) {
-	shown, stack, e, err := o.find(ctx, id)
+	s, e, err := o.look(ctx, id)
 	if err != nil {
 		return Shown{}, err
+	}
+	var trafficErr error
+	if s.LastHour, trafficErr = traffic(ctx, cloudwatch.NewFromConfig(o.config), e, time.Now()); trafficErr != nil {
+		s.Report.Err = errors.Join(s.Report.Err, trafficErr)
+	}
+	return s, nil
+}
+
+// Look is Show without the last hour's traffic, for whoever looks again and again.
+func (o *Operator) Look(ctx context.Context, id string) (Shown, error) {
+	s, _, err := o.look(ctx, id)
+	return s, err
+}
+
+func (o *Operator) look(ctx context.Context, id string) (Shown, registry.Exposure, error) {
+	shown, stack, e, err := o.find(ctx, id)
+	if err != nil {
+		return Shown{}, e, err
 	}
 	report := inspect.New(o.config, shown, stack.owner, stack.patience).Inspect(ctx, []registry.Exposure{e})[0]
 	var found []connection.Connection
@@ -62,12 +83,29 @@ func (o *Operator) Show(ctx context.Context, id string) (Shown, error) {
 	}
 	execution, executionErr := o.execution(ctx, e.Claim)
 	s := shownOf(e, report, overview(e, found, connectionsErr == nil, string(execution.Status), time.Now()))
+	if e.IsLink() {
+		var onErr error
+		if s.On, onErr = o.on(ctx, shown, id); onErr != nil {
+			s.Report.Err = errors.Join(s.Report.Err, onErr)
+		}
+	}
 	s.Started = aws.ToTime(execution.StartDate)
 	s.Failure = strings.TrimSuffix(aws.ToString(execution.Error)+": "+aws.ToString(execution.Cause), ": ")
 	if connectionsErr != nil || executionErr != nil {
 		s.Report.Err = errors.Join(s.Report.Err, connectionsErr, executionErr)
 	}
-	return s, nil
+	return s, e, nil
+}
+
+// on are the exposures of a link, without what Step Functions says of them.
+func (o *Operator) on(ctx context.Context, shown registry.Living, link string) (on []Overview, err error) {
+	all, _, err := shown.Survey(ctx)
+	for _, e := range all {
+		if e.OnLink() && e.Link == link {
+			on = append(on, overview(e, nil, false, "", time.Now()))
+		}
+	}
+	return on, err
 }
 
 // shownOf adds to an overview what the registry has beside, and what is seen now: that comes before what the watch has told.
@@ -116,7 +154,7 @@ func (o *Operator) find(ctx context.Context, id string) (registry.Living, instal
 		return registry.Living{}, installed{}, registry.Exposure{}, err
 	}
 	shown := registry.NewShown(dynamodb.NewFromConfig(o.config), found.table).Living()
-	exposure, err := shown.Get(ctx, id)
+	exposure, err := shown.ByLink(ctx, id)
 	if errors.Is(err, registry.ErrNotFound) {
 		err = o.nobodyKnows(ctx, id)
 	}

@@ -58,7 +58,7 @@ func TestEveryQuotaOfTheCallsInUseIsNamedWithItsRemedy(t *testing.T) {
 // give.
 var elsewhere = []string{
 	"AliasLimitExceededException", "CapacityProviderLimitExceededException", "FunctionVersionsPerCapacityProviderLimitExceededException",
-	"ItemCollectionSizeLimitExceededException", "LimitExceededException", "OverLimit", "ReplayLimitExceeded",
+	"ItemCollectionSizeLimitExceededException", "LimitExceededException", "LimitExceededFault", "OverLimit", "ReplayLimitExceeded",
 	"QuotaExceededException", "ServiceQuotaTemplateNotInUseException", "TooManyEntriesInBatchRequest",
 	"TooManyTagsException",
 }

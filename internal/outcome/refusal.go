@@ -94,6 +94,7 @@ var iamPrefix = map[string]string{
 	"CloudWatch Logs":           "logs",
 	"Elastic Load Balancing v2": "elasticloadbalancing",
 	"EventBridge":               "events",
+	"Route 53":                  "route53",
 	"Service Quotas":            "servicequotas",
 	"SFN":                       "states",
 }

@@ -82,6 +82,7 @@ func TestARefusalOfAnyServiceIsWordedAsOne(t *testing.T) {
 		codes  []string
 	}{
 		"cloudformation":         {"cloudformation", []string{"AccessDenied", "AccessDeniedException", "NotAuthorized"}},
+		"cloudwatch":             {"cloudwatch", []string{"AccessDenied", "AccessDeniedException"}},
 		"cloudwatchlogs":         {"logs", []string{"AccessDeniedException"}},
 		"dynamodb":               {"dynamodb", []string{"AccessDeniedException"}},
 		"ec2":                    {"ec2", []string{"UnauthorizedOperation"}},
@@ -91,6 +92,7 @@ func TestARefusalOfAnyServiceIsWordedAsOne(t *testing.T) {
 		"kms":                    {"kms", []string{"AccessDeniedException", "NotAuthorized"}},
 		"lambda":                 {"lambda", []string{"AccessDeniedException", "EC2AccessDeniedException", "KMSAccessDeniedException"}},
 		"rds":                    {"rds", []string{"AccessDenied", "AccessDeniedException", "NotAuthorized"}},
+		"route53":                {"route53", []string{"AccessDenied", "AccessDeniedException", "NotAuthorized"}},
 		"scheduler":              {"scheduler", []string{"AccessDeniedException"}},
 		"servicequotas":          {"servicequotas", []string{"AccessDeniedException", "DependencyAccessDeniedException"}},
 		"sfn":                    {"states", []string{"AccessDeniedException", "KmsAccessDeniedException"}},

@@ -2,6 +2,7 @@ package outcome
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,28 +14,36 @@ const hidden = "***"
 var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*:(?:thin:)?/{0,2})[^\s"'/@][^\s"'@]*(?:@[^\s"'@/]*)*@`)
 
 // secrets are where else passwords stand in what people paste: behind a key of a connection string or an option of a client;
-// and what is one by its looks, a token or a private key.
+// and what is one by its looks, a token or a private key. None is where none of its words is, in small letters: everything
+// that is logged is looked through.
 var secrets = []struct {
-	at   *regexp.Regexp
-	with string
+	words []string
+	at    *regexp.Regexp
+	with  string
 }{
-	{regexp.MustCompile(`(?i)((?:password|passwd|passphrase|pwd|secret|(?:session|access|auth|refresh)_?token|api[_-]?key|X-Amz-Signature)` +
-		`\w*\\*["']?\s*[=:]\s*)(?:\{[^}]*\}?|\\*"[^"]*"?|\\*'[^']*'?|[^\s;&"']+)`), "${1}" + hidden},
-	{regexp.MustCompile(`(--(?:password|pwd)\s+)\S+`), "${1}" + hidden},
-	{regexp.MustCompile(`(?is)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*`), "${1}" + hidden},
-	{regexp.MustCompile(`(?i)eyJ[\w-]{8,}(?:\.[\w-]*)+`), hidden},
+	{[]string{"passw", "passphrase", "pwd", "secret", "token", "key", "signature"},
+		regexp.MustCompile(`(?i)((?:password|passwd|passphrase|pwd|secret|(?:session|access|auth|refresh)_?token|api[_-]?key|X-Amz-Signature)` +
+			`\w*\\*["']?\s*[=:]\s*)(?:\{[^}]*\}?|\\*"[^"]*"?|\\*'[^']*'?|[^\s;&"']+)`), "${1}" + hidden},
+	{[]string{"--p"}, regexp.MustCompile(`(--(?:password|pwd)\s+)\S+`), "${1}" + hidden},
+	{[]string{"-----begin"}, regexp.MustCompile(`(?is)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*`), "${1}" + hidden},
+	{[]string{"eyj"}, regexp.MustCompile(`(?i)eyJ[\w-]{8,}(?:\.[\w-]*)+`), hidden},
 }
 
 // Discreet is text without the passwords in it.
 func Discreet(text string) string {
-	text = userinfo.ReplaceAllStringFunc(text, func(found string) string {
-		if ofIAM.MatchString(found) { // it has an @ in its name
-			return found
-		}
-		return userinfo.ReplaceAllString(found, "${1}"+hidden+"@")
-	})
+	if strings.Contains(text, "@") {
+		text = userinfo.ReplaceAllStringFunc(text, func(found string) string {
+			if ofIAM.MatchString(found) { // it has an @ in its name
+				return found
+			}
+			return userinfo.ReplaceAllString(found, "${1}"+hidden+"@")
+		})
+	}
+	small := strings.ReplaceAll(strings.ToLower(text), "ſ", "s") // as (?i) has it
 	for _, s := range secrets {
-		text = s.at.ReplaceAllString(text, s.with)
+		if slices.ContainsFunc(s.words, func(word string) bool { return strings.Contains(small, word) }) {
+			text = s.at.ReplaceAllString(text, s.with)
+		}
 	}
 	return text
 }

@@ -48,6 +48,17 @@ func (o Owner) FormerID(databaseARN, endpoint, databaseIdentifier string, consum
 	return o.id(databaseIdentifier, consumer, databaseARN, endpoint, consumer.String())
 }
 
+// LinkID names the link to a consumer in a VPC. Its load balancer carries it as its name, as ID says.
+func (o Owner) LinkID(vpcID string, consumer Consumer) string {
+	return o.id("link", consumer, "link", vpcID, consumer.Vendor, consumer.Account, consumer.Name)
+}
+
+// OnLinkID names the exposure of a database's endpoint on a link. It is another than that of the database by itself: a
+// consumer may be moved from one to the other while both are there.
+func (o Owner) OnLinkID(link, databaseARN, endpoint, databaseIdentifier string, consumer Consumer) string {
+	return o.id(databaseIdentifier, consumer, "on", link, databaseARN, endpoint)
+}
+
 func (o Owner) id(databaseIdentifier string, consumer Consumer, parts ...string) string {
 	if o.Name != deployment.Unnamed {
 		parts = append(parts, string(o.Name))

@@ -32,20 +32,31 @@ const (
 // source), whoever asks, so a rule may serve several exposures and carries the tag of each.
 func RuleTag(id string) string { return ExposureTag + ":" + id }
 
+// The values of a RuleTag. An exposure that gives a rule up says so before it looks whom else the rule serves: whoever puts
+// a tag of its own on the rule sees that, or is seen.
+const (
+	RuleServes  = "true"
+	RuleLeaving = "leaving"
+)
+
 // An Owner is a deployment, as the owner of what its steps make.
 type Owner struct {
 	Name deployment.Name
 	Tags map[string]string // the deployer's, for everything; they cannot displace ours
 }
 
-// ExposureTags are the tags of a resource of the exposure id.
+// ExposureTags are the tags of a resource of the exposure id. What is a link's is no single database's.
 func (o Owner) ExposureTags(id, databaseARN string) map[string]string {
-	return o.tags(map[string]string{ExposureTag: id, DatabaseTag: databaseARN})
+	tags := map[string]string{ExposureTag: id}
+	if databaseARN != "" {
+		tags[DatabaseTag] = databaseARN
+	}
+	return o.tags(tags)
 }
 
 // RuleTags are the tags of a security-group rule that the exposure id creates.
 func (o Owner) RuleTags(id string) map[string]string {
-	return o.tags(map[string]string{RuleTag(id): "true"})
+	return o.tags(map[string]string{RuleTag(id): RuleServes})
 }
 
 // VPCTags are the tags of a VPC's resolver and its security group.

@@ -24,7 +24,7 @@ func (t *Table) Claim(
 ) (Exposure, error) {
 	current, err := t.Get(ctx, seed.ID)
 	if errors.Is(err, ErrNotFound) {
-		return t.found(ctx, seed, execution)
+		return t.foundAlive(ctx, seed, execution, running)
 	}
 	if err != nil {
 		return Exposure{}, err
@@ -32,7 +32,7 @@ func (t *Table) Claim(
 	if err := free(ctx, current, execution, running); err != nil {
 		return Exposure{}, err
 	}
-	return t.take(ctx, current, seed, execution)
+	return t.take(ctx, current, seed, execution, running)
 }
 
 // free reports, as an error, a holder other than the execution that still runs.
@@ -50,8 +50,38 @@ func free(ctx context.Context, current Exposure, execution string, running func(
 	return nil
 }
 
+// foundAlive makes the exposure's item, and takes it back if its execution was stopped before it was there: whoever removes
+// the exposure after the stop finds none, and none may come then. Should Step Functions only be late to know the execution,
+// it tries again.
+func (t *Table) foundAlive(
+	ctx context.Context, seed Exposure, execution string, running func(context.Context, string) (bool, error),
+) (Exposure, error) {
+	made, err := t.found(ctx, seed, execution, running)
+	if err != nil {
+		return Exposure{}, err
+	}
+	runs, err := running(ctx, execution)
+	if err != nil {
+		return Exposure{}, fmt.Errorf("ask whether execution %s runs: %w", execution, err)
+	}
+	if runs {
+		return made, nil
+	}
+	mine := claimedBy(execution)
+	err = t.remove(ctx, seed.ID, &mine)
+	if _, lost := errors.AsType[*types.ConditionalCheckFailedException](err); lost {
+		return Exposure{}, claimLost(seed.ID, execution, "another execution")
+	}
+	if err != nil {
+		return Exposure{}, fmt.Errorf("take back the claim of exposure %s: %w", seed.ID, err)
+	}
+	return Exposure{}, outcome.NotReady("claim exposure %s: execution %s does not run", seed.ID, execution)
+}
+
 // found makes the exposure's item.
-func (t *Table) found(ctx context.Context, seed Exposure, execution string) (Exposure, error) {
+func (t *Table) found(
+	ctx context.Context, seed Exposure, execution string, running func(context.Context, string) (bool, error),
+) (Exposure, error) {
 	seed.Claim, seed.Generation, seed.Connections = execution, 1, map[string]Connection{}
 	seed.Requested = t.requested(seed, t.now())
 	values, err := attributes(seed)
@@ -69,7 +99,7 @@ func (t *Table) found(ctx context.Context, seed Exposure, execution string) (Exp
 		ExpressionAttributeNames: expr.Names(),
 	})
 	if _, lost := errors.AsType[*types.ConditionalCheckFailedException](err); lost {
-		return t.lost(ctx, seed.ID, execution)
+		return t.lost(ctx, seed.ID, execution, running)
 	}
 	if err != nil {
 		return Exposure{}, fmt.Errorf("claim exposure %s: %w", seed.ID, err)
@@ -79,10 +109,13 @@ func (t *Table) found(ctx context.Context, seed Exposure, execution string) (Exp
 
 // take moves the claim from current's holder to the execution, unless someone was faster. The token of an execution that no
 // longer runs goes with its claim: nobody waits for it.
-func (t *Table) take(ctx context.Context, current, seed Exposure, execution string) (Exposure, error) {
+func (t *Table) take(
+	ctx context.Context, current, seed Exposure, execution string, running func(context.Context, string) (bool, error),
+) (Exposure, error) {
 	taken := current
 	taken.DatabaseARN, taken.DatabaseIdentifier, taken.VPCID = seed.DatabaseARN, seed.DatabaseIdentifier, seed.VPCID
 	taken.Consumer, taken.Vendor, taken.Accounts, taken.Acceptance = seed.Consumer, seed.Vendor, seed.Accounts, seed.Acceptance
+	taken.Link = seed.Link
 	taken.Claim, taken.Removing, taken.Superseded = execution, "", ""
 	if current.Claim != execution {
 		taken.Requested = t.requested(seed, firstAsked(current))
@@ -102,7 +135,7 @@ func (t *Table) take(ctx context.Context, current, seed Exposure, execution stri
 		return Exposure{}, fmt.Errorf("claim exposure %s: %w", seed.ID, err)
 	}
 	if !ok {
-		return t.lost(ctx, seed.ID, execution)
+		return t.lost(ctx, seed.ID, execution, running)
 	}
 	return decode(after)
 }
@@ -125,15 +158,18 @@ func firstAsked(e Exposure) time.Time {
 }
 
 // lost reads who won a race for the claim. The winner may be this execution: a write whose answer was lost is sent again.
-func (t *Table) lost(ctx context.Context, id, execution string) (Exposure, error) {
+// One that was stopped may have won it by a step that was under way: then nobody works on the exposure.
+func (t *Table) lost(
+	ctx context.Context, id, execution string, running func(context.Context, string) (bool, error),
+) (Exposure, error) {
 	winner, err := t.Get(ctx, id)
-	if err != nil {
+	if err != nil || winner.Claim == execution {
+		return winner, err
+	}
+	if err := free(ctx, winner, execution, running); err != nil {
 		return Exposure{}, err
 	}
-	if winner.Claim != execution {
-		return Exposure{}, heldBy(id, winner.Claim)
-	}
-	return winner, nil
+	return Exposure{}, outcome.NotReady("claim exposure %s: execution %q, which does not run any more, was faster", id, winner.Claim)
 }
 
 func heldBy(id, execution string) error {
@@ -156,6 +192,10 @@ func (t *Table) Held(ctx context.Context, id, execution string) error {
 
 func (t *Table) held(ctx context.Context, id, execution string) (Exposure, error) {
 	current, err := t.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return Exposure{}, outcome.Conflict("hold exposure %s: it is %w any more, so somebody has removed it: execution %s has nothing to go on "+
+			"with; start again with the same input to have it anew", id, ErrNotFound, execution)
+	}
 	if err != nil {
 		return Exposure{}, err
 	}

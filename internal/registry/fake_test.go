@@ -95,7 +95,7 @@ func (f *fakeTable) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(
 
 func (f *fakeTable) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
 	items, last := f.page(in.ExclusiveStartKey, func(i item) bool {
-		e := evaluation{t: f.t, item: i, names: in.ExpressionAttributeNames}
+		e := evaluation{t: f.t, item: i, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
 		return in.FilterExpression == nil || e.holds(*in.FilterExpression)
 	})
 	for n, i := range items {

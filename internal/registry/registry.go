@@ -28,6 +28,7 @@ type Exposure struct {
 	Accounts           []string   `dynamodbav:"accounts,omitempty"` // whose connection requests are expected
 	Acceptance         Acceptance `dynamodbav:"acceptance"`
 	VPCID              string     `dynamodbav:"vpcId,omitempty"`
+	Link               string     `dynamodbav:"link,omitempty"` // on which it is; a link's own id
 	Claim              string     `dynamodbav:"claim,omitempty"`
 	Requested          *Request   `dynamodbav:"requested,omitempty"` // nil where an earlier version claimed it last
 	// Removing is the execution that takes it away, from the moment in which it takes away what serves it.
@@ -47,6 +48,7 @@ type Exposure struct {
 	Life        Life                  `dynamodbav:"-"` // an item of its own, which Living and Survey read
 	Watch       *Watch                `dynamodbav:"watch,omitempty"`
 
+	Beside []Way `dynamodbav:"-"` // of a link's other exposures, where By has said so
 	// Unreadable is why the item could not be decoded; then nothing but ID is filled in. Only All returns such exposures: they
 	// exist, and somebody must be told.
 	Unreadable error `dynamodbav:"-"`
@@ -65,6 +67,7 @@ type Made struct {
 	ServiceID                   string         `dynamodbav:"serviceId,omitempty"`
 	ServiceName                 string         `dynamodbav:"serviceName,omitempty"`
 	ServiceChange               *ServiceChange `dynamodbav:"serviceChange,omitempty"`
+	PrivateName                 *PrivateName   `dynamodbav:"privateName,omitempty"`
 	Principals                  []string       `dynamodbav:"principals,omitempty"`
 	FormerAccounts              []string       `dynamodbav:"formerAccounts,omitempty"` // of principals that the input named once
 	DatabaseSecurityGroupID     string         `dynamodbav:"databaseSecurityGroupId,omitempty"`
@@ -83,6 +86,7 @@ type Made struct {
 	SupportedRegions      []string `dynamodbav:"supportedRegions,omitempty"`
 	Ingress               string   `dynamodbav:"ingress,omitempty"`             // how the load balancer is let in: see internal/ingress
 	ConnectionsTopicARN   string   `dynamodbav:"connectionsTopicArn,omitempty"` // that the service's notification goes to
+	FlowLogIDs            []string `dynamodbav:"flowLogIds,omitempty"`          // of the nodes' interfaces
 	ScheduleRoleARN       string   `dynamodbav:"scheduleRoleArn,omitempty"`
 	IPSyncFunctionARN     string   `dynamodbav:"ipSyncFunctionArn,omitempty"`
 }
@@ -107,6 +111,27 @@ type ServiceChange struct {
 	Execution string `dynamodbav:"execution,omitempty"`
 	Attempt   int    `dynamodbav:"attempt"`
 	Change    string `dynamodbav:"change,omitempty"`
+}
+
+// PrivateName is the private DNS name that the service was given, and what proves its domain. The record is the exposure's
+// own where a zone is named; elsewhere a person makes it, and was told of its value.
+type PrivateName struct {
+	Name     string `dynamodbav:"name,omitempty"`
+	ZoneID   string `dynamodbav:"zoneId,omitempty"`
+	Record   string `dynamodbav:"record,omitempty"`
+	Value    string `dynamodbav:"value,omitempty"`
+	Told     string `dynamodbav:"told,omitempty"`
+	Verified bool   `dynamodbav:"verified"` // when it was last looked at
+	// Execution is the one that has it verified, or had, Since then. Where that took the name back, as it was not verified in
+	// time, there is no name any more.
+	Execution string    `dynamodbav:"execution,omitempty"`
+	Since     time.Time `dynamodbav:"since"`
+}
+
+// Anew is the name as an execution begins to have it verified.
+func (n PrivateName) Anew(execution string, now time.Time) PrivateName {
+	n.Execution, n.Since, n.Verified, n.Told = execution, now.UTC(), false, ""
+	return n
 }
 
 // Acceptance is who may accept a connection request, and how many.
@@ -237,10 +262,10 @@ func readable(found []Exposure) []Exposure {
 	return slices.DeleteFunc(found, func(e Exposure) bool { return e.Unreadable != nil })
 }
 
-// All reads every exposure, also those whose items do not decode: see Unreadable. The table also holds the VPCs' resolvers,
-// which have no database.
+// All reads every exposure and every link, each as its item has it, also those whose items do not decode: see Unreadable.
+// The table also holds the VPCs' resolvers, which have no database and no link.
 func (t *Table) All(ctx context.Context) ([]Exposure, error) {
-	items, err := t.scan(ctx, expression.Name("databaseArn").AttributeExists())
+	items, err := t.scan(ctx, expression.Name("databaseArn").AttributeExists().Or(expression.Name("link").AttributeExists()))
 	if err != nil {
 		return nil, err
 	}
@@ -248,15 +273,21 @@ func (t *Table) All(ctx context.Context) ([]Exposure, error) {
 }
 
 func (t *Table) scan(ctx context.Context, filter expression.ConditionBuilder) ([]item, error) {
-	expr, err := expression.NewBuilder().WithFilter(filter).Build()
+	builder := expression.NewBuilder().WithFilter(filter)
+	if len(t.only) > 0 {
+		builder = builder.WithProjection(t.attributes())
+	}
+	expr, err := builder.Build()
 	if err != nil {
 		return nil, fmt.Errorf("scan %s: %w", t.name, err)
 	}
 	pages := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{
-		TableName:                &t.name,
-		FilterExpression:         expr.Filter(),
-		ExpressionAttributeNames: expr.Names(),
-		ConsistentRead:           aws.Bool(true),
+		TableName:                 &t.name,
+		FilterExpression:          expr.Filter(),
+		ProjectionExpression:      expr.Projection(),
+		ExpressionAttributeNames:  expr.Names(),
+		ExpressionAttributeValues: expr.Values(),
+		ConsistentRead:            aws.Bool(true),
 	})
 	var all []item
 	for pages.HasMorePages() {

@@ -30,22 +30,26 @@ func table(t *testing.T) (*Table, *fakeTable) {
 	fake := &fakeTable{t: t, items: map[string]item{}}
 	registry := New(fake, "registry")
 	registry.now = func() time.Time { return time.UnixMilli(1_000_000) }
-	if _, err := registry.Claim(t.Context(), seed, first, neverAsked(t)); err != nil {
+	if _, err := registry.Claim(t.Context(), seed, first, alone(t, first)); err != nil {
 		t.Fatal(err)
 	}
 	fake.writes = 0
 	return registry, fake
 }
 
-func neverAsked(t *testing.T) func(context.Context, string) (bool, error) {
-	return func(_ context.Context, execution string) (bool, error) {
-		t.Errorf("asked whether %s runs", execution)
-		return false, nil
+// alone runs, and asks about nobody else.
+func alone(t *testing.T, execution string) func(context.Context, string) (bool, error) {
+	return func(_ context.Context, asked string) (bool, error) {
+		if asked != execution {
+			t.Errorf("asked whether %s runs", asked)
+		}
+		return asked == execution, nil
 	}
 }
 
-func answer(runs bool) func(context.Context, string) (bool, error) {
-	return func(context.Context, string) (bool, error) { return runs, nil }
+// others run or not, beside the execution, which does.
+func others(run bool, execution string) func(context.Context, string) (bool, error) {
+	return func(_ context.Context, asked string) (bool, error) { return run || asked == execution, nil }
 }
 
 func get(t *testing.T, registry *Table) Exposure {
@@ -82,7 +86,7 @@ func TestClaim(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry, fake := table(t)
-			claimed, err := registry.Claim(t.Context(), row.seed, row.execution, answer(row.running))
+			claimed, err := registry.Claim(t.Context(), row.seed, row.execution, others(row.running, row.execution))
 			wantError(t, err, row.want)
 			after := get(t, registry)
 			if after.Claim != row.holder || fake.writes != row.writes {
@@ -115,7 +119,7 @@ func TestAClaimKeepsWhoAskedAndWhen(t *testing.T) {
 	} {
 		asked := seed
 		asked.Requested = &Request{By: step.by}
-		if _, err := registry.Claim(t.Context(), asked, step.execution, answer(false)); err != nil {
+		if _, err := registry.Claim(t.Context(), asked, step.execution, others(false, step.execution)); err != nil {
 			t.Fatal(err)
 		}
 		if got := get(t, registry).Requested; got == nil || *got != step.want {
@@ -125,7 +129,7 @@ func TestAClaimKeepsWhoAskedAndWhen(t *testing.T) {
 		registry.now = func() time.Time { return at(now + 1) }
 	}
 	delete(items.items[seed.ID], "requested") // as an earlier version left it
-	if _, err := registry.Claim(t.Context(), seed, second, answer(false)); err != nil {
+	if _, err := registry.Claim(t.Context(), seed, second, others(false, second)); err != nil {
 		t.Fatal(err)
 	}
 	if got := get(t, registry).Requested; got == nil || !got.First.IsZero() || got.At.IsZero() {
@@ -136,14 +140,39 @@ func TestAClaimKeepsWhoAskedAndWhen(t *testing.T) {
 func TestOneOfTwoClaimsAtOnceWins(t *testing.T) {
 	registry, fake := table(t)
 	fake.before = func() {
-		if _, err := registry.Claim(t.Context(), seed, "third", answer(false)); err != nil {
+		if _, err := registry.Claim(t.Context(), seed, "third", others(false, "third")); err != nil {
 			t.Error(err)
 		}
 	}
-	_, err := registry.Claim(t.Context(), seed, second, answer(false))
+	third := func(_ context.Context, arn string) (bool, error) { return arn == "third", nil }
+	_, err := registry.Claim(t.Context(), seed, second, third)
 	wantError(t, err, "Conflict")
 	if holder := get(t, registry).Claim; holder != "third" {
 		t.Errorf("holder = %s", holder)
+	}
+}
+
+// A step that is under way when its execution is stopped may claim last. Whoever comes then has the claim all the same.
+func TestWhoWasStoppedWinsNoRace(t *testing.T) {
+	type claim = func(context.Context, Exposure, string, func(context.Context, string) (bool, error)) (Exposure, error)
+	for name, of := range map[string]func(*Table) claim{
+		"set-up":  func(r *Table) claim { return r.Claim },
+		"removal": func(r *Table) claim { return r.ClaimRemoval },
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry, fake := table(t)
+			nobody := func(context.Context, string) (bool, error) { return false, nil }
+			fake.before = func() {
+				if _, err := of(registry)(t.Context(), seed, "stopped", nobody); err != nil {
+					t.Error(err)
+				}
+			}
+			_, err := of(registry)(t.Context(), seed, second, nobody)
+			wantError(t, err, "NotReady")
+			if _, err = of(registry)(t.Context(), seed, second, nobody); err != nil || get(t, registry).Claim != second {
+				t.Errorf("asked again: %v, holder = %s", err, get(t, registry).Claim)
+			}
+		})
 	}
 }
 
@@ -151,11 +180,11 @@ func TestOneOfTwoFirstClaimsWins(t *testing.T) {
 	fake := &fakeTable{t: t, items: map[string]item{}}
 	registry := New(fake, "registry")
 	fake.before = func() {
-		if _, err := registry.Claim(t.Context(), seed, first, neverAsked(t)); err != nil {
+		if _, err := registry.Claim(t.Context(), seed, first, alone(t, first)); err != nil {
 			t.Error(err)
 		}
 	}
-	_, err := registry.Claim(t.Context(), seed, second, neverAsked(t))
+	_, err := registry.Claim(t.Context(), seed, second, others(true, second))
 	wantError(t, err, "Conflict")
 }
 
@@ -163,6 +192,27 @@ func TestClaimTakesTheWordOfNobodyWhenStepFunctionsFails(t *testing.T) {
 	registry, _ := table(t)
 	_, err := registry.Claim(t.Context(), seed, second, func(context.Context, string) (bool, error) { return false, errors.New("down") })
 	wantError(t, err, "Failed")
+}
+
+// A step that is under way when its execution is stopped leaves no claim behind for nobody to find.
+func TestWhoWasStoppedLeavesNoClaim(t *testing.T) {
+	fake := &fakeTable{t: t, items: map[string]item{}}
+	registry := New(fake, "registry")
+	stopped := func(context.Context, string) (bool, error) { return false, nil }
+	_, err := registry.Claim(t.Context(), seed, first, stopped)
+	wantError(t, err, "NotReady")
+	if len(fake.items) > 0 {
+		t.Errorf("left behind: %v", fake.items)
+	}
+	// Somebody else may have taken it over meanwhile.
+	_, err = registry.Claim(t.Context(), seed, first, func(context.Context, string) (bool, error) {
+		_, err := registry.Claim(t.Context(), seed, second, others(false, second))
+		return false, err
+	})
+	wantError(t, err, "Conflict")
+	if holder := get(t, registry).Claim; holder != second {
+		t.Errorf("holder = %s", holder)
+	}
 }
 
 func TestRecord(t *testing.T) {
@@ -239,7 +289,7 @@ func TestABindingIsKeptAsTheJSONOfItsSchedule(t *testing.T) {
 func TestRecordLosesARace(t *testing.T) {
 	registry, fake := table(t)
 	fake.before = func() {
-		if _, err := registry.Claim(t.Context(), seed, second, answer(false)); err != nil {
+		if _, err := registry.Claim(t.Context(), seed, second, others(false, second)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -253,7 +303,7 @@ func TestRecordLosesARace(t *testing.T) {
 func TestLookUps(t *testing.T) {
 	registry, _ := table(t)
 	for _, id := range []string{"billing", "crm"} {
-		if _, err := registry.Claim(t.Context(), Exposure{ID: id, DatabaseARN: "arn:db:shared"}, id, neverAsked(t)); err != nil {
+		if _, err := registry.Claim(t.Context(), Exposure{ID: id, DatabaseARN: "arn:db:shared"}, id, alone(t, id)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -310,7 +360,7 @@ func TestWhatDoesNotDecodeTakesNothingElseAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			registry, fake := table(t)
 			other := Exposure{ID: "payroll", DatabaseARN: seed.DatabaseARN}
-			if _, err := registry.Claim(t.Context(), other, second, neverAsked(t)); err != nil {
+			if _, err := registry.Claim(t.Context(), other, second, alone(t, second)); err != nil {
 				t.Fatal(err)
 			}
 			for id, execution := range map[string]string{seed.ID: first, other.ID: second} {
@@ -378,7 +428,7 @@ func TestStoreToken(t *testing.T) {
 				t.Fatal(err)
 			}
 			if row.takeover {
-				if _, err := registry.Claim(t.Context(), seed, second, answer(false)); err != nil {
+				if _, err := registry.Claim(t.Context(), seed, second, others(false, second)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -661,14 +711,14 @@ func TestHeld(t *testing.T) {
 	for name, row := range map[string]struct{ id, execution, want string }{
 		"the holder":                         {seed.ID, first, ""},
 		"another execution":                  {seed.ID, second, "Conflict"},
-		"nobody holds what is not there":     {"gone", first, "Failed"},
+		"nobody holds what is not there":     {"gone", first, "Conflict"},
 		"nor does a payload that names none": {seed.ID, "", "Conflict"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry, fake := table(t)
 			err := registry.Held(t.Context(), row.id, row.execution)
 			wantError(t, err, row.want)
-			if err != nil && row.want == "Conflict" && !strings.Contains(err.Error(), "then start again with the same input") {
+			if err != nil && row.want == "Conflict" && !strings.Contains(err.Error(), "start again with the same input") {
 				t.Errorf("%v does not say that no redrive gets it back", err)
 			}
 			if fake.writes != 0 {

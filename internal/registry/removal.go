@@ -23,7 +23,7 @@ func (t *Table) ClaimRemoval(
 	current, err := t.Get(ctx, seed.ID)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return t.found(ctx, seed, execution)
+		return t.found(ctx, seed, execution, running)
 	case err != nil || current.Claim == execution:
 		return current, err
 	}
@@ -40,7 +40,7 @@ func (t *Table) ClaimRemoval(
 		return Exposure{}, fmt.Errorf("claim exposure %s: %w", seed.ID, err)
 	}
 	if !ok {
-		return t.lost(ctx, seed.ID, execution)
+		return t.lost(ctx, seed.ID, execution, running)
 	}
 	return decode(after)
 }
@@ -92,8 +92,9 @@ func (t *Table) ClearRemoval(ctx context.Context, id, value string) error {
 	return nil
 }
 
-// Forget deletes all that the registry knows of the exposure, its own item last, as long as the execution holds the claim.
-// One that is gone was forgotten before.
+// Forget deletes all that the registry knows of the exposure, as long as the execution holds the claim. One that is gone was
+// forgotten before. Its life goes first, so that who dies after it still finds the exposure, and once more when the exposure
+// is gone: a look that was under way has recorded a first sign of it while the exposure was there.
 func (t *Table) Forget(ctx context.Context, id, execution string) error {
 	err := t.Held(ctx, id, execution)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -109,6 +110,9 @@ func (t *Table) Forget(ctx context.Context, id, execution string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("forget exposure %s: %w", id, err)
+	}
+	if err := t.remove(ctx, lifePrefix+id, nil); err != nil {
+		return fmt.Errorf("forget life of exposure %s: %w", id, err)
 	}
 	return nil
 }

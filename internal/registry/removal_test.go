@@ -13,14 +13,14 @@ func TestARemovalTakesTheClaimAndLeavesAllElse(t *testing.T) {
 	if err := registry.StoreToken(t.Context(), seed.ID, first, Token{Value: "secret"}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, removal, answer(true))
+	_, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, removal, others(true, removal))
 	wantError(t, err, "Conflict")
-	claimed, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, removal, answer(false))
+	claimed, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, removal, others(false, removal))
 	if err != nil || claimed.Claim != removal || claimed.Superseded != first || claimed.Token != nil || claimed.Awaiting != "" ||
 		claimed.DatabaseARN != seed.DatabaseARN || claimed.Consumer != seed.Consumer {
 		t.Errorf("%+v, %v", claimed, err)
 	}
-	again, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, removal, neverAsked(t))
+	again, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, removal, alone(t, removal))
 	if err != nil || again.Superseded != first {
 		t.Errorf("a second attempt has %+v, %v", again, err)
 	}
@@ -30,10 +30,10 @@ func TestARemovalTakesTheClaimAndLeavesAllElse(t *testing.T) {
 func TestOfTwoRemovalsOfWhatTheRegistryDoesNotKnowOneHasIt(t *testing.T) {
 	registry, fake := table(t)
 	delete(fake.items, seed.ID)
-	if _, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID, DatabaseARN: "arn", VPCID: "vpc-1"}, removal, neverAsked(t)); err != nil {
+	if _, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID, DatabaseARN: "arn", VPCID: "vpc-1"}, removal, alone(t, removal)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, second, answer(true))
+	_, err := registry.ClaimRemoval(t.Context(), Exposure{ID: seed.ID}, second, others(true, second))
 	wantError(t, err, "Conflict")
 }
 
@@ -48,7 +48,7 @@ func TestASetUpMakesAnewWhatARemovalHasLeft(t *testing.T) {
 	if get(t, registry).Removing != first {
 		t.Errorf("%+v", get(t, registry))
 	}
-	after, err := registry.Claim(t.Context(), seed, second, answer(false))
+	after, err := registry.Claim(t.Context(), seed, second, others(false, second))
 	if err != nil || after.Removing != "" || after.Superseded != "" {
 		t.Errorf("%+v, %v", after, err)
 	}
@@ -63,12 +63,15 @@ func TestTheTokenOfARemovalIsTheLatest(t *testing.T) {
 	}{{first, 1, ""}, {first, 0, "Conflict"}, {second, 2, "Conflict"}, {first, 2, ""}} {
 		wantError(t, registry.StoreRemoval(t.Context(), seed.ID, row.execution, Token{Value: "secret", RetryCount: row.retry}), row.want)
 	}
-	for value, there := range map[string]bool{"another": true, "secret": false} {
-		if err := registry.ClearRemoval(t.Context(), seed.ID, value); err != nil {
+	for _, row := range []struct {
+		value string
+		there bool
+	}{{"another", true}, {"secret", false}} {
+		if err := registry.ClearRemoval(t.Context(), seed.ID, row.value); err != nil {
 			t.Fatal(err)
 		}
-		if got := get(t, registry).Removal != nil; got != there {
-			t.Errorf("after clearing %s there is a token: %t", value, got)
+		if got := get(t, registry).Removal != nil; got != row.there {
+			t.Errorf("after clearing %s there is a token: %t", row.value, got)
 		}
 	}
 }
@@ -90,6 +93,23 @@ func TestForget(t *testing.T) {
 	// A look that was under way has nothing to record.
 	if err := registry.RecordLife(t.Context(), seed.ID, time.Now(), Life{State: "settled"}); err != nil || len(fake.items) != 0 {
 		t.Errorf("%v, %v", fake.items, err)
+	}
+}
+
+// A first look that ends while the exposure is being forgotten finds it still there.
+func TestAFirstSignOfLifeInTheMiddleIsForgottenToo(t *testing.T) {
+	registry, fake := table(t)
+	looked := false
+	fake.before = func() { // the life is to be deleted
+		fake.before = func() { // it has been, and the exposure is next
+			looked = true
+			if err := registry.RecordLife(t.Context(), seed.ID, time.Now(), Life{State: "settled"}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := registry.Forget(t.Context(), seed.ID, first); err != nil || !looked || len(fake.items) != 0 {
+		t.Errorf("%v, %v, looked: %v", fake.items, err, looked)
 	}
 }
 

@@ -47,13 +47,17 @@ func (t *Table) projection() (*string, map[string]string, error) {
 	if len(t.only) == 0 {
 		return nil, nil, nil
 	}
-	var names []expression.NameBuilder
-	for _, name := range t.only {
-		names = append(names, expression.Name(name))
-	}
-	expr, err := expression.NewBuilder().WithProjection(expression.NamesList(names[0], names[1:]...)).Build()
+	expr, err := expression.NewBuilder().WithProjection(t.attributes()).Build()
 	if err != nil {
 		return nil, nil, err
 	}
 	return expr.Projection(), expr.Names(), nil
+}
+
+func (t *Table) attributes() expression.ProjectionBuilder {
+	var names []expression.NameBuilder
+	for _, name := range t.only {
+		names = append(names, expression.Name(name))
+	}
+	return expression.NamesList(names[0], names[1:]...)
 }

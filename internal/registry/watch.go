@@ -53,7 +53,7 @@ const everybody = "watch"
 
 // Survey reads every item, page by page, and gives up on none for another's sake: the exposures, and the table's own Watch.
 // An item that should be an exposure and is none, because it does not decode or has lost what makes it one, is Unreadable.
-// Where only some attributes may be read, it reads those.
+// Where only some attributes may be read, it reads those. An exposure of a link has what the link owns of it.
 func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, err error) {
 	lives := map[string]Life{}
 	in := &dynamodb.ScanInput{TableName: &t.name}
@@ -82,7 +82,7 @@ func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, er
 			case id == everybody: // told anew, rather than never
 			case err != nil:
 				exposures = append(exposures, Exposure{ID: id, Unreadable: err})
-			case e.DatabaseARN == "":
+			case e.DatabaseARN == "" && e.Link == "":
 				exposures = append(exposures, Exposure{ID: id, Unreadable: errors.New("decode exposure: it names no database")})
 			default:
 				exposures = append(exposures, e)
@@ -92,6 +92,7 @@ func (t *Table) Survey(ctx context.Context) (exposures []Exposure, own Watch, er
 	for i := range exposures {
 		exposures[i].Life = lives[exposures[i].ID]
 	}
+	onLinks(exposures)
 	slices.SortFunc(exposures, func(a, b Exposure) int { return strings.Compare(a.ID, b.ID) })
 	return exposures, own, nil
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"io"
+	"math"
 	"math/big"
 	"net"
 	"net/netip"
@@ -63,6 +64,17 @@ func TestLookups(t *testing.T) {
 				t.Errorf("got %+v, want lookups %v, %d errors, gone %t", got, test.want, test.errors, test.gone)
 			}
 		})
+	}
+}
+
+func TestNobodyLooksForEver(t *testing.T) {
+	v := vantage{lookup: func(context.Context, string, string) ([]netip.Addr, error) {
+		return nil, &net.DNSError{IsNotFound: true}
+	}}
+	for asked, want := range map[int]int{math.MaxInt: mostLookups, math.MinInt: 0} {
+		if got := v.answer(t.Context(), Request{Host: host, Lookups: asked}); len(got.Lookups) != want || got.Gone != (want > 0) {
+			t.Errorf("asked for %d lookups: %d, gone: %t", asked, len(got.Lookups), got.Gone)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log"
 	"log/slog"
 	"os"
@@ -28,30 +29,57 @@ import (
 // Run is what a step does.
 type Run[I, O any] func(context.Context, I) (O, error)
 
-// Start serves the step that wire puts together, for as long as Lambda keeps the process. It changes nothing unless its
-// execution holds the exposure.
-func Start[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
-	Serve(func(config aws.Config, table *registry.Table) any { return handler(table.Held, wire(config, table)) })
+// A Function puts what Lambda calls together, of the SDK's configuration and the registry.
+type Function func(aws.Config, *registry.Table) any
+
+// New is the function of a step. It changes nothing unless its execution holds the exposure.
+func New[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) Function {
+	return func(config aws.Config, table *registry.Table) any { return handler(table.Held, wire(config, table)) }
 }
 
-// StartFirst is Start for the step that makes the claim.
-func StartFirst[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
-	Serve(func(config aws.Config, table *registry.Table) any { return handler(unclaimed, wire(config, table)) })
+// First is New for the step that makes the claim.
+func First[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) Function {
+	return func(config aws.Config, table *registry.Table) any { return handler(unclaimed, wire(config, table)) }
 }
 
-// StartLast is Start for the step that gives the claim up, and may find it given up: it asks by itself.
-func StartLast[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) {
-	StartFirst(wire)
-}
+// Last is New for the step that gives the claim up, and may find it given up: it asks by itself.
+func Last[I, O any](wire func(aws.Config, *registry.Table) Run[I, O]) Function { return First(wire) }
 
-// Serve serves a function that is no step; its handler is one of those that the Lambda runtime takes.
-func Serve(wire func(aws.Config, *registry.Table) any) {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+// Serve serves a function for as long as Lambda keeps the process. The handler of one that is no step is one of those that
+// the Lambda runtime takes.
+func Serve(function Function) {
+	slog.SetDefault(Logger(os.Stdout))
 	config, err := load(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	lambda.Start(wire(config, registry.New(dynamodb.NewFromConfig(config), Env(deployment.RegistryTable))))
+	lambda.Start(function(config, registry.New(dynamodb.NewFromConfig(config), Env(deployment.RegistryTable))))
+}
+
+// Logger writes what is logged as JSON, without the passwords in it: whatever a person typed may come to be a part of it.
+func Logger(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{ReplaceAttr: discreet}))
+}
+
+func discreet(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(outcome.Discreet(a.Value.String()))
+	case slog.KindAny:
+		if err, is := a.Value.Any().(error); is {
+			a.Value = slog.StringValue(outcome.Discreet(err.Error()))
+			break
+		}
+		text, err := json.Marshal(a.Value.Any())
+		if err != nil {
+			break // the handler says so
+		}
+		safe := outcome.Discreet(string(text))
+		if a.Value = slog.StringValue(safe); json.Valid([]byte(safe)) {
+			a.Value = slog.AnyValue(json.RawMessage(safe))
+		}
+	}
+	return a
 }
 
 // claim reports, as an error, that an execution may not work on an exposure.
@@ -84,6 +112,9 @@ func handler[I, O any](held claim, run Run[I, O]) func(context.Context, json.Raw
 	}
 }
 
+// checkAndRun runs a step once more when AWS denies it something: what it wanted to change may be gone since it looked, with
+// the tags by which the step's role may change it, and IAM is asked before the service could say so. What is still denied
+// then is a missing permission.
 func checkAndRun[I, O any](ctx context.Context, held claim, of common, payload json.RawMessage, run Run[I, O]) (out O, err error) {
 	// Lambda would name a panic after its Go type, which nobody finds in the README.
 	defer func() {
@@ -101,7 +132,12 @@ func checkAndRun[I, O any](ctx context.Context, held claim, of common, payload j
 	if err := held(ctx, of.Exposure, of.Execution); err != nil {
 		return out, err
 	}
-	return run(ctx, in)
+	out, err = run(ctx, in)
+	if action, denied := outcome.Denied(err); denied {
+		slog.WarnContext(ctx, "refused: look again", "action", action, "message", outcome.Message(err))
+		return run(ctx, in)
+	}
+	return out, err
 }
 
 // level keeps what the state machine waits out apart from what a person must read.

@@ -3,10 +3,14 @@ package step
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/smithy-go"
 
 	"github.com/rdslink/rdslink/internal/outcome"
 )
@@ -60,5 +64,47 @@ func TestHandler(t *testing.T) {
 				t.Errorf("error = %#v, want type %s", err, row.want)
 			}
 		})
+	}
+}
+
+// What was there when a step looked may be gone when it acts, and AWS denies it then: the step looks again, once.
+func TestAStepThatIsDeniedLooksAgain(t *testing.T) {
+	refused := fmt.Errorf("delete: %w", &smithy.GenericAPIError{Code: "AccessDenied", Message: "User: u is not authorized to perform: a:Delete"})
+	for name, row := range map[string]struct {
+		attempts []error
+		want     string
+	}{
+		"gone":                   {[]error{refused, nil}, ""},
+		"denied":                 {[]error{refused, refused}, "Failed"},
+		"something else is next": {[]error{refused, outcome.NotReady("it is being deleted")}, "NotReady"},
+		"another error":          {[]error{outcome.Failed("no")}, "Failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ran := 0
+			serve := handler(unclaimed, func(context.Context, input) (int, error) {
+				ran++
+				return ran, row.attempts[ran-1]
+			})
+			out, err := serve(t.Context(), json.RawMessage(`{}`))
+			reported, _ := err.(messages.InvokeResponse_Error) //nolint:errorlint // as above
+			if reported.Type != row.want || ran != len(row.attempts) || err == nil && out != ran {
+				t.Errorf("ran %d times, %d, %v", ran, out, err)
+			}
+		})
+	}
+}
+
+func TestNothingLoggedHasAPasswordInIt(t *testing.T) {
+	var logged strings.Builder
+	const pasted = "postgres://me:canary@orders/db"
+	Logger(&logged).With("exposure", pasted).Error(pasted, "texts", []string{"orders", pasted}, slog.Group("of", "text", pasted),
+		"raw", json.RawMessage(`{"typed":"`+pasted+`"}`), "of", []struct{ Typed string }{{pasted}}, "error", errors.New(pasted), "count", 7)
+	if strings.Contains(logged.String(), "canary") {
+		t.Errorf("a password is logged: %s", logged.String())
+	}
+	for _, want := range []string{`"texts":["orders","postgres://***@orders/db"]`, `"raw":{"typed":"postgres://***@orders/db"}`, `"count":7`, `"level":"ERROR"`} {
+		if !strings.Contains(logged.String(), want) {
+			t.Errorf("%s is not in %s", want, logged.String())
+		}
 	}
 }

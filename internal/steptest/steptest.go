@@ -18,8 +18,9 @@ import (
 // Fake is what the clouds of all steps have in common, and embed: the record of an exposure, and what was changed, in order.
 type Fake struct {
 	Recorded  registry.Made
-	Others    []registry.Exposure // that the registry has
-	Lost      error               // of a claim: what Record answers
+	Linked    map[string]registry.Made // of the exposures of a link, by their ids
+	Others    []registry.Exposure      // that the registry has
+	Lost      error                    // of a claim: what Record answers
 	Mutations []string
 }
 
@@ -29,10 +30,19 @@ func (f *Fake) Mutate(format string, args ...any) {
 }
 
 // Record is the registry's. As there, what does not differ is not written.
-func (f *Fake) Record(_ context.Context, _, _ string, made func(*registry.Made)) error {
-	before := f.Recorded
-	made(&f.Recorded)
-	if !reflect.DeepEqual(before, f.Recorded) {
+func (f *Fake) Record(_ context.Context, id, _ string, made func(*registry.Made)) error {
+	after, linked := f.Linked[id]
+	if !linked {
+		after = f.Recorded
+	}
+	before := after
+	made(&after)
+	if linked {
+		f.Linked[id] = after
+	} else {
+		f.Recorded = after
+	}
+	if !reflect.DeepEqual(before, after) {
 		f.Mutate("Record")
 	}
 	return f.Lost
@@ -40,7 +50,15 @@ func (f *Fake) Record(_ context.Context, _, _ string, made func(*registry.Made))
 
 // Get is the registry's, too.
 func (f *Fake) Get(_ context.Context, id string) (registry.Exposure, error) {
+	if made, linked := f.Linked[id]; linked {
+		return registry.Exposure{ID: id, Made: made}, nil
+	}
 	return registry.Exposure{ID: id, Made: f.Recorded}, nil
+}
+
+// ByLink is the registry's, too.
+func (f *Fake) ByLink(ctx context.Context, id string) (registry.Exposure, error) {
+	return f.Get(ctx, id)
 }
 
 // All is the registry's, but for the exposure itself.

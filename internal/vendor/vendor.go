@@ -10,19 +10,34 @@ import (
 	"github.com/rdslink/rdslink/internal/nearest"
 )
 
-// Vendor is one preset. Its principals are either published, or told to each customer: then Ask says where.
+// Vendor is one preset. Its principals are either published, or told to each customer: then Asks says which fields of the
+// input take what a customer is told, and Ask where.
 type Vendor struct {
-	ID         string   `json:"vendor"`
-	Name       string   `json:"name"`
-	Principals []string `json:"principals,omitempty"`
-	Ask        string   `json:"ask,omitempty"`     // where a customer is told the vendor's account and Availability Zone ids
-	Regions    []string `json:"regions,omitempty"` // where its endpoints live; empty where each customer has chosen its own
-	Engines    []string `json:"engines"`           // as RDS spells them, without the edition: sqlserver stands for sqlserver-se
-	Handoff    string   `json:"handoff"`           // how the vendor wants to receive the service name
-	AfterShare string   `json:"afterShare"`        // what the vendor does then
-	Source     string   `json:"source"`
-	Checked    string   `json:"checked"` // the date on which the source said so
+	ID            string   `json:"vendor"`
+	Name          string   `json:"name"`
+	Principals    []string `json:"principals,omitempty"` // OfRegion in one stands for the region of the vendor's endpoint
+	Asks          []string `json:"asks,omitempty"`
+	Ask           string   `json:"ask,omitempty"`
+	Later         bool     `json:"later,omitempty"`         // it tells its principals only once it has the service name
+	Regions       []string `json:"regions,omitempty"`       // where its endpoints live; empty where each customer has chosen its own
+	AcrossRegions bool     `json:"acrossRegions,omitempty"` // its endpoints reach services of other regions, if these support its region
+	MinZones      int      `json:"minZones,omitempty"`      // of the endpoint service, if it wants more than one
+	Engines       []string `json:"engines"`                 // as RDS spells them, without the edition: sqlserver stands for sqlserver-se
+	Handoff       string   `json:"handoff"`                 // how the vendor wants to receive the service name
+	AfterShare    string   `json:"afterShare"`              // what the vendor does then
+	Source        string   `json:"source"`
+	Checked       string   `json:"checked"` // the date on which the source said so
 }
+
+// OfRegion stands in a principal for the region in which the vendor makes its endpoint.
+const OfRegion = "<region>"
+
+// The fields of the input in which a customer says what the vendor has told it.
+const (
+	Account    = "vendorAccount"
+	Zones      = "vendorAvailabilityZoneIds"
+	Principals = "principals"
+)
 
 // Connects reports whether the vendor connects to databases of the engine.
 func (v Vendor) Connects(engine string) bool {
@@ -31,23 +46,40 @@ func (v Vendor) Connects(engine string) bool {
 	})
 }
 
-// Asks reports whether the vendor has another account for each customer.
-func (v Vendor) Asks() bool { return v.Ask != "" }
+// AsksFor reports whether the vendor tells each customer another value of the input's field.
+func (v Vendor) AsksFor(field string) bool { return slices.Contains(v.Asks, field) }
+
+// Allowed are the published principals of a vendor whose endpoint is in the region.
+func (v Vendor) Allowed(region string) []string {
+	allowed := make([]string, len(v.Principals))
+	for i, principal := range v.Principals {
+		allowed[i] = strings.ReplaceAll(principal, OfRegion, region)
+	}
+	return allowed
+}
 
 // Who is who connects, for people: principals, or the fields of the input and where a customer is told their values.
 func (v Vendor) Who() string {
-	if v.Asks() {
-		return "`vendorAccount`, in `vendorAvailabilityZoneIds`: both " + v.Ask
+	if len(v.Asks) > 0 {
+		when := ""
+		if v.Later {
+			when = ", once it has the service name"
+		}
+		return "`" + strings.Join(v.Asks, "` and `") + "`" + when + ": " + v.Ask
 	}
 	return strings.Join(v.Principals, ", ")
 }
 
-// Where is in which regions databases may be, for people.
+// Where is from which regions the vendor connects, for people.
 func (v Vendor) Where() string {
-	if len(v.Regions) == 0 {
-		return "as the customer has chosen, which is not checked"
+	where := "as the customer has chosen"
+	if len(v.Regions) > 0 {
+		where = strings.Join(v.Regions, ", ")
 	}
-	return strings.Join(v.Regions, ", ")
+	if v.AcrossRegions {
+		where += "; to databases of every region"
+	}
+	return where
 }
 
 // All are the presets.
@@ -71,10 +103,13 @@ func IDs() []string {
 	return ids
 }
 
+// Listed says where the presets are to be found.
+const Listed = "rdslink vendors and docs/vendors.md list the presets"
+
 // Instead says, of an id that is no preset's, which may be meant.
 func Instead(id string) string {
 	if near := nearest.To(id, IDs()); len(near) > 0 {
 		return fmt.Sprintf("did you mean %s?", strings.Join(near, " or "))
 	}
-	return fmt.Sprintf("the presets are %s. For others use name and principals", strings.Join(IDs(), ", "))
+	return Listed + "; for others use name and principals"
 }

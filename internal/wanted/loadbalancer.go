@@ -1,7 +1,10 @@
 package wanted
 
 import (
+	"slices"
+
 	"github.com/rdslink/rdslink/internal/owned"
+	"github.com/rdslink/rdslink/internal/registry"
 	"github.com/rdslink/rdslink/internal/securitygroup"
 )
 
@@ -19,13 +22,12 @@ type Balancer struct {
 	DatabaseARN string
 	VPCID       string
 	VPCCIDRs    []string
-	Port        int32 // the database's
+	Ways        []registry.Way
 
-	ListenerPort  int32
 	ResolverGroup string // the resolver's security group; empty, where there is no resolver
 }
 
-// Group lets health checks and traffic out to the database, and the resolver in, which goes through the listeners as a
+// Group lets health checks and traffic out to the databases, and the resolver in, which goes through the listeners as a
 // consumer does. Inbound enforcement is off, so PrivateLink needs no rule, and nothing else reaches the load balancer.
 func (b Balancer) Group() securitygroup.Group {
 	group := securitygroup.Group{
@@ -33,10 +35,17 @@ func (b Balancer) Group() securitygroup.Group {
 		Description: "rdslink: load balancer of " + b.Exposure,
 		VPCID:       b.VPCID,
 		Tags:        b.Owner.ExposureTags(b.Exposure, b.DatabaseARN),
-		Egress:      securitygroup.EgressTo("tcp", b.Port, b.VPCCIDRs),
 	}
-	if b.ResolverGroup != "" {
-		group.Ingress = []securitygroup.Ingress{{Port: b.ListenerPort, GroupID: b.ResolverGroup}}
+	var ports []int32
+	for _, way := range b.Ways {
+		ports = append(ports, way.Port)
+		if b.ResolverGroup != "" {
+			group.Ingress = append(group.Ingress, securitygroup.Ingress{Port: way.ListenerPort, GroupID: b.ResolverGroup})
+		}
+	}
+	slices.Sort(ports)
+	for _, port := range slices.Compact(ports) {
+		group.Egress = append(group.Egress, securitygroup.EgressTo("tcp", port, b.VPCCIDRs)...)
 	}
 	return group
 }

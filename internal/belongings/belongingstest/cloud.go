@@ -37,6 +37,7 @@ type Cloud struct {
 	Connections   map[string]string // states by endpoint
 	Stubborn      bool              // connections stay when they are rejected
 	Notifications []string
+	FlowLogs      []string
 	Balancer      map[string]string // its tags
 	Protected     bool
 	Listeners     map[string]map[string]string // tags by ARN
@@ -54,6 +55,7 @@ func Whole() *Cloud {
 	return &Cloud{
 		Schedule: true, Service: types.ServiceStateAvailable, Principals: []string{"arn:aws:iam::1:root"},
 		Connections: map[string]string{"vpce-1": "available"}, Notifications: []string{"vpce-nfn-1"},
+		FlowLogs: []string{"fl-1", "fl-2"},
 		Balancer: tags, Protected: true, Listeners: map[string]map[string]string{"listener-1": tags, "listener-2": {}}, TargetGroup: tags,
 		Rules: map[string][]string{"sgr-1": {Exposure}, "sgr-2": {Exposure, "other"}}, Groups: map[string]map[string]string{"sg-1": tags},
 	}
@@ -124,6 +126,22 @@ func (c *Cloud) DescribeVpcEndpointConnections(context.Context, *ec2.DescribeVpc
 	return out, nil
 }
 
+// DescribeFlowLogs tells the flow logs.
+func (c *Cloud) DescribeFlowLogs(context.Context, *ec2.DescribeFlowLogsInput, ...func(*ec2.Options)) (*ec2.DescribeFlowLogsOutput, error) {
+	out := &ec2.DescribeFlowLogsOutput{}
+	for _, id := range c.FlowLogs {
+		out.FlowLogs = append(out.FlowLogs, types.FlowLog{FlowLogId: &id, Tags: owned.EC2Tags(owned.Owner{}.ExposureTags(Exposure, Database))})
+	}
+	return out, nil
+}
+
+// DeleteFlowLogs deletes flow logs.
+func (c *Cloud) DeleteFlowLogs(_ context.Context, in *ec2.DeleteFlowLogsInput, _ ...func(*ec2.Options)) (*ec2.DeleteFlowLogsOutput, error) {
+	c.Mutate("delete flow logs %v", in.FlowLogIds)
+	c.FlowLogs = nil
+	return &ec2.DeleteFlowLogsOutput{}, nil
+}
+
 // RejectVpcEndpointConnections ends connections.
 func (c *Cloud) RejectVpcEndpointConnections(_ context.Context, in *ec2.RejectVpcEndpointConnectionsInput, _ ...func(*ec2.Options)) (*ec2.RejectVpcEndpointConnectionsOutput, error) {
 	c.Mutate("reject %v", in.VpcEndpointIds)
@@ -165,9 +183,10 @@ func (c *Cloud) DeleteVpcEndpointServiceConfigurations(_ context.Context, in *ec
 func (c *Cloud) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
 	out := &ec2.DescribeSecurityGroupRulesOutput{}
 	for _, id := range sorted(c.Rules) {
-		tags := owned.Owner{}.RuleTags(c.Rules[id][0])
+		tags := owned.Owner{}.RuleTags(Exposure)
+		delete(tags, owned.RuleTag(Exposure))
 		for _, exposure := range c.Rules[id] {
-			tags[owned.RuleTag(exposure)] = "true"
+			tags[owned.RuleTag(exposure)] = owned.RuleServes
 		}
 		byID := *in.Filters[0].Name == "security-group-rule-id"
 		if byID && slices.Contains(in.Filters[0].Values, id) || !byID && slices.Contains(c.Rules[id], Exposure) {
@@ -184,6 +203,18 @@ func (c *Cloud) RevokeSecurityGroupIngress(_ context.Context, in *ec2.RevokeSecu
 	c.Mutate("revoke %v of %s", in.SecurityGroupRuleIds, *in.GroupId)
 	delete(c.Rules, in.SecurityGroupRuleIds[0])
 	return &ec2.RevokeSecurityGroupIngressOutput{}, nil
+}
+
+// RevokeSecurityGroupEgress takes ways out away.
+func (c *Cloud) RevokeSecurityGroupEgress(_ context.Context, in *ec2.RevokeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+	c.Mutate("revoke egress %v of %s", in.SecurityGroupRuleIds, *in.GroupId)
+	return &ec2.RevokeSecurityGroupEgressOutput{}, nil
+}
+
+// CreateTags says by the exposure's tag on a rule that it is being given up.
+func (c *Cloud) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
+	c.Mutate("leave %v", in.Resources)
+	return &ec2.CreateTagsOutput{}, nil
 }
 
 // DeleteTags takes a rule's tag away.
