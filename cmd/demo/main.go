@@ -53,7 +53,7 @@ func play() error {
 		return errors.New("APPROVE=ask needs a terminal to ask on")
 	}
 	d := &demo{start: time.Now(), ask: ask}
-	if err := d.cast(os.Getenv("DATABASE"), os.Getenv("VENDOR")); err != nil {
+	if err := d.castAccount(os.Getenv("CONSUMER"), os.Getenv("DATABASE"), os.Getenv("VENDOR")); err != nil {
 		return err
 	}
 	defer d.close()

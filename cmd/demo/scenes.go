@@ -21,8 +21,8 @@ type demo struct {
 	start time.Time
 	ask   bool
 
-	kind     kind
-	consumer consumer
+	kind     stage.Kind
+	consumer stage.Consumer
 
 	cloud    *stage.Cloud
 	mail     *stage.Mailbox // what the hand-off topic says
@@ -33,6 +33,11 @@ type demo struct {
 	exposure string
 	endpoint stage.Endpoint
 	rows     []string
+
+	// Where the consumer is an account of the customer's own.
+	account bool
+	file    string            // of the hand-off
+	outputs map[string]string // of the consumer's stack
 }
 
 func (d *demo) close() {
@@ -47,10 +52,10 @@ func (d *demo) makeCustomer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.database, err = d.kind.create(ctx, d.cloud, vpc); err != nil {
+	if d.database, err = d.kind.Create(ctx, d.cloud, vpc, name); err != nil {
 		return err
 	}
-	return d.kind.fill(d.cloud, ctx, d.database)
+	return d.kind.Fill(d.cloud, ctx, d.database)
 }
 
 // subscribe lets the demo read what rdslink tells people.
@@ -64,7 +69,7 @@ func (d *demo) subscribe(ctx context.Context) (err error) {
 
 // execute starts the execution and follows it; when it waits for people, people act.
 func (d *demo) execute(ctx context.Context) error {
-	input, err := d.input()
+	input, err := d.consumer.InputFor(name)
 	if err != nil {
 		return err
 	}
@@ -85,7 +90,11 @@ func (d *demo) execute(ctx context.Context) error {
 	if d.progress.Done() {
 		return d.progress.Err()
 	}
-	if err := d.connectAsVendor(ctx); err != nil {
+	connect := d.connectAsVendor
+	if d.account {
+		connect = func(ctx context.Context) error { return d.connectAsAccount(ctx, o) }
+	}
+	if err := connect(ctx); err != nil {
 		return err
 	}
 	if err := d.decide(ctx, o); err != nil {
@@ -115,15 +124,20 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 	if d.handoff, err = stage.ReadHandoff(message); err != nil {
 		return err
 	}
-	vpc, err := d.cloud.NewVPC(ctx, d.consumer.account)
+	vpc, err := d.cloud.NewVPCIn(ctx, d.consumer.Account, d.consumer.Region)
 	if err != nil {
 		return err
 	}
-	if d.endpoint, err = d.cloud.NewEndpoint(ctx, vpc, d.handoff); err != nil {
+	if d.endpoint, err = d.cloud.Connects(ctx, d.consumer, vpc, d.handoff); err != nil {
 		return err
 	}
 	fmt.Printf("The vendor (account %s) created %s in its own VPC, which has the same addresses as the customer's.\n",
-		d.consumer.account, d.endpoint.ID)
+		d.consumer.Account, d.endpoint.ID)
+	return d.hearOfTheRequest(ctx)
+}
+
+// hearOfTheRequest reads what the operators are told.
+func (d *demo) hearOfTheRequest(ctx context.Context) error {
 	pending, err := d.news.Next(ctx, d.endpoint.ID)
 	if err != nil {
 		return err
@@ -136,9 +150,9 @@ func (d *demo) connectAsVendor(ctx context.Context) error {
 // decide puts the approver's decision on the bus, as anybody with the permission would.
 func (d *demo) decide(ctx context.Context, o *operator.Operator) error {
 	decision := bus.Decision{Exposure: d.exposure, VPCEndpointID: d.endpoint.ID, Decision: bus.Accept, By: "demo",
-		Reason: "the endpoint that the vendor told us"}
+		Reason: "the endpoint that the consumer told us"}
 	if d.ask {
-		answer, err := question(ctx, "Accept "+d.endpoint.ID+" of account "+d.consumer.account+"? [y/N] ")
+		answer, err := question(ctx, "Accept "+d.endpoint.ID+" of account "+d.consumer.Account+"? [y/N] ")
 		if err != nil {
 			return err
 		}
@@ -171,12 +185,15 @@ func question(ctx context.Context, text string) (string, error) {
 
 // readAsVendor reads the rows from the vendor's VPC, over TLS verified against the server name of the hand-off.
 func (d *demo) readAsVendor(ctx context.Context) error {
+	if d.account {
+		return d.readAsAccount(ctx)
+	}
 	client, err := d.cloud.Client(ctx, d.endpoint, d.handoff)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("\nThe vendor connects to %s:%d, TLS verified against %s, and reads:\n", client.Host, client.Port, client.ServerName)
-	if d.rows, err = d.kind.read(d.cloud, ctx, client); err != nil {
+	if d.rows, err = d.kind.Read(d.cloud, ctx, client); err != nil {
 		return err
 	}
 	if len(d.rows) == 0 {
