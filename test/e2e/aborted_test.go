@@ -23,6 +23,25 @@ func TestARemovalInTheMiddleOfASetUpFindsWhatIsMadeAfterTheStop(t *testing.T) {
 	s.await("step 4 to be at work", func() bool {
 		return len(s.calls(0, func(c call) bool { return c.Session == s.stack.Function("create-load-balancer") && c.about(exposure) })) > 0
 	})
+	// Step 1 of another set-up claims its exposure after the stop, when a removal would find nothing.
+	const stopped = "halfway-stopped"
+	s.check(cloud.Disturb(s.ctx, stage.Fault{Action: "PutItem", For: stopped, Kind: "delay", Delay: "3s", Count: 1}))
+	other := s.startsNamed(s.stack.StateMachine(), stopped, fmt.Sprintf(`{"database": %q, "name": %q, "principals": [%q]}`,
+		database.Identifier, stopped, partner))
+	s.await("step 1 to make its claim", func() bool {
+		unmet, err := cloud.Unmet(s.ctx, stopped)
+		s.check(err)
+		return len(unmet) == 0
+	})
+	other.stop()
+	s.await("step 1 to take its claim back", func() bool {
+		return len(s.calls(0, func(c call) bool {
+			return c.Session == s.stack.Function("gather-rds-details") && c.Action == "DeleteItem" && c.Error == ""
+		})) > 0
+	})
+	if x, there := s.exposureFor(database, stopped); there {
+		s.Errorf("%s is left behind", x.ID)
+	}
 	removing := s.takesAway(fmt.Sprintf(`{"exposure": %q}`, exposure))
 	removing.removed()
 	s.isGone(database.VPC, before, exposure)

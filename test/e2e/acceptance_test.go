@@ -149,33 +149,3 @@ func TestAnExpectedAccountIsLetInWithoutAPersonButNotTwice(t *testing.T) {
 		s.Errorf("the second request is %s", state)
 	}
 }
-
-func TestTheSweepSeesARequestWhoseNotificationIsLost(t *testing.T) {
-	s := begin(t)
-	database := s.database("orders-unnoticed", singleAZ)
-	execution := s.exposes(database)
-	handoff := s.handoff(database)
-	execution.waits()
-	s.silence(handoff)
-	endpoint := s.connects(s.vpc(stage.PushMetrics), handoff)
-	s.decides(bus.Accept, endpoint)
-	execution.succeeds("notification")
-}
-
-// silence takes the connection notifications of a service away: nothing reaches the observer but its own looking.
-func (s story) silence(handoff stage.Handoff) {
-	s.Helper()
-	out, err := s.network().DescribeVpcEndpointConnectionNotifications(s.ctx, &ec2.DescribeVpcEndpointConnectionNotificationsInput{})
-	s.check(err)
-	var ids []string
-	for _, n := range out.ConnectionNotificationSet {
-		if n.ServiceId != nil && *n.ServiceId == serviceID(handoff) {
-			ids = append(ids, *n.ConnectionNotificationId)
-		}
-	}
-	if len(ids) == 0 {
-		s.Fatal("there is no notification to lose")
-	}
-	_, err = s.network().DeleteVpcEndpointConnectionNotifications(s.ctx, &ec2.DeleteVpcEndpointConnectionNotificationsInput{ConnectionNotificationIds: ids})
-	s.check(err)
-}

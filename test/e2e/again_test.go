@@ -60,35 +60,11 @@ func TestASecondExecutionAndASteadyTickChangeNothing(t *testing.T) {
 	})
 }
 
-func TestOfTwoExecutionsAtOnceOneWinsAndTheOtherNamesIt(t *testing.T) {
-	s := begin(t)
-	database := s.database("orders-twice", singleAZ)
-	both := []execution{s.exposes(database), s.exposes(database)}
-	s.await("one of them to fail", func() bool { return both[0].failed() || both[1].failed() })
-	winner, loser := both[0], both[1]
-	if winner.failed() {
-		winner, loser = loser, winner
-	}
-	loser.fails("Conflict", winner.arn)
-	winner.waits()
-
-	endpoint := s.connects(s.vpc(stage.PushMetrics), s.handoff(database))
-	s.decides(bus.Accept, endpoint)
-	winner.succeeds()
-}
-
-func (e execution) failed() bool {
-	e.Helper()
-	p, err := e.operator.Progress(e.ctx, e.arn)
-	e.check(err)
-	return p.Status == "FAILED"
-}
-
 func TestARedrivenExecutionGoesOnWhereItFailed(t *testing.T) {
 	s := begin(t)
 	database := s.database("orders-redriven", singleAZ)
 	s.check(cloud.Disturb(s.ctx, stage.Fault{
-		Action: "CreateLoadBalancer", Resource: database.VPC.SubnetIDs()[0], Kind: "deny", Count: 1,
+		Action: "CreateLoadBalancer", Resource: database.VPC.SubnetIDs()[0], Kind: "deny", Count: 2, // who is denied looks again, once
 	}))
 	execution := s.exposes(database)
 	execution.fails("Failed", "elasticloadbalancing:CreateLoadBalancer", "service control policies")

@@ -1,15 +1,17 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
@@ -19,21 +21,44 @@ import (
 	"github.com/rdslink/rdslink/test/stage"
 )
 
-// crowd is how many consumers ask for one database at the same moment.
-const crowd = 20
+// crowdSize is how many consumers ask for one database at the same moment: CROWD, or twenty.
+func crowdSize(t *testing.T) int {
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("CROWD"), "20"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
 
-func TestTwentyExposuresAtOnceShareAResolverAndRulesAndNothingElse(t *testing.T) {
+// databasesFor are the databases of a VPC for so many consumers. The tags of a rule are enough for some 45 (docs/limits.md).
+func (s story) databasesFor(crowd int) []stage.Database {
+	s.Helper()
+	const each = 40
+	all := []stage.Database{s.database("orders-crowd", multiAZ)}
+	for n := 1; n*each < crowd; n++ {
+		next, err := cloud.NewDatabase(s.ctx, all[0].VPC, fmt.Sprintf("orders-crowd-%d", n), multiAZ)
+		s.check(err)
+		s.check(cloud.Fill(s.ctx, next))
+		all = append(all, next)
+	}
+	return all
+}
+
+func TestACrowdOfExposuresAtOnceSharesAResolverAndRulesAndNothingElse(t *testing.T) {
+	crowd := crowdSize(t)
 	// Alone while all of them are made, and move: this machine is no Lambda.
 	s := alone(t)
+	databases := s.databasesFor(crowd)
+	database := databases[0]
+	empty, before := s.inventory(database.VPC), s.callsUntilNow()
 	// ELB's limits are by the second, which are short here. Twenty at once meet them.
 	for _, action := range []string{"DescribeLoadBalancers", "CreateTargetGroup", "CreateLoadBalancer", "CreateListener"} {
 		s.check(cloud.Disturb(s.ctx, stage.Fault{Action: action, Kind: "throttle", Count: crowd}))
 	}
-	database := s.database("orders-crowd", multiAZ)
-	before := s.callsUntilNow()
 	var executions []execution
 	for n := range crowd {
-		executions = append(executions, s.starts(fmt.Sprintf(`{"database": %q, "name": %q, "principals": [%q]}`, database.Identifier, member(n), partner)))
+		executions = append(executions, s.starts(fmt.Sprintf(`{"database": %q, "name": %q, "principals": [%q]}`,
+			databases[n%len(databases)].Identifier, member(n), partner)))
 	}
 	for _, e := range executions {
 		e.waits()
@@ -43,24 +68,56 @@ func TestTwentyExposuresAtOnceShareAResolverAndRulesAndNothingElse(t *testing.T)
 		t.Errorf("the registry has %d exposures", len(exposures))
 	}
 	s.haveResourcesOfTheirOwn(exposures)
-	s.shareRules(exposures)
 	made := s.calls(before, func(c call) bool {
 		return c.Session == "rdslink-resolve-private-ip" && c.Action == "CreateFunction" && c.Error == "" && c.about("rdslink-resolver-"+database.VPC.ID)
 	})
 	if len(made) != 1 {
 		t.Errorf("%d resolvers were made: %v", len(made), made)
 	}
-	s.moveTogether(database, exposures)
-	// The last one goes on to the end, in company; of the others nothing is left to be synced and checked.
-	last := executions[crowd-1]
-	s.giveUp(executions[:crowd-1], slices.DeleteFunc(exposures, func(e registry.Exposure) bool { return e.Consumer == member(crowd-1) }))
+	for _, database := range databases {
+		of := slices.DeleteFunc(slices.Clone(exposures), func(e registry.Exposure) bool { return e.DatabaseIdentifier != database.Identifier })
+		s.shareRules(of)
+		s.moveTogether(database, of)
+	}
 	s.check(cloud.Settle(s.ctx))
-	t.Parallel()
-	handoff := s.handoffFor(database, member(crowd-1))
+	s = begin(t)
+	for i := range executions {
+		executions[i].story = s
+	}
+	// The last one goes on to the end while all others are removed, at once.
+	var removals []execution
+	var ids []string
+	for _, e := range exposures {
+		ids = append(ids, e.ID)
+		if e.Consumer != member(crowd-1) {
+			removals = append(removals, s.takesAway(fmt.Sprintf(`{"exposure": %q}`, e.ID)))
+		}
+	}
+	handoff := s.handoffFor(databases[(crowd-1)%len(databases)], member(crowd-1))
 	endpoint := s.connects(s.vpc(partner), handoff)
-	s.decides(bus.Accept, endpoint)
-	last.succeeds()
+	exposure := s.decides(bus.Accept, endpoint)
+	executions[crowd-1].succeeds()
+	for _, e := range removals {
+		e.removed()
+	}
 	s.readsOrders(s.client(endpoint, handoff))
+	s.takesAway(fmt.Sprintf(`{"exposure": %q, "connections": "end"}`, exposure)).removed()
+	s.isGone(database.VPC, s.atItsNewInterface(database, empty), ids...)
+}
+
+// atItsNewInterface is an inventory from before a database's failover, with the interface that it has now.
+func (s story) atItsNewInterface(database stage.Database, inventory []string) []string {
+	s.Helper()
+	now, err := s.network().DescribeNetworkInterfaces(s.ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{
+		{Name: new("vpc-id"), Values: []string{database.VPC.ID}}, {Name: new("description"), Values: []string{"RDSNetworkInterface"}},
+	}})
+	s.check(err)
+	all := slices.DeleteFunc(slices.Clone(inventory), func(one string) bool { return strings.HasPrefix(one, "interface ") })
+	for _, i := range now.NetworkInterfaces {
+		all = append(all, "interface "+*i.NetworkInterfaceId)
+	}
+	slices.Sort(all)
+	return all
 }
 
 func member(n int) string { return fmt.Sprintf("acme-%02d", n) }
@@ -161,33 +218,6 @@ func atOnce(calls []call, at time.Time) (n int) {
 		}
 	}
 	return n
-}
-
-// giveUp stops executions that wait, and removes what costs.
-func (s story) giveUp(executions []execution, exposures []registry.Exposure) {
-	s.Helper()
-	for _, e := range executions {
-		e.stop()
-	}
-	var services []string
-	for _, e := range exposures {
-		services = append(services, e.ServiceID)
-		s.forgets(e.ID)
-	}
-	_, err := s.network().DeleteVpcEndpointServiceConfigurations(s.ctx, &ec2.DeleteVpcEndpointServiceConfigurationsInput{ServiceIds: services})
-	s.check(err)
-	for _, e := range exposures {
-		_, err := s.balancers().ModifyLoadBalancerAttributes(s.ctx, &elb.ModifyLoadBalancerAttributesInput{
-			LoadBalancerArn: &e.LoadBalancerARN,
-			Attributes:      []elbtypes.LoadBalancerAttribute{{Key: new("deletion_protection.enabled"), Value: new("false")}},
-		})
-		s.check(err)
-		s.await("the load balancer to be of no use to its service", func() bool {
-			_, err = s.balancers().DeleteLoadBalancer(s.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: &e.LoadBalancerARN})
-			return code(err) != "ResourceInUse"
-		})
-		s.check(err)
-	}
 }
 
 // stop stops an execution, as someone does who gives up.

@@ -144,7 +144,7 @@ func (s story) looker() *operator.Operator {
 // shows is what the onlooker sees of an exposure.
 func (s story) shows(o output) inspect.Report {
 	s.Helper()
-	shown, err := s.onlooker.Show(s.ctx, o.Exposure)
+	shown, err := s.onlooker.Look(s.ctx, o.Exposure)
 	s.check(err)
 	s.check(shown.Report.Err)
 	return shown.Report

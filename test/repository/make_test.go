@@ -44,6 +44,14 @@ var makes = []struct {
 	{"confirm", []string{"EXPOSURE"}, []string{"confirm", "TYPED", ""}},
 	{"destroy", []string{"STACK"}, []string{"destroy", "TYPED"}},
 	{"deploy", []string{"STACK"}, []string{"deploy", "-c", "name=TYPED", "TYPED"}},
+	{"deploy-consumer", []string{"HANDOFF", "VPC", "CLIENTS"}, []string{"deploy", "--app", "build/bin/consumer", "--output", "build/consumer",
+		"-c", "handoff=TYPED", "-c", "vpc=TYPED", "-c", "clients=TYPED", ""}},
+	{"destroy-consumer", []string{"HANDOFF", "VPC"}, []string{"destroy", "--app", "build/bin/consumer name", "--output", "build/consumer",
+		"-c", "handoff=TYPED", "-c", "vpc=TYPED", ""}},
+	{"deploy-login", []string{"HANDOFF", "DB_USER", "TRUSTED"}, []string{"deploy", "--app", "build/bin/consumer login", "--output", "build/consumer",
+		"-c", "handoff=TYPED", "-c", "user=TYPED", "-c", "trusted=TYPED", ""}},
+	{"destroy-login", []string{"HANDOFF", "DB_USER"}, []string{"destroy", "--app", "build/bin/consumer login name", "--output", "build/consumer",
+		"-c", "handoff=TYPED", "-c", "user=TYPED", ""}},
 }
 
 // Whatever a person types after make, or has in the environment, reaches the program as it was typed.
@@ -102,7 +110,7 @@ func TestTheMachinesNameIsNoConsumers(t *testing.T) {
 // handed is what make gives to the program, in whose place another stands.
 func handed(program string, environment []string, words ...string) (string, error) {
 	made := []string{"--silent", "rdslink=" + program, "cdk=" + program}
-	for _, built := range []string{"build/bin/rdslink", "build/bin/infra", "build/.npm", "functions", "sbom"} {
+	for _, built := range []string{"build/bin/rdslink", "build/bin/infra", "build/bin/consumer", "build/.npm", "functions", "sbom"} {
 		made = append(made, "-o", built)
 	}
 	cmd := exec.Command("make", append(made, words...)...)
@@ -133,7 +141,7 @@ func TestRecipesReadNothingTypedButFromTheEnvironment(t *testing.T) {
 		t.Fatal("the Makefile lists nothing typed")
 	}
 	typed := strings.Fields(list[1])
-	mentioned := regexp.MustCompile(`\(call flag,(\w+)|"\$\$([A-Z_]+)"|\b([A-Z_]+)=…|\[([A-Z_]+)=`)
+	mentioned := regexp.MustCompile(`\(call (?:flag|context),(\w+)|"\$\$([A-Z_]+)"|\b([A-Z_]+)=…|\[([A-Z_]+)=`)
 	own := []string{"CDK_OUTDIR", "RDSLINK_NAME"}
 	seen := 0
 	for _, m := range mentioned.FindAllStringSubmatch(string(text), -1) {

@@ -119,7 +119,7 @@ func TestBothModulesAgree(t *testing.T) {
 
 // Each requirement is somebody's work to follow: more need a reason, and these numbers a change.
 func TestRequirementsAreFew(t *testing.T) {
-	const most, mostOutsideTests = 36, 33
+	const most, mostOutsideTests = 37, 34
 	var direct []string
 	for _, r := range readModule(t, ".").Require {
 		if !r.Indirect {

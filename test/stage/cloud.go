@@ -70,8 +70,9 @@ func (c *Cloud) Beside(name deployment.Name) *Cloud {
 // name is the stack's.
 func (c *Cloud) name() deployment.Name { return deployment.Name(c.Context["name"]) }
 
-// Start starts the local cloud on a free port. It ends with this process at the latest.
-func Start(ctx context.Context) (*Cloud, error) {
+// Start starts the local cloud on a free port, with options of `local serve` besides. It ends with this process at the
+// latest.
+func Start(ctx context.Context, options ...string) (*Cloud, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func Start(ctx context.Context) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.process, err = startProcess(ctx, c.Serve()); err != nil {
+	if c.process, err = startProcess(ctx, c.Serve(options...)); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -12,7 +12,18 @@ import (
 // NewAurora makes an Aurora PostgreSQL cluster of a writer and a reader, identifier-1 and identifier-2, and waits until both
 // are available.
 func (c *Cloud) NewAurora(ctx context.Context, vpc VPC, identifier string) (Database, error) {
-	d, err := c.newCluster(ctx, vpc, identifier, "aurora-postgresql", nil)
+	return c.newAurora(ctx, vpc, identifier, false)
+}
+
+// NewTokenAurora is one with IAM database authentication.
+func (c *Cloud) NewTokenAurora(ctx context.Context, vpc VPC, identifier string) (Database, error) {
+	return c.newAurora(ctx, vpc, identifier, true)
+}
+
+func (c *Cloud) newAurora(ctx context.Context, vpc VPC, identifier string, tokens bool) (Database, error) {
+	d, err := c.newCluster(ctx, vpc, identifier, &rds.CreateDBClusterInput{
+		Engine: aws.String("aurora-postgresql"), EnableIAMDatabaseAuthentication: &tokens,
+	})
 	if err != nil {
 		return Database{}, err
 	}
@@ -49,20 +60,21 @@ func (c *Cloud) NewAurora(ctx context.Context, vpc VPC, identifier string) (Data
 
 // NewMultiAZ makes a Multi-AZ DB cluster of PostgreSQL, a writer and two readers, and waits until it is available.
 func (c *Cloud) NewMultiAZ(ctx context.Context, vpc VPC, identifier string) (Database, error) {
-	return c.newCluster(ctx, vpc, identifier, "postgres", aws.String("db.m6gd.large"))
+	return c.newCluster(ctx, vpc, identifier, &rds.CreateDBClusterInput{
+		Engine: aws.String("postgres"), DBClusterInstanceClass: aws.String("db.m6gd.large"),
+	})
 }
 
-func (c *Cloud) newCluster(ctx context.Context, vpc VPC, identifier, engine string, class *string) (Database, error) {
+func (c *Cloud) newCluster(ctx context.Context, vpc VPC, identifier string, in *rds.CreateDBClusterInput) (Database, error) {
 	d, err := c.surround(ctx, vpc, identifier, postgreSQLPort)
 	if err != nil {
 		return Database{}, err
 	}
 	client := rds.NewFromConfig(c.Config(vpc.Account))
-	if _, err := client.CreateDBCluster(ctx, &rds.CreateDBClusterInput{
-		DBClusterIdentifier: &identifier, DBClusterInstanceClass: class, Engine: &engine, DatabaseName: aws.String("orders"),
-		MasterUsername: aws.String(masterUser), MasterUserPassword: aws.String(masterPassword),
-		DBSubnetGroupName: &identifier, VpcSecurityGroupIds: []string{d.SecurityGroup},
-	}); err != nil {
+	in.DBClusterIdentifier, in.DatabaseName = &identifier, aws.String("orders")
+	in.MasterUsername, in.MasterUserPassword = aws.String(masterUser), aws.String(masterPassword)
+	in.DBSubnetGroupName, in.VpcSecurityGroupIds = &identifier, []string{d.SecurityGroup}
+	if _, err := client.CreateDBCluster(ctx, in); err != nil {
 		return Database{}, fmt.Errorf("create DB cluster %s: %w", identifier, err)
 	}
 	err = poll(ctx, func() (bool, error) {

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -207,6 +208,8 @@ type Client struct {
 	Host       string // what it connects to
 	Port       int
 	ServerName string // what the certificate must say
+
+	User, Password string // the master user's where they are empty
 }
 
 // Connect connects to the database as c says.
@@ -215,11 +218,11 @@ func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=orders sslmode=require",
-		from.Host, from.Port, masterUser, masterPassword))
+	settings, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d dbname=orders sslmode=require", from.Host, from.Port))
 	if err != nil {
 		return nil, fmt.Errorf("parse connection settings: %w", err)
 	}
+	settings.User, settings.Password = cmp.Or(from.User, masterUser), cmp.Or(from.Password, masterPassword)
 	settings.TLSConfig = &tls.Config{RootCAs: roots, ServerName: from.ServerName, MinVersion: tls.VersionTLS12}
 	settings.ConnectTimeout = 10 * time.Second
 	// The VPC of the client resolves the name, not this machine.
@@ -232,6 +235,22 @@ func (c *Cloud) Connect(ctx context.Context, from Client) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connect to %s from %s: %w", from.Host, from.Place.Subnet, err)
 	}
 	return conn, nil
+}
+
+// Reset ends a connection as that of a program ends that is killed: without goodbye.
+func Reset(conn *pgx.Conn) error {
+	secured, ok := conn.PgConn().Conn().(*tls.Conn)
+	if !ok {
+		return errors.New("reset a connection: it is not over TLS")
+	}
+	dialled, ok := secured.NetConn().(early)
+	if !ok {
+		return errors.New("reset a connection: nobody here has dialled it")
+	}
+	if tcp, ok := dialled.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	return dialled.Close()
 }
 
 // roots are what clients trust.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // Fault is what goes wrong with the calls that it names; an empty field names all. Kinds are the front's.
@@ -16,9 +17,11 @@ type Fault struct {
 	Role     string `json:"role,omitempty"`
 	Action   string `json:"action,omitempty"`   // CreateLoadBalancer
 	Resource string `json:"resource,omitempty"` // an ARN, id or name among the call's parameters
-	Kind     string `json:"kind"`               // throttle, deny, drop, reply-lost, delay, refuse; of the action Deliver also duplicate
+	Kind     string `json:"kind"`               // throttle, deny, drop, reply-lost, delay, duplicate, refuse, fail, kill, freeze, late
 	Delay    string `json:"delay,omitempty"`    // 1.5s
+	Skip     int    `json:"skip,omitempty"`     // how many go by first
 	Count    int    `json:"count,omitempty"`    // how often; 0 is always
+	For      string `json:"for,omitempty"`      // in the name of the execution, or the payload, of an invocation; empty: any
 	Code     string `json:"code,omitempty"`     // what refuse says, in AWS's words; a refused Zone needs none
 	Message  string `json:"message,omitempty"`
 	Status   int    `json:"status,omitempty"`
@@ -31,6 +34,32 @@ func (c *Cloud) Disturb(ctx context.Context, f Fault) error {
 		return fmt.Errorf("encode fault: %w", err)
 	}
 	return c.send(ctx, http.MethodPost, "/_local/faults", body)
+}
+
+// Unmet are the faults for somebody that no call has met yet.
+func (c *Cloud) Unmet(ctx context.Context, whom string) (unmet []Fault, err error) {
+	body, err := c.get(ctx, "/_local/faults")
+	if err != nil {
+		return nil, err
+	}
+	var all []struct {
+		Fault
+		Hits int
+	}
+	if err := json.Unmarshal(body, &all); err != nil {
+		return nil, fmt.Errorf("read faults: %w", err)
+	}
+	for _, f := range all {
+		if f.For == whom && f.Hits == 0 {
+			unmet = append(unmet, f.Fault)
+		}
+	}
+	return unmet, nil
+}
+
+// SettleFor ends what Disturb began for somebody.
+func (c *Cloud) SettleFor(ctx context.Context, whom string) error {
+	return c.send(ctx, http.MethodDelete, "/_local/faults?for="+url.QueryEscape(whom), nil)
 }
 
 // Settle ends everything that Disturb began.

@@ -18,7 +18,21 @@ type VPC struct {
 	Account string
 	ID      string
 	Subnets []types.Subnet
-	Default bool // the one that the account was born with
+	Default bool   // the one that the account was born with
+	Role    string // the ARN of the role that makes endpoints in it; empty for the account's root
+	Region  string // empty for that of the deployment
+}
+
+// Acting is who makes what a VPC has in it.
+func (c *Cloud) Acting(v VPC) aws.Config {
+	settings := c.Config(v.Account)
+	if v.Role != "" {
+		settings = c.As(v.Role, "vendor")
+	}
+	if v.Region != "" {
+		settings.Region = v.Region
+	}
+	return settings
 }
 
 // SubnetIDs are the ids of the subnets.
@@ -33,12 +47,18 @@ func (v VPC) SubnetIDs() []string {
 // NewVPC makes a VPC 10.0.0.0/16 with one subnet per Availability Zone of the account. Everybody's VPC has these same
 // addresses: PrivateLink does not mind.
 func (c *Cloud) NewVPC(ctx context.Context, account string) (VPC, error) {
-	client := ec2.NewFromConfig(c.Config(account))
+	return c.NewVPCIn(ctx, account, Region)
+}
+
+// NewVPCIn is NewVPC in another region. Of that the local cloud has what consumers need.
+func (c *Cloud) NewVPCIn(ctx context.Context, account, region string) (VPC, error) {
+	vpc := VPC{Account: account, Region: region}
+	client := ec2.NewFromConfig(c.Acting(vpc))
 	made, err := client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
 	if err != nil {
 		return VPC{}, fmt.Errorf("create VPC: %w", err)
 	}
-	vpc := VPC{Account: account, ID: aws.ToString(made.Vpc.VpcId)}
+	vpc.ID = aws.ToString(made.Vpc.VpcId)
 	zones, err := client.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
 	if err != nil {
 		return VPC{}, fmt.Errorf("describe Availability Zones: %w", err)
@@ -69,7 +89,7 @@ func (c *Cloud) DefaultVPC(ctx context.Context, account string) (VPC, error) {
 	if len(subnets.Subnets) == 0 {
 		return VPC{}, fmt.Errorf("describe default subnets of %s: it has none", account)
 	}
-	return VPC{Account: account, ID: aws.ToString(subnets.Subnets[0].VpcId), Subnets: subnets.Subnets, Default: true}, nil
+	return VPC{Account: account, ID: aws.ToString(subnets.Subnets[0].VpcId), Subnets: subnets.Subnets, Default: true, Region: Region}, nil
 }
 
 // Share lets another account put databases of its own into a VPC, and answers that VPC as the other account sees it.

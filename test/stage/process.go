@@ -68,9 +68,10 @@ func everyID(file string) ([]syscall.SysProcIDMap, error) {
 	return ids, nil
 }
 
-// Serve is the command that is the local cloud on its port.
-func (c *Cloud) Serve() *exec.Cmd {
-	cmd := exec.Command(filepath.Join(c.Root, "local/build/bin/local"), "serve", "--port", strconv.Itoa(c.port))
+// Serve is the command that is the local cloud on its port, with options of it besides.
+func (c *Cloud) Serve(options ...string) *exec.Cmd {
+	args := append([]string{"serve", "--port", strconv.Itoa(c.port)}, options...)
+	cmd := exec.Command(filepath.Join(c.Root, "local/build/bin/local"), args...)
 	cmd.Dir = filepath.Join(c.Root, "local") // where its tools are
 	return cmd
 }

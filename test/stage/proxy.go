@@ -14,6 +14,18 @@ import (
 // NewProxy makes an RDS Proxy in front of a PostgreSQL instance, with a security group of its own which the instance's
 // admits, and waits until it is available. What it returns is the proxy.
 func (c *Cloud) NewProxy(ctx context.Context, instance Database, name string) (Database, error) {
+	return c.newProxy(ctx, instance, name, nil)
+}
+
+// NewTokenProxy is one whose clients log in by IAM, as the master user, of whom it has the secret.
+func (c *Cloud) NewTokenProxy(ctx context.Context, instance Database, name string) (Database, error) {
+	return c.newProxy(ctx, instance, name, []types.UserAuthConfig{{
+		AuthScheme: types.AuthSchemeSecrets, IAMAuth: types.IAMAuthModeRequired,
+		SecretArn: aws.String("arn:aws:secretsmanager:" + Region + ":" + instance.VPC.Account + ":secret:" + name + "-AbCdEf"),
+	}})
+}
+
+func (c *Cloud) newProxy(ctx context.Context, instance Database, name string, auth []types.UserAuthConfig) (Database, error) {
 	vpc := instance.VPC
 	group, err := c.newDatabaseGroup(ctx, vpc, name, postgreSQLPort)
 	if err != nil {
@@ -31,7 +43,7 @@ func (c *Cloud) NewProxy(ctx context.Context, instance Database, name string) (D
 	client := rds.NewFromConfig(c.Config(vpc.Account))
 	if _, err := client.CreateDBProxy(ctx, &rds.CreateDBProxyInput{
 		DBProxyName: &name, EngineFamily: types.EngineFamilyPostgresql, RequireTLS: aws.Bool(true),
-		RoleArn:      aws.String("arn:aws:iam::" + vpc.Account + ":role/proxy"),
+		RoleArn: aws.String("arn:aws:iam::" + vpc.Account + ":role/proxy"), Auth: auth,
 		VpcSubnetIds: vpc.SubnetIDs(), VpcSecurityGroupIds: []string{group},
 	}); err != nil {
 		return Database{}, fmt.Errorf("create DB proxy %s: %w", name, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -95,13 +96,16 @@ func (c *Cloud) Output(ctx context.Context, key string) (string, error) {
 // Handoff is what a vendor reads in the message that rdslink sends.
 type Handoff struct {
 	ServiceName string
+	Region      string
 	Port        int
 	ServerName  string
 	ZoneIDs     []string
+	Further     []int // ports of a link's other databases
 }
 
 var handoffLines = map[string]*regexp.Regexp{
 	"service name":    regexp.MustCompile(`(?m)^Service name: +(\S+)$`),
+	"region":          regexp.MustCompile(`(?m)^Region: +(\S+)$`),
 	"port":            regexp.MustCompile(`(?m)^Port: +(\d+)`),
 	"TLS server name": regexp.MustCompile(`(?m)^TLS server name: +(\S+)$`),
 	"zone ids":        regexp.MustCompile(`(?m)^Availability Zone ids: +(.+)$`),
@@ -121,8 +125,33 @@ func ReadHandoff(message string) (Handoff, error) {
 	if err != nil {
 		return Handoff{}, fmt.Errorf("read hand-off: port: %w", err)
 	}
-	return Handoff{ServiceName: said["service name"], Port: port, ServerName: said["TLS server name"],
+	return Handoff{ServiceName: said["service name"], Region: said["region"], Port: port, ServerName: said["TLS server name"],
 		ZoneIDs: strings.Split(said["zone ids"], ", ")}, nil
+}
+
+var linkedLines = regexp.MustCompile(`(?m)^(\S+)\n  Port: +(\d+) \(TCP\)\n  Engine: +\S+\n  TLS server name: +(\S+)$`)
+
+// ReadLinkHandoff reads the message about a link: how each of its databases is reached, by the database's identifier.
+func ReadLinkHandoff(message string) (map[string]Handoff, error) {
+	service, zones := handoffLines["service name"].FindStringSubmatch(message), handoffLines["zone ids"].FindStringSubmatch(message)
+	said := linkedLines.FindAllStringSubmatch(message, -1)
+	if service == nil || zones == nil || said == nil {
+		return nil, fmt.Errorf("read hand-off: it is not that of a link:\n%s", message)
+	}
+	all, ports := map[string]Handoff{}, []int{}
+	for _, m := range said {
+		port, err := strconv.Atoi(m[2])
+		if err != nil {
+			return nil, fmt.Errorf("read hand-off: port: %w", err)
+		}
+		ports = append(ports, port)
+		all[m[1]] = Handoff{ServiceName: service[1], Port: port, ServerName: m[3], ZoneIDs: strings.Split(zones[1], ", ")}
+	}
+	for identifier, h := range all {
+		h.Further = ports
+		all[identifier] = h
+	}
+	return all, nil
 }
 
 var request = regexp.MustCompile(`asks to connect to (\S+) \((vpce-[0-9a-f]+)\)`)
@@ -142,31 +171,41 @@ type Endpoint struct {
 	VPC VPC
 }
 
-// NewEndpoint makes an interface endpoint to the service, in the vendor's subnets that lie in the service's zones.
+// NewEndpoint makes an interface endpoint to the service, in the vendor's subnets that lie in the service's zones. In
+// another region than the service's it takes all, and says which the service's is.
 func (c *Cloud) NewEndpoint(ctx context.Context, vpc VPC, h Handoff) (Endpoint, error) {
 	var subnets []string
+	var of *string
+	if vpc.Region != "" && vpc.Region != Region {
+		of = &h.Region
+	}
 	for _, s := range vpc.Subnets {
-		if slices.Contains(h.ZoneIDs, aws.ToString(s.AvailabilityZoneId)) {
+		if of != nil || slices.Contains(h.ZoneIDs, aws.ToString(s.AvailabilityZoneId)) {
 			subnets = append(subnets, aws.ToString(s.SubnetId))
 		}
 	}
-	client := ec2.NewFromConfig(c.Config(vpc.Account))
+	client := ec2.NewFromConfig(c.Acting(vpc))
 	group, err := client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("endpoint to " + h.ServiceName), Description: aws.String("clients"), VpcId: &vpc.ID,
 	})
 	if err != nil {
 		return Endpoint{}, fmt.Errorf("create security group of the endpoint: %w", err)
 	}
-	port := int32(h.Port)
-	if _, err := client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupId: group.GroupId, IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, CidrIp: aws.String("10.0.0.0/16"),
-	}); err != nil {
-		return Endpoint{}, fmt.Errorf("authorize clients of the endpoint: %w", err)
+	ports := append([]int{h.Port}, h.Further...)
+	slices.Sort(ports)
+	for _, port := range slices.Compact(ports) {
+		if _, err := client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: group.GroupId, IpProtocol: aws.String("tcp"), FromPort: new(int32(port)), ToPort: new(int32(port)),
+			CidrIp: aws.String("10.0.0.0/16"),
+		}); err != nil {
+			return Endpoint{}, fmt.Errorf("authorize clients of the endpoint: %w", err)
+		}
 	}
 	for {
 		made, err := client.CreateVpcEndpoint(ctx, &ec2.CreateVpcEndpointInput{
 			VpcEndpointType:  ec2types.VpcEndpointTypeInterface,
 			ServiceName:      &h.ServiceName,
+			ServiceRegion:    of,
 			VpcId:            &vpc.ID,
 			SubnetIds:        subnets,
 			SecurityGroupIds: []string{aws.ToString(group.GroupId)},
@@ -182,9 +221,18 @@ func (c *Cloud) NewEndpoint(ctx context.Context, vpc VPC, h Handoff) (Endpoint, 
 	}
 }
 
+// Expire lets the request that an endpoint has made expire, as AWS does after a time that no page names.
+func (c *Cloud) Expire(ctx context.Context, e Endpoint) error {
+	body, err := json.Marshal(map[string]string{"endpoint": e.ID})
+	if err != nil {
+		return fmt.Errorf("encode the endpoint that expires: %w", err)
+	}
+	return c.send(ctx, http.MethodPost, "/_local/expire", body)
+}
+
 // Describe asks, as the vendor, how the endpoint is and by which name it is reached.
 func (c *Cloud) Describe(ctx context.Context, e Endpoint) (state, host string, err error) {
-	out, err := ec2.NewFromConfig(c.Config(e.VPC.Account)).DescribeVpcEndpoints(ctx,
+	out, err := ec2.NewFromConfig(c.Acting(e.VPC)).DescribeVpcEndpoints(ctx,
 		&ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{e.ID}})
 	if err != nil {
 		return "", "", fmt.Errorf("describe endpoint %s: %w", e.ID, err)
