@@ -201,3 +201,24 @@ func TestEveryAssumptionIsWhereItSays(t *testing.T) {
 		}
 	}
 }
+
+// make cases plays the stories that docs/cases.md names.
+func TestEveryStoryOfTheCasesIsThere(t *testing.T) {
+	files, err := filepath.Glob("../test/e2e/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		all.WriteString(read(t, strings.TrimPrefix(file, "../")))
+	}
+	stories := regexp.MustCompile(`Test[A-Za-z]+`).FindAllString(read(t, "docs/cases.md"), -1)
+	if len(stories) < 10 {
+		t.Errorf("docs/cases.md has only %v", stories)
+	}
+	for _, story := range stories {
+		if !strings.Contains(all.String(), "func "+story+"(t *testing.T)") {
+			t.Errorf("there is no story %s", story)
+		}
+	}
+}
