@@ -139,11 +139,11 @@ func (p *process) RemoveMarks(ctx context.Context, marks []registry.Mark) error 
 	return p.book.RemoveMarks(ctx, marks)
 }
 
-func (p *process) Lease(ctx context.Context, id, holder string, d time.Duration) (int64, bool, error) {
+func (p *process) Lease(ctx context.Context, id, holder string, d time.Duration) (registry.Exposure, bool, error) {
 	if err := p.call(registryCall); err != nil {
-		return 0, false, err
+		return registry.Exposure{}, false, err
 	}
-	fence, held, err := p.book.Lease(ctx, id, holder, d)
+	leased, held, err := p.book.Lease(ctx, id, holder, d)
 	p.burst.lock.Lock()
 	defer p.burst.lock.Unlock()
 	if held && !p.follows {
@@ -151,7 +151,7 @@ func (p *process) Lease(ctx context.Context, id, holder string, d time.Duration)
 		p.followers++
 		p.mostFollows = max(p.mostFollows, p.followers)
 	}
-	return fence, held, err
+	return leased, held, err
 }
 
 func (p *process) Release(ctx context.Context, id, holder string) error {

@@ -43,7 +43,7 @@ type following interface {
 	AddMarks(ctx context.Context, marks []registry.Mark) error
 	Marks(ctx context.Context) ([]registry.Mark, error)
 	RemoveMarks(ctx context.Context, marks []registry.Mark) error
-	Lease(ctx context.Context, id, holder string, d time.Duration) (fence int64, ok bool, err error)
+	Lease(ctx context.Context, id, holder string, d time.Duration) (leased registry.Exposure, ok bool, err error)
 	Release(ctx context.Context, id, holder string) error
 	ReleaseUnmarked(ctx context.Context, holder string) (ok bool, err error)
 }

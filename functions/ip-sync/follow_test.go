@@ -50,14 +50,14 @@ func (b *book) RemoveMarks(_ context.Context, marks []registry.Mark) error {
 	return b.refused
 }
 
-func (b *book) Lease(_ context.Context, id, holder string, d time.Duration) (int64, bool, error) {
+func (b *book) Lease(_ context.Context, id, holder string, d time.Duration) (registry.Exposure, bool, error) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	if id != registry.Following || b.refused != nil || b.holder != "" && b.holder != holder && b.clock().Before(b.until) {
-		return 0, false, b.refused
+		return registry.Exposure{}, false, b.refused
 	}
 	b.holder, b.until = holder, b.clock().Add(d)
-	return 1, true, nil
+	return registry.Exposure{Fence: 1}, true, nil
 }
 
 func (b *book) Release(_ context.Context, _, holder string) error {

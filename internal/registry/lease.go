@@ -11,9 +11,10 @@ import (
 	"github.com/rdslink/rdslink/internal/outcome"
 )
 
-// Lease gives holder the exclusive right to change the exposure's targets for d, and a fencing number that grows with every
-// lease given. ok is false while someone else's lease lasts.
-func (t *Table) Lease(ctx context.Context, id, holder string, d time.Duration) (fence int64, ok bool, err error) {
+// Lease gives holder the exclusive right to change the exposure's targets for d. It returns the exposure as the lease found
+// it, with a fencing number that grows with every lease given, and without its life. ok is false while someone else's lease
+// lasts.
+func (t *Table) Lease(ctx context.Context, id, holder string, d time.Duration) (leased Exposure, ok bool, err error) {
 	now := t.now()
 	lease := Lease{Holder: holder, Until: now.Add(d).UnixMilli()}
 	change := expression.
@@ -26,13 +27,13 @@ func (t *Table) Lease(ctx context.Context, id, holder string, d time.Duration) (
 	)
 	after, ok, err := t.update(ctx, id, change, condition)
 	if err != nil {
-		return 0, false, fmt.Errorf("lease exposure %s: %w", id, err)
+		return Exposure{}, false, fmt.Errorf("lease exposure %s: %w", id, err)
 	}
 	if !ok {
-		return 0, false, nil
+		return Exposure{}, false, nil
 	}
-	leased, err := decode(after)
-	return leased.Fence, err == nil, err
+	leased, err = decode(after)
+	return leased, err == nil, err
 }
 
 // Release ends holder's lease early. A lease that someone else has by now stays.

@@ -617,11 +617,11 @@ func TestNothingIsWrittenForAStranger(t *testing.T) {
 func TestLease(t *testing.T) {
 	registry, _ := table(t)
 	lease := func(holder string) (int64, bool) {
-		fence, ok, err := registry.Lease(t.Context(), seed.ID, holder, time.Minute)
+		leased, ok, err := registry.Lease(t.Context(), seed.ID, holder, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fence, ok
+		return leased.Fence, ok
 	}
 	if fence, ok := lease("a"); !ok || fence != 1 {
 		t.Errorf("first lease: %d, %v", fence, ok)
@@ -649,8 +649,8 @@ func TestLease(t *testing.T) {
 	if err := registry.Release(t.Context(), seed.ID, "b"); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := lease("c"); !ok {
-		t.Error("c did not get the released lease")
+	if leased, ok, err := registry.Lease(t.Context(), seed.ID, "c", time.Minute); !ok || err != nil || string(leased.Sync) != `{"by":"b"}` {
+		t.Errorf("c did not get the released lease with what b remembered: %+v, %v, %v", leased, ok, err)
 	}
 	if got := string(get(t, registry).Sync); got != `{"by":"b"}` {
 		t.Errorf("sync = %s", got)

@@ -74,7 +74,7 @@ type ELB interface {
 // Registry keeps the lease, the memory, and the signs of life.
 type Registry interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
-	Lease(ctx context.Context, id, holder string, d time.Duration) (fence int64, ok bool, err error)
+	Lease(ctx context.Context, id, holder string, d time.Duration) (leased registry.Exposure, ok bool, err error)
 	Release(ctx context.Context, id, holder string) error
 	SaveSync(ctx context.Context, id string, fence int64, state json.RawMessage) error
 	RecordLife(ctx context.Context, id string, ended time.Time, seen registry.Life) error
@@ -220,30 +220,20 @@ var errLeaseLost = outcome.NotReady("the lease was lost: another sync is at it")
 // each time: a retried invocation may overlap the one that it replaces.
 func (d Deps) underLease(ctx context.Context, b registry.Binding, work func(*hold) (Report, error)) (Report, error) {
 	h := &hold{Deps: d, binding: b, holder: rand.Text()}
-	if err := h.renew(ctx); errors.Is(err, errLeaseLost) {
+	asked := h.now()
+	leased, ok, err := h.Registry.Lease(ctx, b.Exposure, h.holder, leaseTime)
+	switch {
+	case err != nil:
+		return Report{State: Failing}, &registryError{err}
+	case !ok:
 		return Report{State: Busy, Detail: "someone else holds the lease"}, nil
-	} else if err != nil {
-		return Report{State: Failing}, err
 	}
 	defer h.release(ctx)
-	var err error
-	if h.memory, err = d.recall(ctx, b); err != nil {
+	h.fence, h.until = leased.Fence, asked.Add(leaseTime)
+	if h.memory, err = parseMemory(leased.Sync); err != nil {
 		return Report{State: Failing}, err
 	}
 	return work(h)
-}
-
-func (h *hold) renew(ctx context.Context) error {
-	asked := h.now()
-	fence, ok, err := h.Registry.Lease(ctx, h.binding.Exposure, h.holder, leaseTime)
-	if err != nil {
-		return &registryError{err}
-	}
-	if !ok {
-		return errLeaseLost
-	}
-	h.fence, h.until = fence, asked.Add(leaseTime)
-	return nil
 }
 
 // release outlives a cancelled context: a lease that stays blocks everybody for

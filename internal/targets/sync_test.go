@@ -50,7 +50,7 @@ func TestSyncCalls(t *testing.T) {
 		deeper = []string{"DescribeDBInstances", "DescribeNetworkInterfaces"}
 		study  = slices.Concat(glance, deeper)
 		closer = slices.Concat(glance, []string{"Get"}, deeper)
-		change = slices.Concat(closer, []string{"Lease", "Get"}, study)
+		change = slices.Concat(closer, []string{"Lease"}, study)
 		ended  = []string{"Release", "RecordLife"}
 		alone  = append(slices.Clone(study), "RegisterTargets") // without the registry
 		refuse = func(operations ...string) map[string]error {

@@ -472,18 +472,18 @@ func (c *client) Get(context.Context, string) (registry.Exposure, error) {
 	})
 }
 
-func (c *client) Lease(_ context.Context, _, holder string, d time.Duration) (int64, bool, error) {
+func (c *client) Lease(_ context.Context, _, holder string, d time.Duration) (registry.Exposure, bool, error) {
 	given := false
-	fence, err := call(c, "Lease", func() (int64, error) {
+	leased, err := call(c, "Lease", func() (registry.Exposure, error) {
 		if c.world.holder != "" && c.world.holder != holder && c.now.Before(c.until) {
-			return 0, nil
+			return registry.Exposure{}, nil
 		}
 		given = true
 		c.world.holder, c.until, c.holder = holder, c.now.Add(d), holder
 		c.fence++
-		return c.fence, nil
+		return registry.Exposure{Fence: c.fence, Sync: c.world.sync}, nil
 	})
-	return fence, given && err == nil, err
+	return leased, given && err == nil, err
 }
 
 func (c *client) Release(_ context.Context, _, holder string) error {

@@ -269,4 +269,17 @@ func (s story) targetsOf(group string) []string {
 	return addresses
 }
 
+// healthy says whether the load balancer has found every target of an exposure's group well.
+func (s story) healthy(exposure string) bool {
+	s.Helper()
+	groups, err := s.balancers().DescribeTargetGroups(s.ctx, &elb.DescribeTargetGroupsInput{Names: []string{exposure}})
+	s.check(err)
+	out, err := s.balancers().DescribeTargetHealth(s.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: groups.TargetGroups[0].TargetGroupArn})
+	s.check(err)
+	return len(out.TargetHealthDescriptions) > 0 &&
+		!slices.ContainsFunc(out.TargetHealthDescriptions, func(d elbtypes.TargetHealthDescription) bool {
+			return d.TargetHealth.State != elbtypes.TargetHealthStateEnumHealthy
+		})
+}
+
 func (s story) balancers() *elb.Client { return elb.NewFromConfig(cloud.Config(stage.Customer)) }

@@ -28,8 +28,10 @@ func TestAVendorReadsRowsThroughThePrivateLinkAndHasNoOtherWayIn(t *testing.T) {
 	execution.waits()
 	client := s.client(endpoint, handoff)
 	s.cannotReach(vendor, fmt.Sprintf("%s:%d", client.Host, client.Port))
-	// A minute is a second here: a tick in the middle of step 10, which also leaves a sign of life, would have it look again.
+	// Calls are counted of steps that find AWS ready: a target that is checked for the first time would have step 10 ask again,
+	// and so would a tick in its middle, which also leaves a sign of life. A minute is a second here.
 	exposure := s.asked(endpoint)
+	s.await("a healthy target", func() bool { return s.healthy(exposure) })
 	s.check(cloud.Disturb(s.ctx, stage.Fault{
 		For: exposure, Action: "Deliver", Resource: s.functionARN(s.stack.Function("ip-sync")), Kind: "drop",
 	}))
@@ -91,7 +93,7 @@ func (s story) callsLittle(e execution) {
 		times := map[string]int{}
 		fmt.Fprintln(&seen, trace)
 		for _, c := range a.calls {
-			fmt.Fprintln(&seen, c.Time.Format(time.StampMilli), c.Status, c)
+			fmt.Fprintf(&seen, "%s %.1f ms %d %s\n", c.Time.Format(time.StampMilli), c.Millis, c.Status, c)
 			times[c.Action]++
 			work[a.function][c.Action] = max(work[a.function][c.Action], times[c.Action])
 		}
