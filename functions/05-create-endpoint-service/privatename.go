@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -161,7 +162,7 @@ func (s createEndpointService) prove(ctx context.Context, in Input, kept registr
 }
 
 // makeRecord makes the record in the domain's zone, if that is found here. That it is to be ours is recorded first: whoever
-// takes the exposure away has to find it.
+// takes the exposure away has to find it. Whoever did so in between has looked for it before it was there: then it goes again.
 func (s createEndpointService) makeRecord(
 	ctx context.Context, in Input, kept registry.PrivateName, p types.PrivateDnsNameConfiguration,
 ) (found bool, err error) {
@@ -180,6 +181,9 @@ func (s createEndpointService) makeRecord(
 	}
 	if err := record.Make(ctx, s.domains); err != nil {
 		return false, err
+	}
+	if err := s.registry.Held(ctx, in.Exposure, in.Execution); err != nil {
+		return false, errors.Join(err, s.deleteRecord(ctx, kept))
 	}
 	return true, outcome.NotReady("TXT record %s is new in hosted zone %s", record.Name, record.ZoneID)
 }

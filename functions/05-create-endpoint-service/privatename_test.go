@@ -70,6 +70,9 @@ func (c *cloud) ChangeResourceRecordSets(ctx context.Context, in *route53.Change
 	if err == nil {
 		err = c.loses()
 	}
+	if c.overtaken != nil {
+		c.Lost = c.overtaken
+	}
 	return out, err
 }
 
@@ -209,6 +212,25 @@ func TestWhatIsGoneIsMadeAgain(t *testing.T) {
 			drift(c)
 			if out := c.goes(t, in, 10); out.PrivateDNSName != name || len(c.Zones.Zones[0].Texts) != 1 {
 				t.Errorf("%+v, records %v", out, c.Zones.Zones[0].Texts)
+			}
+		})
+	}
+}
+
+func TestARecordThatIsMadeAfterTheExposureWasTakenAwayGoesAgain(t *testing.T) {
+	for sentence, lost := range map[string]error{
+		"somebody else holds it": outcome.Conflict("lost it"),
+		"nobody can tell":        outcome.Throttled("slow down"),
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			c, in := newCloud(), input()
+			c.Public("Z1", "example.com")
+			named(&in)
+			c.goes(t, in, 1)
+			c.overtaken = lost
+			_, err := c.step().run(t.Context(), in)
+			if outcome.Name(err) != outcome.Name(lost) || len(c.Changes) != 2 || len(c.Zones.Zones[0].Texts) > 0 {
+				t.Errorf("%v, changed %v, records %v", err, c.Changes, c.Zones.Zones[0].Texts)
 			}
 		})
 	}

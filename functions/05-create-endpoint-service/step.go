@@ -61,6 +61,7 @@ type serviceAPI interface {
 
 type registryAPI interface {
 	Get(ctx context.Context, id string) (registry.Exposure, error)
+	Held(ctx context.Context, id, execution string) error
 	Record(ctx context.Context, id, execution string, made func(*registry.Made)) error
 }
 

@@ -270,6 +270,7 @@ type cloud struct {
 	untilLost     int   // changes about the name until one whose answer is lost
 	untilRefused  int   // and until one that is not made
 	notifyError   error // of making a notification
+	overtaken     error // what the registry says of the claim once a record has been changed
 	balancer      elbtypes.LoadBalancer
 	services      []types.ServiceConfiguration
 	tokens        map[string]string // ClientToken → service id, for good

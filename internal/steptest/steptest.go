@@ -20,7 +20,7 @@ type Fake struct {
 	Recorded  registry.Made
 	Linked    map[string]registry.Made // of the exposures of a link, by their ids
 	Others    []registry.Exposure      // that the registry has
-	Lost      error                    // of a claim: what Record answers
+	Lost      error                    // of a claim: what Record and Held answer
 	Mutations []string
 }
 
@@ -28,6 +28,9 @@ type Fake struct {
 func (f *Fake) Mutate(format string, args ...any) {
 	f.Mutations = append(f.Mutations, strings.TrimRight(fmt.Sprintf(format, args...), " "))
 }
+
+// Held is the registry's.
+func (f *Fake) Held(context.Context, string, string) error { return f.Lost }
 
 // Record is the registry's. As there, what does not differ is not written.
 func (f *Fake) Record(_ context.Context, id, _ string, made func(*registry.Made)) error {
