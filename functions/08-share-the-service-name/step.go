@@ -111,7 +111,7 @@ func (s shareTheServiceName) run(ctx context.Context, in Input) (Output, error) 
 	if err != nil {
 		return Output{}, err
 	}
-	heard, err := s.attend(ctx, exposure, in.Notify)
+	heard, err := s.attend(ctx, exposure, in)
 	if err != nil {
 		return Output{}, err
 	}

@@ -46,14 +46,20 @@ type audience struct {
 	stays   []string // and why
 }
 
-// attend subscribes those whom the input names, and ends the subscriptions of those whom only an earlier input named.
-func (s shareTheServiceName) attend(ctx context.Context, exposure registry.Exposure, addresses []string) (audience, error) {
-	out := audience{unheard: []string{}, stays: []string{}}
-	former := slices.DeleteFunc(slices.Clone(exposure.Notify), func(former string) bool {
-		return slices.ContainsFunc(addresses, func(a string) bool { return subscription.Same(a, former) })
-	})
+// attend subscribes those whom the input names, and ends the subscriptions of those whom only an earlier input named. Whom
+// the exposure tells is recorded first: whoever takes it away ends their subscriptions, and whoever takes another away does
+// not.
+func (s shareTheServiceName) attend(ctx context.Context, exposure registry.Exposure, in Input) (audience, error) {
+	out, addresses := audience{unheard: []string{}, stays: []string{}}, in.Notify
+	former := without(exposure.Notify, addresses)
 	if len(addresses)+len(former) == 0 {
 		return out, nil
+	}
+	if len(without(addresses, exposure.Notify)) > 0 {
+		err := s.registry.Record(ctx, in.Exposure, in.Execution, func(m *registry.Made) { m.Notify = slices.Concat(addresses, former) })
+		if err != nil {
+			return out, err
+		}
 	}
 	there, err := subscription.ByAddress(ctx, s.subscriptions, s.topicARN)
 	if outcome.DoWithout(ctx, err, "who hears of the hand-off already, and so any new subscription or its end") {
@@ -88,6 +94,13 @@ func (s shareTheServiceName) attend(ctx context.Context, exposure registry.Expos
 		}
 	}
 	return out, nil
+}
+
+// without are the addresses that are not among others.
+func without(addresses, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(addresses), func(address string) bool {
+		return slices.ContainsFunc(others, func(other string) bool { return subscription.Same(address, other) })
+	})
 }
 
 // subscribeOne says why the address hears nothing, "" if it does. A topic has one subscription per address: one that is

@@ -23,6 +23,7 @@ type fakeSubscriptions struct {
 	listError, unsubscribeError error
 	list                        []subscribed
 	refuses                     map[string]string // address → the code
+	asked                       func(address string)
 	mutations                   []string
 }
 
@@ -60,6 +61,9 @@ func (f *fakeSubscriptions) Unsubscribe(_ context.Context, in *sns.UnsubscribeIn
 }
 
 func (f *fakeSubscriptions) Subscribe(_ context.Context, in *sns.SubscribeInput, _ ...func(*sns.Options)) (*sns.SubscribeOutput, error) {
+	if f.asked != nil {
+		f.asked(*in.Endpoint)
+	}
 	if code := f.refuses[strings.ToLower(*in.Endpoint)]; code != "" {
 		return nil, &smithy.GenericAPIError{Code: code}
 	}
@@ -120,6 +124,29 @@ func TestNotify(t *testing.T) {
 				t.Errorf("sent to %+v", to)
 			}
 		})
+	}
+}
+
+// Whoever removes the exposure knows of a subscription by its record alone: a step that is stopped behind one, or meets an
+// error, must have left that.
+func TestWhomAnExposureTellsIsRecordedBeforeTheyAreSubscribed(t *testing.T) {
+	kept := &steptest.Fake{Recorded: registry.Made{Notify: []string{"former@example.com", "DBA@example.com"}}}
+	var asked []string
+	fake := &fakeSubscriptions{asked: func(address string) {
+		if asked = append(asked, address); !slices.Equal(kept.Recorded.Notify, []string{"dba@example.com", "cto@example.com", "former@example.com"}) {
+			t.Errorf("%s is subscribed while %q are recorded", address, kept.Recorded.Notify)
+		}
+	}}
+	s := shareTheServiceName{topic: &fakeTopic{}, topicARN: "arn:topic", registry: kept, subscriptions: fake}
+	in := input
+	in.Notify = []string{"dba@example.com", "cto@example.com"}
+	if _, err := s.run(t.Context(), in); err != nil || len(asked) != 2 || len(kept.Recorded.Notify) != 2 {
+		t.Errorf("%v, asked %q, kept %q", err, asked, kept.Recorded.Notify)
+	}
+	kept.Lost, asked = outcome.Conflict("somebody removes it"), nil
+	in.Notify = append(in.Notify, "cfo@example.com")
+	if _, err := s.run(t.Context(), in); outcome.Name(err) != "Conflict" || len(asked) > 0 {
+		t.Errorf("%v, asked %q", err, asked)
 	}
 }
 
