@@ -162,7 +162,7 @@ func (s createEndpointService) prove(ctx context.Context, in Input, kept registr
 }
 
 // makeRecord makes the record in the domain's zone, if that is found here. That it is to be ours is recorded first: whoever
-// takes the exposure away has to find it. Whoever did so in between has looked for it before it was there: then it goes again.
+// takes the exposure away has to find it. Who did so in between has looked for it before it was there: then it goes again.
 func (s createEndpointService) makeRecord(
 	ctx context.Context, in Input, kept registry.PrivateName, p types.PrivateDnsNameConfiguration,
 ) (found bool, err error) {

@@ -257,14 +257,15 @@ func run(q *question) []need {
 		return nil // no such function: Lambda will say so
 	}
 	q.once = arn
-	group := "arn:aws:logs:" + q.world.Region + ":" + model.AccountOf(arn) + ":log-group:" + log + ":log-stream:"
+	group := "arn:aws:logs:" + q.world.Region + ":" + model.AccountOf(arn) + ":log-group:" + log
+	stream := group + ":log-stream:"
 	const source = "docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs"
 	found := []need{
-		{role: role, action: "logs:CreateLogStream", resource: group, implied: source},
-		{role: role, action: "logs:PutLogEvents", resource: group + "stream", implied: source},
+		{role: role, action: "logs:CreateLogStream", resource: stream, implied: source},
+		{role: role, action: "logs:PutLogEvents", resource: stream + "stream", implied: source},
 	}
-	if !q.documents.logGroup(q.ctx, model.AccountOf(arn), log) {
-		found = append(found, need{role: role, action: "logs:CreateLogGroup", resource: group, implied: source})
+	if q.documents.lacks(q.ctx, group) {
+		found = append(found, need{role: role, action: "logs:CreateLogGroup", resource: stream, implied: source})
 	}
 	return found
 }
